@@ -1,0 +1,1 @@
+"""All I/O: feeds, sinks, Kafka clients, settings."""

@@ -1,0 +1,91 @@
+"""What a processor is given and what it may keep: segments of input, and state.
+
+A processor is a pure function `(state, segment) -> events`. A segment is an unbroken run of records of one model from one
+partition of one topic. The law that every processor keeps: processing a segment cut in two, one part after the other, gives
+the same events and the same state as processing it whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from tradewind.schemas.event import Event
+
+E = TypeVar("E", bound=Event)
+Micros = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A run of records, decoded one by one."""
+
+    topic: str
+    partition: int
+    events: Sequence[Event]
+    """n events of one model, in the order of the partition."""
+    offsets: Micros
+    """(n,) offsets of the records."""
+    ts_ingest: Micros
+    """(n,) record timestamps, µs: when the record at the origin of the chain entered Tradewind."""
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A run of records, decoded column by column."""
+
+    topic: str
+    partition: int
+    model: type[Event]
+    frame: pl.DataFrame
+    """n rows, one column for each field of the model; times are Int64 µs."""
+    offsets: Micros
+    """(n,) offsets of the records."""
+    ts_ingest: Micros
+    """(n,) record timestamps, µs."""
+
+    def __len__(self) -> int:
+        return self.frame.height
+
+
+Segment = Rows | Columns
+
+
+class State(Protocol):
+    """The state of one task: frozen values by key. Writes are seen at once and kept only if the batch commits."""
+
+    def get(self, key: str, model: type[E]) -> E | None:
+        """Return the value, or None where there is none."""
+        ...
+
+    def put(self, key: str, value: Event) -> None:
+        """Set a value."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove a value; does nothing where there is none."""
+        ...
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Iterate over the keys with a prefix, sorted."""
+        ...
+
+
+Processor = Callable[[State, Segment], list[Event]]
+
+
+class PoisonRecord(ValueError):
+    """A record that can never be processed: the runtime sets it aside as a dead letter and goes on with the others."""
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(f"record {index} of the segment: {reason}")
+        self.index = index
+        self.reason = reason

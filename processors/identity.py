@@ -1,0 +1,17 @@
+"""Ids of derived events: a hash of what makes the event the one that it is, so that processing again gives the same id."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+ID_BYTES = 16  # 128 bits: no two of 10^15 events share an id, and a PostgreSQL uuid holds it
+
+
+def derive_id(*parts: str | int) -> str:
+    """Return 32 hex digits that depend on every part and on its place; parts are joined by a byte that none contains."""
+    return blake2b("\x1f".join(map(str, parts)).encode(), digest_size=ID_BYTES).hexdigest()
+
+
+def instrument(symbol: str, venue: str) -> str:
+    """Return the name of an instrument, `SYMBOL.VENUE`: the key that market data and orders are partitioned by."""
+    return f"{symbol}.{venue}"

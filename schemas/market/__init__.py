@@ -1,0 +1,329 @@
+"""Event models of the market domain. Generated from the .avsc files beside it by schemas/generate.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+from tradewind.schemas.event import Event
+
+__all__ = ["Bar", "FeedPosition", "Heartbeat", "Tick", "Trade"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar(Event):
+    """Open, high, low and close of the quotes of one interval, by event time."""
+
+    SCHEMA: ClassVar[str] = "tradewind.market.Bar"
+    VERSION: ClassVar[int] = 1
+
+    event_id: str
+    """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
+    ts_event: int
+    """when it happened at its source, in event time"""
+    ts_ingest: int
+    """when the record at the origin of the chain entered Tradewind"""
+    correlation_id: str
+    """the first event of the chain"""
+    causation_id: str
+    """the event that caused this one directly"""
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    interval_s: int
+    """length of the interval, seconds"""
+    ts_start: int
+    """start of the interval, inclusive"""
+    ts_end: int
+    """end of the interval, exclusive"""
+    mid_open: float
+    """open of the mid"""
+    mid_high: float
+    """high of the mid"""
+    mid_low: float
+    """low of the mid"""
+    mid_close: float
+    """close of the mid"""
+    bid_open: float
+    """open of the bid"""
+    bid_high: float
+    """high of the bid"""
+    bid_low: float
+    """low of the bid"""
+    bid_close: float
+    """close of the bid"""
+    ask_open: float
+    """open of the ask"""
+    ask_high: float
+    """high of the ask"""
+    ask_low: float
+    """low of the ask"""
+    ask_close: float
+    """close of the ask"""
+    spread_mean: float
+    """mean of ask - bid over the quotes"""
+    count: int
+    """quotes in the interval"""
+    volume: float
+    """sum of (bid_size + ask_size) / 2 over the quotes that state sizes"""
+    quote_ts: int
+    """event time of the closing quote"""
+    tenant_id: str | None = None
+    """the tenant that the event belongs to; null for market data, which all tenants share"""
+    revision: int = 0
+    """0 for the first issue; each later one replaces the one before"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            event_id=record["event_id"],
+            tenant_id=record["tenant_id"],
+            ts_event=record["ts_event"],
+            ts_ingest=record["ts_ingest"],
+            correlation_id=record["correlation_id"],
+            causation_id=record["causation_id"],
+            symbol=record["symbol"],
+            venue=record["venue"],
+            interval_s=record["interval_s"],
+            ts_start=record["ts_start"],
+            ts_end=record["ts_end"],
+            revision=record["revision"],
+            mid_open=record["mid_open"],
+            mid_high=record["mid_high"],
+            mid_low=record["mid_low"],
+            mid_close=record["mid_close"],
+            bid_open=record["bid_open"],
+            bid_high=record["bid_high"],
+            bid_low=record["bid_low"],
+            bid_close=record["bid_close"],
+            ask_open=record["ask_open"],
+            ask_high=record["ask_high"],
+            ask_low=record["ask_low"],
+            ask_close=record["ask_close"],
+            spread_mean=record["spread_mean"],
+            count=record["count"],
+            volume=record["volume"],
+            quote_ts=record["quote_ts"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "tenant_id": self.tenant_id,
+            "ts_event": self.ts_event,
+            "ts_ingest": self.ts_ingest,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "interval_s": self.interval_s,
+            "ts_start": self.ts_start,
+            "ts_end": self.ts_end,
+            "revision": self.revision,
+            "mid_open": self.mid_open,
+            "mid_high": self.mid_high,
+            "mid_low": self.mid_low,
+            "mid_close": self.mid_close,
+            "bid_open": self.bid_open,
+            "bid_high": self.bid_high,
+            "bid_low": self.bid_low,
+            "bid_close": self.bid_close,
+            "ask_open": self.ask_open,
+            "ask_high": self.ask_high,
+            "ask_low": self.ask_low,
+            "ask_close": self.ask_close,
+            "spread_mean": self.spread_mean,
+            "count": self.count,
+            "volume": self.volume,
+            "quote_ts": self.quote_ts,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedPosition(Event):
+    """How far a feed has read its source; written in the same transaction as the ticks."""
+
+    SCHEMA: ClassVar[str] = "tradewind.market.FeedPosition"
+    VERSION: ClassVar[int] = 1
+
+    feed: str
+    """the feed's name"""
+    source: str
+    """what it reads: a file's name and digest, or a generator's seed"""
+    position: int
+    """records of the source that were read, good and bad"""
+    published: int
+    """events that were published"""
+    rejected: int
+    """records that could not be parsed"""
+    ts_event: int
+    """event time reached"""
+    finished: bool
+    """the source ended and the closing heartbeats were published"""
+    state: bytes
+    """what a generator needs to go on; empty for a file"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            feed=record["feed"],
+            source=record["source"],
+            position=record["position"],
+            published=record["published"],
+            rejected=record["rejected"],
+            ts_event=record["ts_event"],
+            finished=record["finished"],
+            state=record["state"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "feed": self.feed,
+            "source": self.source,
+            "position": self.position,
+            "published": self.published,
+            "rejected": self.rejected,
+            "ts_event": self.ts_event,
+            "finished": self.finished,
+            "state": self.state,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat(Event):
+    """Event time of one instrument goes on without an event: every event of the instrument that follows on this topic is later than ts_event."""
+
+    SCHEMA: ClassVar[str] = "tradewind.market.Heartbeat"
+    VERSION: ClassVar[int] = 1
+
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    ts_event: int
+    """event time has reached this"""
+    ts_ingest: int
+    """when it entered Tradewind"""
+    closing: bool = False
+    """the source has ended: open day orders expire"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            symbol=record["symbol"],
+            venue=record["venue"],
+            ts_event=record["ts_event"],
+            ts_ingest=record["ts_ingest"],
+            closing=record["closing"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "ts_event": self.ts_event,
+            "ts_ingest": self.ts_ingest,
+            "closing": self.closing,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick(Event):
+    """A quote: the best bid and ask of an instrument. Lean and flat, for columnar decoding; ts_ingest is the record's timestamp."""
+
+    SCHEMA: ClassVar[str] = "tradewind.market.Tick"
+    VERSION: ClassVar[int] = 1
+
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    seq: int
+    """the source's own sequence, rising within a source"""
+    ts_event: int
+    """when the source quoted it"""
+    bid: float
+    """price"""
+    ask: float
+    """price"""
+    bid_size: float | None = None
+    """units offered at the bid; null where the source states none"""
+    ask_size: float | None = None
+    """units offered at the ask; null where the source states none"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            symbol=record["symbol"],
+            venue=record["venue"],
+            seq=record["seq"],
+            ts_event=record["ts_event"],
+            bid=record["bid"],
+            ask=record["ask"],
+            bid_size=record["bid_size"],
+            ask_size=record["ask_size"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "seq": self.seq,
+            "ts_event": self.ts_event,
+            "bid": self.bid,
+            "ask": self.ask,
+            "bid_size": self.bid_size,
+            "ask_size": self.ask_size,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade(Event):
+    """A trade that happened at a venue. ts_ingest is the record's timestamp."""
+
+    SCHEMA: ClassVar[str] = "tradewind.market.Trade"
+    VERSION: ClassVar[int] = 1
+
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    seq: int
+    """the source's own sequence, rising within a source"""
+    ts_event: int
+    """when it traded"""
+    trade_id: str
+    """the venue's own id"""
+    price: float
+    """price"""
+    size: float
+    """units"""
+    aggressor: Literal["BUY", "SELL"]
+    """the side that took liquidity"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            symbol=record["symbol"],
+            venue=record["venue"],
+            seq=record["seq"],
+            ts_event=record["ts_event"],
+            trade_id=record["trade_id"],
+            price=record["price"],
+            size=record["size"],
+            aggressor=record["aggressor"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "seq": self.seq,
+            "ts_event": self.ts_event,
+            "trade_id": self.trade_id,
+            "price": self.price,
+            "size": self.size,
+            "aggressor": self.aggressor,
+        }

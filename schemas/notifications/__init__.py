@@ -1,0 +1,69 @@
+"""Event models of the notifications domain. Generated from the .avsc files beside it by schemas/generate.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+from tradewind.schemas.event import Event
+
+__all__ = ["Alert"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert(Event):
+    """Something that a person should know of."""
+
+    SCHEMA: ClassVar[str] = "tradewind.notifications.Alert"
+    VERSION: ClassVar[int] = 1
+
+    event_id: str
+    """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
+    ts_event: int
+    """when it happened at its source, in event time"""
+    ts_ingest: int
+    """when the record at the origin of the chain entered Tradewind"""
+    correlation_id: str
+    """the first event of the chain"""
+    causation_id: str
+    """the event that caused this one directly"""
+    severity: Literal["INFO", "WARNING", "CRITICAL"]
+    """how urgent"""
+    source: str
+    """agent, feed, sink or strategy"""
+    code: str
+    """a stable name, such as STRATEGY_QUARANTINED"""
+    message: str
+    """what happened and what to do"""
+    tenant_id: str | None = None
+    """the tenant that the event belongs to; null for market data, which all tenants share"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            event_id=record["event_id"],
+            tenant_id=record["tenant_id"],
+            ts_event=record["ts_event"],
+            ts_ingest=record["ts_ingest"],
+            correlation_id=record["correlation_id"],
+            causation_id=record["causation_id"],
+            severity=record["severity"],
+            source=record["source"],
+            code=record["code"],
+            message=record["message"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "tenant_id": self.tenant_id,
+            "ts_event": self.ts_event,
+            "ts_ingest": self.ts_ingest,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "severity": self.severity,
+            "source": self.source,
+            "code": self.code,
+            "message": self.message,
+        }

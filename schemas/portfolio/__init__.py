@@ -1,0 +1,94 @@
+"""Event models of the portfolio domain. Generated from the .avsc files beside it by schemas/generate.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, ClassVar, Self
+
+from tradewind.schemas.event import Event
+
+__all__ = ["Position"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position(Event):
+    """A tenant's holding of one instrument in one account, after a fill or a new mark."""
+
+    SCHEMA: ClassVar[str] = "tradewind.portfolio.Position"
+    VERSION: ClassVar[int] = 1
+
+    event_id: str
+    """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
+    ts_event: int
+    """when it happened at its source, in event time"""
+    ts_ingest: int
+    """when the record at the origin of the chain entered Tradewind"""
+    correlation_id: str
+    """the first event of the chain"""
+    causation_id: str
+    """the event that caused this one directly"""
+    account_id: str
+    """the tenant's account"""
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    version: int
+    """rises by one with each event of this position"""
+    quantity: Decimal
+    """units, negative when short"""
+    average_price: Decimal
+    """average entry price of the open quantity, 0 when flat"""
+    realised_pnl: Decimal
+    """profit of closed quantity, in the quote currency"""
+    unrealised_pnl: Decimal
+    """profit of open quantity at mark_price"""
+    mark_price: Decimal
+    """price that the open quantity is valued at"""
+    fills: int
+    """fills so far"""
+    tenant_id: str | None = None
+    """the tenant that the event belongs to; null for market data, which all tenants share"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            event_id=record["event_id"],
+            tenant_id=record["tenant_id"],
+            ts_event=record["ts_event"],
+            ts_ingest=record["ts_ingest"],
+            correlation_id=record["correlation_id"],
+            causation_id=record["causation_id"],
+            account_id=record["account_id"],
+            symbol=record["symbol"],
+            venue=record["venue"],
+            version=record["version"],
+            quantity=record["quantity"],
+            average_price=record["average_price"],
+            realised_pnl=record["realised_pnl"],
+            unrealised_pnl=record["unrealised_pnl"],
+            mark_price=record["mark_price"],
+            fills=record["fills"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "tenant_id": self.tenant_id,
+            "ts_event": self.ts_event,
+            "ts_ingest": self.ts_ingest,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "account_id": self.account_id,
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "version": self.version,
+            "quantity": self.quantity,
+            "average_price": self.average_price,
+            "realised_pnl": self.realised_pnl,
+            "unrealised_pnl": self.unrealised_pnl,
+            "mark_price": self.mark_price,
+            "fills": self.fills,
+        }

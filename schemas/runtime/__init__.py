@@ -1,0 +1,73 @@
+"""Event models of the runtime domain. Generated from the .avsc files beside it by schemas/generate.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+from tradewind.schemas.event import Event
+
+__all__ = ["DeadLetter"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter(Event):
+    """A record that an agent could not process, whole, with the reason."""
+
+    SCHEMA: ClassVar[str] = "tradewind.runtime.DeadLetter"
+    VERSION: ClassVar[int] = 1
+
+    event_id: str
+    """derived from agent, topic, partition and offset"""
+    agent: str
+    """the agent that failed"""
+    error: Literal["UNDECODABLE", "POISON"]
+    """kind of error"""
+    reason: str
+    """what was wrong"""
+    topic: str
+    """origin"""
+    partition: int
+    """origin"""
+    offset: int
+    """origin"""
+    ts_ingest: int
+    """the record's timestamp"""
+    headers: tuple[Mapping[str, bytes | None | str], ...]
+    """the record's headers"""
+    key: bytes | None = None
+    """the record's key"""
+    value: bytes | None = None
+    """the record's value"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            event_id=record["event_id"],
+            agent=record["agent"],
+            error=record["error"],
+            reason=record["reason"],
+            topic=record["topic"],
+            partition=record["partition"],
+            offset=record["offset"],
+            ts_ingest=record["ts_ingest"],
+            key=record["key"],
+            value=record["value"],
+            headers=tuple(record["headers"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "agent": self.agent,
+            "error": self.error,
+            "reason": self.reason,
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": self.offset,
+            "ts_ingest": self.ts_ingest,
+            "key": self.key,
+            "value": self.value,
+            "headers": list(self.headers),
+        }

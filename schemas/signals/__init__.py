@@ -1,0 +1,93 @@
+"""Event models of the signals domain. Generated from the .avsc files beside it by schemas/generate.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+from tradewind.schemas.event import Event
+
+__all__ = ["Signal"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal(Event):
+    """A strategy's view of an instrument. Not an order."""
+
+    SCHEMA: ClassVar[str] = "tradewind.signals.Signal"
+    VERSION: ClassVar[int] = 1
+
+    event_id: str
+    """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
+    ts_event: int
+    """when it happened at its source, in event time"""
+    ts_ingest: int
+    """when the record at the origin of the chain entered Tradewind"""
+    correlation_id: str
+    """the first event of the chain"""
+    causation_id: str
+    """the event that caused this one directly"""
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    strategy: str
+    """name of the strategy"""
+    direction: Literal["LONG", "SHORT"]
+    """which way"""
+    strength: float
+    """0 to 1"""
+    volatility: float
+    """standard deviation of mid-price returns per bar"""
+    quote_bid: float
+    """bid of the quote that the signal was made on"""
+    quote_ask: float
+    """ask of that quote"""
+    quote_ts: int
+    """event time of that quote"""
+    reason: str
+    """why, in words"""
+    tenant_id: str | None = None
+    """the tenant that the event belongs to; null for market data, which all tenants share"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            event_id=record["event_id"],
+            tenant_id=record["tenant_id"],
+            ts_event=record["ts_event"],
+            ts_ingest=record["ts_ingest"],
+            correlation_id=record["correlation_id"],
+            causation_id=record["causation_id"],
+            symbol=record["symbol"],
+            venue=record["venue"],
+            strategy=record["strategy"],
+            direction=record["direction"],
+            strength=record["strength"],
+            volatility=record["volatility"],
+            quote_bid=record["quote_bid"],
+            quote_ask=record["quote_ask"],
+            quote_ts=record["quote_ts"],
+            reason=record["reason"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "tenant_id": self.tenant_id,
+            "ts_event": self.ts_event,
+            "ts_ingest": self.ts_ingest,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "strategy": self.strategy,
+            "direction": self.direction,
+            "strength": self.strength,
+            "volatility": self.volatility,
+            "quote_bid": self.quote_bid,
+            "quote_ask": self.quote_ask,
+            "quote_ts": self.quote_ts,
+            "reason": self.reason,
+        }

@@ -1,0 +1,1 @@
+"""The Faust runtime and, per domain, the lines that join topics to processors."""

@@ -1,0 +1,1 @@
+"""Exactly-once agents on Kafka: leases, chunks, state, transactions, dead letters."""

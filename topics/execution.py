@@ -1,0 +1,32 @@
+"""Topics of the execution domain: order requests, the life of orders, fills."""
+
+from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest
+from tradewind.schemas.market import Heartbeat
+from tradewind.topics.keys import instrument_key
+from tradewind.topics.topic import Topic
+
+ORDER_REQUESTS = Topic(
+    name="execution.order_requests",
+    model=OrderRequest,
+    also=(Heartbeat,),
+    key=instrument_key,
+    owner="execution",
+    producers=("sizing",),
+    consumers=("risk", "postgres"),
+)
+ORDER_EVENTS = Topic(
+    name="execution.order_events",
+    model=OrderEvent,
+    key=instrument_key,
+    owner="execution",
+    producers=("execution",),
+    consumers=("risk", "postgres"),
+)
+FILLS = Topic(
+    name="execution.fills",
+    model=Fill,
+    key=instrument_key,
+    owner="execution",
+    producers=("execution",),
+    consumers=("portfolio", "postgres"),
+)

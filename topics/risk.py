@@ -1,0 +1,36 @@
+"""Topics of the risk domain: decisions on order requests, and the kill switch."""
+
+from typing import cast
+
+from tradewind.schemas.event import Event
+from tradewind.schemas.market import Heartbeat
+from tradewind.schemas.risk import Decision, KillSwitch
+from tradewind.topics.keys import instrument_key
+from tradewind.topics.topic import Topic
+
+DECISIONS = Topic(
+    name="risk.decisions",
+    model=Decision,
+    also=(Heartbeat,),
+    key=instrument_key,
+    owner="risk",
+    producers=("risk",),
+    consumers=("execution", "postgres"),
+)
+
+
+def _switch(event: Event) -> str:
+    switch = cast("KillSwitch", event)
+    return f"{switch.tenant_id}/{switch.account_id or '*'}"
+
+
+KILL_SWITCHES = Topic(
+    name="risk.kill_switches",
+    model=KillSwitch,
+    key=_switch,
+    owner="risk",
+    producers=("cli",),
+    consumers=("risk",),
+    cleanup="compact",
+)
+"""A command is written to every partition, for each task of the risk agent must see it."""

@@ -1,0 +1,1 @@
+"""Tradewind: an event-driven, multi-tenant trading platform around Apache Kafka."""
