@@ -1,0 +1,149 @@
+"""Settings: which services to use, and how. From `TRADEWIND_...` variables, `.env`, and what `tradewind up` started.
+
+A service whose URL is set is external: none is started for it. Otherwise `tradewind up` starts an embedded one and writes where it listens,
+with its password, to `endpoints.json` (mode 0600) in the data folder, where workers find it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.sources import JsonConfigSettingsSource
+
+from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS, Tenant
+from tradewind.topics import Topic
+
+DEFAULT_DATA = Path(".tradewind")
+ENDPOINTS = "endpoints.json"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaSettings(_Part):
+    """A Kafka cluster."""
+
+    bootstrap: str | None = None
+    """`host:port,...`; None starts an embedded broker."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    replication_factor: int = Field(default=1, ge=1)
+
+
+class PostgresSettings(_Part):
+    """A PostgreSQL server."""
+
+    url: str | None = None
+    """`postgresql://host:port/database`; None starts an embedded server."""
+    user: str = "tradewind"
+    password: SecretStr | None = None
+
+
+class RegistrySettings(_Part):
+    """A schema registry that speaks Confluent's API."""
+
+    url: str | None = None
+    """Such as `http://host:port/apis/ccompat/v7`; None starts an embedded one."""
+    user: str | None = None
+    password: SecretStr | None = None
+
+
+class InfluxSettings(_Part):
+    """A time-series store that takes line protocol through influxdb-client: QuestDB."""
+
+    url: str | None = None
+    """`http://host:port`; None starts an embedded QuestDB."""
+    user: str = "tradewind"
+    password: SecretStr | None = None
+    retention_bytes: int = Field(default=8 * 1024**3, ge=64 * 1024**2)
+    """Bytes that a table may take on disk before its oldest partitions are dropped."""
+
+
+class Settings(BaseSettings):
+    """Everything that a process of Tradewind is told from outside."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TRADEWIND_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+    )
+
+    data: Path = DEFAULT_DATA
+    namespace: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9_-]*\.)?$")
+    """Prefix of every topic, group and table, ending in a dot, so that several Tradewinds share one cluster."""
+    kafka: KafkaSettings = KafkaSettings()
+    postgres: PostgresSettings = PostgresSettings()
+    registry: RegistrySettings = RegistrySettings()
+    influx: InfluxSettings = InfluxSettings()
+    tenants: tuple[Tenant, ...] = DEFAULT_TENANTS
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Prefer arguments, then variables, then `.env`, then what an embedded service said of itself."""
+        given: dict[str, Any] = init_settings()
+        data = Path(
+            given.get("data") or os.environ.get("TRADEWIND_DATA") or dotenv_settings().get("data") or DEFAULT_DATA
+        )
+        endpoints = JsonConfigSettingsSource(settings_cls, json_file=data / ENDPOINTS)
+        return init_settings, env_settings, dotenv_settings, endpoints, file_secret_settings
+
+    def physical(self, topic: Topic | str) -> str:
+        """Return the name that a topic (or a group, or a table) has on this cluster."""
+        return self.namespace + (topic if isinstance(topic, str) else topic.name)
+
+    @property
+    def bootstrap(self) -> str:
+        """Where Kafka listens; raises `ServiceNotConfigured` where none is known."""
+        return _known(self.kafka.bootstrap, "Kafka", "TRADEWIND_KAFKA__BOOTSTRAP")
+
+    def librdkafka(self) -> dict[str, Any]:
+        """Return the connection part of a confluent-kafka configuration."""
+        kafka = self.kafka
+        options = {
+            "bootstrap.servers": self.bootstrap,
+            "security.protocol": kafka.security_protocol,
+            "sasl.mechanism": kafka.sasl_mechanism,
+            "sasl.username": kafka.username,
+            "sasl.password": _revealed(kafka.password),
+            "ssl.ca.location": _text(kafka.ca_file),
+            "ssl.certificate.location": _text(kafka.certificate_file),
+            "ssl.key.location": _text(kafka.key_file),
+        }
+        return {name: value for name, value in options.items() if value is not None}
+
+
+class ServiceNotConfigured(RuntimeError):
+    """A service that is needed has no URL, and none was started."""
+
+
+def _known(url: str | None, service: str, variable: str) -> str:
+    if url is None:
+        raise ServiceNotConfigured(f"no {service} is known: start one with `./dev up`, or set {variable}")
+    return url
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

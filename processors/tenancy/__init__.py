@@ -1,0 +1,1 @@
+"""Tenants: accounts, sizing and limits."""

@@ -1,0 +1,74 @@
+"""A tenant: who trades, in which accounts, how large, and within which limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What risk allows an account."""
+
+    max_order_notional: Decimal
+    """Largest quantity * price of one order, in the quote currency."""
+    max_position_notional: Decimal
+    """Largest absolute position * price in one instrument, in the quote currency."""
+    max_quote_age_us: int
+    """A quote older than this, in event time, is stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """How a signal becomes an order."""
+
+    risk_per_trade: Decimal
+    """Amount of quote currency that one standard deviation per bar may move the order's value."""
+    order_type: Literal["MARKET", "LIMIT"]
+    limit_offset: Decimal = Decimal(0)
+    """Limit orders: fraction of the price that the limit is better than the touch."""
+    time_to_live_us: int | None = None
+    """Limit orders: event time after which they expire; None lets them live until the source's end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One customer of the platform."""
+
+    tenant_id: str
+    accounts: tuple[str, ...]
+    sizing: Sizing
+    limits: Limits
+
+
+SECOND_US = 1_000_000
+
+DEFAULT_TENANTS = (
+    Tenant(
+        tenant_id="alpha",
+        accounts=("main",),
+        sizing=Sizing(risk_per_trade=Decimal(5), order_type="MARKET"),
+        limits=Limits(
+            max_order_notional=Decimal(500_000),
+            max_position_notional=Decimal(1_000_000),
+            max_quote_age_us=5 * SECOND_US,
+        ),
+    ),
+    Tenant(
+        tenant_id="beta",
+        accounts=("main",),
+        sizing=Sizing(
+            risk_per_trade=Decimal(2),
+            order_type="LIMIT",
+            limit_offset=Decimal("0.00002"),
+            time_to_live_us=30 * SECOND_US,
+        ),
+        limits=Limits(
+            max_order_notional=Decimal(100_000),
+            max_position_notional=Decimal(120_000),
+            max_quote_age_us=2 * SECOND_US,
+        ),
+    ),
+)
+"""Two tenants with different limits, so that a first start shows both approvals and denials."""
