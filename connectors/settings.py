@@ -88,6 +88,10 @@ class Settings(BaseSettings):
     registry: RegistrySettings = RegistrySettings()
     influx: InfluxSettings = InfluxSettings()
     tenants: tuple[Tenant, ...] = DEFAULT_TENANTS
+    bar_grace_ms: int = Field(default=500, ge=0)
+    """How long after its end, in event time, a bar still takes quotes."""
+    venue_latency_ms: int = Field(default=50, ge=1)
+    """Simulated venue: event time between an order and the first quote that can fill it."""
 
     @classmethod
     def settings_customise_sources(

@@ -31,6 +31,5 @@ KILL_SWITCHES = Topic(
     owner="risk",
     producers=("cli",),
     consumers=("risk",),
-    cleanup="compact",
 )
-"""A command is written to every partition, for each task of the risk agent must see it."""
+"""A command is written to every partition, for each task of the risk agent must see it; what is engaged is risk's state."""

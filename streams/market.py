@@ -1,0 +1,16 @@
+"""The market domain's agent: ticks become bars."""
+
+from tradewind.connectors.settings import Settings
+from tradewind.processors.market.bars import bars
+from tradewind.streams.runtime import Agent
+from tradewind.topics import BARS, LATE_TICKS, TICKS
+
+
+def market(settings: Settings) -> Agent:
+    """Close bars of one second and one minute by event time."""
+    return Agent(
+        name="market",
+        inputs=(TICKS,),
+        outputs=(BARS, LATE_TICKS),
+        processor=bars(grace_us=settings.bar_grace_ms * 1000),
+    )
