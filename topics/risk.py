@@ -32,4 +32,4 @@ KILL_SWITCHES = Topic(
     producers=("cli",),
     consumers=("risk",),
 )
-"""A command is written to every partition, for each task of the risk agent must see it; what is engaged is risk's state."""
+"""A command goes to every partition, for each task of the risk agent must see it; what is engaged is risk's state."""
