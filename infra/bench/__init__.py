@@ -1,0 +1,1 @@
+"""Benches: a peer and Tradewind in one run, on the same data."""
