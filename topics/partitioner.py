@@ -1,4 +1,4 @@
-"""Which partition a key belongs to: Java's murmur2, as the Java clients and Faust use (librdkafka's default differs)."""
+"""Which partition a key belongs to: Java's murmur2, as the Java clients and Faust use; librdkafka differs."""
 
 from __future__ import annotations
 
