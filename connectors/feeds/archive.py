@@ -1,0 +1,130 @@
+"""Read the lines of a compressed file in chunks of bounded size, after making sure that it is whole."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import IO
+
+from tradewind.connectors.feeds.feed import EXCERPT_CHARACTERS, DamagedSource, UnknownFormat
+
+READ_BYTES = 1 << 20  # at once: large enough that calls do not count, small enough to parse in a few ms
+LINE_BYTES = 1 << 18  # an order book snapshot has some 60 KB; a longer line is no frame of any format
+CHUNK_LINES = 32_768  # lines in one chunk, whatever their length: what a chunk of empty lines may cost
+TOO_LONG = "\ufffd"  # begins what is left of a line over LINE_BYTES: no format takes it
+DIGEST_DIGITS = 16  # 64 bits tell one file from another of the same name
+
+Opener = Callable[[], AbstractContextManager[IO[bytes]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Consecutive lines of a file, without their ends."""
+
+    first: int
+    """Number of the first line, from 1."""
+    lines: list[str]
+    last: bool
+    """Whether the file ends here."""
+
+
+def digest(path: Path) -> str:
+    """Return the start of the SHA-256 of a file."""
+    total = sha256()
+    with path.open("rb") as file:
+        while block := file.read(READ_BYTES):
+            total.update(block)
+    return total.hexdigest()[:DIGEST_DIGITS]
+
+
+def gzip_opener(path: Path) -> Opener:
+    """Return what opens the content of a gzip file."""
+
+    @contextmanager
+    def content() -> Iterator[IO[bytes]]:
+        with gzip.open(path) as file:
+            yield file  # type: ignore[misc]  # GzipFile reads bytes, though typeshed does not derive it from IO
+
+    return content
+
+
+def zip_member(path: Path) -> str:
+    """Return the name of the one file in a zip archive; raises `DamagedSource` or `UnknownFormat`."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DamagedSource(f"{path}: not a whole zip archive ({error}); nothing was published: fetch it again") from error
+    if len(names) != 1:
+        raise UnknownFormat(f"{path}: has {len(names)} files; an archive of quotes holds one")
+    return names[0]
+
+
+def zip_opener(path: Path) -> Opener:
+    """Return what opens the one file in a zip archive."""
+
+    @contextmanager
+    def content() -> Iterator[IO[bytes]]:
+        with zipfile.ZipFile(path) as archive, archive.open(zip_member(path)) as file:
+            yield file
+
+    return content
+
+
+def verify(path: Path, opener: Opener) -> None:
+    """Read an archive to its end, checksums included; raises `DamagedSource` with the place where it breaks.
+
+    A truncated archive publishes nothing: half of it, published, would have to be told from the other half when the
+    whole file arrives.
+    """
+    read = 0
+    try:
+        with opener() as content:
+            while block := content.read(READ_BYTES):
+                read += len(block)
+    except (zipfile.BadZipFile, EOFError, zlib.error, OSError, RuntimeError, NotImplementedError) as error:
+        raise DamagedSource(
+            f"{path}: breaks after {read:,} bytes of content ({error}); nothing was published: fetch the file again"
+        ) from error
+
+
+def chunks(opener: Opener) -> Iterator[Chunk]:
+    """Yield the lines of a file. Bytes that are not UTF-8 become U+FFFD; a line over `LINE_BYTES` is cut and marked `TOO_LONG`.
+
+    Where the chunks are cut depends on the content alone, so that reading again gives the same chunks.
+    """
+    held: list[str] = []
+    first = 1
+    for lines in _lines(opener):
+        held += lines
+        while len(held) > CHUNK_LINES:
+            yield Chunk(first, held[:CHUNK_LINES], last=False)
+            first += CHUNK_LINES
+            held = held[CHUNK_LINES:]
+    yield Chunk(first, held, last=True)
+
+
+def _lines(opener: Opener) -> Iterator[list[str]]:
+    rest = b""
+    with opener() as content:
+        while block := content.read(READ_BYTES):
+            body = rest + block
+            end = body.rfind(b"\n") + 1
+            # What is beyond the bound is dropped now, or a file without a line's end would fill the memory. One byte
+            # more is kept than a line may have: so the line stays too long, and is marked as such.
+            rest = body[end : end + LINE_BYTES + 1]
+            if end:
+                yield _split(body[: end - 1])
+    if rest:
+        yield _split(rest)
+
+
+def _split(body: bytes) -> list[str]:
+    lines = body.decode("utf-8", "replace").split("\n")
+    return [line if len(line) <= LINE_BYTES else TOO_LONG + line[:EXCERPT_CHARACTERS] for line in lines]

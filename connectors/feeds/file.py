@@ -1,0 +1,100 @@
+"""A feed of a file of lines: parses whole chunks, and cuts them into blocks as small as the pace needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from tradewind.connectors.feeds.archive import Chunk, Opener, chunks
+from tradewind.connectors.feeds.feed import TICK_COLUMNS, TRADE_COLUMNS, Block, Bounds, Position
+from tradewind.connectors.feeds.order import BACKWARD_US, Micros
+from tradewind.connectors.feeds.parsed import SKIPPED, TICK, TRADE, Parsed, in_order
+
+LOWEST, HIGHEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+TICK_FIELDS, TRADE_FIELDS = list(TICK_COLUMNS), list(TRADE_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class FileFeed:
+    """The lines of a file as a feed; `Position.record` counts lines.
+
+    To go on from a position the file is parsed from its beginning, without publishing: whether a line's time is misplaced depends on
+    the lines around it, and must not depend on where the feed was stopped.
+    """
+
+    name: str
+    source: str
+    opener: Opener
+    parse: Callable[[Chunk], Parsed]
+    live: bool = False
+
+    def read(self, position: Position, bounds: Bounds) -> Iterator[Block]:
+        """Yield the blocks after a position."""
+        reached: int | None = None
+        for chunk in chunks(self.opener):
+            if not chunk.lines:
+                continue
+            parsed = self.parse(chunk)
+            rows, reached_after = in_order(parsed.rows, reached)
+            if chunk.first + len(chunk.lines) - 1 > position.record:
+                yield from _blocks(parsed, rows, position.record, bounds, reached, last=chunk.last)
+            reached = reached_after
+
+
+def _blocks(
+    parsed: Parsed, rows: pl.DataFrame, done: int, bounds: Bounds, reached: int | None, *, last: bool
+) -> Iterator[Block]:
+    """Cut the lines after number `done` of a chunk into blocks."""
+    timed = rows["kind"].is_in([TICK, TRADE]).fill_null(value=False).to_numpy()
+    times = np.where(timed, rows["ts_event"].fill_null(0).to_numpy(), LOWEST)
+    high = np.maximum.accumulate(np.maximum(times, LOWEST if reached is None else reached))
+    floors = _floors(np.where(timed, times, HIGHEST), int(high[-1]), last=last)
+    begin = max(done + 1 - parsed.first, 0)
+    for start, end in _cuts(high, begin, bounds):
+        part = rows[start:end]
+        floor, told = int(floors[end]), int(high[end - 1])
+        yield Block(
+            next=Position(parsed.first + end - 1),
+            ticks=part.filter(pl.col("kind") == TICK).select(TICK_FIELDS) if timed[start:end].any() else _NO_TICKS,
+            trades=_trades(part),
+            rejected=parsed.rejections(part),
+            rejected_count=part["kind"].null_count(),
+            skipped=int((part["kind"] == SKIPPED).sum()),
+            ts_event=None if told == LOWEST else told,
+            floor=floor if LOWEST < floor < HIGHEST else None,
+        )
+
+
+_NO_TICKS = pl.DataFrame(schema=TICK_COLUMNS)
+_NO_TRADES = pl.DataFrame(schema=TRADE_COLUMNS)
+
+
+def _trades(part: pl.DataFrame) -> pl.DataFrame:
+    """Return the trades among rows; a format without trades has no columns for them."""
+    if "trade_id" not in part.columns:
+        return _NO_TRADES
+    return part.filter(pl.col("kind") == TRADE).select(TRADE_FIELDS)
+
+
+def _floors(times: Micros, high: int, *, last: bool) -> Micros:
+    """Return, for each cut (n + 1,), what every time after it is later than, µs."""
+    # Lines of the chunks after this one may go back by `BACKWARD_US` from the largest time, and no further.
+    beyond = HIGHEST if last or high == LOWEST else high - BACKWARD_US
+    following = np.minimum.accumulate(np.append(times, beyond)[::-1])[::-1]
+    return np.where(following == HIGHEST, HIGHEST, following - 1)
+
+
+def _cuts(high: Micros, begin: int, bounds: Bounds) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of runs of rows of at most `bounds.records` rows and `bounds.span_us` of event time."""
+    start, total = begin, len(high)
+    while start < total:
+        end = min(start + bounds.records, total)
+        if high[start] != LOWEST:
+            # The times reached never go back, so that what the span covers is found by bisection; one row at least.
+            late = int(np.searchsorted(high, high[start] + bounds.span_us, side="right"))
+            end = min(end, max(late, start + 1))
+        yield start, end
+        start = end
