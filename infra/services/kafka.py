@@ -1,0 +1,200 @@
+"""Apache Kafka in KRaft mode: one broker for every day, or three for tests of what a lost broker does."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from tradewind.infra.services import artifacts
+from tradewind.infra.services.java import java
+from tradewind.infra.services.passwords import write_private
+from tradewind.infra.services.ports import MAX_BROKERS, Ports
+from tradewind.infra.services.process import Command, Server
+from tradewind.infra.services.service import LOOPBACK, Running, ServiceFailed
+
+HEAP = "-Xmx512m"
+FORMAT_TIMEOUT_S = 60
+PROBE_TIMEOUT_S = 2.0
+PROPERTIES = """\
+process.roles=broker,controller
+node.id={node}
+controller.quorum.voters={voters}
+listeners=PLAINTEXT://{host}:{broker},CONTROLLER://{host}:{controller}
+advertised.listeners=PLAINTEXT://{host}:{broker}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+log.dirs={data}
+
+# Topics are created by the code that owns them, never by a misspelt name.
+auto.create.topics.enable=false
+num.partitions=1
+default.replication.factor={replicas}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={replicas}
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={in_sync}
+share.coordinator.state.topic.replication.factor={replicas}
+share.coordinator.state.topic.min.isr={in_sync}
+# The defaults of 50 each are 150 folders to open at each start.
+offsets.topic.num.partitions=4
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.num.partitions=1
+
+# A broker that was killed may register again when its old session has ended: 12.7 s with the default of 9 s, 5 s with this.
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+# A transaction that nobody ends blocks read_committed consumers: end it soon after its own time-out.
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+# A group's first member need not wait for others; tests need not wait 6 s for a dead one.
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+
+# Topics say how long they keep; the default for the rest is a week. Small segments make that exact on a small disk.
+log.retention.hours=168
+log.segment.bytes=134217728
+log.retention.check.interval.ms=60000
+log.cleaner.dedupe.buffer.size=33554432
+num.network.threads=2
+num.io.threads=4
+num.recovery.threads.per.data.dir=2
+"""
+
+
+class Kafka:
+    """A cluster of one to three nodes, each broker and controller, on loopback and without authentication."""
+
+    name = "kafka"
+
+    def __init__(
+        self, data: Path, run: Path, ports: Ports, nodes: int = 1, closing: threading.Event | None = None
+    ) -> None:
+        if not 1 <= nodes <= MAX_BROKERS:
+            raise ValueError(f"{nodes} Kafka nodes: choose 1 to {MAX_BROKERS}")
+        self._folder, self._ports, self._closing = data / "kafka", ports, closing
+        self._run, self._logs, self.nodes = run, data / "logs", nodes
+        self._nodes: dict[int, Server] = {}
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port,...` of all nodes."""
+        return ",".join(f"{LOOPBACK}:{port}" for port in self._ports.brokers[: self.nodes])
+
+    @property
+    def servers(self) -> list[Server]:
+        """Its nodes."""
+        return list(self._nodes.values())
+
+    @property
+    def replication(self) -> int:
+        """How many copies a partition has by default: one on every node."""
+        return self.nodes
+
+    @property
+    def listens(self) -> Sequence[int]:
+        """The ports that it needs."""
+        return (*self._ports.brokers[: self.nodes], *self._ports.controllers[: self.nodes])
+
+    def start(self) -> Running:
+        """Start all nodes at once and return when each has joined."""
+        begun = time.monotonic()
+        with ThreadPoolExecutor(self.nodes) as pool:
+            pids = list(pool.map(self.start_node, range(1, self.nodes + 1)))
+        first = self._nodes[1]
+        version = first.wait_ready(self._probe)
+        return Running(self.name, self.bootstrap, pids[0], version, time.monotonic() - begun, first.command.log)
+
+    def start_node(self, node: int) -> int:
+        """Start one node, from 1, without waiting for it, and return its pid."""
+        folder = self._folder / str(node)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        classpath = ":".join(map(str, artifacts.ensure(["kafka"])["kafka"]))
+        config = folder / "server.properties"
+        config.write_text(self._properties(node, folder / "data"))
+        command = java(folder, HEAP, "-Xms128m", "-cp", classpath, *_LOGGING)
+        log = self._logs / f"{self._server_name(node)}.log"
+        server = Server(
+            Command(self._server_name(node), (*command, "kafka.Kafka", str(config)), folder, log),
+            self._run,
+            self._closing,
+        )
+        self._nodes[node] = server
+        if not (folder / "data" / "meta.properties").exists():
+            self._format(command, config, folder)
+        return server.start()
+
+    def wait_ready(self) -> str:
+        """Wait until every node has joined (after `start_node`), and return Kafka's version."""
+        return self.servers[0].wait_ready(self._probe)
+
+    def _server_name(self, node: int) -> str:
+        return self.name if self.nodes == 1 else f"{self.name}-{node}"
+
+    def _properties(self, node: int, data: Path) -> str:
+        voters = (f"{n}@{LOOPBACK}:{self._ports.controllers[n - 1]}" for n in range(1, self.nodes + 1))
+        return PROPERTIES.format(
+            node=node,
+            voters=",".join(voters),
+            host=LOOPBACK,
+            broker=self._ports.brokers[node - 1],
+            controller=self._ports.controllers[node - 1],
+            data=data,
+            replicas=self.replication,
+            in_sync=max(1, self.nodes - 1),
+        )
+
+    def _format(self, command: tuple[str, ...], config: Path, folder: Path) -> None:
+        """Give the storage its cluster's id; `--ignore-formatted` also completes one that was interrupted."""
+        done = subprocess.run(
+            (
+                *command,
+                "kafka.tools.StorageTool",
+                "format",
+                "-t",
+                self._cluster_id(),
+                "-c",
+                str(config),
+                "--ignore-formatted",
+            ),
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=FORMAT_TIMEOUT_S,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise ServiceFailed(f"kafka: formatting {folder} failed:\n{done.stdout}{done.stderr}")
+
+    def _cluster_id(self) -> str:
+        path = self._folder / "cluster.id"
+        with _CLUSTER_ID_GUARD:
+            if not path.exists():
+                write_private(path, base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+            return path.read_text()
+
+    def _probe(self) -> str:
+        """Return Kafka's version once all nodes are in the cluster, as a client sees it."""
+        try:
+            admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+            found = admin.list_topics("__absent", timeout=PROBE_TIMEOUT_S)
+        except KafkaException as error:
+            raise ConnectionError(str(error)) from error
+        if len(found.brokers) < self.nodes or found.controller_id < 0:
+            raise ConnectionError(f"{len(found.brokers)} of {self.nodes} brokers have joined")
+        return artifacts.locked()["kafka"].version
+
+
+_CLUSTER_ID_GUARD = threading.Lock()
+_LOGGING = (
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS",
+)

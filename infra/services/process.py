@@ -1,0 +1,271 @@
+"""A server as a process of its own: started in its own session, recorded, found again after a crash, stopped within bounds.
+
+A process is known by its pid and the time it started, which the record holds: a pid that another process has since been given
+is never signalled. A server whose record was lost (its starter was killed in between) is known by its program and its working folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from tradewind.infra.services.service import ServiceFailed, StartCancelled
+
+STOP_GRACE_S = 6.0
+"""Time to stop cleanly: Kafka needs 1-2 s for its snapshot and index files, QuestDB less."""
+KILL_WAIT_S = 2.0
+"""Time for the kernel to take a killed process away; a JVM's memory of some 100 MB takes about 0.1 s."""
+POLL_S = 0.02
+READY_S = 60.0
+"""Time until a server has to be ready. 2-4 s are usual; a cold disk or two busy cores make it ten times as long."""
+LOG_BYTES = 8 << 20
+"""Size at which a log becomes `<name>.log.1`, of which one is kept: some days of warnings."""
+TAIL_BYTES = 2000
+"""How much of its log an error about a server quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """How a server is started. Its working folder is its own: no other process of that program works there."""
+
+    name: str
+    argv: tuple[str, ...]
+    cwd: Path
+    log: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    user: int | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A process that was started, as `run/<name>.json` holds it."""
+
+    pid: int
+    started: str
+    stop_signal: signal.Signals = signal.SIGTERM
+
+    @property
+    def alive(self) -> bool:
+        """Whether that process still runs, and not merely one with its pid."""
+        return started(self.pid) == self.started
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal the process; one that is gone, or a stranger with its pid, is left alone."""
+        if self.alive:
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                return
+
+    def end(self, grace_s: float, reap: Callable[[], object] = lambda: None) -> bool:
+        """Ask the process to stop, wait, kill it, wait; return whether it is gone."""
+        if grace_s > 0:
+            self.signal(self.stop_signal)
+            self.wait_gone(grace_s, reap)
+        self.signal(signal.SIGKILL)
+        return self.wait_gone(KILL_WAIT_S, reap)
+
+    def wait_gone(self, timeout_s: float, reap: Callable[[], object] = lambda: None) -> bool:
+        """Wait until the process has ended; return whether it has."""
+        deadline = time.monotonic() + timeout_s
+        while self.alive:
+            if time.monotonic() > deadline:
+                return False
+            reap()
+            time.sleep(POLL_S)
+        reap()
+        return True
+
+
+def started(pid: int) -> str | None:
+    """Return what tells a process from every other that had or will have its pid; None where none (or a zombie) has it."""
+    if sys.platform == "linux":
+        # Ticks since boot, with the boot's id: unlike a date, they do not move when the clock is set.
+        try:
+            state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            return (
+                None if state in "ZX" else f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}:{fields[18]}"
+            )
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else repr(process.create_time())
+    except psutil.NoSuchProcess:
+        return None
+
+
+def read_record(path: Path) -> Record | None:
+    """Return the recorded process; None where nothing, or only half a record of a crash, is there."""
+    try:
+        found = json.loads(path.read_text())
+        return Record(int(found["pid"]), str(found["started"]), signal.Signals(found["stop_signal"]))
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def end_recorded(run: Path) -> list[str]:
+    """End every recorded process that still runs, all at once, and return their names: their starter was killed."""
+    found = {path: record for path in run.glob("*.json") if (record := read_record(path)) is not None and record.alive}
+    with ThreadPoolExecutor(max(1, len(found))) as pool:
+        gone = list(pool.map(lambda record: record.end(STOP_GRACE_S), found.values()))
+    for path, ended in zip(found, gone, strict=True):
+        if not ended:
+            raise ServiceFailed(
+                f"{path.stem} (pid {found[path].pid}) of an earlier start outlives SIGKILL: its disk may hang"
+            )
+        path.unlink()
+    return [path.stem for path in found]
+
+
+class Server:
+    """One server process of a data folder."""
+
+    def __init__(self, command: Command, run: Path, closing: threading.Event | None = None) -> None:
+        self.command = command
+        self._record_path = run / f"{command.name}.json"
+        self._closing = closing or threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def record(self) -> Record | None:
+        """The process that was last started, by this object or by another one."""
+        return read_record(self._record_path)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the server runs."""
+        self._reap()
+        record = self.record
+        return record is not None and record.alive
+
+    def start(self) -> int:
+        """Start the server, after ending what an earlier start left behind, and return its pid."""
+        self.stop()
+        command = self.command
+        command.log.parent.mkdir(parents=True, exist_ok=True)
+        if command.log.exists() and command.log.stat().st_size > LOG_BYTES:
+            command.log.replace(command.log.with_suffix(".log.1"))
+        with command.log.open("ab") as log:
+            self._child = subprocess.Popen(
+                command.argv,
+                cwd=command.cwd,
+                env={**_inherited(), **command.env},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **(
+                    {}
+                    if command.user is None
+                    else {"user": command.user, "group": _group(command.user), "extra_groups": ()}
+                ),
+            )
+        pid = self._child.pid
+        written = self._record_path.with_suffix(".tmp")
+        written.write_text(
+            json.dumps(
+                {
+                    "name": command.name,
+                    "pid": pid,
+                    "started": started(pid),
+                    "stop_signal": command.stop_signal,
+                }
+            )
+        )
+        written.replace(self._record_path)
+        return pid
+
+    def wait_ready(self, probe: Callable[[], str], timeout_s: float = READY_S) -> str:
+        """Call the probe until it returns the server's version rather than raise `OSError`, and return that."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            if self._closing.is_set():
+                raise StartCancelled(f"{self.command.name}: the start was called off")
+            if not self.alive:
+                raise ServiceFailed(f"{self.command.name} ended while it started; its log says:\n{self.tail()}")
+            try:
+                return probe()
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise ServiceFailed(
+                        f"{self.command.name} was not ready within {timeout_s:.0f} s ({error}); its log says:\n{self.tail()}"
+                    ) from error
+            time.sleep(POLL_S)
+
+    def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+        """End the server: ask, wait, kill. Ends what it left behind, too; raises `ServiceFailed` where it outlives a kill."""
+        if (record := self.record) is not None and not record.end(grace_s, self._reap):
+            raise ServiceFailed(f"{self.command.name} (pid {record.pid}) outlives SIGKILL: its disk may hang")
+        for stray in self._strays():
+            stray.end(0)
+        self._record_path.unlink(missing_ok=True)
+
+    def kill(self) -> None:
+        """Kill the server with SIGKILL, as a test of its recovery does, and wait until it is gone."""
+        if (record := self.record) is not None:
+            record.end(0, self._reap)
+
+    def tend(self) -> None:
+        """Keep the log of the running server within bounds: it is appended to, so that it can be cut under the server."""
+        log = self.command.log
+        if log.exists() and log.stat().st_size > LOG_BYTES:
+            log.with_suffix(".log.1").write_bytes(log.read_bytes())
+            os.truncate(log, 0)
+
+    def tail(self) -> str:
+        """Return the end of the log, with its path, for an error to quote."""
+        log = self.command.log
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            return f"{file.read().decode(errors='replace').strip()}\n({log})"
+
+    def _reap(self) -> None:
+        if self._child is not None:
+            self._child.poll()
+
+    def _strays(self) -> Iterator[Record]:
+        """Find processes of this server that no record names: PostgreSQL's, when their parent was killed, among them."""
+        program, cwd = os.path.realpath(self.command.argv[0]), os.path.realpath(self.command.cwd)
+        for process in psutil.process_iter():
+            try:
+                if process.exe() == program and process.cwd() == cwd and (since := started(process.pid)) is not None:
+                    yield Record(process.pid, since)
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue  # gone meanwhile, or another user's and so not ours
+
+
+def _group(user: int) -> int:
+    import pwd  # noqa: PLC0415
+
+    return pwd.getpwuid(user).pw_gid
+
+
+def _inherited() -> dict[str, str]:
+    """Return the environment without what would change a server behind its settings: Java options, PG and QuestDB variables."""
+    foreign = (
+        "JAVA_",
+        "JDK_",
+        "_JAVA",
+        "CLASSPATH",
+        "PG",
+        "QDB_",
+        "QUARKUS_",
+        "APICURIO_",
+        "REGISTRY_",
+        "TRADEWIND_",
+        "KAFKA_",
+    )
+    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}

@@ -1,0 +1,103 @@
+"""QuestDB: the embedded time-series store, which takes InfluxDB's line protocol over HTTP."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+
+from tradewind.infra.services import artifacts
+from tradewind.infra.services.java import java
+from tradewind.infra.services.passwords import password
+from tradewind.infra.services.ports import Ports
+from tradewind.infra.services.process import Command, Server
+from tradewind.infra.services.service import LOOPBACK, Running
+
+USER = "tradewind"
+TIMEOUT_S = 5.0
+LOGGING = """\
+writers=stdout
+w.stdout.class=io.questdb.log.LogConsoleWriter
+w.stdout.level=ADVISORY,ERROR,CRITICAL
+"""
+"""Its default logs every query and every connection."""
+
+
+class QuestDB:
+    """One QuestDB server, with a password: without one, any web page could send it queries."""
+
+    name = "questdb"
+
+    def __init__(self, data: Path, run: Path, ports: Ports, closing: threading.Event | None = None) -> None:
+        self._data, self._run, self._ports, self._closing = data, run, ports, closing
+        self.servers: list[Server] = []
+
+    @property
+    def url(self) -> str:
+        """Base URL of its line protocol and queries."""
+        return f"http://{LOOPBACK}:{self._ports.questdb_http}"
+
+    @property
+    def listens(self) -> Sequence[int]:
+        """The ports that it needs."""
+        return (self._ports.questdb_http, self._ports.questdb_pg)
+
+    def start(self) -> Running:
+        """Start it and return when it answers queries."""
+        begun = time.monotonic()
+        folder = self._data / self.name
+        (folder / "root" / "conf").mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / "root" / "conf" / "log.conf").write_text(LOGGING)
+        jar = artifacts.ensure(["questdb"])["questdb"][0]
+        options = ("-Xmx256m", "-Xms64m", "-cp", str(jar), "io.questdb.ServerMain", "-d", str(folder / "root"))
+        server = Server(
+            Command(
+                self.name,
+                java(folder, "-Dsun.misc.unsafe.memory.access=allow", *options),
+                folder,
+                self._data / "logs" / f"{self.name}.log",
+                self._environment(),
+            ),
+            self._run,
+            self._closing,
+        )
+        self.servers = [server]
+        pid = server.start()
+        version = server.wait_ready(self._probe)
+        return Running(self.name, self.url, pid, version, time.monotonic() - begun, server.command.log)
+
+    def _environment(self) -> dict[str, str]:
+        secret = password(self._data, self.name)
+        return {
+            "QDB_HTTP_BIND_TO": f"{LOOPBACK}:{self._ports.questdb_http}",
+            "QDB_HTTP_USER": USER,
+            "QDB_HTTP_PASSWORD": secret,
+            "QDB_HTTP_MIN_ENABLED": "false",
+            "QDB_PG_NET_BIND_TO": f"{LOOPBACK}:{self._ports.questdb_pg}",
+            "QDB_PG_USER": USER,
+            "QDB_PG_PASSWORD": secret,
+            "QDB_LINE_TCP_ENABLED": "false",
+            "QDB_TELEMETRY_ENABLED": "false",
+        }
+
+    def _probe(self) -> str:
+        """Return QuestDB's version once it answers a query."""
+        try:
+            answer = httpx.get(
+                f"{self.url}/exec",
+                params={"query": "select build()"},
+                auth=(USER, password(self._data, self.name)),
+                timeout=TIMEOUT_S,
+                trust_env=False,
+            ).raise_for_status()
+        except httpx.HTTPError as error:
+            raise ConnectionError(str(error)) from error
+        return version_of(answer.json()["dataset"][0][0])
+
+
+def version_of(build: str) -> str:
+    """Return the version from what `build()` says: `Build Information: QuestDB 9.3.4, JDK ...`."""
+    return build.partition("QuestDB ")[2].partition(",")[0] or build

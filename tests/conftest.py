@@ -1,0 +1,78 @@
+"""Fixtures of every test: real services, started once for a run and only where a test asks, and a namespace per test.
+
+With `TRADEWIND_TEST_STACK=FOLDER` the tests use the stack that runs from that data folder, which saves its start.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tradewind.connectors.settings import InfluxSettings, KafkaSettings, PostgresSettings, RegistrySettings, Settings
+from tradewind.infra.services import endpoints
+from tradewind.infra.services.stack import Stack
+
+RUNNING = os.environ.get("TRADEWIND_TEST_STACK")
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give all embedded services, on free ports and in a folder of their own."""
+    if RUNNING is not None:
+        if not endpoints.published(Path(RUNNING)):
+            pytest.fail(f"TRADEWIND_TEST_STACK={RUNNING}: no stack runs there")
+        yield Stack(Path(RUNNING), Settings(data=Path(RUNNING)))
+        return
+    data = tmp_path_factory.mktemp("stack")
+    for folder in (data, *data.parents):  # pytest closes its folders, and root's PostgreSQL is `nobody`
+        if folder.stat().st_uid == os.geteuid() and str(folder).startswith(str(tmp_path_factory.getbasetemp().parent)):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    own = Stack(data, Settings(data=data, _env_file=None), base_port=None)
+    own.start()
+    try:
+        yield own
+    finally:
+        own.stop()
+
+
+@pytest.fixture
+def settings(stack: Stack, tmp_path: Path) -> Settings:
+    """Give settings that use the stack with a namespace, a data folder and a database name of the test's own.
+
+    The database is created for tests that also ask for `database`.
+    """
+    own = f"t{secrets.token_hex(4)}"
+    found = endpoints.published(stack.data)
+    postgres = found["postgres"]
+    url = f"{postgres['url'].rpartition('/')[0]}/{own}"
+    return Settings(
+        _env_file=None,
+        data=tmp_path,
+        namespace=f"{own}.",
+        kafka=KafkaSettings(**found["kafka"]),
+        postgres=PostgresSettings(**{**postgres, "url": url}),
+        registry=RegistrySettings(**found["registry"]),
+        influx=InfluxSettings(**found["influx"]),
+    )
+
+
+@pytest.fixture
+async def database(stack: Stack, settings: Settings) -> AsyncIterator[PostgresSettings]:
+    """Create the PostgreSQL database that `settings` names, empty, and drop it after the test."""
+    part = settings.postgres
+    assert part.url is not None
+    assert part.password is not None
+    name = part.url.rpartition("/")[2]
+    everyones = endpoints.published(stack.data)["postgres"]["url"]
+    connection = await asyncpg.connect(everyones, user=part.user, password=part.password.get_secret_value())
+    try:
+        await connection.execute(f'CREATE DATABASE "{name}"')
+        yield part
+        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    finally:
+        await connection.close()
