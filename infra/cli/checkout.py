@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+
 import tradewind
 
 ROOT = Path(tradewind.__file__).resolve().parents[1]

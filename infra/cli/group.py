@@ -80,7 +80,9 @@ class LazyGroup(click.Group):
 
 
 @click.group(
-    cls=LazyGroup, params=[_data_option()], context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+    cls=LazyGroup,
+    params=[_data_option()],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(package_name=None, version="0.1.0", prog_name="tradewind")
 def tradewind() -> None:

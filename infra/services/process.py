@@ -151,6 +151,11 @@ class Server:
         record = self.record
         return record is not None and record.alive
 
+    @property
+    def exit_code(self) -> int | None:
+        """How the process that this object started has ended; None while it runs, or where this object started none."""
+        return None if self._child is None else self._child.poll()
+
     def start(self) -> int:
         """Start the server, after ending what an earlier start left behind, and return its pid."""
         self.stop()

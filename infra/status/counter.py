@@ -1,0 +1,170 @@
+"""Counts distinct events by reading every topic once, committed records only, from where the ledger stands."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import fastavro
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from tradewind.connectors.settings import Settings
+from tradewind.infra.status.ledger import Ledger, Partition, Pass
+from tradewind.infra.status.names import events_of
+
+BATCH = 5_000
+"""Records taken from the client at once."""
+PASS_RECORDS = 100_000
+"""Records in one transaction of the ledger: some 0.2 s of reading, and the most that a killed process reads again."""
+POLL_S = 0.05
+FRAME = 5
+"""Bytes of Confluent's frame: a zero, and the schema's id."""
+BUFFER_KIB = 8 * 1024
+"""Memory for records that were fetched and not yet counted."""
+SchemaOf = Callable[[int], str | None]
+"""Id in the registry -> Avro schema as JSON; None where the registry knows no such id."""
+
+
+class Counter:
+    """Reads topics into a ledger. Not safe for threads: one reads at a time."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, schema_of: SchemaOf) -> None:
+        self._ledger = ledger
+        self._writers = _Writers(ledger, schema_of)
+        self._names = events_of(settings)
+        self._consumer = Consumer(
+            {
+                **settings.librdkafka(),
+                "group.id": settings.physical("tradewind.status"),  # never joined: partitions are assigned by hand
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+                "queued.max.messages.kbytes": BUFFER_KIB,
+                "fetch.wait.max.ms": 100,
+            }
+        )
+        self._started = ledger.positions()
+        self._assigned: set[Partition] = set()
+
+    def close(self) -> None:
+        """Close the client."""
+        self._consumer.close()
+
+    def count_to(self, ends: Mapping[Partition, int], timeout_s: float) -> int:
+        """Count up to an offset of each partition; return how many offsets are missing when the time is up."""
+        deadline = time.monotonic() + timeout_s
+        if set(ends) != self._assigned:
+            self._assign(ends)
+        try:
+            while (missing := self._missing(ends)) and time.monotonic() < deadline:
+                done = Pass(self._started)
+                self._read(done, ends, deadline)
+                self._keep(done)
+        except BaseException:
+            self._assigned.clear()  # what the client gave and the ledger did not get is read again next time
+            raise
+        return missing
+
+    def _assign(self, partitions: Iterable[Partition]) -> None:
+        """Read these partitions from where the ledger stands."""
+        self._started = self._ledger.positions()
+        self._assigned = set(partitions)
+        starts = [(of, self._started.get(of)) for of in sorted(self._assigned)]
+        self._consumer.assign(
+            [TopicPartition(*of, OFFSET_BEGINNING if start is None else start.next) for of, start in starts]
+        )
+
+    def _read(self, done: Pass, ends: Mapping[Partition, int], deadline: float) -> None:
+        """Read up to `PASS_RECORDS` records, or up to the ends."""
+        taken = 0
+        waiting = {of for of, end in ends.items() if self._next(of) < end}
+        while waiting and taken < PASS_RECORDS and time.monotonic() < deadline:
+            messages = self._consumer.consume(BATCH, timeout=POLL_S)
+            taken += len(messages)
+            for message in messages:
+                self._take(done, message)
+            waiting = {of for of in waiting if done.next.get(of, 0) < ends[of]}
+
+    def _keep(self, done: Pass) -> None:
+        """Write a pass; where another process was faster, take up its positions."""
+        done.next = {of: next_ for of, next_ in done.next.items() if next_ != self._next(of)}
+        if done.empty:
+            return
+        if self._ledger.add(done):
+            self._started = self._ledger.positions()
+        else:
+            self._assign(self._assigned)
+
+    def _take(self, done: Pass, message: Message) -> None:
+        of = (message.topic(), message.partition())
+        error = message.error()
+        if error is not None:
+            if error.code() != KafkaError._PARTITION_EOF:
+                raise KafkaException(error)
+            done.next[of] = message.offset()  # past the markers at the end
+            return
+        done.next[of] = message.offset() + 1
+        done.records[of] += 1
+        value = message.value()
+        if value is None or len(value) <= FRAME or value[0] != 0:
+            return
+        name = self._writers.record(value[1:FRAME])
+        total = self._names.get((of[0], name))
+        if total == "ticks":
+            done.counted[total] += 1
+        elif total is not None:
+            event = self._writers.decode(value)
+            done.ids[total].add(_id(event["event_id"]))
+            if total == "decisions" and event["outcome"] == "DENIED":
+                done.ids["denied"].add(_id(event["event_id"]))
+
+    def _next(self, of: Partition) -> int:
+        started = self._started.get(of)
+        return 0 if started is None else started.next
+
+    def _missing(self, ends: Mapping[Partition, int]) -> int:
+        return sum(max(0, end - self._next(of)) for of, end in ends.items())
+
+
+class _Writers:
+    """The schemas that records were written with, by id: asked for once, then kept in the ledger."""
+
+    def __init__(self, ledger: Ledger, schema_of: SchemaOf) -> None:
+        self._ledger = ledger
+        self._schema_of = schema_of
+        self._parsed: dict[bytes, Any] = {}
+        self._records: dict[bytes, str | None] = {}
+        for schema_id, schema in ledger.writers().items():
+            self._learn(schema_id.to_bytes(FRAME - 1, "big"), schema)
+
+    def record(self, frame: bytes) -> str | None:
+        """Return the full name of the record that an id stands for; None where the registry knows none."""
+        if frame not in self._records:
+            schema_id = int.from_bytes(frame, "big")
+            schema = self._schema_of(schema_id)
+            if schema is not None:
+                self._ledger.keep_writer(schema_id, schema)
+            self._learn(frame, schema)
+        return self._records[frame]
+
+    def decode(self, value: bytes) -> dict[str, Any]:
+        """Decode a framed value with the schema that it was written with."""
+        event: Any = fastavro.schemaless_reader(io.BytesIO(value[FRAME:]), self._parsed[value[1:FRAME]], None)
+        return dict(event)
+
+    def _learn(self, frame: bytes, schema: str | None) -> None:
+        parsed: Any = None if schema is None else fastavro.parse_schema(json.loads(schema))
+        self._parsed[frame] = parsed
+        self._records[frame] = parsed["name"] if isinstance(parsed, dict) else None
+
+
+def _id(text: str) -> bytes:
+    """Return an id in its shortest form: ours are hex digits, those of other producers may be anything."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return text.encode()

@@ -1,0 +1,154 @@
+"""Where topics end and where consumer groups stand, for read_committed consumers: lag in records and seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from tradewind.connectors.settings import Settings
+from tradewind.infra.status.ledger import Partition
+from tradewind.infra.status.names import inputs_of, topics_of
+
+TIMEOUT_S = 5.0
+"""How long one answer of Kafka may take; usual are milliseconds."""
+POLL_S = 0.05
+PEEK_S = 2.0
+"""How long to look for the first unread record of a partition."""
+Place = tuple[Partition, int]
+"""A partition, and an offset in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a group is behind on one partition."""
+
+    group: str
+    topic: str
+    partition: int
+    lag: int
+    """Last stable offset - position; 0 where nothing but markers of transactions lies between."""
+    lag_seconds: float | None
+    """Age of the first record that was not read, by its timestamp: when the origin of its chain came in.
+    None where Kafka did not show that record in time."""
+
+
+class Flow:
+    """Reads offsets of topics and groups. Keeps its connections, so that `up` can ask once a second."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._topics = frozenset(topics_of(settings))
+        self._inputs = inputs_of(settings)
+        self._admin = AdminClient({**settings.librdkafka(), "socket.timeout.ms": int(TIMEOUT_S * 1000)})
+        self._peeker = Consumer(
+            {
+                **settings.librdkafka(),
+                "group.id": settings.physical("tradewind.status"),  # never joined: partitions are assigned by hand
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+                "queued.min.messages": 1,
+                "queued.max.messages.kbytes": 1024,
+                "fetch.message.max.bytes": 1024,  # Kafka answers with one whole batch where that is larger
+                "fetch.wait.max.ms": 50,
+            }
+        )
+
+    def close(self) -> None:
+        """Close the clients."""
+        self._peeker.close()
+
+    def partitions(self) -> list[Partition]:
+        """Return the partitions of our topics that exist; raises `KafkaException` where Kafka does not answer."""
+        found = self._admin.list_topics(timeout=TIMEOUT_S).topics
+        return [
+            (name, number) for name in sorted(self._topics & found.keys()) for number in sorted(found[name].partitions)
+        ]
+
+    def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Return the last stable offset of each partition: where a read_committed consumer comes to its end."""
+        return self._offsets(partitions, OffsetSpec.latest())
+
+    def lags(self, ends: Mapping[Partition, int]) -> list[Lag]:
+        """Return how far each group of ours that exists is behind on each partition that it reads."""
+        listed = self._admin.list_consumer_groups(request_timeout=TIMEOUT_S).result()
+        groups = sorted(self._inputs.keys() & {group.group_id for group in listed.valid})
+        positions = self._positions(groups)
+        inputs = {(group, of): None for group in groups for of in ends if of[0] in self._inputs[group]}
+        unread = {of for group, of in inputs if (group, of) not in positions}
+        starts = self._offsets(unread, OffsetSpec.earliest())
+        where = {key: positions.get(key, starts.get(key[1], 0)) for key in {**inputs, **positions} if key[1] in ends}
+        behind = {(of, position) for (_, of), position in where.items() if position < ends[of]}
+        first = self._first_unread(behind)
+        now = time.time()
+        return [_lag(group, (of, position), ends[of], first, now) for (group, of), position in sorted(where.items())]
+
+    def _offsets(self, partitions: Iterable[Partition], spec: OffsetSpec) -> dict[Partition, int]:
+        asked = {TopicPartition(*of): spec for of in partitions}
+        if not asked:
+            return {}
+        answers = self._admin.list_offsets(
+            asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_S
+        )
+        return {(of.topic, of.partition): answer.result().offset for of, answer in answers.items()}
+
+    def _positions(self, groups: Iterable[str]) -> dict[tuple[str, Partition], int]:
+        """Return committed positions: (group, partition) -> offset."""
+        asked: list[Future[Any]] = []
+        for group in groups:  # the client takes one group in a call; the calls run at once
+            asked += self._admin.list_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(group)], request_timeout=TIMEOUT_S
+            ).values()
+        answers = [answer.result() for answer in asked]
+        return {
+            (answer.group_id, (of.topic, of.partition)): of.offset
+            for answer in answers
+            for of in answer.topic_partitions
+            if of.offset >= 0
+        }
+
+    def _first_unread(self, behind: set[Place]) -> dict[Place, int | None]:
+        """Return the timestamp (ms) of the first record at or after each place; None where only markers follow."""
+        found: dict[Place, int | None] = {}
+        deadline = time.monotonic() + PEEK_S
+        while behind and time.monotonic() < deadline:
+            one_each = dict(sorted(behind, reverse=True))  # groups that stand apart on a partition take turns
+            found.update(self._peek(one_each, deadline))
+            behind = behind - set(one_each.items())
+        return found
+
+    def _peek(self, places: Mapping[Partition, int], deadline: float) -> dict[Place, int | None]:
+        found: dict[Place, int | None] = {}
+        self._peeker.assign([TopicPartition(*of, position) for of, position in places.items()])
+        while len(found) < len(places) and time.monotonic() < deadline:
+            message = self._peeker.poll(POLL_S)
+            if message is None:
+                continue
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                raise KafkaException(error)
+            of = (message.topic(), message.partition())
+            found.setdefault((of, places[of]), None if error is not None else message.timestamp()[1])
+        self._peeker.unassign()
+        return found
+
+
+def _lag(group: str, place: Place, end: int, first: Mapping[Place, int | None], now_s: float) -> Lag:
+    of, position = place
+    first_ms = first.get(place)
+    if position >= end or (place in first and first_ms is None):
+        return Lag(group, *of, 0, 0.0)
+    return Lag(group, *of, end - position, None if first_ms is None else max(0.0, round(now_s - first_ms / 1000, 3)))
