@@ -9,7 +9,45 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["Fill", "OrderEvent", "OrderRequest"]
+__all__ = ["BookState", "Fill", "OpenOrderState", "OrderEvent", "OrderRequest"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookState(Event):
+    """State of the execution agent: the orders of one instrument that wait for a quote."""
+
+    SCHEMA: ClassVar[str] = "tradewind.execution.BookState"
+    VERSION: ClassVar[int] = 1
+
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    order_ids: tuple[str, ...]
+    """open orders, in the order of their approval"""
+    due: int | None = None
+    """no earlier quote or heartbeat concerns any of them; null where none is open"""
+    closed: int | None = None
+    """event time of the newest closing heartbeat: orders up to it have expired"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            symbol=record["symbol"],
+            venue=record["venue"],
+            order_ids=tuple(record["order_ids"]),
+            due=record["due"],
+            closed=record["closed"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "order_ids": list(self.order_ids),
+            "due": self.due,
+            "closed": self.closed,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +129,96 @@ class Fill(Event):
             "liquidity": self.liquidity,
             "quote_seq": self.quote_seq,
             "strategy": self.strategy,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOrderState(Event):
+    """State of the execution agent: an order that waits for a quote."""
+
+    SCHEMA: ClassVar[str] = "tradewind.execution.OpenOrderState"
+    VERSION: ClassVar[int] = 1
+
+    order_id: str
+    """the order"""
+    tenant_id: str
+    """the tenant"""
+    account_id: str
+    """the tenant's account"""
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    ts_event: int
+    """when it was approved, in event time"""
+    correlation_id: str
+    """the first event of the chain"""
+    causation_id: str
+    """the decision"""
+    side: Literal["BUY", "SELL"]
+    """buy or sell"""
+    order_type: Literal["MARKET", "LIMIT"]
+    """market or limit"""
+    quantity: Decimal
+    """units"""
+    time_in_force: Literal["DAY", "GTD"]
+    """until the session's end, or until expire_ts"""
+    strategy: str
+    """strategy whose signal it follows"""
+    status: Literal["ACCEPTED", "FILLED", "EXPIRED", "CANCELED", "REJECTED"]
+    """state after the newest event"""
+    sequence: int
+    """sequence of the newest event"""
+    resting: bool
+    """a quote that could have filled it has passed: from now on it gives liquidity"""
+    limit_price: Decimal | None = None
+    """limit orders only"""
+    expire_ts: int | None = None
+    """GTD only: event time of expiry"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            order_id=record["order_id"],
+            tenant_id=record["tenant_id"],
+            account_id=record["account_id"],
+            symbol=record["symbol"],
+            venue=record["venue"],
+            ts_event=record["ts_event"],
+            correlation_id=record["correlation_id"],
+            causation_id=record["causation_id"],
+            side=record["side"],
+            order_type=record["order_type"],
+            quantity=record["quantity"],
+            limit_price=record["limit_price"],
+            time_in_force=record["time_in_force"],
+            expire_ts=record["expire_ts"],
+            strategy=record["strategy"],
+            status=record["status"],
+            sequence=record["sequence"],
+            resting=record["resting"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "order_id": self.order_id,
+            "tenant_id": self.tenant_id,
+            "account_id": self.account_id,
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "ts_event": self.ts_event,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "side": self.side,
+            "order_type": self.order_type,
+            "quantity": self.quantity,
+            "limit_price": self.limit_price,
+            "time_in_force": self.time_in_force,
+            "expire_ts": self.expire_ts,
+            "strategy": self.strategy,
+            "status": self.status,
+            "sequence": self.sequence,
+            "resting": self.resting,
         }
 
 

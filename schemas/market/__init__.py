@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["Bar", "FeedPosition", "Heartbeat", "Tick", "Trade"]
+__all__ = ["Bar", "BarsState", "FeedPosition", "Heartbeat", "Tick", "Trade"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +139,40 @@ class Bar(Event):
             "count": self.count,
             "volume": self.volume,
             "quote_ts": self.quote_ts,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarsState(Event):
+    """State of the market agent: event time and open bars of one instrument."""
+
+    SCHEMA: ClassVar[str] = "tradewind.market.BarsState"
+    VERSION: ClassVar[int] = 1
+
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    watermark: int
+    """largest event time of its quotes and heartbeats so far"""
+    open: tuple[Mapping[str, Decimal | float | int], ...]
+    """bars that still take quotes, by interval and start"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            symbol=record["symbol"],
+            venue=record["venue"],
+            watermark=record["watermark"],
+            open=tuple(record["open"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "watermark": self.watermark,
+            "open": list(self.open),
         }
 
 

@@ -9,7 +9,45 @@ from typing import Any, ClassVar, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["Position"]
+__all__ = ["MarkState", "Position", "PositionState"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkState(Event):
+    """State of the portfolio agent: the newest mark of one instrument, and who holds it."""
+
+    SCHEMA: ClassVar[str] = "tradewind.portfolio.MarkState"
+    VERSION: ClassVar[int] = 1
+
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    ts_event: int
+    """event time of that quote; 0 before the first bar"""
+    holders: tuple[str, ...]
+    """keys of the open positions, sorted"""
+    price: Decimal | None = None
+    """mid of the newest closing quote; null before the first bar"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            symbol=record["symbol"],
+            venue=record["venue"],
+            price=record["price"],
+            ts_event=record["ts_event"],
+            holders=tuple(record["holders"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "price": self.price,
+            "ts_event": self.ts_event,
+            "holders": list(self.holders),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,5 +128,67 @@ class Position(Event):
             "realised_pnl": self.realised_pnl,
             "unrealised_pnl": self.unrealised_pnl,
             "mark_price": self.mark_price,
+            "fills": self.fills,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionState(Event):
+    """State of the portfolio agent: the holding of one account in one instrument."""
+
+    SCHEMA: ClassVar[str] = "tradewind.portfolio.PositionState"
+    VERSION: ClassVar[int] = 1
+
+    tenant_id: str
+    """the tenant"""
+    account_id: str
+    """the tenant's account"""
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    version: int
+    """version of the newest position event"""
+    quantity: Decimal
+    """units, negative when short"""
+    cost: Decimal
+    """what the open quantity was bought for, negative when short, in the quote currency"""
+    realised_pnl: Decimal
+    """profit of closed quantity, in the quote currency"""
+    mark_price: Decimal
+    """price that the open quantity is valued at"""
+    mark_ts: int
+    """event time of that price"""
+    fills: int
+    """fills so far"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            tenant_id=record["tenant_id"],
+            account_id=record["account_id"],
+            symbol=record["symbol"],
+            venue=record["venue"],
+            version=record["version"],
+            quantity=record["quantity"],
+            cost=record["cost"],
+            realised_pnl=record["realised_pnl"],
+            mark_price=record["mark_price"],
+            mark_ts=record["mark_ts"],
+            fills=record["fills"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "tenant_id": self.tenant_id,
+            "account_id": self.account_id,
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "version": self.version,
+            "quantity": self.quantity,
+            "cost": self.cost,
+            "realised_pnl": self.realised_pnl,
+            "mark_price": self.mark_price,
+            "mark_ts": self.mark_ts,
             "fills": self.fills,
         }

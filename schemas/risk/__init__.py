@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["Decision", "KillSwitch"]
+__all__ = ["Decision", "ExposureState", "KillSwitch", "ReservationState", "SwitchState"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +127,48 @@ class Decision(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExposureState(Event):
+    """State of the risk agent: what one account holds of one instrument, approved orders counted as if filled."""
+
+    SCHEMA: ClassVar[str] = "tradewind.risk.ExposureState"
+    VERSION: ClassVar[int] = 1
+
+    tenant_id: str
+    """the tenant"""
+    account_id: str
+    """the tenant's account"""
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    quantity: Decimal
+    """units, negative when short"""
+    recent: tuple[str, ...]
+    """order ids of the newest decisions, oldest first"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            tenant_id=record["tenant_id"],
+            account_id=record["account_id"],
+            symbol=record["symbol"],
+            venue=record["venue"],
+            quantity=record["quantity"],
+            recent=tuple(record["recent"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "tenant_id": self.tenant_id,
+            "account_id": self.account_id,
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "quantity": self.quantity,
+            "recent": list(self.recent),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KillSwitch(Event):
     """A command: stop (or allow again) a tenant's trading."""
 
@@ -174,6 +216,86 @@ class KillSwitch(Event):
             "ts_ingest": self.ts_ingest,
             "correlation_id": self.correlation_id,
             "causation_id": self.causation_id,
+            "account_id": self.account_id,
+            "engaged": self.engaged,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservationState(Event):
+    """State of the risk agent: an approved order that has not ended."""
+
+    SCHEMA: ClassVar[str] = "tradewind.risk.ReservationState"
+    VERSION: ClassVar[int] = 1
+
+    order_id: str
+    """the order"""
+    tenant_id: str
+    """the tenant"""
+    account_id: str
+    """the tenant's account"""
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    side: Literal["BUY", "SELL"]
+    """side of the order"""
+    quantity: Decimal
+    """units that were approved"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            order_id=record["order_id"],
+            tenant_id=record["tenant_id"],
+            account_id=record["account_id"],
+            symbol=record["symbol"],
+            venue=record["venue"],
+            side=record["side"],
+            quantity=record["quantity"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "order_id": self.order_id,
+            "tenant_id": self.tenant_id,
+            "account_id": self.account_id,
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "side": self.side,
+            "quantity": self.quantity,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchState(Event):
+    """State of the risk agent: whether a kill switch is engaged."""
+
+    SCHEMA: ClassVar[str] = "tradewind.risk.SwitchState"
+    VERSION: ClassVar[int] = 1
+
+    engaged: bool
+    """true stops trading"""
+    reason: str
+    """why, in words"""
+    tenant_id: str | None = None
+    """the tenant; null for all"""
+    account_id: str | None = None
+    """the account; null for all of the tenant's"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            tenant_id=record["tenant_id"],
+            account_id=record["account_id"],
+            engaged=record["engaged"],
+            reason=record["reason"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "tenant_id": self.tenant_id,
             "account_id": self.account_id,
             "engaged": self.engaged,
             "reason": self.reason,

@@ -8,7 +8,75 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["Signal"]
+__all__ = ["MemoryState", "QuarantineState", "Signal", "VolatilityState"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryState(Event):
+    """State of the signals agent: what one strategy remembers of one instrument."""
+
+    SCHEMA: ClassVar[str] = "tradewind.signals.MemoryState"
+    VERSION: ClassVar[int] = 1
+
+    strategy: str
+    """name of the strategy"""
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    memory: str
+    """a JSON object"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            strategy=record["strategy"],
+            symbol=record["symbol"],
+            venue=record["venue"],
+            memory=record["memory"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "strategy": self.strategy,
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "memory": self.memory,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineState(Event):
+    """State of the signals agent: a strategy that failed and is not asked again."""
+
+    SCHEMA: ClassVar[str] = "tradewind.signals.QuarantineState"
+    VERSION: ClassVar[int] = 1
+
+    strategy: str
+    """name of the strategy"""
+    version: int
+    """version of the strategy that failed"""
+    ts_event: int
+    """event time of the bar that it failed on"""
+    reason: str
+    """why, in words"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            strategy=record["strategy"],
+            version=record["version"],
+            ts_event=record["ts_event"],
+            reason=record["reason"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "strategy": self.strategy,
+            "version": self.version,
+            "ts_event": self.ts_event,
+            "reason": self.reason,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,4 +158,42 @@ class Signal(Event):
             "quote_ask": self.quote_ask,
             "quote_ts": self.quote_ts,
             "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolatilityState(Event):
+    """State of the signals agent: volatility of one instrument on bars of one length."""
+
+    SCHEMA: ClassVar[str] = "tradewind.signals.VolatilityState"
+    VERSION: ClassVar[int] = 1
+
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    interval_s: int
+    """length of the bars, seconds"""
+    mid_close: float
+    """close of the newest bar"""
+    variance: float
+    """exponentially weighted variance of log returns per bar; 0 before the second bar"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            symbol=record["symbol"],
+            venue=record["venue"],
+            interval_s=record["interval_s"],
+            mid_close=record["mid_close"],
+            variance=record["variance"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "interval_s": self.interval_s,
+            "mid_close": self.mid_close,
+            "variance": self.variance,
         }
