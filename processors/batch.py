@@ -34,6 +34,11 @@ class Rows:
     ts_ingest: Micros
     """(n,) record timestamps, µs: when the record at the origin of the chain entered Tradewind."""
 
+    @property
+    def model(self) -> type[Event]:
+        """The model of the events; `Event` where there are none."""
+        return type(self.events[0]) if self.events else Event
+
     def __len__(self) -> int:
         return len(self.events)
 

@@ -1,0 +1,1 @@
+"""Quotes become bars; what an instrument is."""
