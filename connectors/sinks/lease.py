@@ -1,0 +1,90 @@
+"""A lease: one partition from its assignment to its revocation, with what was taken from it and how far it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from confluent_kafka import Message
+
+from tradewind.connectors.sinks.sink import Origin
+from tradewind.topics import Topic
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """The consumer's thread writes every field but `claimed`, `start`, `epoch`, `fenced` and `written`, which are the writer's."""
+
+    topic: Topic
+    partition: int
+    live: bool = True
+    """False once the partition was revoked: nothing of it is written or committed any more."""
+    opened: bool = False
+    """Whether it is read from its start position."""
+    claimed: bool = False
+    """Whether the store has told `start` and `epoch`."""
+    start: int | None = None
+    epoch: int = 0
+    fenced: bool = False
+    """Whether the store said that another process claimed the partition since."""
+    messages: list[Message] = field(default_factory=list)
+    """Taken and not handed to the writer."""
+    size: int = 0
+    """Encoded bytes of `messages`."""
+    since_s: float = 0.0
+    """When the first of `messages` (or the position) came, on the monotonic clock."""
+    next_offset: int = 0
+    """Position after everything taken."""
+    handed: int = 0
+    """Position after everything handed to the writer."""
+    written: int = 0
+    """Position after everything written."""
+    committed: int = 0
+    """Position that Kafka was told."""
+
+    @property
+    def origin(self) -> Origin:
+        """Topic and partition."""
+        return self.topic.name, self.partition
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to hand over: records, or a position past what is written."""
+        return self.next_offset > self.handed
+
+    def add(self, messages: list[Message], size: int, now_s: float) -> None:
+        """Take records, in order."""
+        if not self.pending:
+            self.since_s = now_s
+        self.messages += messages
+        self.size += size
+        self.next_offset = messages[-1].offset() + 1
+
+    def reached(self, offset: int, now_s: float) -> None:
+        """Note that the end of the partition is here: what lies before are markers of transactions."""
+        if offset > self.next_offset:
+            if not self.pending:
+                self.since_s = now_s
+            self.next_offset = offset
+
+    def hand_over(self) -> Run:
+        """Return what was taken, and start anew."""
+        run = Run(self, self.messages, self.size, self.next_offset)
+        self.messages, self.size, self.handed = [], 0, self.next_offset
+        return run
+
+    def open_at(self, offset: int, now_s: float) -> None:
+        """Start reading at `offset`: what is before it, and was not taken, counts as written."""
+        if self.next_offset == 0:
+            self.next_offset = self.handed = self.written = self.committed = offset
+        self.reached(offset, now_s)
+        self.opened = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """Consecutive records of a lease, on the way to the store."""
+
+    lease: Lease
+    messages: list[Message]
+    size: int
+    next_offset: int

@@ -1,0 +1,88 @@
+"""Events as InfluxDB line protocol, column by column: `table,symbol=EURUSD,venue=OANDA seq=1i,bid=1.08 1398902400000000`.
+
+Tags are escaped as QuestDB reads them: a backslash stands before commas, spaces, equals signs and backslashes. Control characters
+are refused: an unescaped carriage return ends a line, so that one event would become two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+from tradewind.connectors.sinks.sink import PoisonBatch
+
+CONTROL = r"[\x00-\x1f\x7f]"
+SPECIAL = re.compile(r"([,= \\])")
+Kind = Literal["long", "double", "time", "string"]
+SUFFIX: dict[Kind, str] = {"long": "i", "double": "", "time": "t", "string": '"'}
+PREFIX: dict[Kind, str] = {"long": "", "double": "", "time": "", "string": '"'}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column that is no tag."""
+
+    name: str
+    kind: Kind
+    nullable: bool = False
+    """Left out of the line where it is null, which QuestDB keeps as null."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the events of one model are written: which columns are tags, fields and the time (µs)."""
+
+    tags: tuple[str, ...]
+    fields: tuple[Field, ...]
+    time: str
+
+
+def escape_tag(value: str) -> str:
+    """Return the value as it stands in a line."""
+    return SPECIAL.sub(r"\\\1", value)
+
+
+def lines(frame: pl.DataFrame, table: str, layout: Layout) -> bytes:
+    """Return a line for each row; raises `PoisonBatch` that names the first row whose text has a control character."""
+    strings = [*layout.tags, *(field.name for field in layout.fields if field.kind == "string")]
+    _refuse_control_characters(frame, strings)
+    head = pl.concat_str(
+        pl.lit(table), *(part for tag in layout.tags for part in (pl.lit(f",{tag}="), _escaped(frame, tag)))
+    )
+    body: list[pl.Expr] = []
+    for field in layout.fields:
+        separator = "," if body else " "
+        body += _field(field, separator)
+    line = pl.concat_str(head, *body, pl.lit(" "), pl.col(layout.time).cast(pl.String), pl.lit("\n"))
+    text: str = frame.select(line.str.join("")).item()
+    return text.encode()
+
+
+def _field(field: Field, separator: str) -> Sequence[pl.Expr]:
+    value = pl.col(field.name).cast(pl.String)
+    if field.kind == "string":
+        value = value.str.replace_all(r'(["\\])', r"\$1")
+    parts = [pl.lit(f"{separator}{field.name}={PREFIX[field.kind]}"), value, pl.lit(SUFFIX[field.kind])]
+    if field.nullable:  # joining a null gives null
+        return [pl.concat_str(*parts).fill_null("")]
+    return parts
+
+
+def _escaped(frame: pl.DataFrame, tag: str) -> pl.Expr:
+    """Return the tag's values, escaped: each distinct one once, for there are few."""
+    values = frame[tag].unique().to_list()
+    changed = {value: escaped for value in values if (escaped := escape_tag(value)) != value}
+    return pl.col(tag).replace(changed) if changed else pl.col(tag)
+
+
+def _refuse_control_characters(frame: pl.DataFrame, columns: Sequence[str]) -> None:
+    for name in columns:
+        texts = frame[name].cast(pl.String)
+        if texts.unique().str.contains(CONTROL).any():
+            index = texts.str.contains(CONTROL).arg_max()
+            assert index is not None
+            raise PoisonBatch(f"{name} holds a control character: {texts[index]!r}", index)

@@ -1,0 +1,326 @@
+"""The loop that every sink runs in: takes records from Kafka, hands them to the writer, keeps the positions.
+
+Two threads. This one polls, so that the group never expels a sink whose store is slow; the writer (`writer.py`) decodes and
+writes. Between them stand leases, whose records in memory are bounded.
+
+    assigned ── claim (store) or committed (Kafka) ──> opened ── taken ── handed over ── written ── committed
+        └── revoked: a write in flight may finish within 3 s, the rest is dropped and read again by whoever comes next
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from tradewind.connectors.kafka.client import options
+from tradewind.connectors.settings import Settings
+from tradewind.connectors.sinks.counters import Counters
+from tradewind.connectors.sinks.decode import Codec
+from tradewind.connectors.sinks.lease import Lease
+from tradewind.connectors.sinks.limits import Limits
+from tradewind.connectors.sinks.positions import start_position
+from tradewind.connectors.sinks.sink import KeepsPositions, Sink
+from tradewind.connectors.sinks.writer import Writer
+
+log = logging.getLogger(__name__)
+
+KAFKA_ANSWER_S = 5.0  # offsets and watermarks take milliseconds; a cluster that needs longer is asked again
+COMMIT_EVERY_S = 0.25  # what a kill -9 makes the next process write again; commits cost the broker, not us
+SESSION_TIMEOUT_MS = 10_000  # a killed sink's partitions are free after it
+QUEUED_KIB = 16 * 1024  # fetched and not yet taken: a quarter of a second at the highest rate
+COOPERATIVE = "COOPERATIVE"
+
+
+class SinkLoop:
+    """Runs one sink until it is told to stop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sink: Sink,
+        codec: Codec,
+        *,
+        limits: Limits | None = None,
+        consumer_options: dict[str, Any] | None = None,
+    ) -> None:
+        """Prepare; `consumer_options` go to librdkafka over ours."""
+        self.sink = sink
+        self.limits = limits or Limits()
+        self.counters = Counters()
+        self._topics = {settings.physical(topic): topic for topic in sink.topics}
+        self._keeps = isinstance(sink, KeepsPositions)
+        self._writer = Writer(settings, sink, codec, self.limits, self.counters)
+        self._leases: dict[tuple[str, int], Lease] = {}
+        self._paused = False
+        self._stalled_since_s: float | None = None
+        self._commit_at_s = 0.0
+        self._stopping = False
+        self._unanswered = False
+        self._options = {
+            **options(settings),
+            "group.id": settings.physical(f"tradewind.{sink.name}"),
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "enable.partition.eof": True,  # tells the position behind the markers of transactions
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "error",  # expired offsets are counted and said, not skipped
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": SESSION_TIMEOUT_MS,
+            "queued.max.messages.kbytes": QUEUED_KIB,
+            "fetch.wait.max.ms": 100,
+            "fetch.queue.backoff.ms": 20,  # its default of a second starves a fast sink
+            "topic.metadata.refresh.interval.ms": 10_000,  # finds topics that are created later
+            "error_cb": self._on_error,
+            "on_commit": self._on_commit,
+            **(consumer_options or {}),
+        }
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until `stop` is set; raises what stopped the sink otherwise. Ends within 5 s of `stop`."""
+        consumer = Consumer(self._options)
+        self._writer.start()
+        try:
+            consumer.subscribe(
+                list(self._topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
+            while not stop.is_set():
+                self._writer.check()
+                self._step(consumer)
+        finally:
+            self._stopping = True
+            for lease in self._leases.values():
+                self._drop(lease)
+            self._writer.stop(self.limits.stop_s)
+            try:
+                self._commit(consumer, wait_s=1.0)
+            finally:
+                consumer.close()
+        self._writer.check()
+        log.info("sink %s stopped: %s", self.sink.name, self.counters)
+
+    def _step(self, consumer: Consumer) -> None:
+        now = time.monotonic()
+        if any(lease.fenced for lease in self._leases.values()):
+            self._claim_again(consumer)
+        if any(not lease.opened for lease in self._leases.values()):
+            self._open(consumer)
+        self._hand_over(now)
+        if now >= self._commit_at_s:
+            self._commit(consumer)
+            self._commit_at_s = now + COMMIT_EVERY_S
+        if self._has_room(consumer, now):
+            messages = consumer.consume(self.limits.consume_rows, self.limits.poll_s)
+            if messages:
+                self._take(messages)
+
+    def _take(self, messages: list[Message]) -> None:
+        now = time.monotonic()
+        if any(map(Message.error, messages)):
+            for message in messages:
+                if message.error() is not None:
+                    self._on_event(message, now)
+            messages = [message for message in messages if message.error() is None]
+        keys = list(zip(map(Message.topic, messages), map(Message.partition, messages), strict=True))
+        at = 0
+        for key, same in groupby(keys):
+            count = sum(1 for _ in same)
+            lease = self._leases.get(key)
+            if lease is not None and lease.opened:
+                run = messages[at : at + count]
+                lease.add(run, sum(map(len, run)), now)
+                self.counters.taken += count
+            at += count
+
+    def _on_event(self, message: Message, now: float) -> None:
+        error = message.error()
+        lease = self._leases.get((message.topic(), message.partition()))
+        if error.code() == KafkaError._PARTITION_EOF:
+            if lease is not None and lease.opened:
+                lease.reached(message.offset(), now)
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            if lease is not None and lease.opened:
+                lease.opened = False  # opened again from the first offset that is left
+        elif error.fatal():
+            raise KafkaException(error)
+        else:
+            log.warning("sink %s: %s: %s", self.sink.name, message.topic() or "Kafka", error.str())
+
+    def _has_room(self, consumer: Consumer, now: float) -> bool:
+        """Return whether to take more; else wait, and after a while pause the partitions and poll the group."""
+        taken = self._writer.load + sum(len(lease.messages) for lease in self._leases.values())
+        size = self._writer.load_bytes + sum(lease.size for lease in self._leases.values())
+        full = taken >= self.limits.taken_rows or size >= self.limits.taken_bytes
+        if not full:
+            self._stalled_since_s = None
+            if self._paused:
+                self._resume(consumer)
+            return True
+        if self._stalled_since_s is None or self._writer.moved:
+            self._stalled_since_s, self._writer.moved = now, False
+        if not self._paused and now - self._stalled_since_s >= self.limits.stall_s:
+            self._paused = True
+            self.counters.stalls += 1
+            log.error("sink %s: the store is slow or down: paused with %d records taken", self.sink.name, taken)
+            consumer.pause(consumer.assignment())
+        if not self._paused:
+            self._writer.wait(self.limits.poll_s)
+            return False
+        return True
+
+    def _resume(self, consumer: Consumer) -> None:
+        self._paused = False
+        consumer.resume([TopicPartition(*key) for key, lease in self._leases.items() if lease.opened])
+        log.info("sink %s: resumed", self.sink.name)
+
+    def _hand_over(self, now: float) -> None:
+        """Give the writer what is enough for a write or has waited long enough; all, where memory is full."""
+        limits = self.limits
+        waiting = sum(len(lease.messages) for lease in self._leases.values())
+        for lease in self._leases.values():
+            if lease.pending and (
+                len(lease.messages) >= limits.batch_rows
+                or lease.size >= limits.batch_bytes
+                or now - lease.since_s >= limits.linger_s
+                or waiting >= limits.taken_rows // 2
+            ):
+                self._writer.submit(lease.hand_over())
+
+    # -- positions ----------------------------------------------------------------------------------------------------
+
+    def _open(self, consumer: Consumer) -> None:
+        """Start reading the partitions whose position is known by now."""
+        keys = [key for key, lease in self._leases.items() if not lease.opened and (lease.claimed or not self._keeps)]
+        if not keys:
+            return
+        try:
+            committed = self._committed(consumer, keys)
+            for key in keys:
+                self._open_one(consumer, key, committed[key])
+        except KafkaException as error:
+            log.error("sink %s: cannot read positions, trying again: %s", self.sink.name, error)  # noqa: TRY400
+
+    def _open_one(self, consumer: Consumer, key: tuple[str, int], known: int | None) -> None:
+        lease, place = self._leases[key], TopicPartition(*key)
+        low, high = consumer.get_watermark_offsets(place, timeout=KAFKA_ANSWER_S)
+        start = start_position(lease.next_offset or known, low, high)
+        if start.offset < lease.next_offset:
+            raise RuntimeError(f"{place.topic}/{place.partition} {start.problem}: restart the sink, which is safe")
+        if start.problem:
+            self.counters.lost += start.lost
+            log.error("sink %s: %s/%d: %s", self.sink.name, *lease.origin, start.problem)
+        if not self._paused:
+            consumer.resume([place])
+        consumer.seek(TopicPartition(*key, start.offset))
+        lease.open_at(start.offset, time.monotonic())
+
+    def _claim_again(self, consumer: Consumer) -> None:
+        """Claim partitions that the group says are ours and the store says are not: an owner from before may have claimed late.
+
+        Where the group is the one to be wrong, it will say so within the session's time-out.
+        """
+        for key, lease in list(self._leases.items()):
+            if lease.fenced:
+                consumer.pause([TopicPartition(*key)])
+                self._drop(lease)
+                self._leases[key] = Lease(lease.topic, lease.partition)
+                self._writer.claim([self._leases[key]])
+
+    def _committed(self, consumer: Consumer, keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int | None]:
+        if self._keeps:
+            return {key: self._leases[key].start for key in keys}
+        places = consumer.committed([TopicPartition(*key) for key in keys], timeout=KAFKA_ANSWER_S)
+        for place in places:
+            if place.error is not None:
+                raise KafkaException(place.error)
+        return {(place.topic, place.partition): place.offset if place.offset >= 0 else None for place in places}
+
+    def _commit(self, consumer: Consumer, wait_s: float = 0.0) -> None:
+        """Tell Kafka how far the leases are written; wait for its answer up to `wait_s`.
+
+        Where the store keeps the positions this only shows the lag to those who ask Kafka.
+        """
+        places = []
+        for key, lease in self._leases.items():
+            if lease.opened and lease.written > lease.committed:
+                lease.committed = lease.written
+                places.append(TopicPartition(*key, lease.written))
+        if not places:
+            return
+        self._unanswered = True
+        consumer.commit(offsets=places, asynchronous=True)
+        deadline = time.monotonic() + wait_s
+        while self._unanswered and time.monotonic() < deadline:
+            consumer.consume(1, 0.02)  # serves the answer; what it returns was not taken and is read again
+
+    def _on_commit(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
+        self._unanswered = False
+        failed = error or next((place.error for place in places if place.error is not None), None)
+        if failed is None:
+            return
+        for place in places:
+            if (lease := self._leases.get((place.topic, place.partition))) is not None:
+                lease.committed = 0
+        log.warning("sink %s: positions were not committed, the next ones will be: %s", self.sink.name, failed.str())
+
+    def _on_error(self, error: KafkaError) -> None:
+        log.error("sink %s: Kafka: %s", self.sink.name, error.str())
+
+    # -- rebalances ---------------------------------------------------------------------------------------------------
+
+    def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        """Take partitions, paused until their positions are known."""
+        for place in places:
+            place.offset = (
+                OFFSET_BEGINNING  # replaced by a seek; without it the client would look for a position itself
+            )
+        if consumer.rebalance_protocol() == COOPERATIVE:
+            consumer.incremental_assign(places)
+        else:
+            consumer.assign(places)
+        consumer.pause(places)
+        leases = []
+        for place in places:
+            lease = Lease(self._topics[place.topic], place.partition)
+            self._leases[place.topic, place.partition] = lease
+            leases.append(lease)
+        if self._keeps and leases:
+            self._writer.claim(leases)
+
+    def _on_revoke(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        """Give partitions back: let a write in flight finish, commit it, drop the rest."""
+        leases = self._revoked(places)
+        for lease in leases:
+            self._drop(lease)
+        if not self._stopping:
+            self._writer.wait_for(leases, self.limits.stop_s)
+            self._commit(consumer)  # before the partitions are given up below
+        self._forget(consumer, places)
+
+    def _on_lost(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        """Drop partitions that already belong to others: nothing of them may be committed."""
+        for lease in self._revoked(places):
+            self._drop(lease)
+        self._forget(consumer, places)
+
+    def _revoked(self, places: list[TopicPartition]) -> list[Lease]:
+        leases = (self._leases.get((place.topic, place.partition)) for place in places)
+        return [lease for lease in leases if lease is not None]
+
+    def _forget(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        for place in places:
+            self._leases.pop((place.topic, place.partition), None)
+        if consumer.rebalance_protocol() == COOPERATIVE:
+            consumer.incremental_unassign(places)
+        else:
+            consumer.unassign()
+
+    def _drop(self, lease: Lease) -> None:
+        lease.live = False
+        self.counters.dropped += len(lease.messages)
+        lease.messages, lease.size = [], 0

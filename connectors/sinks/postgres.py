@@ -1,0 +1,153 @@
+"""The PostgreSQL sink: order requests, decisions, order events, fills and positions, each batch in one transaction with its position.
+
+The position row is updated first, and only under the epoch that this process claimed: so a process that lost the partition
+without noticing writes nothing, and two that write at once wait for each other.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import ClassVar, Literal
+
+import asyncpg
+
+from tradewind.connectors.settings import Settings
+from tradewind.connectors.sinks.postgres_connection import connect
+from tradewind.connectors.sinks.postgres_tables import TABLES, EventTable, rows
+from tradewind.connectors.sinks.sink import Batch, Claim, Origin, OwnerFenced, PoisonBatch, Sink, StoreUnavailable
+from tradewind.topics import DECISIONS, FILLS, ORDER_EVENTS, ORDER_REQUESTS, POSITIONS, Topic
+
+CLAIM = """
+INSERT INTO sink_positions (topic, partition, epoch) VALUES ($1, $2, 1)
+ON CONFLICT (topic, partition) DO UPDATE SET epoch = sink_positions.epoch + 1, claimed_at = now()
+RETURNING next_offset, epoch
+"""
+ADVANCE = """
+UPDATE sink_positions SET next_offset = $4, written_at = now() WHERE topic = $1 AND partition = $2 AND epoch = $3
+"""
+ADVANCED = "UPDATE 1"
+CLOSE_S = 1.0  # a server that is gone does not hold up the stop
+STATE_CLASS = slice(2)  # of an SQLSTATE
+BAD_DATA = {"22", "23", "54"}  # data exception, integrity constraint violation, limit exceeded: a record is to blame
+NOT_NOW = {
+    "08",
+    "25",
+    "40",
+    "53",
+    "55",
+    "57",
+    "58",
+}  # connection, transaction, rollback, resources, locks, operator, system
+COPY_LINE = re.compile(r"^COPY \S+, line (\d+)", re.MULTILINE)
+
+
+class PostgresSink(Sink):
+    """Writes `order_requests`, `decisions`, `order_events`, `fills` and `positions`; keeps the positions itself."""
+
+    name = "postgres"
+    topics: tuple[Topic, ...] = (ORDER_REQUESTS, DECISIONS, ORDER_EVENTS, FILLS, POSITIONS)
+    form: ClassVar[Literal["rows", "columns"]] = "columns"
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+
+    async def open(self) -> None:
+        """Connect, and see that the tables are there."""
+        connection = await self._connected()
+        if await connection.fetchval("SELECT to_regclass('sink_positions')") is None:
+            raise RuntimeError("PostgreSQL has no table sink_positions: run `tradewind prepare`")
+
+    async def claim(self, origins: Sequence[Origin]) -> Mapping[Origin, Claim]:
+        """Raise the epoch of partitions, which fences their last owner, and return where to go on."""
+        claims: dict[Origin, Claim] = {}
+
+        async def work(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+            for topic, partition in sorted(
+                origins
+            ):  # always in this order, so that two claims never wait for each other
+                row = await connection.fetchrow(CLAIM, topic, partition)
+                assert row is not None
+                claims[topic, partition] = Claim(row["next_offset"], row["epoch"])
+
+        await self._transaction(work)
+        return claims
+
+    async def write(self, batch: Batch) -> None:
+        """Write the rows of a batch and its position, or neither."""
+        table = TABLES[batch.topic.name]
+        csv = rows(batch.frame, table) if len(batch) else b""
+
+        async def copy(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+            await self._advance(connection, batch)
+            if csv:
+                await _copy(connection, table.name, table, csv)
+
+        async def merge(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+            await self._advance(connection, batch)
+            staged = f"staged_{table.name}"
+            await connection.execute(
+                f"CREATE TEMP TABLE IF NOT EXISTS {staged} (LIKE {table.name}) ON COMMIT DELETE ROWS"
+            )
+            await _copy(connection, staged, table, csv)
+            await connection.execute(table.merge(staged))
+
+        if table.version is not None and csv:
+            await self._transaction(merge)
+            return
+        try:
+            await self._transaction(copy)
+        except (
+            asyncpg.UniqueViolationError
+        ):  # some rows are there already, which only a duplicate on the topic explains
+            await self._transaction(merge)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._connection is not None:
+            await self._connection.close(timeout=CLOSE_S)
+
+    async def _advance(self, connection: asyncpg.Connection[asyncpg.Record], batch: Batch) -> None:
+        done = await connection.execute(ADVANCE, batch.topic.name, batch.partition, batch.epoch, batch.next_offset)
+        if done != ADVANCED:
+            raise OwnerFenced(
+                f"{batch.topic.name}/{batch.partition} was claimed by another process after epoch {batch.epoch}"
+            )
+
+    async def _connected(self) -> asyncpg.Connection[asyncpg.Record]:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await connect(self._settings)
+        return self._connection
+
+    async def _transaction(self, work: Callable[[asyncpg.Connection[asyncpg.Record]], Awaitable[None]]) -> None:
+        """Do work in a transaction; a connection that failed is left, for nobody knows what state it is in."""
+        try:
+            connection = await self._connected()
+            async with connection.transaction():
+                await work(connection)
+        except asyncpg.UniqueViolationError:
+            raise
+        except asyncpg.PostgresError as error:
+            raise _told(error) from error
+        except (asyncpg.InterfaceError, OSError) as error:
+            if self._connection is not None:
+                self._connection.terminate()
+                self._connection = None
+            raise StoreUnavailable(f"PostgreSQL: {error or type(error).__name__}") from error
+
+
+async def _copy(connection: asyncpg.Connection[asyncpg.Record], into: str, table: EventTable, csv: bytes) -> None:
+    await connection.copy_to_table(into, source=io.BytesIO(csv), columns=list(table.columns), format="csv")
+
+
+def _told(error: asyncpg.PostgresError) -> Exception:
+    """Return what happens next: the batch is poison, the store is not there for now, or the error as it is."""
+    state = (error.sqlstate or "")[STATE_CLASS]
+    if state in BAD_DATA:
+        line = COPY_LINE.search(getattr(error, "context", None) or "")
+        return PoisonBatch(f"{error.sqlstate}: {error}", int(line[1]) - 1 if line else None)
+    if state in NOT_NOW:
+        return StoreUnavailable(f"PostgreSQL: {error.sqlstate}: {error}")
+    return error

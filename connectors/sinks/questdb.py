@@ -1,0 +1,168 @@
+"""The QuestDB sink: ticks, trades and bars as line protocol through influxdb-client, a request for each batch.
+
+QuestDB applies what it has acknowledged a little later: rows are safe when `write` returns, and visible within milliseconds to seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Literal, TypeVar
+
+import cramjam
+import httpx
+import polars as pl
+from influxdb_client import InfluxDBClient
+from influxdb_client.rest import ApiException
+from influxdb_client.service.write_service import WriteService
+from urllib3.exceptions import HTTPError
+
+from tradewind.connectors.settings import ServiceNotConfigured, Settings
+from tradewind.connectors.sinks.line_protocol import lines
+from tradewind.connectors.sinks.questdb_tables import INGESTED, TABLES, Partition, Table, to_drop
+from tradewind.connectors.sinks.sink import Batch, PoisonBatch, Sink, StoreUnavailable
+from tradewind.processors.batch import Columns
+from tradewind.topics import BARS, TICKS, TRADES, Topic
+
+log = logging.getLogger(__name__)
+
+WRITE_S = 10.0  # a batch takes 30 ms; a store that needs longer is tried again later
+QUERY_S = 30.0  # counting what lies in a large table reads it
+GZIP_LEVEL = 1  # a sixth of the bytes at 3M lines/s; the client's own level 9 manages 150k
+REFUSED = (400, 413, 422)  # the store has read the request and does not want it
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+T = TypeVar("T")
+
+
+class TableDiffers(RuntimeError):
+    """A table of QuestDB is not what the sink writes to."""
+
+
+class QuestDbSink(Sink):
+    """Writes `ticks`, `trades` and `bars`. An event that arrives again replaces itself."""
+
+    name = "questdb"
+    topics: tuple[Topic, ...] = (TICKS, TRADES, BARS)
+    form: ClassVar[Literal["rows", "columns"]] = "columns"
+
+    def __init__(self, settings: Settings) -> None:
+        influx = settings.influx
+        if influx.url is None:
+            raise ServiceNotConfigured("no QuestDB is known: start one with `./dev up`, or set TRADEWIND_INFLUX__URL")
+        password = "" if influx.password is None else influx.password.get_secret_value()
+        self._url = influx.url.rstrip("/")
+        self._retention_bytes = influx.retention_bytes
+        self._tables = {model: (table, table.named(settings)) for model, table in TABLES.items()}
+        self._queries = httpx.Client(base_url=self._url, auth=(influx.user, password), timeout=QUERY_S)
+        self._client = InfluxDBClient(
+            url=self._url, token=f"{influx.user}:{password}", org="-", auth_basic=True, timeout=int(WRITE_S * 1000)
+        )
+        self._writes = WriteService(self._client.api_client)
+
+    async def open(self) -> None:
+        """Create the tables that are missing; raises `TableDiffers` where one has another shape."""
+        for table, name in self._tables.values():
+            self._query(table.definition(name))
+            found = self._query(f"SELECT * FROM table_columns('{name}')")
+            if differences := table.differences(found):
+                raise TableDiffers(
+                    f"table {name} of QuestDB at {self._url}: {'; '.join(differences)}. Rename or drop it, and restart the sink"
+                )
+
+    async def write(self, batch: Batch) -> None:
+        """Write the lines of a batch; raises `PoisonBatch` where one is refused."""
+        assert isinstance(batch.data, Columns)
+        table, name = self._tables[batch.topic.model]
+        body = lines(_prepared(batch.data, table), name, table.layout)
+        compressed = bytes(cramjam.gzip.compress(body, GZIP_LEVEL))
+        _answered(
+            lambda: self._writes.post_write(
+                org="-",
+                bucket="-",
+                body=compressed,
+                precision="us",
+                content_encoding="gzip",
+                content_type="text/plain; charset=utf-8",
+            )
+        )
+
+    async def tend(self) -> None:
+        """Drop the least recently written partitions of tables that are too large, and say where QuestDB has given up on one."""
+        for _, name in self._tables.values():
+            status = self._query(f"SELECT * FROM wal_tables() WHERE name = '{name}'")
+            if status and status[0]["suspended"]:
+                log.error(
+                    "QuestDB has suspended table %s (%s): rows are kept and not visible. Free some disk, then run "
+                    "ALTER TABLE '%s' RESUME WAL",
+                    *(name, status[0].get("errorMessage") or "no reason given", name),
+                )
+            self._drop_oldest(name)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+        self._queries.close()
+
+    def _drop_oldest(self, name: str) -> None:
+        rows = self._query(f"SELECT name, diskSize, active, minTimestamp, maxTimestamp FROM table_partitions('{name}')")
+        if sum(row["diskSize"] for row in rows) <= self._retention_bytes:
+            return
+        dropped = to_drop((self._partition(name, row) for row in rows), self._retention_bytes)
+        if dropped:
+            names = ", ".join(f"'{partition.name}'" for partition in dropped)
+            log.warning("table %s exceeds %d bytes: dropping partitions %s", name, self._retention_bytes, names)
+            self._query(f"ALTER TABLE '{name}' DROP PARTITION LIST {names}")
+
+    def _partition(self, name: str, row: dict[str, Any]) -> Partition:
+        newest = self._query(
+            f"SELECT max({INGESTED}) newest FROM '{name}' "
+            f"WHERE timestamp >= '{row['minTimestamp']}' AND timestamp <= '{row['maxTimestamp']}'"
+        )[0]["newest"]
+        written = 0 if newest is None else (datetime.fromisoformat(newest) - EPOCH) // timedelta(microseconds=1)
+        return Partition(row["name"], row["diskSize"], written, row["active"])
+
+    def _query(self, statement: str) -> list[dict[str, Any]]:
+        """Run a statement; returns its rows by column name. Raises `StoreUnavailable`, or `RuntimeError` where it is refused."""
+        try:
+            response = self._queries.get("/exec", params={"query": statement})
+        except httpx.TransportError as error:
+            raise StoreUnavailable(f"QuestDB at {self._url}: {error or type(error).__name__}") from error
+        if response.status_code == httpx.codes.BAD_REQUEST:
+            raise RuntimeError(f"QuestDB at {self._url} refuses {statement!r}: {response.json().get('error')}")
+        if response.status_code != httpx.codes.OK:
+            raise StoreUnavailable(f"QuestDB at {self._url} answers {response.status_code}: {response.text[:200]}")
+        answer = response.json()
+        names = [column["name"] for column in answer.get("columns", ())]
+        return [dict(zip(names, row, strict=True)) for row in answer.get("dataset", ())]
+
+
+def _prepared(data: Columns, table: Table) -> pl.DataFrame:
+    """Return the frame with the columns of the table: lean events have their `ts_ingest` in the record, not in the value."""
+    if INGESTED in data.frame.columns or all(field.name != INGESTED for field in table.layout.fields):
+        return data.frame
+    return data.frame.with_columns(pl.Series(INGESTED, data.ts_ingest))
+
+
+def _answered(request: Callable[[], T]) -> T:
+    """Make a request; tell a refusal from a store that cannot answer."""
+    try:
+        return request()
+    except ApiException as error:
+        text = error.body if isinstance(error.body, str) else str(error.body or error.reason)
+        if error.status in REFUSED:
+            raise refused(text) from error
+        raise StoreUnavailable(f"QuestDB answers {error.status}: {text[:300]}") from error
+    except HTTPError as error:
+        raise StoreUnavailable(f"QuestDB: {error}") from error
+
+
+def refused(body: str) -> PoisonBatch:
+    """Return the error of a request that QuestDB refused, with the line that it names (lines count from 1)."""
+    try:
+        answer = json.loads(body)
+        reason, line = str(answer["message"]), answer.get("line")
+    except (ValueError, TypeError, KeyError):
+        return PoisonBatch(body[:300])
+    return PoisonBatch(reason, line - 1 if isinstance(line, int) and line > 0 else None)
