@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from tradewind.schemas.runtime import DeadLetter as DeadLetter
     from tradewind.schemas.signals import Signal as Signal
 
+__version__ = "0.1.0"
+
 _HOMES = {
     "Feed": "connectors.feeds",
     "Settings": "connectors.settings",

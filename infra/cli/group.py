@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from tradewind import __version__
+
 COMMANDS: dict[str, str] = {
     "up": "Start the services, the workers and a feed, and show what flows.",
     "down": "Stop what `up` started.",
@@ -84,7 +86,7 @@ class LazyGroup(click.Group):
     params=[_data_option()],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-@click.version_option(package_name=None, version="0.1.0", prog_name="tradewind")
+@click.version_option(version=__version__, prog_name="tradewind")
 def tradewind() -> None:
     """Event-driven, multi-tenant trading on Kafka."""
 
@@ -101,7 +103,5 @@ def main() -> None:
 
 
 def _explains_itself(error: Exception) -> bool:
-    """Whether the message is all that a person needs: it is one of ours, raised for the reader and not a bug."""
-    from tradewind.connectors.settings import ServiceNotConfigured  # noqa: PLC0415 - costs 0.2 s, only on an error
-
-    return isinstance(error, ServiceNotConfigured)
+    """Whether the message is all that a person needs: an error of Tradewind's own says what, where and what to do."""
+    return type(error).__module__.startswith("tradewind.")

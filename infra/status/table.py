@@ -1,0 +1,88 @@
+"""The tables that people see: what flows, for `up`; and all that is known, for `status`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tradewind.infra.status.flow import Lag
+from tradewind.infra.status.names import TOTALS
+from tradewind.infra.status.watch import Glance
+
+if TYPE_CHECKING:
+    from tradewind.infra.status.report import Report
+
+SHOWN = {"denied": "denials", "dead_letters": "dead letters"}
+"""Totals that people know by another name."""
+GROUP_PREFIX = "tradewind."
+HOUR_S, MINUTE_S = 3600, 60
+
+
+def flow_table(glance: Glance | None, up_s: float | None = None) -> Table:
+    """Return totals and rates beside the lag of each consumer group."""
+    title = None if up_s is None else f"tradewind  up {clock(up_s)}  (Ctrl-C stops)"
+    table = Table(
+        "", "total", "per second", "", "reader", "lag", "seconds", box=SIMPLE_HEAD, title=title, title_justify="left"
+    )
+    for column in (1, 2, 5, 6):
+        table.columns[column].justify = "right"
+    if glance is None:
+        table.add_row("counting", "", "", "", "", "", "")
+        return table
+    totals = [(SHOWN.get(name, name), f"{glance.totals[name]:,}", f"{glance.rates[name]:,.1f}") for name in TOTALS]
+    for left, right in zip_longest(totals, group_lags(glance.lags), fillvalue=("", "", "")):
+        table.add_row(*left, "", *right)
+    if glance.uncounted:
+        table.caption = f"{glance.uncounted:,} offsets are still to be counted"
+    return table
+
+
+def group_lags(lags: Iterable[Lag]) -> list[tuple[str, str, str]]:
+    """Return each group with its lag over all partitions, and the seconds of the one that is furthest behind."""
+    by_group: dict[str, list[Lag]] = {}
+    for lag in lags:
+        by_group.setdefault(lag.group, []).append(lag)
+    return [
+        (
+            group.rpartition(GROUP_PREFIX)[2],
+            f"{sum(lag.lag for lag in found):,}",
+            f"{max(lag.lag_seconds or 0.0 for lag in found):,.1f}",
+        )
+        for group, found in by_group.items()
+    ]
+
+
+def tables(report: Report) -> RenderableType:
+    """Return services, workers, what flows, and topics."""
+    services = Table("service", "", "version", "url", box=SIMPLE_HEAD)
+    for service in report.services:
+        sign = Text("up", "green") if service.healthy else Text(f"down: {service.detail}", "red")
+        services.add_row(service.name, sign, service.version, service.url)
+    workers = Table("worker", "", "pid", "ended", "log", box=SIMPLE_HEAD)
+    for worker in report.workers:
+        style = "red" if worker.down else "green"
+        workers.add_row(worker.name, Text(worker.phase, style), str(worker.pid or ""), str(worker.deaths), worker.log)
+    parts: list[RenderableType] = [services, *([workers] if report.workers else [])]
+    if report.glance is None:
+        counted = ", ".join(f"{SHOWN.get(name, name)} {events:,}" for name, events in report.totals.items())
+        return Group(*parts, Text(f"Kafka does not answer. When it last did: {counted}", "yellow"))
+    topics = Table("topic", "records", "per second", "MB", box=SIMPLE_HEAD)
+    for column in topics.columns[1:]:
+        column.justify = "right"
+    for topic in report.glance.topics:
+        size = report.bytes.get(topic.name)
+        shown = "" if size is None else f"{size / 1e6:,.1f}"
+        topics.add_row(topic.name, f"{topic.records:,}", f"{topic.rate_per_s:,.1f}", shown)
+    return Group(*parts, flow_table(report.glance), topics)
+
+
+def clock(seconds: float) -> str:
+    """Return a length of time as h:mm:ss."""
+    whole = int(seconds)
+    return f"{whole // HOUR_S}:{whole % HOUR_S // MINUTE_S:02}:{whole % MINUTE_S:02}"

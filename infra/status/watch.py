@@ -1,0 +1,94 @@
+"""One look at what flows: totals, topics with their rates, and the lag of groups."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradewind.connectors.settings import Settings
+from tradewind.infra.status.counter import Counter
+from tradewind.infra.status.flow import Flow, Lag
+from tradewind.infra.status.ledger import Ledger
+from tradewind.infra.status.names import TOTALS
+from tradewind.infra.status.writers import asking
+
+TOTAL = "total:"
+"""Marks the samples of totals among those of topics."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFlow:
+    """What a topic has carried since the last reset."""
+
+    name: str
+    records: int
+    """Committed records, those that retention has since removed among them; markers of transactions are none."""
+    rate_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What one look saw."""
+
+    totals: Mapping[str, int]
+    """Each of `TOTALS` -> distinct events since the last reset."""
+    rates: Mapping[str, float]
+    """Each of `TOTALS` -> distinct events per second, over the last seconds."""
+    topics: tuple[TopicFlow, ...]
+    lags: tuple[Lag, ...]
+    uncounted: int
+    """Offsets that were still to count when the time was up; 0 where the totals are exact."""
+
+
+class Watch:
+    """Looks at Kafka, again and again. Not safe for threads."""
+
+    def __init__(self, settings: Settings, data: Path) -> None:
+        self._ledger = Ledger(data)
+        self._flow = Flow(settings)
+        self._counter = Counter(settings, self._ledger, asking(settings))
+
+    def close(self) -> None:
+        """Close the connections and the ledger."""
+        self._counter.close()
+        self._flow.close()
+        self._ledger.close()
+
+    def look(self, timeout_s: float) -> Glance:
+        """Count to the present end of every topic and look at the groups; counting stops when the time is up.
+
+        Raises `KafkaException` where Kafka does not answer.
+        """
+        ends = self._flow.ends(self._flow.partitions())
+        uncounted = self._counter.count_to(ends, timeout_s)
+        totals = {**dict.fromkeys(TOTALS, 0), **self._ledger.totals()}
+        records = dict.fromkeys((topic for topic, _ in ends), 0)
+        for (topic, _), position in self._ledger.positions().items():
+            if topic in records:
+                records[topic] += position.records
+        now = time.time()
+        self._ledger.sample(now, {**records, **{TOTAL + name: events for name, events in totals.items()}})
+        rates = self._ledger.rates(now)
+        return Glance(
+            totals=totals,
+            rates={name: rates.get(TOTAL + name, 0.0) for name in TOTALS},
+            topics=tuple(TopicFlow(topic, count, rates.get(topic, 0.0)) for topic, count in sorted(records.items())),
+            lags=tuple(self._flow.lags(ends)),
+            uncounted=uncounted,
+        )
+
+    @property
+    def sampled(self) -> bool:
+        """Whether there are samples enough of the last seconds to tell rates by."""
+        return bool(self._ledger.rates(time.time()))
+
+
+def last_totals(data: Path) -> dict[str, int]:
+    """Return the totals as they were last counted; for when Kafka is not there to ask."""
+    ledger = Ledger(data)
+    try:
+        return {**dict.fromkeys(TOTALS, 0), **ledger.totals()}
+    finally:
+        ledger.close()

@@ -1,0 +1,56 @@
+"""Who runs a data folder: the process that holds its lock."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import time
+from pathlib import Path
+
+from tradewind.infra.services import endpoints
+from tradewind.infra.services.process import end_recorded
+from tradewind.infra.up.state import remove_state
+
+STOP_S = 20.0
+"""How long `down` waits before it kills: `up` takes 15 s at the most."""
+POLL_S = 0.05
+
+
+class StillRunning(RuntimeError):
+    """Something runs in the data folder that has to be stopped first."""
+
+
+def holder(data: Path) -> int | None:
+    """Return the pid of the `up` that runs this data folder; None where none does."""
+    try:
+        lock = (data / "run" / "stack.lock").open("a+")
+    except FileNotFoundError:
+        return None
+    with lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                if (pid := lock.read().strip()).isdigit():
+                    return int(pid)
+                time.sleep(POLL_S)  # it has the lock and has not written its pid yet
+            else:
+                return None
+
+
+def stop(data: Path) -> list[str]:
+    """Stop the `up` of a data folder, or what one that was killed has left; return the names of what was stopped."""
+    pid = holder(data)
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_S
+        while holder(data) == pid and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+        if holder(data) == pid:
+            os.kill(pid, signal.SIGKILL)
+    left = end_recorded(data / "run")
+    endpoints.withdraw(data)
+    remove_state(data)
+    return [*([] if pid is None else [f"up (pid {pid})"]), *left]

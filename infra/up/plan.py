@@ -1,0 +1,58 @@
+"""What `up` runs besides the services: which workers with which roles, and which feed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradewind.infra.up.crew import Role
+
+FEEDS, AGENTS, SINKS = range(3)
+"""Ranks: what brings events in stops first, what keeps them stops last."""
+SIMULATOR = "simulator"
+WORKERS = (
+    Role("market", ("worker", "market"), AGENTS),
+    Role("decisions", ("worker", "signals", "sizing", "risk"), AGENTS),
+    Role("execution", ("worker", "execution", "portfolio"), AGENTS),
+    Role("sink-questdb", ("sink", "questdb"), SINKS),
+    Role("sink-postgres", ("sink", "postgres"), SINKS),
+)
+"""Agents share a process where one alone would leave it idle: a process takes some 120 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a person asked `up` for."""
+
+    sources: tuple[str, ...] = ()
+    """What to feed, as `tradewind feed` takes it: files, or names of feeds; the simulator where there are none."""
+    speed: str | None = None
+    """A factor or `max`, as `tradewind feed --speed` takes it; None is the feed's own default."""
+    rate: int | None = None
+    """Ticks per second of the simulator."""
+    for_s: float | None = None
+    """How long to run, seconds from when all is up; None is until told to stop."""
+    base_port: int | None = None
+    """First of the services' ports; None is the default."""
+
+    @property
+    def roles(self) -> tuple[Role, ...]:
+        """Every process to run, in the order in which they start."""
+        return (*WORKERS, self._feed())
+
+    def arguments(self) -> list[str]:
+        """Return the arguments of `tradewind up` that ask for this plan."""
+        options = {"--speed": self.speed, "--rate": self.rate, "--for": self.for_s, "--base-port": self.base_port}
+        given = [(name, str(value)) for name, value in options.items() if value is not None]
+        return [word for pair in (*given, *(("--feed", source) for source in self.sources)) for word in pair]
+
+    def _feed(self) -> Role:
+        speed = () if self.speed is None else ("--speed", self.speed)
+        rate = () if self.rate is None else ("--rate", str(self.rate))
+        sources = tuple(_absolute(source) for source in self.sources) or (SIMULATOR,)
+        return Role("feed", ("feed", *speed, *rate, *sources), FEEDS, ends=True)
+
+
+def _absolute(source: str) -> str:
+    """Return a file's whole path, for the feed runs in a folder of its own; names of feeds stay."""
+    return str(Path(source).absolute()) if Path(source).exists() else source

@@ -1,0 +1,208 @@
+"""Starts everything in order, watches it, and stops it in the reverse order."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from tradewind.connectors.settings import Settings
+from tradewind.infra.services.ports import DEFAULT_BASE
+from tradewind.infra.services.process import Command, Server
+from tradewind.infra.services.service import Running, ServiceError
+from tradewind.infra.services.stack import Stack
+from tradewind.infra.up.crew import Crew, Phase
+from tradewind.infra.up.environment import variables
+from tradewind.infra.up.plan import Plan
+from tradewind.infra.up.screen import Screen, View
+from tradewind.infra.up.state import remove_state, write_state
+from tradewind.infra.up.watcher import Watcher
+
+TICK_S = 0.2
+"""How often workers are looked after."""
+TEND_S = 2.0
+"""How often services are."""
+PREPARE_S = 60.0
+CREW_STOP_S = 6.0
+"""Time for feed, agents and sinks to stop, one after the other; with the services' 8 s it stays under 15 s. What is
+killed at its end loses nothing: its transaction is rolled back, and done again at the next start."""
+SERVICE_DEATHS = 3
+"""Failed restarts of a service in a row after which it stays down."""
+
+
+class PrepareFailed(RuntimeError):
+    """Schemas, topics or tables could not be made ready."""
+
+
+class Supervisor:
+    """One `up`."""
+
+    def __init__(self, settings: Settings, data: Path, plan: Plan, screen: Screen) -> None:
+        self._settings, self._data, self._plan, self._screen = settings, data, plan, screen
+        self._stack = Stack(data, settings, plan.base_port or DEFAULT_BASE, screen.step)
+        self._crew: Crew | None = None
+        self._watcher: Watcher | None = None
+        self._repairs = _Repairs(self._stack)
+        self._started = False
+
+    def run(self) -> None:
+        """Run until told to stop, or for as long as the plan says; raises `ServiceError` or `PrepareFailed`."""
+        with _interrupted():
+            try:
+                self._start()
+                self._watch()
+            except KeyboardInterrupt:
+                self._screen.say("stopping")
+            finally:
+                self._stop()
+
+    def _start(self) -> None:
+        self._stack.start()
+        self._started = True
+        remove_state(self._data)
+        environment = variables(self._data)
+        self._screen.say("preparing schemas, topics and tables")
+        _prepare(self._data, environment)
+        self._crew = Crew(self._plan.roles, self._data, environment)
+        self._crew.tend()
+        write_state(self._data, self._crew.workers)
+        self._watcher = Watcher(Settings(data=self._data), self._data)
+        self._watcher.start()
+
+    def _watch(self) -> None:
+        assert self._crew is not None
+        assert self._watcher is not None
+        begun = time.monotonic()
+        tended = shown = 0.0
+        seen: list[tuple[Phase, int | None]] = []
+        while self._plan.for_s is None or time.monotonic() < begun + self._plan.for_s:
+            self._crew.tend()
+            phases = [(worker.phase, worker.pid) for worker in self._crew.workers]
+            if phases != seen:
+                write_state(self._data, self._crew.workers)
+                seen = phases
+            now = time.monotonic()
+            if now >= tended + TEND_S:
+                self._stack.tend()
+                self._repairs.look()
+                tended = now
+            if now >= shown + self._screen.every_s:
+                self._screen.show(self._view(now - begun))
+                shown = now
+            time.sleep(TICK_S)
+
+    def _view(self, up_s: float) -> View:
+        assert self._crew is not None
+        assert self._watcher is not None
+        notes = [*self._repairs.notes]
+        if self._watcher.trouble is not None:
+            notes.append(f"no look at Kafka: {self._watcher.trouble}")
+        for worker in self._crew.workers:
+            if worker.phase is Phase.FAILED:
+                notes.append(
+                    f"{worker.role.name} ended {worker.deaths} times and stays down: read {worker.log}, "
+                    "mend the cause, then ./dev down and ./dev up"
+                )
+            elif worker.phase is Phase.WAITING:
+                notes.append(f"{worker.role.name} ended (read {worker.log}) and is started again")
+            elif worker.phase is Phase.FINISHED:
+                notes.append(f"{worker.role.name} has finished: all of it was published")
+        return View(up_s, self._watcher.glance, tuple(notes))
+
+    def _stop(self) -> None:
+        if not self._started:
+            return  # the stack stopped what it had started, and another one's is not ours to stop
+        if self._crew is not None:
+            self._crew.stop(CREW_STOP_S)
+        if self._watcher is not None:
+            self._watcher.close()
+        self._stack.stop()
+        if self._repairs.close():
+            self._stack.stop()  # the repair may have started a server after it was stopped
+        remove_state(self._data)
+
+
+class _Repairs:
+    """Starts services again that have ended, one at a time, beside the supervisor."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="repair")
+        self._at_work: tuple[str, Future[Running]] | None = None
+        self._failures: dict[str, int] = {}
+        self._errors: dict[str, str] = {}
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of services."""
+        down = [
+            f"{name} stays down after {SERVICE_DEATHS} attempts: {self._errors[name]}"
+            for name, failures in self._failures.items()
+            if failures >= SERVICE_DEATHS
+        ]
+        return down if self._at_work is None else [f"{self._at_work[0]} has ended and is started again", *down]
+
+    def look(self) -> None:
+        """Note how the repair went that was at work, and begin the next where one is needed."""
+        if self._at_work is not None:
+            name, work = self._at_work
+            if not work.done():
+                return
+            self._at_work = None
+            try:
+                work.result()
+                self._failures.pop(name, None)
+            except ServiceError as error:
+                self._failures[name] = self._failures.get(name, 0) + 1
+                self._errors[name] = str(error)
+        for name in self._stack.dead():
+            if self._failures.get(name, 0) < SERVICE_DEATHS:
+                self._at_work = (name, self._pool.submit(self._stack.restart, name))
+                return
+
+    def close(self) -> bool:
+        """Wait for the repair at work, which the closed stack calls off; return whether there was one."""
+        self._pool.shutdown()
+        return self._at_work is not None
+
+
+def _prepare(data: Path, environment: dict[str, str]) -> None:
+    """Register schemas, create topics and migrate the database, in a process of its own: its imports take 200 MB."""
+    folder = data / "workers" / "prepare"
+    folder.mkdir(parents=True, exist_ok=True)
+    argv = (sys.executable, "-P", "-m", "tradewind.infra.cli", "prepare")
+    log = data / "logs" / "prepare.log"
+    log.unlink(missing_ok=True)
+    server = Server(Command("prepare", argv, folder, log, environment), data / "run")
+    server.start()
+    deadline = time.monotonic() + PREPARE_S
+    try:
+        while (code := server.exit_code) is None and time.monotonic() < deadline:
+            time.sleep(TICK_S / 4)
+    finally:
+        server.stop(grace_s=0)
+    if code != 0:
+        raise PrepareFailed(f"schemas, topics and tables could not be made ready:\n{server.tail()}")
+
+
+@contextmanager
+def _interrupted() -> Iterator[None]:
+    """Turn the first SIGINT, SIGTERM or SIGHUP into `KeyboardInterrupt`; those that follow change nothing."""
+
+    def first(_number: int, _frame: FrameType | None) -> None:
+        for number in numbers:
+            signal.signal(number, lambda *_: None)  # not ignored: processes that are started would inherit that
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, first) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
