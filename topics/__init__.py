@@ -1,5 +1,6 @@
 """Every topic, as a typed constant."""
 
+from tradewind.topics.catalog import UnknownTopic, topic_named
 from tradewind.topics.execution import FILLS, ORDER_EVENTS, ORDER_REQUESTS
 from tradewind.topics.market import BARS, FEED_POSITIONS, LATE_TICKS, TICKS, TRADES
 from tradewind.topics.notifications import ALERTS
@@ -42,4 +43,6 @@ __all__ = [
     "TICKS",
     "TRADES",
     "Topic",
+    "UnknownTopic",
+    "topic_named",
 ]

@@ -31,5 +31,6 @@ KILL_SWITCHES = Topic(
     owner="risk",
     producers=("cli",),
     consumers=("risk",),
+    broadcast=True,
 )
 """A command goes to every partition, for each task of the risk agent must see it; what is engaged is risk's state."""

@@ -41,6 +41,8 @@ class Topic:
     segment_bytes: int = SEGMENT_BYTES
     columnar: bool = False
     """Whether agents read it column by column."""
+    broadcast: bool = False
+    """Whether each record goes to every partition, for each task to see it."""
 
     @property
     def models(self) -> tuple[type[Event], ...]:

@@ -60,7 +60,9 @@ def zip_member(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
     except (zipfile.BadZipFile, OSError) as error:
-        raise DamagedSource(f"{path}: not a whole zip archive ({error}); nothing was published: fetch it again") from error
+        raise DamagedSource(
+            f"{path}: not a whole zip archive ({error}); nothing was published: fetch it again"
+        ) from error
     if len(names) != 1:
         raise UnknownFormat(f"{path}: has {len(names)} files; an archive of quotes holds one")
     return names[0]
@@ -95,7 +97,9 @@ def verify(path: Path, opener: Opener) -> None:
 
 
 def chunks(opener: Opener) -> Iterator[Chunk]:
-    """Yield the lines of a file. Bytes that are not UTF-8 become U+FFFD; a line over `LINE_BYTES` is cut and marked `TOO_LONG`.
+    """Yield the lines of a file.
+
+    Bytes that are not UTF-8 become U+FFFD; a line over `LINE_BYTES` is cut and marked `TOO_LONG`.
 
     Where the chunks are cut depends on the content alone, so that reading again gives the same chunks.
     """

@@ -1,4 +1,7 @@
-"""Frames of Binance's futures streams, one a line of a gzip file: `receive_ns {json}`; book tickers are quotes, and trades trades."""
+"""Frames of Binance's futures streams, `receive_ns {json}`, one a line of a gzip file.
+
+Book tickers are quotes, trades are trades; order book updates and snapshots are skipped, and counted.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,12 @@ from tradewind.connectors.feeds.archive import Chunk, chunks, digest, gzip_opene
 from tradewind.connectors.feeds.feed import UnknownFormat, UnknownSymbol
 from tradewind.connectors.feeds.file import FileFeed
 from tradewind.connectors.feeds.instruments import KNOWN_SYMBOLS, unknown
-from tradewind.connectors.feeds.parsed import SKIPPED, TICK, TRADE, Parsed, quote_faults, trade_faults
+from tradewind.connectors.feeds.parsed import MALFORMED, SKIPPED, TICK, TRADE, Parsed, quote_faults, trade_faults
 
 VENUE = "BINANCE"
-AHEAD_NS = 5_000_000_000  # the exchange's clock was seen 1.3 s ahead of a receiver's; a time further ahead is no clock's
+AHEAD_NS = (
+    5_000_000_000  # the exchange's clock was seen 1.3 s ahead of a receiver's; a time further ahead is no clock's
+)
 NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,12})?"  # no sign, exponent, nan or inf: none of them is a price or a size
 RECEIVED = r"[1-8][0-9]{18}"  # ns since 1970 that fit in 64 bits
 MILLIS = r"[0-9]{13}"
@@ -34,7 +39,19 @@ TRADE_FRAME = (
 )
 """The frames as the exchange writes them. Others, such as those with another order of keys, are read one by one."""
 DEPTH = HEAD + r'"e":"depthUpdate",.*\}\}\r?$'
-TEXT_FIELDS = ("receive_ns", "time_ms", "symbol", "bid", "ask", "bid_size", "ask_size", "trade_id", "price", "size", "maker")
+TEXT_FIELDS = (
+    "receive_ns",
+    "time_ms",
+    "symbol",
+    "bid",
+    "ask",
+    "bid_size",
+    "ask_size",
+    "trade_id",
+    "price",
+    "size",
+    "maker",
+)
 BOOK_KEYS = {"symbol": "s", "time_ms": "T", "bid": "b", "ask": "a", "bid_size": "B", "ask_size": "A"}
 TRADE_KEYS = {"symbol": "s", "time_ms": "T", "trade_id": "t", "price": "p", "size": "q", "maker": "m"}
 FORMS = {
@@ -47,8 +64,9 @@ FORMS = {
 SCHEMA = {"line": pl.Int64, "kind": pl.String, "reason": pl.String, **dict.fromkeys(TEXT_FIELDS, pl.String)}
 """A line of either kind, its values still as the frame writes them."""
 
+
 def open_binance(path: Path, symbols: frozenset[str] = KNOWN_SYMBOLS) -> FileFeed:
-    """Return the feed of a file of frames; raises a `FeedError` where it is none, damaged, or of unknown symbols alone."""
+    """Return the feed of a file; raises a `FeedError` where it has no frames, is damaged, or has no known symbol."""
     opener = gzip_opener(path)
     verify(path, opener)
     _recognise(path, next(chunks(opener)), symbols)
@@ -84,7 +102,7 @@ def parse(chunk: Chunk, symbols: frozenset[str] = KNOWN_SYMBOLS) -> Parsed:
     lead_ns = pl.col("time_ms") * 1_000_000 - pl.col("receive_ns")
     fault = (
         pl.when(pl.col("kind").is_null())
-        .then("reason")
+        .then(pl.lit(MALFORMED))
         .when(unnamed)
         .then(pl.format("unknown symbol {}; known are " + ", ".join(sorted(symbols)), "symbol"))
         .when(lead_ns > AHEAD_NS)
@@ -125,10 +143,14 @@ def _texts(chunk: Chunk) -> pl.DataFrame:
     lines = lines.with_columns(kind.alias("kind"))
     none = pl.Series(dtype=pl.String).extend_constant(None, len(chunk.lines))
     values = [
-        pl.coalesce(book[name] if name in book.columns else none, trade[name] if name in trade.columns else none).alias(name)
+        pl.coalesce(book[name] if name in book.columns else none, trade[name] if name in trade.columns else none).alias(
+            name
+        )
         for name in TEXT_FIELDS
     ]
-    fast = lines.with_columns(pl.lit(None, dtype=pl.String).alias("reason"), *values).filter(pl.col("kind").is_not_null())
+    fast = lines.with_columns(pl.lit(None, dtype=pl.String).alias("reason"), *values).filter(
+        pl.col("kind").is_not_null()
+    )
     fast = fast.select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
     others = lines.filter(pl.col("kind").is_null())
     if others.is_empty():

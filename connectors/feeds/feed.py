@@ -1,8 +1,8 @@
 """What a feed is: a named source of quotes and trades that is read in blocks, from a position on.
 
-`connectors/feeds/run.py` publishes each block with the position after it in one transaction, so a feed has only to give the
-same records for the same position. A feed of one's own is any object with these members, registered as an entry point
-of the group `tradewind.feeds`.
+`connectors/feeds/run.py` publishes each block with the position after it in one transaction, so a feed has only to give
+the same records for the same position. A feed of one's own is any object with these members, registered as an entry
+point of the group `tradewind.feeds`.
 
     FeedError
     ├── UnknownFormat      no feed reads this source

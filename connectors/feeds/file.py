@@ -21,8 +21,8 @@ TICK_FIELDS, TRADE_FIELDS = list(TICK_COLUMNS), list(TRADE_COLUMNS)
 class FileFeed:
     """The lines of a file as a feed; `Position.record` counts lines.
 
-    To go on from a position the file is parsed from its beginning, without publishing: whether a line's time is misplaced depends on
-    the lines around it, and must not depend on where the feed was stopped.
+    To go on from a position the file is parsed from its beginning, without publishing: whether a line's time is
+    misplaced depends on the lines around it, and must not depend on where the feed was stopped.
     """
 
     name: str

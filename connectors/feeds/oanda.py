@@ -1,4 +1,7 @@
-"""Quotes of OANDA in LEAN's files: `YYYYMMDD_symbol_tick_quote.csv` in a zip, `milliseconds since midnight UTC,bid,ask`."""
+"""Quotes of OANDA in LEAN's files: a zip of one `YYYYMMDD_symbol_tick_quote.csv`.
+
+A line is `milliseconds since midnight UTC,bid,ask`, without a header.
+"""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def trade_faults() -> pl.Expr:
 
 def in_order(rows: pl.DataFrame, reached: int | None) -> tuple[pl.DataFrame, int | None]:
     """Reject the rows whose time is misplaced; return the rows and the largest time of those that remain, µs."""
-    timed = rows["kind"].is_in([TICK, TRADE]).to_numpy()
+    timed = rows["kind"].is_in([TICK, TRADE]).fill_null(value=False).to_numpy()
     times = rows["ts_event"].fill_null(0).to_numpy()[timed]
     if len(times) == 0:
         return rows, reached
@@ -91,11 +91,11 @@ def in_order(rows: pl.DataFrame, reached: int | None) -> tuple[pl.DataFrame, int
     reached = max([*([] if reached is None else [reached]), *([int(kept.max())] if len(kept) else [])], default=None)
     if not (ahead.any() or back.any()):
         return rows, reached
-    reasons = np.full(len(timed), None, dtype=object)
-    reasons[timed] = np.where(ahead, AHEAD, np.where(back, BACK, None))
-    found = pl.Series("misplaced", reasons, dtype=pl.String)
+    far_ahead, far_back = np.zeros((2, len(timed)), dtype=np.bool_)
+    far_ahead[timed], far_back[timed] = ahead, back
+    is_ahead, is_back = pl.Series(far_ahead), pl.Series(far_back)
     marked = rows.with_columns(
-        pl.when(found.is_not_null()).then(None).otherwise(pl.col("kind")).alias("kind"),
-        pl.coalesce(found, "reason").alias("reason"),
+        pl.when(~(is_ahead | is_back)).then("kind").alias("kind"),
+        pl.when(is_ahead).then(pl.lit(AHEAD)).when(is_back).then(pl.lit(BACK)).otherwise("reason").alias("reason"),
     )
     return marked, reached

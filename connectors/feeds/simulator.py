@@ -1,7 +1,7 @@
 """A simulated market: seeded quotes of EURUSD, XAUUSD and BTCUSDT on the venue SIM, with regimes, sessions and spreads.
 
-Mid prices depend on the seed and the draw's number alone (`walk.py`), so that a simulator that was killed goes on as if it had
-not been. Times come from the clock, and spreads from times: with a fixed start they too repeat.
+Mid prices depend on the seed and the draw's number alone (`walk.py`), so that a simulator that was killed goes on as if
+it had not been. Times come from the clock, and spreads from times: with a fixed start they too repeat.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ class Simulator:
         since = max(self.clock(), reached)
         if since > self.clock() + CLOCK_BACK_US:
             raise FeedError(
-                f"the clock is {(since - self.clock()) / 1e6:,.0f} s behind the last tick of {self.name}: set it right, "
-                "or use another seed"
+                f"the clock is {(since - self.clock()) / 1e6:,.0f} s behind the last tick of {self.name}: "
+                "set it right, or use another seed"
             )
         owed = 0.0
         while self.count is None or draws.record < self.count:
@@ -103,7 +103,7 @@ class Simulator:
             if now <= since:
                 self.sleep(CLOCK_STEP_US / 1e6)
                 continue
-            # Where publishing falls behind, ticks are not owed for more than a second: they would only come later still.
+            # Where publishing falls behind, no more than a second's ticks are owed: they would only come later still.
             share = self._open_share(now)
             owed = min(owed + (now - since) * self.rate / share / 1e6, self.rate / share + 1)
             size = min(int(owed), bounds.records)
@@ -137,7 +137,9 @@ class Simulator:
         return pl.concat(quotes).sort("seq")
 
 
-def _quotes_of(instrument: Instrument, part: Draws, times: npt.NDArray[np.int64], first: int, index: int) -> pl.DataFrame:
+def _quotes_of(
+    instrument: Instrument, part: Draws, times: npt.NDArray[np.int64], first: int, index: int
+) -> pl.DataFrame:
     mine = np.flatnonzero(part.which == index)
     at, mid, noise = times[mine], part.mid[mine], part.noise[mine]
     spread = instrument.spread_ticks * spread_factor(instrument.calendar, at)

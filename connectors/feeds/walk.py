@@ -1,13 +1,14 @@
-"""The simulator's price paths: a function of the seed and the number of the draw alone, whenever and however they are read.
+"""The simulator's price paths: functions of the seed and the number of the draw alone, however they are read.
 
-Draws come in chunks of `CHUNK`. Each chunk has its own counter-based generator (Philox, keyed by the seed, counted by the
-chunk), so that any chunk can be drawn again from the state before it. In a chunk each instrument is in one regime:
+Draws come in chunks of `CHUNK`. Each chunk has its own counter-based generator (Philox, keyed by the seed, counted by
+the chunk), so that any chunk can be drawn again from the state before it. In a chunk each instrument is in one regime:
 
 - trend: a drift of `TREND_DRIFT` standard deviations a draw, up or down;
 - mean-reverting: pulled back to the price at which the regime began;
 - quiet, volatile: with a fraction or a multiple of the usual volatility.
 
-Log prices are pulled weakly to the instrument's usual price, so that a simulator that runs for a year still quotes sane ones.
+Log prices are pulled weakly to the instrument's usual price, so that a simulator that runs for a year still quotes sane
+ones.
 """
 
 from __future__ import annotations
@@ -134,11 +135,21 @@ def draw(seed: int, state: WalkState) -> tuple[Draws, WalkState]:
         regime, direction, level = _regime(state, index, switches[index])
         mine = which == index
         deviation = _deviation(instrument, state.rate) * VOLATILITY[regime]
-        path = _path(state.log_price[index], level, math.log(instrument.price), regime, direction, steps[mine] * deviation, deviation)
+        path = _path(
+            start=state.log_price[index],
+            level=level,
+            home=math.log(instrument.price),
+            regime=regime,
+            direction=direction,
+            shocks=steps[mine] * deviation,
+            deviation=deviation,
+        )
         mid[mine], calm[mine] = np.exp(path), VOLATILITY[regime]
         after.append((float(path[-1]) if len(path) else state.log_price[index], level, regime, direction))
     log_price, levels, regimes, directions = zip(*after, strict=True)
-    return Draws(which, mid, calm, noise), WalkState(state.chunk + 1, state.rate, log_price, levels, regimes, directions)
+    return Draws(which, mid, calm, noise), WalkState(
+        state.chunk + 1, state.rate, log_price, levels, regimes, directions
+    )
 
 
 def _deviation(instrument: Instrument, rate: float) -> float:
@@ -154,7 +165,7 @@ def _regime(state: WalkState, index: int, uniform: Floats) -> tuple[int, int, fl
 
 
 def _path(
-    start: float, level: float, home: float, regime: int, direction: int, shocks: Floats, deviation: float
+    *, start: float, level: float, home: float, regime: int, direction: int, shocks: Floats, deviation: float
 ) -> Floats:
     """Return x[i] = x[i-1] + pull * (target - x[i-1]) + drift + shocks[i], in closed form.
 

@@ -1,0 +1,65 @@
+"""Turn a block into the records that carry it, still without their time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import polars as pl
+
+from tradewind.connectors.feeds.feed import Block
+from tradewind.connectors.kafka.producer import Run
+from tradewind.connectors.settings import Settings
+from tradewind.processors.identity import instrument
+from tradewind.schemas.codec import Codec
+from tradewind.schemas.event import Event
+from tradewind.schemas.market import Heartbeat, Tick, Trade
+from tradewind.topics import TICKS, TRADES, Topic
+from tradewind.topics.partitioner import partition_of
+
+UNDATED = 0
+
+
+def block_runs(codec: Codec, settings: Settings, block: Block) -> list[Run]:
+    """Return the ticks and trades of a block, a run for each instrument; each instrument's in order."""
+    return [
+        *_runs(codec, settings, TICKS, Tick, block.ticks),
+        *_runs(codec, settings, TRADES, Trade, block.trades),
+    ]
+
+
+def event_run(codec: Codec, settings: Settings, topic: Topic, event: Event) -> Run:
+    """Return one event as a run."""
+    key = topic.key(event).encode()
+    return Run(settings.physical(topic), partition_of(key, topic.partitions), key, (codec.encode(event),), UNDATED)
+
+
+def heartbeat(symbol: str, venue: str, ts_event: int, *, closing: bool = False) -> Heartbeat:
+    """Return a heartbeat that enters now."""
+    return Heartbeat(symbol=symbol, venue=venue, ts_event=ts_event, ts_ingest=time.time_ns() // 1000, closing=closing)
+
+
+def dated(runs: Iterable[Run]) -> list[Run]:
+    """Return the runs as published now."""
+    now_ms = time.time_ns() // 1_000_000
+    return [replace(run, timestamp_ms=now_ms) for run in runs]
+
+
+def last_times(ticks: pl.DataFrame) -> Mapping[tuple[str, str], int]:
+    """Return the latest event time of each instrument of a frame of ticks: (symbol, venue) -> µs."""
+    if ticks.is_empty():
+        return {}
+    latest = ticks.group_by("symbol", "venue").agg(pl.col("ts_event").max())
+    return {(symbol, venue): ts for symbol, venue, ts in latest.iter_rows()}
+
+
+def _runs(codec: Codec, settings: Settings, topic: Topic, model: type[Event], frame: pl.DataFrame) -> list[Run]:
+    if frame.is_empty():
+        return []
+    name = settings.physical(topic)
+    runs = []
+    for (symbol, venue), part in frame.partition_by("symbol", "venue", maintain_order=True, as_dict=True).items():
+        key = instrument(symbol, venue).encode()
+        runs.append(Run(name, partition_of(key, topic.partitions), key, codec.encode_columns(model, part), UNDATED))
+    return runs

@@ -1,0 +1,136 @@
+"""Consume a topic: its committed events in order, each with where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+from confluent_kafka import Message
+
+from tradewind.connectors.kafka.admin import require
+from tradewind.connectors.kafka.errors import StreamError, UnreadableRecord
+from tradewind.connectors.kafka.records import Start, raw_records
+from tradewind.connectors.registry import open_codec
+from tradewind.connectors.settings import Settings
+from tradewind.schemas.codec import Codec
+from tradewind.schemas.event import Event
+from tradewind.topics import DOMAIN_TOPICS, Topic, topic_named
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An event on a topic."""
+
+    topic: str
+    """Its name on the cluster."""
+    partition: int
+    offset: int
+    timestamp_ms: int
+    """When the record at the origin of the chain came in, ms since 1970."""
+    key: bytes
+    event: Event | None
+    """None says that the key's event is deleted (a tombstone of a compacted topic)."""
+
+    @property
+    def at(self) -> str:
+        """Its coordinates, `topic/partition@offset`."""
+        return f"{self.topic}/{self.partition}@{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """A record whose bytes are no event of the topic."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.partition}@{self.offset}: {self.reason} ({len(self.value)} bytes)"
+
+
+def consume(
+    topic: Topic | str,
+    *,
+    settings: Settings | None = None,
+    tenant: str | None = None,
+    start: Start = "earliest",
+    limit: int | None = None,
+    follow: bool = False,
+    partitions: Collection[int] | None = None,
+    on_undecodable: Callable[[Undecodable], None] | None = None,
+) -> Iterator[Record]:
+    """Yield the events of a topic, given by itself or by its name, up to its end as it is now; with `follow`, for ever.
+
+    Events of one partition come in order. `tenant` keeps that tenant's events and, where a topic's own events are
+    shared by all, such as bars, those too. `on_undecodable` is told of records that are no event of the topic, and the
+    others go on; without it the first one raises `UnreadableRecord`. Raises `UnknownTopic` and `StreamError`.
+    """
+    settings = settings or Settings()
+    topic = topic_named(topic, DOMAIN_TOPICS) if isinstance(topic, str) else topic
+    chosen = chosen_partitions(settings, topic, partitions)
+    if limit is not None and limit < 0:
+        raise StreamError(f"a limit of {limit}: give a number from 0 on")
+    return _records(settings, topic, chosen, tenant, start, limit, on_undecodable, follow=follow)
+
+
+def chosen_partitions(settings: Settings, topic: Topic, wanted: Collection[int] | None) -> Collection[int]:
+    """Return the partitions to read; raises `StreamError` where one is asked for that there is not."""
+    count = require(settings, topic)
+    absent = sorted(set(wanted or ()) - set(range(count)))
+    if absent:
+        raise StreamError(f"{settings.physical(topic)} has no partition {absent[0]}: it has 0 to {count - 1}")
+    return range(count) if wanted is None else wanted
+
+
+def _records(
+    settings: Settings,
+    topic: Topic,
+    partitions: Collection[int],
+    tenant: str | None,
+    start: Start,
+    limit: int | None,
+    on_undecodable: Callable[[Undecodable], None] | None,
+    *,
+    follow: bool,
+) -> Iterator[Record]:
+    codec = open_codec(settings)
+    left = limit
+    if left == 0:
+        return
+    for batch in raw_records(settings, settings.physical(topic), partitions, start, follow=follow):
+        for message in batch:
+            record = _record(codec, topic, message)
+            if isinstance(record, Undecodable):
+                if on_undecodable is None:
+                    raise UnreadableRecord(
+                        f"{record}; to go on after it, pass on_undecodable, or start at {record.offset + 1}"
+                    )
+                on_undecodable(record)
+            elif tenant is None or _is_of(tenant, topic, record.event):
+                yield record
+                left = None if left is None else left - 1
+                if left == 0:
+                    return
+
+
+def _record(codec: Codec, topic: Topic, message: Message) -> Record | Undecodable:
+    name, partition, offset = str(message.topic()), int(message.partition()), int(message.offset())
+    value = message.value()
+    if value is None:
+        return Record(name, partition, offset, message.timestamp()[1], message.key() or b"", None)
+    try:
+        event = codec.decode(value)
+    except ValueError as error:
+        return Undecodable(name, partition, offset, value, str(error))
+    if type(event) not in topic.models:
+        carried = " or ".join(model.__name__ for model in topic.models)
+        return Undecodable(name, partition, offset, value, f"is {type(event).__name__}; the topic carries {carried}")
+    return Record(name, partition, offset, message.timestamp()[1], message.key() or b"", event)
+
+
+def _is_of(tenant: str, topic: Topic, event: Event | None) -> bool:
+    owner = getattr(event, "tenant_id", None)
+    return owner == tenant or (owner is None and isinstance(event, topic.model))

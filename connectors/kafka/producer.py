@@ -1,0 +1,170 @@
+"""Write records to Kafka in transactions: a run of records is visible whole, once, or not at all."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from tradewind.connectors.kafka.client import ANSWER_S, options, told
+from tradewind.connectors.kafka.errors import BrokerUnavailable, NotDelivered, ProducerLost, StreamError
+from tradewind.connectors.settings import Settings
+
+QUEUED_RECORDS = 100_000  # in the client: several blocks of a feed; more only waits here instead of at the source
+QUEUED_KIB = 64 * 1024
+LINGER_MS = 5  # what fills a batch at full speed, and is not felt in a block's latency
+BATCH_BYTES = 1_000_000
+TRANSACTION_MS = 10_000  # an abandoned transaction holds up every read_committed reader for so long
+OPEN_S = 60.0  # for a coordinator that is coming up after the broker's restart
+COMMIT_S = 60.0  # outlasts a broker's restart
+ATTEMPTS = 5
+BACKOFF_S = 0.2  # doubled each time, with jitter: 0.2 to 3 s
+QUEUE_FULL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Records that share everything but their values."""
+
+    topic: str
+    """Its name on the cluster."""
+    partition: int
+    key: bytes
+    values: Sequence[bytes]
+    timestamp_ms: int
+
+
+def producer_options(settings: Settings) -> dict[str, Any]:
+    """Return the configuration of an idempotent producer with bounded queues."""
+    return {
+        **options(settings),
+        "enable.idempotence": True,
+        "compression.type": "lz4",
+        "linger.ms": LINGER_MS,
+        "batch.size": BATCH_BYTES,
+        "queue.buffering.max.messages": QUEUED_RECORDS,
+        "queue.buffering.max.kbytes": QUEUED_KIB,
+    }
+
+
+class Transactions:
+    """A transactional producer. Opening it ends what an earlier owner of its id left open, and shuts that one out."""
+
+    def __init__(self, settings: Settings, transactional_id: str) -> None:
+        self._settings = settings
+        self._id = transactional_id
+        self._producer = Producer(
+            {
+                **producer_options(settings),
+                "transactional.id": transactional_id,
+                "transaction.timeout.ms": TRANSACTION_MS,
+                "delivery.timeout.ms": TRANSACTION_MS,
+            }
+        )
+
+    def __enter__(self) -> Self:
+        deadline = time.monotonic() + OPEN_S
+        while True:
+            try:
+                self._producer.init_transactions(ANSWER_S)
+            except KafkaException as error:
+                if not error.args[0].retriable() or time.monotonic() > deadline:
+                    raise self._told(error, "opening the producer") from error
+            else:
+                return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Nothing is in flight after a write that ended; after one that did not, the transaction is left to be aborted.
+        self._producer.purge()
+
+    def write(self, runs: Sequence[Run]) -> None:
+        """Write the runs in one transaction, again where the broker had it aborted.
+
+        Raises `ProducerLost` where this producer can go on no more and `NotDelivered` where the records are refused.
+        After either, and after `BrokerUnavailable`, only the topics tell whether the transaction is there.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                self._producer.begin_transaction()
+                for run in runs:
+                    self._produce(run)
+                self._commit()
+            except KafkaException as error:
+                cause = error.args[0]
+                if cause.fatal() or not cause.txn_requires_abort():
+                    raise self._told(error, "writing a transaction") from error
+                self._abort()
+                if attempt == ATTEMPTS - 1:
+                    raise NotDelivered(
+                        f"{self._id}: the transaction was aborted {ATTEMPTS} times: {cause.str()}"
+                    ) from error
+                time.sleep(BACKOFF_S * 2**attempt * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+            else:
+                return
+
+    def _produce(self, run: Run) -> None:
+        produce, topic, key, partition, timestamp = (
+            self._producer.produce,
+            run.topic,
+            run.key,
+            run.partition,
+            run.timestamp_ms,
+        )
+        for value in run.values:
+            try:
+                produce(topic, value, key, partition, None, timestamp)
+            except BufferError:
+                self._when_there_is_room(run, value)
+        self._producer.poll(0)
+
+    def _when_there_is_room(self, run: Run, value: bytes) -> None:
+        deadline = time.monotonic() + ANSWER_S
+        while time.monotonic() < deadline:
+            self._producer.poll(QUEUE_FULL_S)
+            try:
+                self._producer.produce(run.topic, value, run.key, run.partition, None, run.timestamp_ms)
+            except BufferError:
+                continue
+            return
+        raise BrokerUnavailable(
+            f"{self._id}: {len(self._producer):,} records wait and Kafka at {self._settings.bootstrap} takes none"
+        )
+
+    def _commit(self) -> None:
+        deadline = time.monotonic() + COMMIT_S
+        while True:
+            try:
+                self._producer.commit_transaction(ANSWER_S)
+            except KafkaException as error:
+                # A commit that timed out may have been done: only the same call, made again, tells.
+                if not error.args[0].retriable() or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+
+    def _abort(self) -> None:
+        deadline = time.monotonic() + COMMIT_S
+        while True:
+            try:
+                self._producer.abort_transaction(ANSWER_S)
+            except KafkaException as error:
+                if not error.args[0].retriable() or time.monotonic() > deadline:
+                    raise self._told(error, "aborting a transaction") from error
+            else:
+                return
+
+    def _told(self, error: KafkaException, doing: str) -> StreamError:
+        cause: KafkaError = error.args[0]
+        if cause.fatal():
+            return ProducerLost(
+                f"{doing} as {self._id}: {cause.str()}. Another process may have taken over this id, or the "
+                f"transaction took over {TRANSACTION_MS // 1000} s"
+            )
+        return told(error, f"{doing} as {self._id}", self._settings)
