@@ -11,6 +11,7 @@ import faust
 from by_event import BarsByEvent, Progress
 
 broker, source, target, schemas, warm_up, total, group = sys.argv[1:8]
+sys.argv[1:] = ["worker", "-l", "warn", "--without-web"]
 bars, progress = BarsByEvent(Path(schemas)), Progress(int(warm_up), int(total))
 app = faust.App(
     group,

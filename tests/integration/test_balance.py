@@ -1,0 +1,180 @@
+"""The real files through the whole pipeline: everything balances, at any speed, and after any process was killed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ledger import Ledger, postgres_rows, questdb_count, read_all, read_orders
+from pipeline import Pipeline
+
+from tradewind.connectors.settings import Settings
+from tradewind.infra.services.stack import Stack
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+EURUSD, XAUUSD = DATA / "oanda-eurusd-quotes-20140501.zip", DATA / "oanda-xauusd-quotes-20140501.zip"
+BTCUSDT = DATA / "binance-usdm-btcusdt-20240808.gz"
+TICKS = {"EURUSD": 24_179, "XAUUSD": 129_744}
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the real market data is not beside this checkout")
+pytestmark = [needs_data, pytest.mark.timeout(420)]
+SETTLE_S = 180
+QUESTDB_S = 10
+
+
+@pytest.fixture
+def pipeline(settings: Settings, database: object, tmp_path: Path) -> Iterator[Pipeline]:
+    """Give a pipeline whose workers are ready to be started, and end it after the test."""
+    own = Pipeline(settings, tmp_path)
+    try:
+        yield own
+    finally:
+        own.stop()
+
+
+def settle(pipeline: Pipeline, instruments: int) -> None:
+    """Wait until all that the feeds caused has come to its end."""
+    pipeline.wait_until(lambda: read_orders(pipeline.settings).settled(instruments), "every order's end", SETTLE_S)
+
+
+async def check(pipeline: Pipeline, ticks: int) -> Ledger:
+    """Check that Kafka, PostgreSQL and QuestDB agree with the sources and with each other."""
+    settings = pipeline.settings
+    ledger = read_all(settings)
+    assert len(ledger.ticks) == len({(tick.symbol, tick.venue, tick.seq) for tick in ledger.ticks}) == ticks
+    ledger.check_bars()
+    ledger.check_orders()
+    ledger.check_positions()
+    stored = {
+        "order_requests": len(ledger.requests),
+        "decisions": len(ledger.decisions),
+        "order_events": len(ledger.order_events),
+        "fills": len(ledger.fills),
+        "positions": len(ledger.last_positions()),
+    }
+    rows: dict[str, int] = {}
+    deadline = time.monotonic() + 30
+    while rows != stored and time.monotonic() < deadline:
+        rows = {table: (await postgres_rows(settings, f"SELECT count(*) FROM {table}"))[0][0] for table in stored}
+    assert rows == stored
+    unequal = """
+        SELECT tenant_id, account_id, symbol, venue FROM positions p FULL JOIN (
+            SELECT tenant_id, account_id, symbol, venue, sum(CASE side WHEN 'BUY' THEN quantity ELSE -quantity END) AS filled
+            FROM fills GROUP BY 1, 2, 3, 4) f USING (tenant_id, account_id, symbol, venue)
+        WHERE p.quantity IS DISTINCT FROM f.filled"""
+    assert await postgres_rows(settings, unequal) == []
+    pipeline.wait_until(lambda: questdb_count(settings, "ticks") == ticks, "ticks in QuestDB", QUESTDB_S)
+    bars = len(ledger.bars)
+    pipeline.wait_until(lambda: questdb_count(settings, "bars") == bars, "bars in QuestDB", QUESTDB_S)
+    return ledger
+
+
+def halted(tenant: str) -> str:
+    """Return the command that stops a tenant's trading, as a line for `publish`."""
+    switch: dict[str, Any] = {
+        "event_id": "0" * 32,
+        "tenant_id": tenant,
+        "ts_event": 0,
+        "ts_ingest": 0,
+        "correlation_id": "0" * 32,
+        "causation_id": "0" * 32,
+        "account_id": None,
+        "engaged": True,
+        "reason": "a test of the switch",
+    }
+    return json.dumps(switch) + "\n"
+
+
+async def test_the_files_balance_at_full_speed(pipeline: Pipeline) -> None:
+    """Both files, as fast as they go: every count is the same in every place, and every denial code occurs."""
+    pipeline.start_workers()
+    pipeline.start("feed", "feed", str(EURUSD), str(XAUUSD), "--speed", "max")
+    pipeline.finish("feed", 60)
+    took = pipeline.wait_until(
+        lambda: questdb_count(pipeline.settings, "ticks") == sum(TICKS.values()), "ticks in QuestDB", QUESTDB_S
+    )
+    assert took < QUESTDB_S
+    settle(pipeline, 2)
+    ledger = await check(pipeline, sum(TICKS.values()))
+    for symbol, count in TICKS.items():
+        assert sum(tick.symbol == symbol for tick in ledger.ticks) == count
+    assert ledger.fills
+    assert {fill.tenant_id for fill in ledger.fills} == {"alpha", "beta"}
+    assert set(ledger.denials()) == {"STALE_PRICE", "MAX_ORDER_SIZE", "MAX_POSITION"}
+
+
+async def test_a_halted_tenant_is_denied_and_the_other_trades_on(pipeline: Pipeline) -> None:
+    """The kill switch denies every request of its tenant, and no request of another."""
+    pipeline.run("prepare")
+    pipeline.run("publish", "risk.kill_switches", given=halted("beta"))
+    pipeline.start_workers()
+    pipeline.start("feed", "feed", str(EURUSD), "--speed", "max")
+    pipeline.finish("feed", 60)
+    settle(pipeline, 1)
+    ledger = await check(pipeline, TICKS["EURUSD"])
+    by_tenant = {tenant: [d for d in ledger.decisions if d.tenant_id == tenant] for tenant in ("alpha", "beta")}
+    assert by_tenant["beta"]
+    assert all("KILL_SWITCH" in decision.codes for decision in by_tenant["beta"])
+    assert any(decision.outcome == "APPROVED" for decision in by_tenant["alpha"])
+    assert not any("KILL_SWITCH" in decision.codes for decision in by_tenant["alpha"])
+
+
+async def test_bitcoin_gives_its_quotes_and_trades(pipeline: Pipeline) -> None:
+    """The raw WebSocket frames give 66,089 quotes and 21,313 trades."""
+    pipeline.start_workers()
+    pipeline.start("feed", "feed", str(BTCUSDT), "--speed", "max")
+    pipeline.finish("feed", 60)
+    settle(pipeline, 1)
+    ledger = await check(pipeline, 66_089)
+    assert len(ledger.trades) == 21_313
+    assert len({trade.trade_id for trade in ledger.trades}) == 21_313
+    pipeline.wait_until(lambda: questdb_count(pipeline.settings, "trades") == 21_313, "trades in QuestDB", QUESTDB_S)
+
+
+async def test_everything_balances_after_each_process_was_killed(pipeline: Pipeline, stack: Stack) -> None:
+    """Each worker and the feed are killed in the middle, and the broker too: nothing is lost, and nothing comes twice."""
+    pipeline.start_workers()
+    feed = ("feed", str(EURUSD), str(XAUUSD), "--speed", "4000")
+    pipeline.start("feed", *feed)
+    for name in pipeline.roles:
+        time.sleep(1.0)
+        pipeline.kill(name)
+        pipeline.start(name)
+    time.sleep(1.0)
+    pipeline.kill("feed")
+    if "kafka" in {process for process in stack._services}:
+        server = stack.service("kafka").servers[0]
+        server.kill()
+        stack.restart("kafka")
+    pipeline.start("feed", *feed)
+    pipeline.finish("feed", 120)
+    settle(pipeline, 2)
+    await check(pipeline, sum(TICKS.values()))
+
+
+async def test_a_fill_does_not_depend_on_the_speed_of_the_replay(
+    stack: Stack, settings: Settings, database: object, tmp_path: Path
+) -> None:
+    """The same orders fill at the same quotes and prices, at two very different speeds."""
+    prices = []
+    for name, speed in (("max", "max"), ("paced", "10")):
+        folder = tmp_path / name
+        folder.mkdir()
+        own = Pipeline(settings.model_copy(update={"namespace": f"{settings.namespace[:-1]}{name}."}), folder)
+        try:
+            own.start_workers()
+            own.start("feed", "feed", str(BTCUSDT), "--speed", speed)
+            own.finish("feed", 120)
+            settle(own, 1)
+            ledger = read_orders(own.settings)
+        finally:
+            own.stop()
+        prices.append((ledger.fill_prices(), {d.order_id: d.outcome for d in ledger.decisions}))
+    (fast, fast_decisions), (paced, paced_decisions) = prices
+    assert fast
+    both = {order for order, outcome in fast_decisions.items() if outcome == paced_decisions[order] == "APPROVED"}
+    assert {order: fast.get(order) for order in both} == {order: paced.get(order) for order in both}
+    assert fast_decisions.keys() == paced_decisions.keys()
