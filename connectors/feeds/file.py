@@ -90,11 +90,12 @@ def _floors(times: Micros, high: int, *, last: bool) -> Micros:
 def _cuts(high: Micros, begin: int, bounds: Bounds) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of runs of rows of at most `bounds.records` rows and `bounds.span_us` of event time."""
     start, total = begin, len(high)
+    timeless = int(np.searchsorted(high, LOWEST, side="right"))  # rows before the first that tells a time
     while start < total:
         end = min(start + bounds.records, total)
-        if high[start] != LOWEST:
+        if timeless < total:
             # The times reached never go back, so that what the span covers is found by bisection; one row at least.
-            late = int(np.searchsorted(high, high[start] + bounds.span_us, side="right"))
-            end = min(end, max(late, start + 1))
+            late = np.searchsorted(high, high[max(start, timeless)] + bounds.span_us, side="right")
+            end = min(end, max(int(late), start + 1))
         yield start, end
         start = end

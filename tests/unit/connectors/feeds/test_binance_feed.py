@@ -24,8 +24,15 @@ ALL = Bounds(10_000, 2**62)
 def book(symbol: str = "BTCUSDT", **changes: Any) -> dict[str, Any]:
     """Return the data of a quote."""
     return {
-        **{"e": "bookTicker", "u": 5, "s": symbol, "b": "61800.20", "B": "2.5", "a": "61800.30", "A": "2.51"},
-        **{"T": TIME, "E": TIME},
+        "e": "bookTicker",
+        "u": 5,
+        "s": symbol,
+        "b": "61800.20",
+        "B": "2.5",
+        "a": "61800.30",
+        "A": "2.51",
+        "T": TIME,
+        "E": TIME,
         **changes,
     }
 
@@ -33,8 +40,15 @@ def book(symbol: str = "BTCUSDT", **changes: Any) -> dict[str, Any]:
 def trade(**changes: Any) -> dict[str, Any]:
     """Return the data of a trade."""
     return {
-        **{"e": "trade", "E": TIME, "T": TIME, "s": "BTCUSDT", "t": 77, "p": "61800.30", "q": "0.006", "X": "MARKET"},
-        **{"m": False},
+        "e": "trade",
+        "E": TIME,
+        "T": TIME,
+        "s": "BTCUSDT",
+        "t": 77,
+        "p": "61800.30",
+        "q": "0.006",
+        "X": "MARKET",
+        "m": False,
         **changes,
     }
 

@@ -138,7 +138,7 @@ def test_an_unknown_symbol_is_told_with_the_known_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize("member", ["quotes.csv", "20140501_eurusd_second_trade.csv", "20149901_eurusd_tick_quote.csv"])
 def test_a_file_without_a_date_is_refused(tmp_path: Path, member: str) -> None:
     """The date stands only in the name inside the archive."""
-    with pytest.raises(UnknownFormat, match="eurusd|no date|quotes.csv"):
+    with pytest.raises(UnknownFormat, match=r"only in the name|is no date"):
         open_oanda(quotes(tmp_path, b"1,1.1,1.2", member))
 
 
