@@ -22,7 +22,11 @@ def on_tick(value: bytes) -> list[bytes]:
 def main() -> None:
     """Run until killed."""
     app = Application(
-        broker_address=broker, consumer_group=group, auto_offset_reset="earliest", auto_create_topics=False, loglevel="WARNING"
+        broker_address=broker,
+        consumer_group=group,
+        auto_offset_reset="earliest",
+        auto_create_topics=False,
+        loglevel="WARNING",
     )
     ticks = app.topic(source, value_deserializer="bytes", key_deserializer="bytes")
     closed = app.topic(target, value_serializer="bytes", key_serializer="bytes")

@@ -1,0 +1,71 @@
+"""Feed, broker, market agent and sink, all running at once: from the first tick to the last one in the store."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import httpx
+
+from tradewind.connectors.settings import Settings
+
+STOP_S = 20.0
+TIMEOUT_S = 600.0
+POLL_S = 0.05
+ROLES = (("worker", "market"), ("sink", "questdb"))
+
+
+def end_to_end(settings: Settings, namespace: str, ticks: int) -> float:
+    """Return the ticks per second from the first of the feed's ticks in the store to the last one, after a warm-up."""
+    own = settings.model_copy(update={"namespace": namespace})
+    environment = {**os.environ, "TRADEWIND_DATA": str(settings.data), "TRADEWIND_NAMESPACE": namespace}
+
+    def start(*arguments: str, module: str = "tradewind.infra.cli") -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-P", "-m", module, *arguments]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+
+    def feed(seed: int, count: int) -> subprocess.Popen[bytes]:
+        return start(str(seed), str(count), module="tradewind.infra.bench.parts.simulated_feed")
+
+    prepared = start("prepare")
+    if prepared.wait(TIMEOUT_S) != 0:
+        raise RuntimeError("the topics could not be made: see above")
+    processes = [start(*role) for role in ROLES]
+    try:
+        warm_up = ticks // 10
+        processes.append(feed(2, warm_up))
+        _until(own, warm_up, processes)
+        processes.append(feed(3, ticks))
+        _until(own, warm_up + 1, processes)
+        began = time.monotonic()
+        _until(own, warm_up + ticks, processes)
+        return ticks / (time.monotonic() - began)
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(STOP_S)
+
+
+def _until(settings: Settings, ticks: int, processes: list[subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while (seen := _stored(settings)) < ticks:
+        failed = [process.args for process in processes if process.poll() not in (None, 0)]
+        if failed or time.monotonic() > deadline:
+            raise RuntimeError(f"{seen:,} of {ticks:,} ticks came to the store; ended with an error: {failed}")
+        time.sleep(POLL_S)
+
+
+def _stored(settings: Settings) -> int:
+    influx = settings.influx
+    assert influx.url is not None
+    assert influx.password is not None
+    table = settings.physical("ticks").replace(".", "_")
+    answer = httpx.get(
+        f"{influx.url}/exec",
+        params={"query": f"SELECT count() FROM '{table}'"},
+        auth=(influx.user, influx.password.get_secret_value()),
+    ).json()
+    return int(answer["dataset"][0][0]) if "dataset" in answer else 0

@@ -1,0 +1,68 @@
+"""A topic filled with ticks before the measurement: files repeated day after day, or a simulated market."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+from confluent_kafka import Producer
+
+from tradewind.connectors.feeds.encoding import block_runs, dated
+from tradewind.connectors.feeds.feed import Block, Bounds, Position
+from tradewind.connectors.feeds.simulator import Simulator
+from tradewind.connectors.feeds.sources import open_feed
+from tradewind.connectors.kafka.producer import Run, producer_options
+from tradewind.connectors.settings import Settings
+from tradewind.schemas.codec import Codec
+
+DAY_US = 86_400_000_000
+BOUNDS = Bounds(records=20_000, span_us=10 * DAY_US)
+SEED = 1
+ROOM_S = 0.05
+
+
+def blocks(files: Sequence[Path], ticks: int) -> Iterator[Block]:
+    """Yield blocks of `ticks` ticks in all: the files side by side, again and again, each time a day later."""
+    left, day = ticks, 0
+    while left > 0:
+        reads = [open_feed(str(path)).read(Position(), BOUNDS) for path in files]
+        reads = reads or [Simulator(seed=SEED, rate=1000).read(Position(), BOUNDS)]
+        while reads and left > 0:
+            for source in list(reads):
+                block = next(source, None)
+                if block is None:
+                    reads.remove(source)
+                elif left > 0:
+                    taken = _later(block.ticks.head(left), day)
+                    left -= taken.height
+                    yield replace(block, ticks=taken)
+        day += 1
+
+
+def fill(settings: Settings, codec: Codec, files: Sequence[Path], ticks: int) -> int:
+    """Publish the ticks outside of transactions, so that offsets count records; return how many there are."""
+    producer = Producer(producer_options(settings))
+    for block in blocks(files, ticks):
+        for run in dated(block_runs(codec, settings, replace(block, trades=block.trades.head(0)))):
+            _produce(producer, run)
+    unsent = producer.flush(60)
+    if unsent:
+        raise RuntimeError(f"{unsent:,} ticks were not delivered within 60 s")
+    return ticks
+
+
+def _produce(producer: Producer, run: Run) -> None:
+    for value in run.values:
+        while True:
+            try:
+                producer.produce(run.topic, value, run.key, run.partition, None, run.timestamp_ms)
+            except BufferError:
+                producer.poll(ROOM_S)
+            else:
+                break
+
+
+def _later(ticks: pl.DataFrame, days: int) -> pl.DataFrame:
+    return ticks.with_columns(pl.col("ts_event") + days * DAY_US, pl.col("seq") + days * 10_000_000)

@@ -1,0 +1,135 @@
+"""Ticks to bars from a pre-filled topic: Tradewind's market agent beside plain Faust and quixstreams, in one run.
+
+tradewind   exactly once: decodes, keeps state with its changelog, writes bars, all in transactions
+faust       at least once: one event at a time, state in a dict without changelog
+quixstreams at least once: one event at a time, state in a dict without changelog
+
+Each is a process of its own on the same topic, one after the other, `--runs` times in turn; the rate is taken between a
+warm-up and the end. The peers, being slower, read `--peer-ticks` of the topic. Then, end to end: a feed at full speed, the
+broker, the agent and the sink all at once, from the feed's first commit until QuestDB has the last tick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import tradewind
+from tradewind.connectors.kafka.admin import ensure
+from tradewind.connectors.registry import open_codec
+from tradewind.connectors.settings import Settings
+from tradewind.infra.bench.parts.end_to_end import end_to_end
+from tradewind.infra.bench.parts.filled import fill
+from tradewind.infra.bench.parts.measured import GroupProgress, Pace, pace, peak_rss_mb
+from tradewind.infra.bench.parts.results import Result, report
+from tradewind.infra.bench.parts.services import services
+from tradewind.streams.market import market
+from tradewind.streams.runtime import agent_topics, group_of
+from tradewind.topics import BARS, DOMAIN_TOPICS, TICKS
+
+CHECKOUT = Path(tradewind.__file__).resolve().parents[1]
+PEERS = CHECKOUT / "infra" / "bench" / "peers"
+SCHEMAS = CHECKOUT / "schemas"
+FILES = ("oanda-eurusd-quotes-20140501.zip", "oanda-xauusd-quotes-20140501.zip")
+PEER_BARS = "bench.bars"
+TIMEOUT_S = 600.0
+STOP_S = 20.0
+
+
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """Return what was asked for."""
+    parser = argparse.ArgumentParser(
+        prog="bench ticks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--ticks", type=int, default=1_000_000, help="ticks on the topic")
+    parser.add_argument("--peer-ticks", type=int, default=100_000, help="ticks of it that each peer reads")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--files", type=Path, nargs="*", help="sources to repeat; without any, a simulated market")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the bench; returns the exit code."""
+    given = arguments(argv)
+    beside = CHECKOUT.parent / "shared" / "data"
+    files = given.files if given.files is not None else [beside / name for name in FILES if (beside / name).exists()]
+    with services() as settings:
+        ensure(settings, (*DOMAIN_TOPICS, replace(BARS, name=PEER_BARS)))
+        fill(settings, open_codec(settings), files, given.ticks)
+        rates: dict[str, list[float]] = {"tradewind": [], "faust": [], "quixstreams": []}
+        memory: list[float] = []
+        for run in range(given.runs):
+            own, peak = tradewind_pace(settings, f"bench-market-{run}", given.ticks)
+            rates["tradewind"].append(own.per_s)
+            memory.append(peak)
+            for peer in ("faust", "quixstreams"):
+                rates[peer].append(peer_rate(settings, peer, run, given.peer_ticks))
+        whole = [end_to_end(settings, f"e2e{run}.", given.ticks) for run in range(given.runs)]
+    results = [
+        *(Result.of(f"{name}_ticks_per_s", "ticks/s", runs) for name, runs in rates.items()),
+        Result.of("end_to_end_ticks_per_s", "ticks/s", whole),
+        Result.of("worker_peak_rss_mb", "MiB", memory),
+    ]
+    source = " and ".join(path.name for path in files) or "the simulator"
+    note = f"{given.ticks:,} ticks of {source}; warm-up a tenth of what is read; peers read {given.peer_ticks:,}"
+    report(results, [note], as_json=given.json)
+    return 0
+
+
+def tradewind_pace(settings: Settings, name: str, ticks: int) -> tuple[Pace, float]:
+    """Run the market agent over the whole topic; return its pace and its peak memory, MiB."""
+    agent = replace(market(settings), name=name)
+    ensure(settings, agent_topics(agent))
+    with ExitStack() as stack:
+        progress = stack.enter_context(
+            GroupProgress(settings, group_of(agent, settings), settings.physical(TICKS), TICKS.partitions)
+        )
+        worker = subprocess.Popen(
+            [sys.executable, "-P", "-m", "tradewind.infra.bench.parts.market_worker", name],
+            env={**os.environ, "TRADEWIND_DATA": str(settings.data)},
+        )
+        try:
+            found = pace(progress.records, ticks // 10, ticks, lambda: worker.poll() is None, TIMEOUT_S)
+            peak = peak_rss_mb(worker.pid)
+        finally:
+            worker.terminate()
+            worker.wait(STOP_S)
+    return found, peak
+
+
+def peer_rate(settings: Settings, peer: str, run: int, ticks: int) -> float:
+    """Run a peer until it has read `ticks` ticks; return its rate, ticks/s."""
+    python = sys.executable if peer == "faust" else str(CHECKOUT / ".venv-bench" / "bin" / "python")
+    command = [python, str(PEERS / f"{peer}_bars.py"), settings.bootstrap, settings.physical(TICKS), PEER_BARS]
+    command += [str(SCHEMAS), str(ticks // 10), str(ticks), f"bench.{peer}.{run}"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=settings.data
+    ) as process:
+        try:
+            return _rate(process, ticks)
+        finally:
+            process.kill()
+
+
+def _rate(process: subprocess.Popen[str], ticks: int) -> float:
+    assert process.stdout is not None
+    marks: list[tuple[int, float]] = []
+    deadline = time.monotonic() + TIMEOUT_S
+    for line in process.stdout:
+        if line.startswith("mark "):
+            _, count, at = line.split()
+            marks.append((int(count), float(at)))
+        if marks and marks[-1][0] == ticks:
+            (before, began), (after, ended) = marks[0], marks[-1]
+            return (after - before) / (ended - began)
+        if time.monotonic() > deadline:
+            break
+    raise RuntimeError(f"the peer ended, or was silent, after {marks[-1][0] if marks else 0:,} of {ticks:,} ticks")
