@@ -63,11 +63,12 @@ class Ledger:
 
     def holdings(self) -> dict[Holding, Decimal]:
         """Return the quantities by tenant, account and instrument, from the fills."""
-        total: Counter[Holding] = Counter()
+        total: dict[Holding, Decimal] = {}
         for fill in self.fills:
             signed = fill.quantity if fill.side == "BUY" else -fill.quantity
-            total[(str(fill.tenant_id), fill.account_id, f"{fill.symbol}.{fill.venue}")] += signed  # type: ignore[assignment]
-        return {key: Decimal(value) for key, value in total.items()}
+            key = (str(fill.tenant_id), fill.account_id, f"{fill.symbol}.{fill.venue}")
+            total[key] = total.get(key, Decimal(0)) + signed
+        return total
 
     def last_positions(self) -> dict[Holding, Position]:
         """Return the newest position of each holding."""

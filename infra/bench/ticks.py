@@ -5,8 +5,8 @@ faust       at least once: one event at a time, state in a dict without changelo
 quixstreams at least once: one event at a time, state in a dict without changelog
 
 Each is a process of its own on the same topic, one after the other, `--runs` times in turn; the rate is taken between a
-warm-up and the end. The peers, being slower, read `--peer-ticks` of the topic. Then, end to end: a feed at full speed, the
-broker, the agent and the sink all at once, from the feed's first commit until QuestDB has the last tick.
+warm-up and the end. The peers, being slower, read `--peer-ticks` of the topic. Then, end to end: a feed at full speed,
+the broker, the agent and the sink all at once, until QuestDB has the last tick.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from tradewind.connectors.registry import open_codec
+
 import tradewind
 from tradewind.connectors.kafka.admin import ensure
-from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
 from tradewind.infra.bench.parts.end_to_end import end_to_end
 from tradewind.infra.bench.parts.filled import fill

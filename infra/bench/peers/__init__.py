@@ -1,1 +1,1 @@
-"""The same work as the market agent, in the peers' own ways. Nothing here imports Tradewind: peers run in their own environment."""
+"""The market agent's work in the peers' own ways; nothing here imports Tradewind, for a peer has its own environment."""

@@ -1,6 +1,6 @@
 """Ticks to bars one event at a time, in plain Python: what the peers run for each record.
 
-The state is a dict without a changelog and the guarantee is at-least-once, both cheaper than what the market agent does.
+The state is a dict without a changelog and the guarantee is at-least-once: cheaper than what the market agent does.
 """
 
 from __future__ import annotations
@@ -91,10 +91,8 @@ class BarsByEvent:
 def update(bar: Bar, tick: Any) -> None:
     """Add a tick to an open bar."""
     for side, price in (("mid", (tick["bid"] + tick["ask"]) / 2), ("bid", tick["bid"]), ("ask", tick["ask"])):
-        if price > bar[f"{side}_high"]:
-            bar[f"{side}_high"] = price
-        if price < bar[f"{side}_low"]:
-            bar[f"{side}_low"] = price
+        bar[f"{side}_high"] = max(bar[f"{side}_high"], price)
+        bar[f"{side}_low"] = min(bar[f"{side}_low"], price)
         bar[f"{side}_close"] = price
     bar["count"] += 1
     bar["volume"] += ((tick["bid_size"] or 0.0) + (tick["ask_size"] or 0.0)) / 2

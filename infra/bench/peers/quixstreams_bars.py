@@ -1,4 +1,4 @@
-"""quixstreams: one event at a time through a streaming data frame; arguments: BROKER IN OUT SCHEMAS WARM_UP TOTAL GROUP."""
+"""quixstreams: one event at a time through a data frame; arguments: BROKER IN OUT SCHEMAS WARM_UP TOTAL GROUP."""
 
 from __future__ import annotations
 
