@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from importlib import import_module
 from pathlib import Path
 
@@ -93,6 +94,7 @@ def tradewind() -> None:
 
 def main() -> None:
     """Run the command line; errors that say what to do are printed without a traceback."""
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # of platformdirs, as root; not used here
     try:
         tradewind(prog_name="tradewind")
     except Exception as error:

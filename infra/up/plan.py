@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 from tradewind.infra.up.crew import Role
@@ -10,14 +12,15 @@ from tradewind.infra.up.crew import Role
 FEEDS, AGENTS, SINKS = range(3)
 """Ranks: what brings events in stops first, what keeps them stops last."""
 SIMULATOR = "simulator"
-WORKERS = (
-    Role("market", ("worker", "market"), AGENTS),
-    Role("decisions", ("worker", "signals", "sizing", "risk"), AGENTS),
-    Role("execution", ("worker", "execution", "portfolio"), AGENTS),
-    Role("sink-questdb", ("sink", "questdb"), SINKS),
-    Role("sink-postgres", ("sink", "postgres"), SINKS),
-)
-"""Agents share a process where one alone would leave it idle: a process takes some 120 MB."""
+WORKERS = {
+    "market": ("market",),
+    "decisions": ("signals", "sizing", "risk"),
+    "execution": ("execution", "portfolio"),
+}
+"""Name of a process -> its agents. They share one where a process of their own would idle: it takes some 120 MB."""
+STORES = ("questdb", "postgres")
+"""The sinks that run."""
+SLOT_BYTES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,12 @@ class Plan:
     base_port: int | None = None
     """First of the services' ports; None is the default."""
 
-    @property
-    def roles(self) -> tuple[Role, ...]:
-        """Every process to run, in the order in which they start."""
-        return (*WORKERS, self._feed())
+    def roles(self, data: Path) -> tuple[Role, ...]:
+        """Return every process to run for a data folder, in the order in which they start."""
+        slot = slot_of(data)
+        agents = (Role(name, ("worker", *roles, "--slot", slot), AGENTS) for name, roles in WORKERS.items())
+        sinks = (Role(f"sink-{store}", ("sink", store), SINKS) for store in STORES)
+        return (*agents, *sinks, self._feed())
 
     def arguments(self) -> list[str]:
         """Return the arguments of `tradewind up` that ask for this plan."""
@@ -51,6 +56,12 @@ class Plan:
         rate = () if self.rate is None else ("--rate", str(self.rate))
         sources = tuple(_absolute(source) for source in self.sources) or (SIMULATOR,)
         return Role("feed", ("feed", *speed, *rate, *sources), FEEDS, ends=True)
+
+
+def slot_of(data: Path) -> str:
+    """Return the slot of the workers of a data folder: the same after a crash, and no other folder's on any machine."""
+    place = f"{platform.node()}:{data.absolute()}"
+    return f"up-{blake2b(place.encode(), digest_size=SLOT_BYTES).hexdigest()}"
 
 
 def _absolute(source: str) -> str:

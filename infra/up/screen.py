@@ -44,7 +44,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Print a line, above the table."""
-        self._console.print(text, markup=False)
+        self._console.print(text, markup=False, soft_wrap=True)
 
     def step(self, step: Step) -> None:
         """Tell of the services' start."""

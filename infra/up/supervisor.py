@@ -68,7 +68,7 @@ class Supervisor:
         environment = variables(self._data)
         self._screen.say("preparing schemas, topics and tables")
         _prepare(self._data, environment)
-        self._crew = Crew(self._plan.roles, self._data, environment)
+        self._crew = Crew(self._plan.roles(self._data), self._data, environment)
         self._crew.tend()
         write_state(self._data, self._crew.workers)
         self._watcher = Watcher(Settings(data=self._data), self._data)
@@ -122,8 +122,7 @@ class Supervisor:
         if self._watcher is not None:
             self._watcher.close()
         self._stack.stop()
-        if self._repairs.close():
-            self._stack.stop()  # the repair may have started a server after it was stopped
+        self._repairs.close()
         remove_state(self._data)
 
 
@@ -165,10 +164,12 @@ class _Repairs:
                 self._at_work = (name, self._pool.submit(self._stack.restart, name))
                 return
 
-    def close(self) -> bool:
-        """Wait for the repair at work, which the closed stack calls off; return whether there was one."""
+    def close(self) -> None:
+        """Wait for the repair at work, which the stopped stack calls off, and end what it may have started since."""
         self._pool.shutdown()
-        return self._at_work is not None
+        if self._at_work is not None:
+            for server in self._stack.service(self._at_work[0]).servers:
+                server.stop()
 
 
 def _prepare(data: Path, environment: dict[str, str]) -> None:

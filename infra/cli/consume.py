@@ -1,0 +1,89 @@
+"""`tradewind consume`: the events of a topic as lines of JSON, which `tradewind publish` reads."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from tradewind.infra.cli.plain_errors import plain_errors
+
+if TYPE_CHECKING:
+    from tradewind.connectors.kafka.consumption import Undecodable
+    from tradewind.connectors.kafka.records import Start
+
+
+class _StartType(click.ParamType):
+    """`earliest`, `latest`, an offset, or a time."""
+
+    name = "start"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Start:
+        """Read what was typed."""
+        text = str(value)
+        if text == "earliest":
+            return "earliest"
+        if text == "latest":
+            return "latest"
+        if text.isdecimal():
+            return int(text)
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            self.fail(f"{text!r} is not earliest, latest, an offset or a time such as 2026-01-31T09:00:00Z", param, ctx)
+        if moment.tzinfo is None:
+            self.fail(f"{text!r} has no time zone: end it in Z for UTC", param, ctx)
+        return moment
+
+
+@click.command()
+@click.argument("topic")
+@click.option("--tenant", metavar="TENANT", help="Only this tenant's events, and those that all tenants share.")
+@click.option(
+    "--from",
+    "start",
+    type=_StartType(),
+    default="earliest",
+    metavar="WHERE",
+    help="earliest, latest, an offset, or when it came in (2026-01-31T09:00:00Z).  [default: earliest]",
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End after so many events.")
+@click.option("--follow", is_flag=True, help="Wait for new events instead of ending.")
+@plain_errors
+def consume(topic: str, tenant: str | None, start: Start, limit: int | None, follow: bool) -> None:  # noqa: FBT001 - click's
+    """Print the events of TOPIC, one JSON object a line.
+
+    Times are ISO 8601 in UTC, decimals strings; `at` is topic/partition@offset. A record that is no event of the topic
+    is told with its coordinates, and the command ends with code 1.
+    """
+    from tradewind.connectors.kafka.consumption import consume as consume_topic  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.kafka.json_events import event_to_json  # noqa: PLC0415
+    from tradewind.connectors.settings import Settings  # noqa: PLC0415
+
+    settings = Settings()
+    known = [each.tenant_id for each in settings.tenants]
+    if tenant is not None and tenant not in known:
+        raise click.UsageError(f"there is no tenant {tenant!r}; tenants are: {', '.join(known)}")
+    bad: list[Undecodable] = []
+
+    def told(record: Undecodable) -> None:
+        bad[:] = [record]
+        click.echo(f"not an event: {record}", err=True)
+
+    out = sys.stdout
+    for record in consume_topic(
+        topic, settings=settings, tenant=tenant, start=start, limit=limit, follow=follow, on_undecodable=told
+    ):
+        shown = (
+            {"at": record.at, "deleted": record.key.decode("utf-8", "replace")}
+            if record.event is None
+            else event_to_json(record.event, record.at)
+        )
+        out.write(json.dumps(shown, ensure_ascii=False) + "\n")
+        if follow:
+            out.flush()
+    if bad:
+        sys.exit(1)
