@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["DeadLetter"]
+__all__ = ["DeadLetter", "TaskPosition"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,4 +70,34 @@ class DeadLetter(Event):
             "key": self.key,
             "value": self.value,
             "headers": list(self.headers),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPosition(Event):
+    """Where a task goes on reading, written to its changelog in the transaction that moved it there."""
+
+    SCHEMA: ClassVar[str] = "tradewind.runtime.TaskPosition"
+    VERSION: ClassVar[int] = 1
+
+    agent: str
+    """the agent"""
+    partition: int
+    """the partition that the task owns of every input"""
+    inputs: tuple[Mapping[str, int | str], ...]
+    """every input with the offset that is read next"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            agent=record["agent"],
+            partition=record["partition"],
+            inputs=tuple(record["inputs"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "agent": self.agent,
+            "partition": self.partition,
+            "inputs": list(self.inputs),
         }

@@ -1,0 +1,136 @@
+"""What an agent is: inputs, outputs, a pure function, and the topics that the runtime keeps for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal, cast
+
+from tradewind.connectors.settings import Settings
+from tradewind.processors.batch import Processor
+from tradewind.schemas.event import Event
+from tradewind.schemas.market import Heartbeat
+from tradewind.schemas.runtime import DeadLetter, TaskPosition
+from tradewind.streams.runtime.errors import AgentMisdeclared
+from tradewind.topics import Topic
+
+BATCH_LIMIT = 20_000  # records of one transaction: 60 ms of work, so that its 5-10 ms of round trips weigh little
+POSITION_KEY = "@position"
+INSTRUMENT_FIELDS = {"symbol", "venue", "ts_event"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An input that is held back until another has caught up, in event time, per instrument."""
+
+    topic: Topic
+    """The held input, such as ticks."""
+    until: Topic
+    """The input whose heartbeats release it, such as decisions."""
+    lookahead_us: int
+    """A record at ts_event u is released once `until` showed a heartbeat of its instrument with ts_event >= u - lookahead_us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A pure function between topics, run exactly once. Raises `AgentMisdeclared` where its parts do not fit."""
+
+    name: str
+    inputs: tuple[Topic, ...]
+    """Equal partition counts: task p owns partition p of each."""
+    outputs: tuple[Topic, ...]
+    """An event goes to every output whose models contain its type."""
+    processor: Processor
+    hold: Hold | None = None
+    first_start: Literal["earliest", "latest"] = "earliest"
+    """Where inputs are read from when neither the group nor the changelog knows a position."""
+    batch_limit: int = BATCH_LIMIT
+    """Records after which a transaction takes no more; a fetched chunk is not cut, so that it may end somewhat above."""
+
+    def __post_init__(self) -> None:
+        if not self.inputs:
+            raise AgentMisdeclared(f"agent {self.name}: it has no inputs")
+        if len({topic.name for topic in self.inputs}) < len(self.inputs):
+            raise AgentMisdeclared(f"agent {self.name}: an input is named twice")
+        if len({topic.partitions for topic in self.inputs}) > 1:
+            counts = ", ".join(f"{topic.name}: {topic.partitions}" for topic in self.inputs)
+            raise AgentMisdeclared(f"agent {self.name}: inputs need equal partition counts, not {counts}")
+        if self.batch_limit < 1:
+            raise AgentMisdeclared(f"agent {self.name}: batch_limit is at least 1, not {self.batch_limit}")
+        if self.hold is not None:
+            _check_hold(self, self.hold)
+
+    @property
+    def partitions(self) -> int:
+        """How many tasks the agent has over all workers."""
+        return self.inputs[0].partitions
+
+    def reading_order(self) -> tuple[Topic, ...]:
+        """Return the inputs in the order in which a batch processes them: what releases first, what is held last."""
+        if self.hold is None:
+            return self.inputs
+        between = [topic for topic in self.inputs if topic not in (self.hold.until, self.hold.topic)]
+        return (self.hold.until, *between, self.hold.topic)
+
+
+def _check_hold(agent: Agent, hold: Hold) -> None:
+    if hold.topic not in agent.inputs or hold.until not in agent.inputs or hold.topic == hold.until:
+        raise AgentMisdeclared(f"agent {agent.name}: hold.topic and hold.until are two of its inputs")
+    if Heartbeat not in hold.until.models:
+        raise AgentMisdeclared(
+            f"agent {agent.name}: {hold.until.name} carries no heartbeats, so nothing would be released"
+        )
+    for model in hold.topic.models:
+        if not {field.name for field in fields(cast("type", model))} >= INSTRUMENT_FIELDS:
+            raise AgentMisdeclared(
+                f"agent {agent.name}: {model.__name__} lacks symbol, venue or ts_event: it cannot be held"
+            )
+
+
+def changelog_topic(agent: Agent) -> Topic:
+    """Return the topic that holds the agent's state: keys of states, each with its last value."""
+    return Topic(
+        name=f"{agent.name}.changelog",
+        model=TaskPosition,
+        key=_position_key,
+        owner=agent.name,
+        producers=(agent.name,),
+        consumers=(agent.name,),
+        partitions=agent.partitions,
+        cleanup="compact",
+    )
+
+
+def dead_letter_topic(agent: Agent) -> Topic:
+    """Return the topic of records that the agent could not process."""
+    return Topic(
+        name=f"{agent.name}.dlq",
+        model=DeadLetter,
+        key=_letter_key,
+        owner=agent.name,
+        producers=(agent.name,),
+        consumers=(),
+        partitions=agent.partitions,
+    )
+
+
+def agent_topics(agent: Agent) -> tuple[Topic, ...]:
+    """Return the topics that the runtime needs for an agent besides its inputs and outputs."""
+    return (changelog_topic(agent), dead_letter_topic(agent))
+
+
+def group_of(agent: Agent, settings: Settings) -> str:
+    """Return the consumer group of an agent."""
+    return settings.physical(f"tradewind.{agent.name}")
+
+
+def _position_key(event: Event) -> str:
+    if not isinstance(event, TaskPosition):
+        raise TypeError(
+            f"values of a changelog are keyed by their key in the state, not by their type {type(event).__name__}"
+        )
+    return POSITION_KEY
+
+
+def _letter_key(event: Event) -> str:
+    letter = cast("DeadLetter", event)
+    return f"{letter.topic}/{letter.partition}/{letter.offset}"

@@ -1,0 +1,37 @@
+"""A chunk: whole records of one partition, as they were fetched, and where the partition goes on after them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tradewind.streams.runtime.lease import Lease, TopicPartition
+
+CHUNK_RECORDS = 5_000  # some 1.5 MB of Python objects for ticks; larger fetches are delivered in parts
+
+
+class Record(Protocol):
+    """A record as aiokafka's parser yields it."""
+
+    offset: int
+    timestamp: int
+    """ms since 1970."""
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """Records of one partition, in order. None at all where only markers of transactions, or aborted records, were passed."""
+
+    source: TopicPartition
+    lease: Lease
+    epoch: int
+    """Counts the rewinds of a worker: chunks of an earlier epoch are dropped wherever they turn up."""
+    start: int
+    """The position before the records; equals `next` of the chunk before."""
+    records: Sequence[Record]
+    next: int
+    """The position after the records, past markers: what is committed once they are processed."""

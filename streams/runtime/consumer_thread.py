@@ -1,0 +1,178 @@
+"""The thread that reads Kafka: it takes the lease of an assignment, delivers whole fetches as chunks, and rewinds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any, cast
+
+import aiokafka
+from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import ConsumerStoppedError
+from faust.transport.drivers import aiokafka as driver
+
+from tradewind.streams.runtime.chunk import CHUNK_RECORDS, Chunk
+from tradewind.streams.runtime.errors import LeaseRefused, Superseded
+from tradewind.streams.runtime.lease import Lease, TopicPartition
+
+FETCH_WAIT_MS = 100  # a fetch on an idle topic waits this long at the broker; records that arrive end it at once
+PARTITION_FETCH_BYTES = 1024 * 1024  # some 14,000 ticks; bounds what is buffered unparsed per partition
+FETCH_BYTES = 8 * 1024 * 1024  # of one answer over all partitions
+SESSION_MS = 10_000  # after this a worker that is gone or frozen loses its partitions
+HEARTBEAT_MS = 3_000  # a third of the session, as Kafka recommends
+REBALANCE_MS = 20_000  # how long a rebalance waits for members: more than what finishing a transaction takes
+POLL_MS = 60_000  # a worker that takes nothing for this long leaves the group: its transactions are stuck
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Faust's consumer thread, reading committed records by whole fetches and by explicit positions only.
+
+    All but `wanted` and `lease` belongs to the thread's own event loop. `wanted` is filled by the main loop, and a partition is
+    taken out of it with each chunk: so a partition that nobody has room for is not fetched, and the others go on.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.wanted: set[TopicPartition] = set()
+        self.lease: Lease | None = None
+        self._epoch = 0
+        self._positions: dict[TopicPartition, int] = {}
+        self._placed: Lease | None = None
+        self._reading = False
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002 - Faust's signature
+        conf = self.app.conf
+        return aiokafka.AIOKafkaConsumer(
+            **self.app.connection,
+            client_id=conf.broker_client_id,
+            group_id=conf.id,
+            partition_assignment_strategy=[RangePartitionAssignor],
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+            max_poll_interval_ms=POLL_MS,
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=HEARTBEAT_MS,
+            rebalance_timeout_ms=REBALANCE_MS,
+        )
+
+    def grant(self) -> None:
+        """Take the lease of the assignment that has just been made; a refused one stops the worker."""
+        coordinator = self._ensure_consumer()._coordinator
+        try:
+            self.lease = Lease(
+                group=self.app.conf.id,
+                generation=coordinator.generation,
+                member=coordinator.member_id,
+                partitions=frozenset((tp.topic, tp.partition) for tp in self.assignment()),
+            )
+        except LeaseRefused as refused:
+            self.app.loop.call_soon_threadsafe(self.app.on_failure, refused)
+
+    def revoke(self) -> None:
+        """End the lease: nothing more is delivered until there is another, and it has been placed."""
+        self.lease = self._placed = None
+        self._reading = False
+
+    async def place(self, lease: Lease, epoch: int, positions: Mapping[TopicPartition, int]) -> None:
+        """Start reading at explicit positions, from a new epoch on; raises `Superseded` where the lease has ended.
+
+        This is the only seek there is, at the begin of a lease and to rewind within one. What was fetched before is dropped.
+        """
+        if lease is not self.lease:
+            raise Superseded
+        consumer = self._ensure_consumer()
+        for (topic, partition), offset in positions.items():
+            consumer.seek(aiokafka.TopicPartition(topic, partition), offset)
+        self._positions = dict(positions)
+        self._epoch = epoch
+        self._placed = lease
+
+    def allow(self) -> None:
+        """Deliver chunks of the lease that has been placed: Faust has its queues open."""
+        self._reading = self._placed is not None
+
+    def wake(self) -> None:
+        """Look again, for `wanted` has grown. From any thread."""
+        if self._consumer is not None and not self.thread_loop.is_closed():
+            self.thread_loop.call_soon_threadsafe(self._notify_waiters)
+
+    def _notify_waiters(self) -> None:
+        fetcher = self._ensure_consumer()._fetcher
+        for waiter in list(fetcher._fetch_waiters):
+            fetcher._notify(waiter)
+
+    async def take(self, timeout_s: float) -> list[Chunk]:
+        """Return a chunk of every wanted partition that has one, waiting for the first; raises what ended the fetching."""
+        consumer = self._ensure_consumer()
+        fetcher, coordinator = consumer._fetcher, consumer._coordinator
+        deadline = time.monotonic() + timeout_s
+        with fetcher._subscriptions.fetch_context():
+            while True:
+                if consumer._closed or fetcher._closed:
+                    raise ConsumerStoppedError
+                coordinator.check_errors()
+                if fetcher.error_future.done():
+                    fetcher.error_future.result()
+                chunks = self._drain(fetcher)
+                remaining = deadline - time.monotonic()
+                if chunks or remaining <= 0:
+                    return chunks
+                waiter = fetcher._create_fetch_waiter()
+                done, _ = await asyncio.wait([waiter], timeout=remaining)
+                if not done:
+                    waiter.cancel()
+                    return []
+                waiter.result()
+
+    def _drain(self, fetcher: Any) -> list[Chunk]:
+        lease = self.lease
+        if lease is None or not self._reading or lease is not self._placed:
+            return []
+        chunks: list[Chunk] = []
+        for tp in [tp for tp in self._positions if tp in self.wanted]:
+            fetched = fetcher._records.get(tp)
+            records = [] if fetched is None else self._records(fetcher, tp, fetched)
+            position = fetcher._subscriptions.subscription.assignment.state_value(tp).position
+            start = self._positions[tp]
+            if not records and position == start:
+                continue
+            self.wanted.discard(tp)
+            self._positions[tp] = position
+            chunks.append(Chunk(tp, lease, self._epoch, start, records, position))
+        return chunks
+
+    def _records(self, fetcher: Any, tp: TopicPartition, fetched: Any) -> list[Any]:
+        """Return what was fetched of a partition, parsed but not wrapped: aiokafka's own records take twice the time."""
+        if type(fetched) is not FetchResult:
+            del fetcher._records[tp]
+            fetched.check_raise()
+            return []
+        parsed = fetched._partition_records
+        if parsed is not None:
+            parsed._consumer_record = _as_parsed
+        records = fetched.getall(CHUNK_RECORDS)
+        if not fetched.has_more():
+            del fetcher._records[tp]
+            fetcher._notify(fetcher._wait_consume_future)
+        return cast("list[Any]", records)
+
+    async def seek_to_committed(self) -> Mapping[Any, int]:
+        """Refuse: aiokafka reads offsets that are not stable, and positions come from `place` alone."""
+        raise NotImplementedError("positions are placed by the worker, never taken from aiokafka")
+
+    async def commit(self, offsets: Mapping[Any, int]) -> bool:
+        """Refuse: offsets are committed by the transaction that carries what came of them."""
+        raise NotImplementedError("only the transactional producer commits offsets")
+
+    def verify_event_path(self, now: float, tp: Any) -> None:
+        """Say nothing: Faust's watchdog takes a partition that is held back for a stuck one."""
+
+
+def _as_parsed(tp: Any, record: Any) -> Any:  # noqa: ARG001 - aiokafka's signature
+    return record

@@ -1,0 +1,49 @@
+"""Why a worker stops. All are raised out of `run_agents`; the transaction in flight is aborted before.
+
+RuntimeStopped
+├── AgentMisdeclared       the declaration of an agent contradicts itself
+├── AgentCrashed           a bug: a processor raised, or returned what no output carries; nothing of the batch is committed
+├── LeaseRefused           the group gave metadata that the broker would commit unchecked
+├── PositionsDiffer        the group's offsets and the changelog contradict each other: somebody moved one of them
+├── PositionsUnavailable   the broker did not tell stable offsets in time
+├── StateUnreadable        a record of the changelog is no state
+└── TransactionsFail       transactions failed again and again for a reason that waiting does not cure
+"""
+
+from __future__ import annotations
+
+
+class RuntimeStopped(RuntimeError):
+    """A worker cannot go on; the message says what, where and what to do."""
+
+
+class AgentMisdeclared(RuntimeStopped):
+    """The declaration of an agent contradicts itself."""
+
+
+class AgentCrashed(RuntimeStopped):
+    """A bug: nothing of the batch is committed, and starting again meets the same records."""
+
+
+class LeaseRefused(RuntimeStopped):
+    """The group gave metadata that the broker would commit unchecked."""
+
+
+class PositionsDiffer(RuntimeStopped):
+    """The group's offsets and the changelog contradict each other."""
+
+
+class PositionsUnavailable(RuntimeStopped):
+    """The broker did not tell stable offsets in time."""
+
+
+class StateUnreadable(RuntimeStopped):
+    """A record of the changelog is no state."""
+
+
+class TransactionsFail(RuntimeStopped):
+    """Transactions failed again and again for a reason that waiting does not cure."""
+
+
+class Superseded(Exception):
+    """Work for a lease that has ended meanwhile; what comes next is done under the next lease. Never leaves the runtime."""

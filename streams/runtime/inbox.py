@@ -1,0 +1,52 @@
+"""An inbox: chunks of one partition that wait for a transaction, no more than it has room for."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from tradewind.streams.runtime.chunk import CHUNK_RECORDS, Chunk
+
+INBOX_RECORDS = 2 * CHUNK_RECORDS  # enough to process while the next fetch is under way; some 3 MB of ticks
+INBOX_CHUNKS = 16  # bounds large records, of which a fetch brings few
+
+
+class Inbox:
+    """Chunks of one partition, first in first out. Used by the main event loop only."""
+
+    def __init__(self, *, retains: bool) -> None:
+        """With `retains`, records that are taken still count as held until `free` gives them back."""
+        self._chunks: deque[Chunk] = deque()
+        self._retains = retains
+        self._records = 0
+        self._retained = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another chunk may be fetched."""
+        return self._records + self._retained < INBOX_RECORDS and len(self._chunks) < INBOX_CHUNKS
+
+    @property
+    def records(self) -> int:
+        """How many records wait to be taken."""
+        return self._records
+
+    def __len__(self) -> int:
+        """How many chunks wait to be taken."""
+        return len(self._chunks)
+
+    def put(self, chunk: Chunk) -> None:
+        """Queue a chunk; one that was under way already is taken in even where there is no room."""
+        self._chunks.append(chunk)
+        self._records += len(chunk.records)
+
+    def take(self) -> Chunk:
+        """Return the chunk that has waited longest; raises `IndexError` where none waits."""
+        chunk = self._chunks.popleft()
+        self._records -= len(chunk.records)
+        if self._retains:
+            self._retained += len(chunk.records)
+        return chunk
+
+    def free(self, records: int) -> None:
+        """Give back records that a retaining inbox still counted."""
+        self._retained -= records

@@ -1,0 +1,222 @@
+"""The transactional producer of a worker: a batch's outputs, changelog, dead letters and offsets, all or nothing."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import TopicPartition as Coordinates
+
+from tradewind.connectors.settings import Settings
+from tradewind.streams.runtime.errors import AgentCrashed, Superseded, TransactionsFail
+from tradewind.streams.runtime.lease import Lease, TopicPartition
+from tradewind.streams.runtime.positions import Superseding
+
+TRANSACTION_MS = 10_000  # after this the broker aborts for a worker that is gone: its successor waits no longer
+CALL_S = 2.0  # of one call to librdkafka, so that patience that runs out is noticed
+INIT_S = 60.0  # the coordinator may be loading, or away for a restart
+ABORT_S = 15.0
+PATIENCE_S = 45.0  # for a transaction: less than the time after which the group expels a worker that takes nothing
+QUEUE_MESSAGES = 200_000  # in librdkafka's memory; a batch that makes more waits while it sends
+QUEUE_KBYTES = 64 * 1024
+POLL_S = 0.05
+LEASE_ENDED = {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_INSTANCE_ID}
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Outgoing(NamedTuple):
+    """A record to be produced."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
+    """ms since 1970."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a transaction will make visible."""
+
+    messages: list[Outgoing] = field(default_factory=list)
+    offsets: dict[TopicPartition, int] = field(default_factory=dict)
+    """Where the group goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a transaction ended.
+
+    `in doubt` says that the commit was asked for and not answered: the group's stable offset tells, once it is known.
+    """
+
+    kind: Literal["committed", "aborted", "lease ended", "in doubt"]
+    reason: str = ""
+
+
+class Patience:
+    """How long a transaction may take. The event loop shortens it when partitions are revoked."""
+
+    def __init__(self, seconds: float) -> None:
+        self._deadline = time.monotonic() + seconds
+
+    def shorten(self, seconds: float) -> None:
+        """Leave no more than some seconds."""
+        self._deadline = min(self._deadline, time.monotonic() + seconds)
+
+    @property
+    def over(self) -> bool:
+        """Whether it has run out."""
+        return time.monotonic() >= self._deadline
+
+
+class Impatient(Exception):
+    """Patience ran out before the commit was asked for."""
+
+
+class Outbox:
+    """Sends drafts. Used by the worker's thread only; a producer that can go on no more is replaced when next needed."""
+
+    def __init__(self, settings: Settings, transactional_id: str) -> None:
+        self._id = transactional_id
+        self._options: dict[str, Any] = {
+            **settings.librdkafka(),
+            "transactional.id": transactional_id,
+            "transaction.timeout.ms": TRANSACTION_MS,
+            "compression.type": "lz4",
+            "linger.ms": 5,  # a flush does not wait for it
+            "retry.backoff.ms": 1,  # brokers verify a partition's first record of a transaction, and ask to be asked again
+            "retry.backoff.max.ms": 100,
+            "reconnect.backoff.max.ms": 1000,
+            "queue.buffering.max.messages": QUEUE_MESSAGES,
+            "queue.buffering.max.kbytes": QUEUE_KBYTES,
+        }
+        self._producer: Producer | None = None
+
+    def ready(self, superseded: Superseding) -> None:
+        """Have a producer: a new one aborts what its predecessor of the same transactional id left pending."""
+        deadline = time.monotonic() + INIT_S
+        while self._producer is None:
+            producer = Producer(self._options)
+            try:
+                producer.init_transactions(CALL_S)
+            except KafkaException as error:
+                if superseded():
+                    raise Superseded from error
+                if time.monotonic() > deadline:
+                    raise TransactionsFail(
+                        f"{self._id}: no transactions within {INIT_S:.0f} s: {_text(error)}"
+                    ) from error
+            else:
+                self._producer = producer
+
+    def send(self, draft: Draft, lease: Lease, patience: Patience) -> Outcome:
+        """Run one transaction; raises `AgentCrashed` for a record that no broker would take."""
+        assert self._producer is not None  # the worker called `ready` when it established the lease
+        producer = self._producer
+        try:
+            producer.begin_transaction()
+            self._produce(producer, draft, patience)
+            offsets = [Coordinates(topic, partition, offset) for (topic, partition), offset in draft.offsets.items()]
+            metadata = lease.metadata()
+            _insist(lambda: producer.send_offsets_to_transaction(offsets, metadata, CALL_S), patience)
+            _insist(lambda: _flush(producer), patience)
+        except KafkaException as error:
+            return self._failed(producer, error)
+        except Impatient:
+            return self._aborted(producer, "it took too long")
+        except BaseException:
+            self._aborted(producer, "a bug")
+            raise
+        return self._commit(producer, patience)
+
+    def _produce(self, producer: Producer, draft: Draft, patience: Patience) -> None:
+        produce = producer.produce
+        for topic, partition, key, value, timestamp in draft.messages:
+            while True:
+                try:
+                    produce(topic, value, key, partition, timestamp=timestamp)
+                except BufferError:
+                    if patience.over:
+                        raise Impatient from None
+                    producer.poll(POLL_S)
+                except KafkaException as error:
+                    if error.args[0].code() in (KafkaError._STATE, KafkaError._FATAL):
+                        raise
+                    raise AgentCrashed(
+                        f"{self._id}: {topic}, partition {partition}, refuses a record of {len(value or b'')} bytes: {_text(error)}"
+                    ) from error
+                else:
+                    break
+
+    def _commit(self, producer: Producer, patience: Patience) -> Outcome:
+        while True:
+            try:
+                producer.commit_transaction(CALL_S)
+            except KafkaException as error:
+                if error.args[0].retriable() and not patience.over:
+                    continue
+                if error.args[0].txn_requires_abort():
+                    return self._failed(producer, error)
+                self._lose(producer)
+                return Outcome("in doubt", _text(error))
+            return Outcome("committed")
+
+    def _failed(self, producer: Producer, error: KafkaException) -> Outcome:
+        cause = error.args[0]
+        if cause.fatal() or not cause.txn_requires_abort():
+            self._lose(producer)
+            return Outcome("aborted", _text(error))
+        outcome = self._aborted(producer, _text(error))
+        return Outcome("lease ended", outcome.reason) if cause.code() in LEASE_ENDED else outcome
+
+    def _aborted(self, producer: Producer, reason: str) -> Outcome:
+        producer.purge(in_flight=False)
+        try:
+            _insist(lambda: producer.abort_transaction(CALL_S), Patience(ABORT_S))
+        except (KafkaException, Impatient) as error:
+            log.warning("%s: the abort failed too, so the producer is replaced: %s", self._id, error)
+            self._lose(producer)
+        return Outcome("aborted", reason)
+
+    def _lose(self, producer: Producer) -> None:
+        """Give a producer up; what it left pending is aborted by its successor, or by the broker's timeout."""
+        producer.purge()
+        self._producer = None
+
+    def close(self) -> None:
+        """Let the connections go; call it between transactions."""
+        self._producer = None
+
+
+def _flush(producer: Producer) -> None:
+    if producer.flush(CALL_S):
+        raise _StillSending
+
+
+class _StillSending(Exception):
+    pass
+
+
+def _insist(call: Callable[[], T], patience: Patience) -> T:
+    """Call until it does not fail for a reason that passes; raises `Impatient` when patience runs out."""
+    while not patience.over:
+        try:
+            return call()
+        except _StillSending:
+            continue
+        except KafkaException as error:
+            if not error.args[0].retriable():
+                raise
+    raise Impatient
+
+
+def _text(error: KafkaException) -> str:
+    cause = error.args[0]
+    return f"{cause.name()}: {cause.str()}"

@@ -1,0 +1,174 @@
+"""Cut a chunk into segments: unbroken runs of one model, decoded, with what cannot be decoded beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import numpy as np
+import polars as pl
+
+from tradewind.processors.batch import Columns, Micros, Rows, Segment
+from tradewind.schemas.codec import Codec, MisalignedRecords, UndecodableRecord
+from tradewind.schemas.event import Event
+from tradewind.streams.runtime.chunk import Chunk, Record
+from tradewind.topics import Topic
+
+FRAME_BYTES = 5  # magic byte and schema id: records that share them are of one schema
+US_PER_MS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """A record that is no event of its topic."""
+
+    record: Record
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a chunk: a segment, the undecodable records among it, and where the partition goes on after both."""
+
+    segment: Segment | None
+    records: Sequence[Record]
+    """The segment's records, one for each row; what a dead letter quotes."""
+    undecodable: tuple[Undecodable, ...]
+    next: int
+
+    def split(self, row: int) -> tuple[Piece, Piece]:
+        """Return the piece up to a row of its segment, and the rest from that row on."""
+        assert self.segment is not None
+        border = self.records[row].offset
+        before = tuple(bad for bad in self.undecodable if bad.record.offset < border)
+        after = tuple(bad for bad in self.undecodable if bad.record.offset >= border)
+        head = Piece(part(self.segment, 0, row), self.records[:row], before, border)
+        return head, Piece(part(self.segment, row, len(self.segment)), self.records[row:], after, self.next)
+
+
+def part(segment: Segment, start: int, stop: int) -> Segment:
+    """Return rows [start, stop) of a segment."""
+    offsets, ts_ingest = segment.offsets[start:stop], segment.ts_ingest[start:stop]
+    if isinstance(segment, Rows):
+        return replace(segment, events=segment.events[start:stop], offsets=offsets, ts_ingest=ts_ingest)
+    return replace(segment, frame=segment.frame.slice(start, stop - start), offsets=offsets, ts_ingest=ts_ingest)
+
+
+class Cutter:
+    """Cuts chunks of the topics of one agent; decoding has no effect on anything else, so it may be done again."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+        self._models: dict[tuple[bytes, str], type[Event] | str] = {}
+
+    def cut(self, topic: Topic, chunk: Chunk) -> Iterator[Piece]:
+        """Yield the pieces of a chunk in order; one without a segment where the chunk has no records."""
+        records = chunk.records
+        if not records:
+            yield Piece(None, (), (), chunk.next)
+            return
+        values = [record.value for record in records]
+        start = 0
+        for prefix, count in _runs(values):
+            stop = start + count
+            follows = chunk.next if stop == len(records) else records[stop].offset
+            run = records if count == len(records) else records[start:stop]
+            yield self._decoded(topic, chunk.source[1], prefix, run, follows)
+            start = stop
+
+    def _decoded(
+        self, topic: Topic, partition: int, prefix: bytes | None, run: Sequence[Record], follows: int
+    ) -> Piece:
+        model = "it has no value" if prefix is None else self._model(topic, prefix)
+        if isinstance(model, str):
+            return Piece(None, (), tuple(Undecodable(record, model) for record in run), follows)
+        good: Sequence[Record]
+        segment: Segment | None
+        if topic.columnar:
+            frame, good, bad = self._columns(model, run)
+            segment = None if frame is None else Columns(topic.name, partition, model, frame, *_stamps(good))
+        else:
+            events, good, bad = self._rows(run)
+            segment = Rows(topic.name, partition, events, *_stamps(good)) if events else None
+        return Piece(segment, good, tuple(bad), follows)
+
+    def _rows(self, run: Sequence[Record]) -> tuple[list[Event], Sequence[Record], list[Undecodable]]:
+        decode = self._codec.decode
+        events: list[Event] = []
+        good: list[Record] = []
+        bad: list[Undecodable] = []
+        for record in run:
+            try:
+                events.append(decode(_value(record)))
+            except UndecodableRecord as error:
+                bad.append(Undecodable(record, str(error)))
+            else:
+                good.append(record)
+        return events, good, bad
+
+    def _columns(
+        self, model: type[Event], run: Sequence[Record]
+    ) -> tuple[pl.DataFrame | None, Sequence[Record], list[Undecodable]]:
+        try:
+            return self._frame(model, run), run, []
+        except MisalignedRecords:
+            _, good, bad = self._rows(run)
+        try:
+            return (self._frame(model, good) if good else None), good, bad
+        except MisalignedRecords:  # decodable one by one, such as with bytes left over at the end: find them by halves
+            aligned, misaligned = self._halves(model, good)
+        bad = sorted([*bad, *misaligned], key=lambda found: found.record.offset)
+        return (self._frame(model, aligned) if aligned else None), aligned, bad
+
+    def _halves(self, model: type[Event], run: Sequence[Record]) -> tuple[list[Record], list[Undecodable]]:
+        try:
+            self._frame(model, run)
+        except MisalignedRecords as error:
+            if len(run) == 1:
+                return [], [Undecodable(run[0], str(error))]
+        else:
+            return list(run), []
+        middle = len(run) // 2
+        good, bad = self._halves(model, run[:middle])
+        more_good, more_bad = self._halves(model, run[middle:])
+        return good + more_good, bad + more_bad
+
+    def _frame(self, model: type[Event], run: Sequence[Record]) -> pl.DataFrame:
+        return self._codec.decode_columns(model, [_value(record) for record in run])
+
+    def _model(self, topic: Topic, prefix: bytes) -> type[Event] | str:
+        """Return the model of a frame, or why records with it are undecodable."""
+        known = self._models.get((prefix, topic.name))
+        if known is not None:
+            return known
+        try:
+            model = self._codec.model_of(self._codec.schema_id(prefix))
+        except UndecodableRecord as error:
+            return str(error)  # not kept: there are as many such frames as senders care to invent
+        if model not in topic.models:
+            carried = ", ".join(known.__name__ for known in topic.models)
+            return f"it is a {model.__name__}; {topic.name} carries {carried}"
+        self._models[prefix, topic.name] = model
+        return model
+
+
+def _runs(values: Sequence[bytes | None]) -> Iterator[tuple[bytes | None, int]]:
+    """Yield (frame, count) of each run of records with one frame; the frame of a record without a value is None."""
+    prefixes = [None if value is None else value[:FRAME_BYTES] for value in values]
+    if prefixes.count(prefixes[0]) == len(prefixes):
+        yield prefixes[0], len(prefixes)
+        return
+    for prefix, group in groupby(prefixes):
+        yield prefix, sum(1 for _ in group)
+
+
+def _value(record: Record) -> bytes:
+    assert record.value is not None  # records without a value are a run of their own
+    return record.value
+
+
+def _stamps(records: Sequence[Record]) -> tuple[Micros, Micros]:
+    count = len(records)
+    offsets = np.fromiter([record.offset for record in records], np.int64, count)
+    return offsets, np.fromiter([record.timestamp for record in records], np.int64, count) * US_PER_MS

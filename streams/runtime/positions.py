@@ -1,0 +1,111 @@
+"""Where tasks start: stable offsets of the group, compared with what the changelog says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, TypeVar
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaException
+from confluent_kafka import TopicPartition as Coordinates
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from tradewind.connectors.settings import Settings
+from tradewind.streams.runtime.errors import PositionsDiffer, PositionsUnavailable, Superseded
+from tradewind.streams.runtime.lease import TopicPartition
+
+ATTEMPT_S = 2.0  # of one question to the broker, so that a lease that ends is noticed
+PATIENCE_S = (
+    60.0  # transactions time out after 10 s, some brokers look every 10 s, and one that was killed is back in 15 s
+)
+PAUSE_S = 0.2  # between questions that were refused at once
+T = TypeVar("T")
+
+Superseding = Callable[[], bool]
+"""Tells whether the work in hand is for a lease that has ended."""
+
+
+class GroupPositions:
+    """Asks for offsets by clients that never join the group. Used by the worker's thread only.
+
+    librdkafka's `committed()` waits until no transaction is pending on an offset; aiokafka's does not, and a second worker read
+    old positions while the first one's staged offsets were still to commit, so that both outputs became visible.
+    """
+
+    def __init__(self, settings: Settings, group: str) -> None:
+        self._group = group
+        self._consumer = Consumer(
+            {
+                **settings.librdkafka(),
+                "group.id": group,
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "reconnect.backoff.max.ms": 1000,
+            }
+        )
+        self._admin = AdminClient(settings.librdkafka())
+
+    def stable(self, partitions: Iterable[TopicPartition], superseded: Superseding) -> dict[TopicPartition, int | None]:
+        """Return the group's committed offsets, None where it has none, once no transaction is pending on any.
+
+        Raises `PositionsUnavailable` after `PATIENCE_S`, `Superseded` where the lease ended meanwhile.
+        """
+        asked = [Coordinates(topic, partition) for topic, partition in partitions]
+        told = self._ask(lambda: self._consumer.committed(asked, timeout=ATTEMPT_S), superseded)
+        return {(at.topic, at.partition): at.offset if at.offset >= 0 else None for at in told}
+
+    def ends(
+        self, partitions: Iterable[TopicPartition], which: Literal["earliest", "latest"], superseded: Superseding
+    ) -> dict[TopicPartition, int]:
+        """Return the first offset of partitions, or the one after their last record, committed or not."""
+        spec = OffsetSpec.earliest() if which == "earliest" else OffsetSpec.latest()
+        asked = {Coordinates(topic, partition): spec for topic, partition in partitions}
+        if not asked:
+            return {}
+        return self._ask(lambda: self._listed(asked), superseded)
+
+    def _listed(self, asked: Mapping[Coordinates, OffsetSpec]) -> dict[TopicPartition, int]:
+        answers = self._admin.list_offsets(
+            dict(asked), isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ATTEMPT_S
+        )
+        return {(at.topic, at.partition): answer.result().offset for at, answer in answers.items()}
+
+    def _ask(self, question: Callable[[], T], superseded: Superseding) -> T:
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            if superseded():
+                raise Superseded
+            try:
+                return question()
+            except KafkaException as error:
+                if time.monotonic() > deadline:
+                    raise PositionsUnavailable(
+                        f"group {self._group}: no offsets within {PATIENCE_S:.0f} s ({error.args[0].str()}); is a transaction "
+                        "pending that nobody ends, or the broker away? Look at it and start the worker again."
+                    ) from error
+                time.sleep(PAUSE_S)
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._consumer.close()
+
+
+def start_positions(
+    agent: str, partition: int, group: Mapping[str, int | None], changelog: Mapping[str, int]
+) -> dict[str, int | None]:
+    """Return where a task starts in each input; None where neither side has ever known: a first start.
+
+    `group` holds the group's stable offset of every input, `changelog` what the task wrote there in the same transactions. They
+    are equal, or the group's have expired. Anything else raises `PositionsDiffer`: the state would not fit the records.
+    """
+    found: dict[str, int | None] = {}
+    for topic, offset in group.items():
+        written = changelog.get(topic)
+        if offset is not None and offset != written:
+            raise PositionsDiffer(
+                f"agent {agent}, partition {partition}: the group is at offset {offset} of {topic}, the changelog at "
+                f"{'none' if written is None else written}. State and records would not fit. Set the group back to the "
+                "changelog's offsets, or delete the group's offsets and the changelog's records to process all again."
+            )
+        found[topic] = written
+    return found

@@ -1,0 +1,76 @@
+"""Where events go: the topics that carry their type, each with key, partition and timestamp."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from tradewind.connectors.settings import Settings
+from tradewind.processors.batch import Columns, Segment
+from tradewind.schemas.codec import Codec
+from tradewind.schemas.event import Event
+from tradewind.streams.runtime.agent import Agent, dead_letter_topic
+from tradewind.streams.runtime.errors import AgentCrashed
+from tradewind.streams.runtime.outbox import Outgoing
+from tradewind.streams.runtime.pieces import US_PER_MS
+from tradewind.topics import Topic
+from tradewind.topics.partitioner import partition_of
+
+
+class Router:
+    """Encodes the events of one agent for its outputs."""
+
+    def __init__(self, agent: Agent, settings: Settings, codec: Codec) -> None:
+        self._agent = agent
+        self._codec = codec
+        routes: dict[type[Event], list[tuple[str, Topic]]] = {}
+        for topic in (*agent.outputs, dead_letter_topic(agent)):
+            for model in topic.models:
+                routes.setdefault(model, []).append((settings.physical(topic), topic))
+        self._routes = routes
+
+    def route(self, events: Sequence[Event], segment: Segment | None) -> Iterator[Outgoing]:
+        """Yield the records of events that a segment caused; raises `AgentCrashed` for one that no output carries.
+
+        A record's timestamp is its event's `ts_ingest`. Ticks have none of their own: they keep that of the record they came in.
+        """
+        passed_on: Callable[[Event], int] | None = None
+        for event in events:
+            routes = self._routes.get(type(event))
+            if routes is None:
+                raise AgentCrashed(
+                    f"agent {self._agent.name}: its processor returned a {type(event).__name__}, which none of its outputs carries"
+                )
+            ts_ingest = getattr(event, "ts_ingest", None)
+            if ts_ingest is None:
+                assert segment is not None  # dead letters, which come without one, have a ts_ingest
+                passed_on = passed_on or stamps_of(segment)
+                ts_ingest = passed_on(event)
+            value = self._codec.encode(event)
+            for name, topic in routes:
+                key = topic.key(event)
+                for partition in _partitions(topic, event, key):
+                    yield Outgoing(name, partition, key.encode(), value, ts_ingest // US_PER_MS)
+
+
+def _partitions(topic: Topic, event: Event, key: str) -> Sequence[int]:
+    if topic.broadcast:
+        return range(topic.partitions)
+    chosen = key if topic.partition_key is None else topic.partition_key(event)
+    return (partition_of(chosen.encode(), topic.partitions),)
+
+
+def stamps_of(segment: Segment) -> Callable[[Event], int]:
+    """Return the function that tells the timestamp, µs, of the record that an event is passed on from.
+
+    It depends on the record alone, not on where the segment was cut. An event that is none of the segment's own gets the
+    timestamp of the last record.
+    """
+    last = int(segment.ts_ingest[-1])
+    if isinstance(segment, Columns):
+        names = [name for name, kind in segment.frame.schema.items() if not kind.is_float()]
+        keys: Sequence[Any] = list(zip(*(segment.frame[name].to_list() for name in names), strict=True))
+        by_record = dict(zip(keys, segment.ts_ingest.tolist(), strict=True))
+        return lambda event: by_record.get(tuple(getattr(event, name, None) for name in names), last)
+    by_event = dict(zip(map(id, segment.events), segment.ts_ingest.tolist(), strict=True))
+    return lambda event: by_event.get(id(event), last)

@@ -1,0 +1,81 @@
+"""Run several agents in one process: each with its own Faust app, consumer group and transactional producer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import signal
+from collections.abc import Callable, Iterator, Sequence
+
+from tradewind.connectors.settings import Settings
+from tradewind.schemas.codec import Codec
+from tradewind.streams.runtime.agent import Agent
+from tradewind.streams.runtime.errors import AgentMisdeclared
+from tradewind.streams.runtime.worker import Worker
+
+SLOT_BYTES = 4  # of a random slot: no two of a group's few workers share one
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+log = logging.getLogger(__name__)
+
+
+async def run_agents(
+    agents: Sequence[Agent],
+    settings: Settings,
+    codec: Codec,
+    *,
+    on_ready: Callable[[], None] | None = None,
+    stop: asyncio.Event | None = None,
+    slot: str | None = None,
+) -> None:
+    """Run agents until SIGTERM, SIGINT or `stop`; their topics exist, those of `agent_topics` included.
+
+    Returns once the transactions in flight are finished or aborted. Raises `RuntimeStopped` where an agent cannot go on; the
+    others are stopped too. `on_ready` is called once, when all agents have restored their tasks. A `slot` names this worker
+    among those of its groups where a supervisor gives out such names, so that its successor ends what it left pending at once;
+    no two live workers may share one.
+    """
+    if not agents or len({agent.name for agent in agents}) < len(agents):
+        raise AgentMisdeclared(f"a worker runs agents of different names, not {[agent.name for agent in agents]}")
+    stop = stop or asyncio.Event()
+    workers = [Worker(agent, settings, codec, slot or secrets.token_hex(SLOT_BYTES)) for agent in agents]
+    with _signals(stop):
+        running = [asyncio.ensure_future(worker.run()) for worker in workers]
+        stopped = asyncio.ensure_future(stop.wait())
+        ready = asyncio.ensure_future(_when_ready(workers, on_ready))
+        try:
+            await asyncio.wait({*running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (*running, stopped, ready):
+                task.cancel()
+            results = await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(stopped, ready, return_exceptions=True)
+    for worker, result in zip(workers, results, strict=True):
+        if isinstance(result, Exception):
+            log.error("agent %s stopped: %s", worker.agent.name, result)
+            raise result
+
+
+async def _when_ready(workers: Sequence[Worker], on_ready: Callable[[], None] | None) -> None:
+    for worker in workers:
+        await worker.ready.wait()
+    log.info("ready: %s", ", ".join(worker.agent.name for worker in workers))
+    if on_ready is not None:
+        on_ready()
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    """Have signals set `stop`, where this is the main thread, which alone may."""
+    loop = asyncio.get_running_loop()
+    handled = []
+    for number in STOP_SIGNALS:
+        with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+            handled.append(number)
+    try:
+        yield
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)

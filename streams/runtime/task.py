@@ -1,0 +1,165 @@
+"""A task: one agent on one partition of all its inputs, its state, and how it runs a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from tradewind.connectors.settings import Settings
+from tradewind.processors.batch import PoisonRecord, Segment
+from tradewind.processors.identity import derive_id
+from tradewind.schemas.codec import Codec
+from tradewind.schemas.runtime import DeadLetter
+from tradewind.streams.runtime.agent import Agent
+from tradewind.streams.runtime.changelog import Changelog
+from tradewind.streams.runtime.chunk import Chunk, Record
+from tradewind.streams.runtime.errors import AgentCrashed
+from tradewind.streams.runtime.hold import Held, note_heartbeats, reached_by
+from tradewind.streams.runtime.outbox import Draft, Outgoing
+from tradewind.streams.runtime.pieces import US_PER_MS, Cutter, Piece, part
+from tradewind.streams.runtime.routing import Router
+from tradewind.streams.runtime.state import TaskState
+
+
+class AgentWork:
+    """What all tasks of an agent share: its declaration, and how its records are read and written."""
+
+    def __init__(self, agent: Agent, settings: Settings, codec: Codec) -> None:
+        self.agent = agent
+        self.cutter = Cutter(codec)
+        self.router = Router(agent, settings, codec)
+        self.changelog = Changelog(agent, settings, codec)
+        self.names = {topic.name: settings.physical(topic) for topic in agent.inputs}
+        """Name of an input -> its name on the cluster."""
+        self.order = agent.reading_order()
+
+
+class Task:
+    """One partition of an agent. Used by the worker's thread only."""
+
+    def __init__(self, work: AgentWork, partition: int, state: TaskState, applied: Mapping[str, int]) -> None:
+        self._work = work
+        self.partition = partition
+        self.state = state
+        self.applied = dict(applied)
+        """The next offset of every input, as committed together with the state."""
+        self._moved: dict[str, int] = {}
+        self._latest_ms = 0
+        hold = work.agent.hold
+        self._held = None if hold is None else Held(hold.lookahead_us)
+        self.released = 0
+        """Records of the held input that the batch in hand let go."""
+
+    @property
+    def more(self) -> bool:
+        """Whether held records can go without anything new arriving."""
+        return self._held is not None and self._held.more
+
+    def run(self, chunks: Mapping[str, Iterable[Chunk]], draft: Draft) -> None:
+        """Process chunks by topic, and add what comes of them to the draft; nothing is kept before `commit`."""
+        hold, held = self._work.agent.hold, self._held
+        self.released = 0
+        for topic in self._work.order:
+            for chunk in chunks.get(topic.name, ()):
+                if chunk.records:
+                    self._latest_ms = max(self._latest_ms, chunk.records[-1].timestamp)
+                for piece in self._work.cutter.cut(topic, chunk):
+                    if held is not None and hold is not None and topic == hold.topic:
+                        held.add(piece)
+                    else:
+                        self._process(topic.name, piece, draft)
+        if held is not None and hold is not None:
+            for piece in held.release(reached_by(self.state), self._work.agent.batch_limit):
+                self.released += len(piece.records) + len(piece.undecodable)
+                self._process(hold.topic.name, piece, draft)
+        self._close(draft)
+
+    def _process(self, topic: str, piece: Piece, draft: Draft) -> None:
+        for bad in piece.undecodable:
+            self._bury(topic, bad.record, "UNDECODABLE", bad.reason, draft)
+        if piece.segment is not None:
+            self._apply(topic, piece.segment, piece.records, draft)
+            hold = self._work.agent.hold
+            if hold is not None and topic == hold.until.name:
+                note_heartbeats(piece.segment, self.state)
+                self.state.accept_segment()
+        self._moved[topic] = piece.next
+
+    def _apply(self, topic: str, segment: Segment, records: Sequence[Record], draft: Draft) -> None:
+        """Run the processor on a segment, without the records that it calls poison.
+
+        A processor gives the same for a segment as for its parts one after the other, so that what comes before a poison
+        record is run again as a part, from the state before the segment, and what comes after it next.
+        """
+        waiting: list[tuple[Segment, Sequence[Record]]] = [(segment, records)]
+        while waiting:
+            now, of = waiting.pop()
+            try:
+                events = self._work.agent.processor(self.state, now)
+                draft.messages.extend(self._work.router.route(events, now))
+            except PoisonRecord as poison:
+                self.state.drop_segment()
+                at = poison.index
+                if not 0 <= at < len(of):
+                    raise AgentCrashed(f"{self._where(topic, of)}: poison at {at} of {len(of)} records") from poison
+                self._bury(topic, of[at], "POISON", poison.reason, draft)
+                rest, before = (part(now, at + 1, len(of)), of[at + 1 :]), (part(now, 0, at), of[:at])
+                waiting.extend(found for found in (rest, before) if found[1])
+                continue
+            except AgentCrashed:
+                raise
+            except Exception as bug:
+                raise AgentCrashed(f"{self._where(topic, of)}: {type(bug).__name__}: {bug}") from bug
+            self.state.accept_segment()
+
+    def _where(self, topic: str, records: Sequence[Record]) -> str:
+        return (
+            f"agent {self._work.agent.name} on {topic}, partition {self.partition}, offsets {records[0].offset} to "
+            f"{records[-1].offset}; nothing of the batch is committed"
+        )
+
+    def _bury(
+        self, topic: str, record: Record, error: Literal["UNDECODABLE", "POISON"], reason: str, draft: Draft
+    ) -> None:
+        agent = self._work.agent.name
+        letter = DeadLetter(
+            event_id=derive_id(agent, topic, self.partition, record.offset),
+            agent=agent,
+            error=error,
+            reason=reason,
+            topic=topic,
+            partition=self.partition,
+            offset=record.offset,
+            ts_ingest=record.timestamp * US_PER_MS,
+            key=record.key,
+            value=record.value,
+            headers=tuple({"key": key, "value": value} for key, value in record.headers),
+        )
+        draft.messages.extend(self._work.router.route([letter], None))
+
+    def start(self, first: Mapping[str, int], draft: Draft) -> None:
+        """Add to the draft where inputs that neither the group nor the changelog knows are read from."""
+        self._moved.update(first)
+        self._close(draft)
+
+    def _close(self, draft: Draft) -> None:
+        """Add the changes of state and the new positions to the draft, where the task has moved."""
+        if not self._moved:
+            return
+        inputs = {**self.applied, **self._moved}
+        changelog = self._work.changelog
+        for key, value in changelog.records(self.state.writes(), self.partition, inputs):
+            draft.messages.append(Outgoing(changelog.topic, self.partition, key, value, self._latest_ms))
+        for topic, offset in self._moved.items():
+            draft.offsets[self._work.names[topic], self.partition] = offset
+
+    def commit(self) -> None:
+        """Keep what the batch did, once its transaction has committed."""
+        self.state.commit()
+        self.applied.update(self._moved)
+        self._moved.clear()
+
+    def drop(self) -> None:
+        """Forget what the batch did; held records are gone too, and are read again."""
+        self.state.drop()
+        self._moved.clear()

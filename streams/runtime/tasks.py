@@ -1,0 +1,144 @@
+"""All tasks of one agent in one worker: they are restored together, and a batch of them is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tradewind.connectors.settings import Settings
+from tradewind.schemas.codec import Codec
+from tradewind.streams.runtime.agent import Agent, group_of
+from tradewind.streams.runtime.chunk import Chunk
+from tradewind.streams.runtime.errors import PositionsDiffer, Superseded, TransactionsFail
+from tradewind.streams.runtime.lease import Lease, TopicPartition
+from tradewind.streams.runtime.outbox import PATIENCE_S, Draft, Outbox, Outcome, Patience
+from tradewind.streams.runtime.positions import GroupPositions, Superseding, start_positions
+from tradewind.streams.runtime.state import TaskState
+from tradewind.streams.runtime.task import AgentWork, Task
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction processes: chunks by task and topic."""
+
+    chunks: dict[int, dict[str, list[Chunk]]] = field(default_factory=dict)
+    released: dict[int, int] = field(default_factory=dict)
+    """Records of the held input that went, by task; filled in when the batch is run."""
+
+    def add(self, partition: int, topic: str, chunk: Chunk) -> None:
+        """Add a chunk behind those of its partition."""
+        self.chunks.setdefault(partition, {}).setdefault(topic, []).append(chunk)
+
+    def touch(self, partition: int) -> None:
+        """Run a task though nothing new arrived for it."""
+        self.chunks.setdefault(partition, {})
+
+
+class Tasks:
+    """The tasks that a worker has a lease for. Used by the worker's thread only, `with_more` between its calls."""
+
+    def __init__(self, agent: Agent, settings: Settings, codec: Codec, transactional_id: str) -> None:
+        self._agent = agent
+        self._work = AgentWork(agent, settings, codec)
+        self._positions = GroupPositions(settings, group_of(agent, settings))
+        self._outbox = Outbox(settings, transactional_id)
+        self._tasks: dict[int, Task] = {}
+
+    @property
+    def with_more(self) -> list[int]:
+        """The tasks that can go on without anything new."""
+        return [partition for partition, task in self._tasks.items() if task.more]
+
+    def establish(self, lease: Lease, superseded: Superseding) -> dict[TopicPartition, int]:
+        """Restore the tasks of a lease to what is committed; returns where to read on.
+
+        State that is in memory is kept where it was applied up to the group's stable offset: else the changelog has it.
+        """
+        self._check_shape(lease)
+        self._outbox.ready(superseded)
+        stable = self._positions.stable(lease.partitions, superseded)
+        by_task = {
+            partition: {topic: stable[name, partition] for topic, name in self._work.names.items()}
+            for partition in lease.tasks
+        }
+        kept = {partition: task for partition, task in self._tasks.items() if by_task.get(partition) == task.applied}
+        restored = self._work.changelog.restore(by_task.keys() - kept.keys(), self._positions, superseded)
+        unknown: dict[int, list[str]] = {}
+        tasks: dict[int, Task] = {}
+        for partition, group in by_task.items():
+            if partition in kept:
+                kept[partition].drop()
+                state, applied = kept[partition].state, kept[partition].applied
+            else:
+                state = TaskState(restored[partition].values)
+                starts = start_positions(self._agent.name, partition, group, restored[partition].inputs)
+                applied = {topic: offset for topic, offset in starts.items() if offset is not None}
+                unknown[partition] = [topic for topic, offset in starts.items() if offset is None]
+            tasks[partition] = Task(self._work, partition, state, applied)
+        self._tasks = tasks
+        self._first_start(lease, unknown, superseded)
+        return {
+            (self._work.names[topic], partition): offset
+            for partition, task in self._tasks.items()
+            for topic, offset in task.applied.items()
+        }
+
+    def _check_shape(self, lease: Lease) -> None:
+        """Raise where the assignment gives a task some inputs only: the assignor is Range, so the topics differ in partitions."""
+        for partition in lease.tasks:
+            for topic, name in self._work.names.items():
+                if (name, partition) not in lease.partitions:
+                    raise PositionsDiffer(
+                        f"agent {self._agent.name}: partition {partition} came without {topic}. Its inputs need equal partition "
+                        "counts on the cluster: compare them with `tradewind topics verify`."
+                    )
+
+    def _first_start(self, lease: Lease, unknown: Mapping[int, list[str]], superseded: Superseding) -> None:
+        """Commit where inputs begin that nobody knows a position of, so that it is explicit from then on."""
+        at = [(self._work.names[topic], partition) for partition, topics in unknown.items() for topic in topics]
+        if not at:
+            return
+        ends = self._positions.ends(at, self._agent.first_start, superseded)
+        draft = Draft()
+        for partition, topics in unknown.items():
+            first = {topic: ends[self._work.names[topic], partition] for topic in topics}
+            self._tasks[partition].start(first, draft)
+        outcome = self._outbox.send(draft, lease, Patience(PATIENCE_S))
+        if outcome.kind != "committed":
+            self._tasks = {}
+            if superseded() or outcome.kind == "lease ended":
+                raise Superseded
+            raise TransactionsFail(
+                f"agent {self._agent.name}: its first positions were not committed: {outcome.reason}"
+            )
+        for task in self._tasks.values():
+            task.commit()
+
+    def run(self, lease: Lease, batch: Batch, patience: Patience) -> Outcome:
+        """Process a batch and commit it; where that fails, nothing of it is kept, and `establish` comes next."""
+        draft = Draft()
+        tasks = [self._tasks[partition] for partition in sorted(batch.chunks)]
+        try:
+            for task in tasks:
+                task.run(batch.chunks[task.partition], draft)
+                batch.released[task.partition] = task.released
+            outcome = (
+                self._outbox.send(draft, lease, patience)
+                if draft.offsets
+                else Outcome("committed", "nothing to commit")
+            )
+        except BaseException:
+            for task in tasks:
+                task.drop()
+            raise
+        for task in tasks:
+            if outcome.kind == "committed":
+                task.commit()
+            else:
+                task.drop()
+        return outcome
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._outbox.close()
+        self._positions.close()

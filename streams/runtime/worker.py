@@ -1,0 +1,258 @@
+"""A worker of one agent: gathers batches under a lease, has them done by a thread, and starts over where one fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+from tradewind.connectors.settings import Settings
+from tradewind.schemas.codec import Codec
+from tradewind.streams.runtime.agent import Agent, group_of
+from tradewind.streams.runtime.chunk import Chunk
+from tradewind.streams.runtime.errors import RuntimeStopped, Superseded, TransactionsFail
+from tradewind.streams.runtime.inbox import Inbox
+from tradewind.streams.runtime.lease import Lease, TopicPartition
+from tradewind.streams.runtime.outbox import PATIENCE_S, Outcome, Patience
+from tradewind.streams.runtime.tasks import Batch, Tasks
+from tradewind.streams.runtime.transport import AgentApp, ChunkConsumer
+
+REVOKE_S = 5.0  # for the transaction in flight when partitions are revoked: half a session
+STOP_S = 15.0  # for leaving the group
+FAILURES = 8  # transactions in a row; with the pauses below about a minute
+PAUSE_S = 0.2  # after a failed transaction, doubled each time
+LONGEST_PAUSE_S = 15.0
+IDLE_POSITION_S = 0.5  # until a position that only passed markers is committed by itself
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Runs one agent in this process. Everything here happens in the main event loop; `Tasks` belongs to the thread."""
+
+    def __init__(self, agent: Agent, settings: Settings, codec: Codec, slot: str) -> None:
+        self.agent = agent
+        self.group = group_of(agent, settings)
+        self._tasks = Tasks(agent, settings, codec, f"{self.group}.{slot}")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"transactions of {agent.name}")
+        self._app = AgentApp(agent, settings, self._fail)
+        self._names = {settings.physical(topic): topic.name for topic in agent.inputs}
+        for name in self._names:
+            self._app.feed(name, self._arrived)
+        self._app.on_rebalance_complete.connect(self._on_assigned)
+        self._app.on_partitions_revoked.connect(self._on_revoked)
+        self._lease: Lease | None = None
+        self._epoch = 0
+        self._inboxes: dict[TopicPartition, Inbox] = {}
+        self._expected: dict[TopicPartition, int] = {}
+        self._turn = asyncio.Lock()
+        self._pending = asyncio.Event()
+        self._patience = Patience(0)
+        self._failures = 0
+        self._stopping = False
+        self._first_task = 0
+        self.ready = asyncio.Event()
+        """Set once the worker has restored its tasks for the first time, if only to find that it has none."""
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Ends with the exception that stops the worker."""
+
+    async def run(self) -> None:
+        """Process until cancelled; raises what stopped the worker."""
+        starting = asyncio.ensure_future(self._start())
+        crashed = asyncio.ensure_future(self._crashed())
+        batches = asyncio.ensure_future(self._batches())
+        try:
+            await asyncio.wait({self.failed, batches, crashed}, return_when=asyncio.FIRST_COMPLETED)
+            for ended in (self.failed, batches, crashed):
+                if ended.done():
+                    ended.result()
+        finally:
+            await self._stop()
+            for task in (starting, crashed, batches):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await task
+
+    async def _start(self) -> None:
+        try:
+            await self._app.start()
+        except Exception as reason:  # noqa: BLE001 - whatever it is, it ends this worker, with its cause
+            self._fail(RuntimeStopped(f"agent {self.agent.name}: Faust did not start: {reason!r}"))
+
+    async def _crashed(self) -> None:
+        """Raise what crashed Faust: its consumer thread, a stream, a rebalance."""
+        await self._app._crashed.wait()
+        raise RuntimeStopped(
+            f"agent {self.agent.name}: reading failed: {self._app.crash_reason!r}"
+        ) from self._app.crash_reason
+
+    async def _stop(self) -> None:
+        self._stopping = True
+        self._patience.shorten(REVOKE_S)
+        async with self._turn:
+            self._lease = None
+        try:
+            await asyncio.wait_for(self._app.stop(), STOP_S)
+        except TimeoutError:
+            log.warning("%s: Faust did not stop within %.0f s; the group expels this member later", self.group, STOP_S)
+        await self._in_thread(self._tasks.close)
+        self._thread.shutdown()
+
+    @property
+    def _consumer(self) -> ChunkConsumer:
+        return cast("ChunkConsumer", self._app.consumer)
+
+    def _fail(self, reason: BaseException) -> None:
+        if not self.failed.done():
+            self.failed.set_exception(reason)
+
+    async def _in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+
+    # Leases
+
+    async def _on_assigned(self, *_: Any, **__: Any) -> None:
+        """Restore and place the tasks of a new lease, before Faust opens its streams."""
+        lease = self._consumer.thread.lease
+        if lease is None or self._stopping:
+            return
+        try:
+            async with self._turn:
+                await self._establish(lease)
+        except Superseded:
+            return
+        except BaseException as reason:
+            self._fail(reason)
+            raise
+        self.ready.set()
+
+    async def _on_revoked(self, *_: Any, **__: Any) -> None:
+        """Finish the transaction in flight, or abort it; then Faust lets the partitions go."""
+        self._lease = None
+        self._patience.shorten(REVOKE_S)
+        async with self._turn:
+            self._lease = None  # an assignment may have been under way
+
+    async def _establish(self, lease: Lease) -> None:
+        """Bring tasks, inboxes and the consumer to what is committed, at the begin of a lease and after a failure within it."""
+
+        def superseded() -> bool:
+            return self._stopping or self._consumer.thread.lease is not lease
+
+        self._epoch += 1
+        thread = self._consumer.thread
+        thread.wanted.clear()
+        positions: dict[TopicPartition, int] = await self._in_thread(self._tasks.establish, lease, superseded)
+        hold = self.agent.hold
+        held = None if hold is None else hold.topic.name
+        self._inboxes = {at: Inbox(retains=self._names[at[0]] == held) for at in positions}
+        self._expected = dict(positions)
+        await self._consumer.in_thread(thread.place(lease, self._epoch, positions))
+        self._lease = lease
+        thread.wanted.update(positions)
+        thread.wake()
+        log.info("%s: generation %d, %d tasks, epoch %d", self.group, lease.generation, len(lease.tasks), self._epoch)
+
+    # Chunks
+
+    def _arrived(self, chunk: Chunk) -> None:
+        """Take in a chunk; one of an ended lease or an earlier epoch is dropped, for what it holds is read again."""
+        if chunk.lease is not self._lease or chunk.epoch != self._epoch:
+            return
+        expected = self._expected[chunk.source]
+        if chunk.start != expected:
+            self._fail(
+                RuntimeStopped(
+                    f"{self.group}: {chunk.source} went on at {chunk.start}, not at {expected}: records were lost on the way here"
+                )
+            )
+            return
+        self._expected[chunk.source] = chunk.next
+        inbox = self._inboxes[chunk.source]
+        inbox.put(chunk)
+        self._want(chunk.source, inbox)
+        if chunk.records:
+            self._pending.set()
+        else:
+            asyncio.get_running_loop().call_later(IDLE_POSITION_S, self._pending.set)
+
+    def _want(self, source: TopicPartition, inbox: Inbox) -> None:
+        """Have a partition fetched where there is room for it."""
+        thread = self._consumer.thread
+        if inbox.has_room and source not in thread.wanted:
+            thread.wanted.add(source)
+            thread.wake()
+
+    # Batches
+
+    async def _batches(self) -> None:
+        while True:
+            await self._pending.wait()
+            self._pending.clear()
+            async with self._turn:
+                lease = self._lease
+                if lease is None or self._stopping:
+                    continue
+                batch = self._gather(lease)
+                if batch is None:
+                    continue
+                try:
+                    await self._transact(lease, batch)
+                except Superseded:
+                    continue
+            if any(len(inbox) for inbox in self._inboxes.values()):
+                self._pending.set()
+
+    def _gather(self, lease: Lease) -> Batch | None:
+        """Take what is queued, up to the batch's limit, starting with another task each time so that none starves."""
+        tasks = lease.tasks
+        self._first_task = (self._first_task + 1) % max(1, len(tasks))
+        batch, count = Batch(), 0
+        for partition in (*tasks[self._first_task :], *tasks[: self._first_task]):
+            for name, topic in self._names.items():
+                inbox = self._inboxes[name, partition]
+                while len(inbox) and count < self.agent.batch_limit:
+                    chunk = inbox.take()
+                    count += max(1, len(chunk.records))
+                    batch.add(partition, topic, chunk)
+                self._want((name, partition), inbox)
+        for partition in self._tasks.with_more:
+            batch.touch(partition)
+        return batch if batch.chunks else None
+
+    async def _transact(self, lease: Lease, batch: Batch) -> None:
+        """Run a batch as one transaction; where it fails, go back to what is committed."""
+        self._patience = Patience(PATIENCE_S)
+        outcome: Outcome = await self._in_thread(self._tasks.run, lease, batch, self._patience)
+        if outcome.kind == "committed":
+            self._failures = 0
+            self._free(batch)
+            if self._tasks.with_more:
+                self._pending.set()
+            return
+        log.warning("%s: transaction %s (%s)", self.group, outcome.kind, outcome.reason)
+        if outcome.kind == "lease ended" or self._lease is not lease:
+            self._lease = None  # the next assignment says where to go on
+            return
+        self._failures += 1
+        if self._failures > FAILURES:
+            raise TransactionsFail(
+                f"{self.group}: {self._failures} transactions in a row failed, the last one: {outcome.reason}"
+            )
+        longest = min(LONGEST_PAUSE_S, PAUSE_S * 2**self._failures)
+        await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - jitter, not a secret
+        if self._lease is lease and not self._stopping:
+            await self._establish(lease)
+
+    def _free(self, batch: Batch) -> None:
+        """Give back the room of held records that went."""
+        hold = self.agent.hold
+        if hold is None:
+            return
+        for (name, partition), inbox in self._inboxes.items():
+            if self._names[name] == hold.topic.name:
+                inbox.free(batch.released.get(partition, 0))
+                self._want((name, partition), inbox)
