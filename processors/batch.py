@@ -1,8 +1,8 @@
 """What a processor is given and what it may keep: segments of input, and state.
 
-A processor is a pure function `(state, segment) -> events`. A segment is an unbroken run of records of one model from one
-partition of one topic. The law that every processor keeps: processing a segment cut in two, one part after the other, gives
-the same events and the same state as processing it whole.
+A processor is a pure function `(state, segment) -> events`. A segment is an unbroken run of records of one model from
+one partition of one topic. The law that every processor keeps: processing a segment cut in two, one part after the
+other, gives the same events and the same state as processing it whole.
 """
 
 from __future__ import annotations
@@ -62,6 +62,14 @@ class Columns:
 
 
 Segment = Rows | Columns
+
+
+def rows_of(segment: Segment) -> Rows:
+    """Return the segment as rows, for records that are too few for columns to pay."""
+    if isinstance(segment, Rows):
+        return segment
+    events = [segment.model.from_dict(record) for record in segment.frame.iter_rows(named=True)]
+    return Rows(segment.topic, segment.partition, events, segment.offsets, segment.ts_ingest)
 
 
 class State(Protocol):

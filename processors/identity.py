@@ -1,4 +1,4 @@
-"""Ids of derived events: a hash of what makes the event the one that it is, so that processing again gives the same id."""
+"""Ids of derived events: a hash of what makes the event the one that it is, so that doing it again gives the same."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ ID_BYTES = 16  # 128 bits: no two of 10^15 events share an id, and a PostgreSQL 
 
 
 def derive_id(*parts: str | int) -> str:
-    """Return 32 hex digits that depend on every part and on its place; parts are joined by a byte that none contains."""
+    """Return 32 hex digits that depend on every part and its place; parts are joined by a byte that none contains."""
     return blake2b("\x1f".join(map(str, parts)).encode(), digest_size=ID_BYTES).hexdigest()
 
 

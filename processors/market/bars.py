@@ -1,8 +1,9 @@
 """Ticks become bars: each closes by event time, once, and quotes that come after that are late.
 
-Event time is per instrument (docs/architecture.md). Of every quote one thing is true: it is in one bar of every interval, or it is late,
-whole: a quote that any of its bars has closed without is in none of them. A closing heartbeat closes every bar of its instrument,
-for nothing follows from its source; what still comes for those bars is late.
+Event time is per instrument (docs/architecture.md). Of every quote one thing is true: it is in one bar of every
+interval, or it is late, whole: a quote that any of its bars has closed without is in none of them. A closing
+heartbeat closes every bar of its instrument, for nothing follows from its source; what still comes for those bars is
+late.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from tradewind.processors.batch import Processor, Rows, Segment, State
+from tradewind.processors.batch import Processor, Rows, Segment, State, rows_of
 from tradewind.processors.identity import derive_id, instrument
 from tradewind.processors.market.candles import SECOND_US, SPREAD_SCALE, VOLUME_SCALE, Candle, Prices, fold, joined
 from tradewind.processors.market.quotes import Ints, Quotes, quotes_of, tick_at
@@ -28,20 +29,22 @@ INTERVAL_MAX_S = 86_400  # a day; a longer bar would hold its quotes back for lo
 def bars(intervals_s: Iterable[int] = INTERVALS_S, grace_us: int = GRACE_US) -> Processor:
     """Return the market agent's processor: ticks and heartbeats -> bars, heartbeats, late ticks.
 
-    `grace_us` is how long after its end, in event time, a bar still takes quotes. Raises `ValueError` for intervals that are no
-    whole seconds from 1 to `INTERVAL_MAX_S`, and `PoisonRecord` for a tick that is no quote.
+    `grace_us` is how long after its end, in event time, a bar still takes quotes. Raises `ValueError` for intervals
+    that are no whole seconds from 1 to `INTERVAL_MAX_S`, and `PoisonRecord` for a tick that is no quote.
     """
     intervals = tuple(sorted(set(intervals_s)))
     if not intervals or intervals[0] < 1 or intervals[-1] > INTERVAL_MAX_S or grace_us < 0:
-        raise ValueError(f"bars of {intervals} s with a grace of {grace_us} µs: use 1 to {INTERVAL_MAX_S} s, and 0 µs or more")
+        raise ValueError(
+            f"bars of {intervals} s with a grace of {grace_us} µs: use 1 to {INTERVAL_MAX_S} s, and 0 µs or more"
+        )
 
     def process(state: State, segment: Segment) -> list[Event]:
         if not len(segment):
             return []
         if segment.model is Tick:
             return _on_ticks(state, segment, intervals, grace_us)
-        if segment.model is Heartbeat and isinstance(segment, Rows):
-            return _on_heartbeats(state, segment, grace_us)
+        if segment.model is Heartbeat:
+            return _on_heartbeats(state, rows_of(segment), grace_us)
         raise TypeError(f"bars are made of ticks and heartbeats, not of {segment.model.__name__} ({segment.topic})")
 
     return process
@@ -62,7 +65,7 @@ class _Closing(NamedTuple):
 
 def _on_ticks(state: State, segment: Segment, intervals: tuple[int, ...], grace_us: int) -> list[Event]:
     quotes = quotes_of(segment)
-    known = [state.get(instrument(*name), BarsState) for name in quotes.instruments]
+    known = [state.get(_key(*name), BarsState) for name in quotes.instruments]
     watermark = _watermarks(quotes, known)
     late = _late(quotes, watermark, intervals, grace_us)
     candles = _candles(quotes, late, known, intervals)
@@ -93,9 +96,7 @@ def _watermarks(quotes: Quotes, known: list[BarsState | None]) -> Ints:
     return watermark
 
 
-def _late(
-    quotes: Quotes, watermark: Ints, intervals: tuple[int, ...], grace_us: int
-) -> npt.NDArray[np.bool_] | None:
+def _late(quotes: Quotes, watermark: Ints, intervals: tuple[int, ...], grace_us: int) -> npt.NDArray[np.bool_] | None:
     """Return (n,) whether a quote comes after one of its bars closed; None where none does."""
     behind = np.flatnonzero(watermark > quotes.ts_event)
     if not len(behind):
@@ -136,10 +137,14 @@ def _opened(before: BarsState | None) -> dict[tuple[int, int], Candle]:
     return {(candle.interval_s, candle.ts_start): candle for candle in candles}
 
 
+def _key(symbol: str, venue: str) -> str:
+    return f"bars/{instrument(symbol, venue)}"
+
+
 def _keep(state: State, symbol: str, venue: str, watermark: int, candles: list[Candle]) -> None:
     open_bars = tuple(candle.to_state() for candle in sorted(candles))
     kept = BarsState(symbol=symbol, venue=venue, watermark=watermark, open=open_bars)
-    state.put(instrument(symbol, venue), kept)
+    state.put(_key(symbol, venue), kept)
 
 
 def _on_heartbeats(state: State, segment: Rows, grace_us: int) -> list[Event]:
@@ -147,7 +152,7 @@ def _on_heartbeats(state: State, segment: Rows, grace_us: int) -> list[Event]:
     for at, event in enumerate(segment.events):
         heartbeat = cast("Heartbeat", event)
         symbol, venue = heartbeat.symbol, heartbeat.venue
-        before = state.get(instrument(symbol, venue), BarsState)
+        before = state.get(_key(symbol, venue), BarsState)
         watermark = heartbeat.ts_event if before is None else max(before.watermark, heartbeat.ts_event)
         candles = list(_opened(before).values())
         if heartbeat.closing and candles:
@@ -155,19 +160,15 @@ def _on_heartbeats(state: State, segment: Rows, grace_us: int) -> list[Event]:
             closed_by = max(watermark, *(candle.ts_end + grace_us for candle in candles))
         else:
             closed_by = watermark
-        closing = [
-            _Closing(at, candle.ts_end, candle.interval_s, watermark, symbol, venue, candle)
-            for candle in candles
-            if candle.ts_end + grace_us <= closed_by
-        ]
-        closed = {closing_bar.candle for closing_bar in closing}
-        _keep(state, symbol, venue, closed_by, [candle for candle in candles if candle not in closed])
+        due = [candle for candle in candles if candle.ts_end + grace_us <= closed_by]
+        closing = [_Closing(at, candle.ts_end, candle.interval_s, watermark, symbol, venue, candle) for candle in due]
+        _keep(state, symbol, venue, closed_by, [candle for candle in candles if candle.ts_end + grace_us > closed_by])
         sent += [*_sent(segment, closing, None), heartbeat]
     return sent
 
 
 def _sent(segment: Segment, closing: list[_Closing], late: Ints | None) -> list[Event]:
-    """Return bars and late ticks in the order of the records that caused them; a heartbeat comes before the bars that close together."""
+    """Return bars and late ticks by the records that caused them; a heartbeat goes before bars that close together."""
     events: list[Event] = []
     late_at = [] if late is None else late.tolist()
     told = 0
@@ -179,9 +180,7 @@ def _sent(segment: Segment, closing: list[_Closing], late: Ints | None) -> list[
         ts_ingest = int(segment.ts_ingest[one.at])
         if one.at != previous:
             previous = one.at
-            events.append(
-                Heartbeat(symbol=one.symbol, venue=one.venue, ts_event=one.ts_event - 1, ts_ingest=ts_ingest)
-            )
+            events.append(Heartbeat(symbol=one.symbol, venue=one.venue, ts_event=one.ts_event - 1, ts_ingest=ts_ingest))
         events.append(_bar(one, ts_ingest))
     return events + [tick_at(segment, at) for at in late_at[told:]]
 
@@ -213,8 +212,8 @@ def _bar(closing: _Closing, ts_ingest: int) -> Bar:
         ask_high=candle.ask_high,
         ask_low=candle.ask_low,
         ask_close=candle.ask_close,
-        spread_mean=candle.spread_sum / (SPREAD_SCALE * candle.count),
-        count=candle.count,
+        spread_mean=candle.spread_sum / (SPREAD_SCALE * candle.quotes),
+        count=candle.quotes,
         volume=candle.volume_sum / VOLUME_SCALE,
         quote_ts=candle.quote_ts,
     )

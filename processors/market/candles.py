@@ -1,8 +1,8 @@
-"""Fold quotes into candles: open, high, low, close, count and sums of each interval, exactly, however the quotes are cut.
+"""Fold quotes into candles: prices, count and sums of each interval, exactly, however the quotes are cut.
 
-Prices are kept as they came, so highs and lows need no rounding. Sums are whole numbers, so the order of adding does not matter: spreads in
-10^-10 of the quote currency, volumes in 10^-6 units. A quote adds at most 10^18 to either (limits in `quotes.py`), and the sums are
-stored with 38 digits, so that 10^20 quotes fit in one bar.
+Prices are kept as they came, so highs and lows need no rounding. Sums are whole numbers, so the order of adding does
+not matter: spreads in 10^-10 of the quote currency, volumes in 10^-6 units. A quote adds at most 10^18 to either
+(limits in `quotes.py`), and the sums are stored with 38 digits, so that 10^20 quotes fit in one bar.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ class Candle(NamedTuple):
 
     interval_s: int
     ts_start: int
-    count: int
+    quotes: int
+    """How many."""
     quote_ts: int
     """Event time of the newest quote by arrival, µs."""
     spread_sum: int
@@ -67,7 +68,7 @@ def joined(earlier: Candle, later: Candle) -> Candle:
     return Candle(
         interval_s=later.interval_s,
         ts_start=later.ts_start,
-        count=earlier.count + later.count,
+        quotes=earlier.quotes + later.quotes,
         quote_ts=later.quote_ts,
         spread_sum=earlier.spread_sum + later.spread_sum,
         volume_sum=earlier.volume_sum + later.volume_sum,

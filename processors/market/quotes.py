@@ -112,14 +112,14 @@ def _check(ts_event: Ints, bid: Floats, ask: Floats, bid_size: Floats, ask_size:
     at = int(np.argmin(good))
     raise PoisonRecord(
         at,
-        f"no quote: bid {bid[at]!s}, ask {ask[at]!s}, sizes {bid_size[at]!s} and {ask_size[at]!s} at {ts_event[at]} µs; needs "
-        f"{PRICE_MIN} <= bid <= ask <= {PRICE_MAX:.0e}, a spread up to {SPREAD_MAX:.0e}, sizes from 0 to {SIZE_MAX:.0e}, "
-        "and a time between 1970 and the year 10000",
+        f"not a quote: bid {bid[at]!s}, ask {ask[at]!s}, sizes {bid_size[at]!s} and {ask_size[at]!s} at {ts_event[at]} "
+        f"µs; needs {PRICE_MIN} <= bid <= ask <= {PRICE_MAX:.0e}, a spread up to {SPREAD_MAX:.0e}, sizes from 0 to "
+        f"{SIZE_MAX:.0e}, and a time between 1970 and the year 10000",
     )
 
 
 def _grouped(symbol: pl.Series, venue: pl.Series) -> tuple[tuple[tuple[str, str], ...], tuple[int, ...], Ints | None]:
-    """Return the instruments, the bounds of their rows, and the order that sorts by instrument (None: already sorted)."""
+    """Return the instruments, the bounds of their rows, and the order that sorts by instrument (None: sorted)."""
     n = len(symbol)
     first = (symbol[0], venue[0])
     if n == 1 or ((symbol == first[0]).all() and (venue == first[1]).all()):

@@ -153,8 +153,6 @@ class OpenOrderState(Event):
     """when it was approved, in event time"""
     correlation_id: str
     """the first event of the chain"""
-    causation_id: str
-    """the decision"""
     side: Literal["BUY", "SELL"]
     """buy or sell"""
     order_type: Literal["MARKET", "LIMIT"]
@@ -186,7 +184,6 @@ class OpenOrderState(Event):
             venue=record["venue"],
             ts_event=record["ts_event"],
             correlation_id=record["correlation_id"],
-            causation_id=record["causation_id"],
             side=record["side"],
             order_type=record["order_type"],
             quantity=record["quantity"],
@@ -208,7 +205,6 @@ class OpenOrderState(Event):
             "venue": self.venue,
             "ts_event": self.ts_event,
             "correlation_id": self.correlation_id,
-            "causation_id": self.causation_id,
             "side": self.side,
             "order_type": self.order_type,
             "quantity": self.quantity,

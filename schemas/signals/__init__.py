@@ -177,7 +177,7 @@ class VolatilityState(Event):
     mid_close: float
     """close of the newest bar"""
     variance: float
-    """exponentially weighted variance of log returns per bar; 0 before the second bar"""
+    """exponentially weighted variance of returns per bar; 0 before the second bar"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:

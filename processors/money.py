@@ -1,0 +1,41 @@
+"""Money: decimals of 10 places, rounded half to even in one place, whatever the thread's decimal context is."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, localcontext
+
+PLACES = Decimal("1e-10")  # the scale of every decimal in the schemas
+DIGITS = 80  # twice the 38 digits of a field and more: products of two fields are exact, and quotients round once
+CONTEXT = Context(prec=DIGITS, rounding=ROUND_HALF_EVEN)
+ZERO = Decimal(0)
+
+
+def exact() -> AbstractContextManager[Context]:
+    """Return a context in which sums and products of fields are exact."""
+    return localcontext(CONTEXT)
+
+
+def rounded(value: Decimal) -> Decimal:
+    """Return the value with 10 places, half to even."""
+    return value.quantize(PLACES, context=CONTEXT)
+
+
+def money_of(value: float) -> Decimal:
+    """Return the shortest decimal that reads back as the number, rounded to 10 places half to even."""
+    return rounded(Decimal(repr(float(value))))
+
+
+def floored(value: Decimal, step: Decimal) -> Decimal:
+    """Return the largest multiple of the step that is not above the value."""
+    return _stepped(value, step, ROUND_FLOOR)
+
+
+def ceiled(value: Decimal, step: Decimal) -> Decimal:
+    """Return the smallest multiple of the step that is not below the value."""
+    return _stepped(value, step, ROUND_CEILING)
+
+
+def _stepped(value: Decimal, step: Decimal, rounding: str) -> Decimal:
+    steps = CONTEXT.divide(value, step).to_integral_value(rounding=rounding)
+    return rounded(CONTEXT.multiply(steps, step))

@@ -1,0 +1,1 @@
+"""Signals become order requests; fills become positions."""

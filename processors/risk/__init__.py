@@ -1,0 +1,1 @@
+"""Every order request gets one decision."""

@@ -1,0 +1,1 @@
+"""Strategies look at bars and say which way."""
