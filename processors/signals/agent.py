@@ -18,7 +18,7 @@ from tradewind.processors.signals.volatility import next_variance
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Heartbeat
 from tradewind.schemas.notifications import Alert
-from tradewind.schemas.signals import MemoryState, QuarantineState, Signal, VolatilityState
+from tradewind.schemas.signals import QuarantineState, Signal, StrategyState, VolatilityState
 
 MEMORY_BYTES = 65_536  # of JSON: it is written to the changelog with each batch of bars
 FRAMES = 3  # innermost frames of a traceback that an alert quotes: where it failed, and who called
@@ -102,7 +102,7 @@ def _volatility(state: State, bar: Bar) -> float:
 def _ask(state: State, strategy: Strategy, bar: Bar) -> View | None:
     """Return a strategy's view and keep its memory; raises `_Failed` and keeps nothing where either is unsound."""
     key = f"memory/{strategy.name}/{strategy.version}/{instrument(bar.symbol, bar.venue)}"
-    before = state.get(key, MemoryState)
+    before = state.get(key, StrategyState)
     memory: dict[str, JSON] = {} if before is None else json.loads(before.memory)
     try:
         view = strategy.on_bar(memory, bar)
@@ -115,7 +115,7 @@ def _ask(state: State, strategy: Strategy, bar: Bar) -> View | None:
     if flaw is not None:
         raise _Failed(flaw)
     if before is None or text != before.memory:
-        kept = MemoryState(strategy=strategy.name, symbol=bar.symbol, venue=bar.venue, memory=text)
+        kept = StrategyState(strategy=strategy.name, symbol=bar.symbol, venue=bar.venue, memory=text)
         state.put(key, kept)
     return view
 

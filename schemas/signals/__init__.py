@@ -8,41 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["MemoryState", "QuarantineState", "Signal", "VolatilityState"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryState(Event):
-    """State of the signals agent: what one strategy remembers of one instrument."""
-
-    SCHEMA: ClassVar[str] = "tradewind.signals.MemoryState"
-    VERSION: ClassVar[int] = 1
-
-    strategy: str
-    """name of the strategy"""
-    symbol: str
-    """the instrument as its venue writes it, such as EURUSD"""
-    venue: str
-    """where it trades or is quoted, such as OANDA"""
-    memory: str
-    """a JSON object"""
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        return cls(
-            strategy=record["strategy"],
-            symbol=record["symbol"],
-            venue=record["venue"],
-            memory=record["memory"],
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "strategy": self.strategy,
-            "symbol": self.symbol,
-            "venue": self.venue,
-            "memory": self.memory,
-        }
+__all__ = ["QuarantineState", "Signal", "StrategyState", "VolatilityState"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +124,40 @@ class Signal(Event):
             "quote_ask": self.quote_ask,
             "quote_ts": self.quote_ts,
             "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyState(Event):
+    """State of the signals agent: what one strategy remembers of one instrument."""
+
+    SCHEMA: ClassVar[str] = "tradewind.signals.StrategyState"
+    VERSION: ClassVar[int] = 1
+
+    strategy: str
+    """name of the strategy"""
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    memory: str
+    """a JSON object"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            strategy=record["strategy"],
+            symbol=record["symbol"],
+            venue=record["venue"],
+            memory=record["memory"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "strategy": self.strategy,
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "memory": self.memory,
         }
 
 
