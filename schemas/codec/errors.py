@@ -1,9 +1,9 @@
 """What can go wrong between an event and its bytes.
 
-    CodecError
-    ├── EncodeError         an event, or a frame of events, that Avro cannot hold: the producer is wrong
-    ├── UndecodableRecord   bytes that are no record of ours: a dead letter
-    └── MisalignedRecords   a batch that cannot be decoded by columns: decode it row by row to find out which record is bad
+CodecError
+├── EncodeError         an event, or a frame of events, that Avro cannot hold: the producer is wrong
+├── UndecodableRecord   bytes that are no record of ours: a dead letter
+└── MisalignedRecords   a batch that cannot be decoded by columns: decode it row by row
 """
 
 

@@ -1,7 +1,7 @@
 """The bytes that every record is made of: Confluent's frame, Avro's variable-length integers and decimals.
 
-Frame: one zero byte, the schema's id as four bytes (big-endian), then the Avro record. Integers are zigzag varints of seven
-bits a byte, the low ones first (Avro 1.12, "Binary Encoding").
+Frame: one zero byte, the schema's id as four bytes (big-endian), then the Avro record. Integers are zigzag varints of
+seven bits a byte, the low ones first (Avro 1.12, "Binary Encoding").
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ SHORT = tuple(bytes([byte]) for byte in range(0x80))
 
 
 def read_long(data: bytes, position: int) -> tuple[int, int]:
-    """Decode an integer: (value, position after it); raises `IndexError` at the end of the data, else `UndecodableRecord`."""
+    """Decode an integer: (value, position after it); raises `IndexError` at the data's end, or `UndecodableRecord`."""
     byte = data[position]
     if byte < 0x80:
         return (byte >> 1) ^ -(byte & 1), position + 1
