@@ -23,6 +23,7 @@ from tradewind.connectors.kafka.errors import BrokerUnavailable, NotDelivered, P
 from tradewind.connectors.kafka.producer import Run, Transactions
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
+from tradewind.schemas.codec import Codec
 from tradewind.schemas.market import Heartbeat
 from tradewind.topics import FEED_POSITIONS, TICKS, TRADES
 
@@ -82,6 +83,9 @@ class _Publisher:
     settings: Settings
     pace: Pace
     report: FeedReport = field(init=False)
+    _codec: Codec = field(init=False)
+    _started: float = field(init=False)
+    _transactions: Transactions = field(init=False)
     _progress: Progress = field(init=False)
     _floor: int | None = field(default=None, init=False)
     """Every tick to come is later than this, µs."""

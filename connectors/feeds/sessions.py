@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 import numpy as np
@@ -38,13 +39,13 @@ def _daily(*parts: tuple[int, int, float]) -> npt.NDArray[np.float64]:
     return factors
 
 
-OPEN_HOURS = {
+OPEN_HOURS: Mapping[Calendar, npt.NDArray[np.bool_]] = {
     Calendar.ALWAYS: np.ones(WEEK_HOURS, dtype=np.bool_),
     Calendar.FOREX: _forex_hours(),
     Calendar.METAL: _forex_hours() & (np.arange(WEEK_HOURS) % DAY_HOURS != 22),
 }
 """Whether an instrument trades in each hour of the week, from Monday 00:00."""
-SPREAD_FACTORS = {
+SPREAD_FACTORS: Mapping[Calendar, npt.NDArray[np.float64]] = {
     # Tokyo is thinner than London; London and New York together are the tightest; the roll-over at 21-23 the widest.
     Calendar.ALWAYS: _daily((0, 7, 1.2)),
     Calendar.FOREX: _daily((0, 7, 1.6), (12, 16, 0.8), (16, 21, 1.3), (21, 23, 4.0), (23, 24, 2.0)),
@@ -56,9 +57,11 @@ SPREAD_FACTORS = {
 def is_open(calendar: Calendar, ts_event: Micros) -> npt.NDArray[np.bool_]:
     """Return whether an instrument trades at times (n,), µs."""
     hours = ts_event // HOUR_US + EPOCH_WEEKDAY * DAY_HOURS
-    return OPEN_HOURS[calendar][hours % WEEK_HOURS]
+    found: npt.NDArray[np.bool_] = OPEN_HOURS[calendar][hours % WEEK_HOURS]
+    return found
 
 
 def spread_factor(calendar: Calendar, ts_event: Micros) -> npt.NDArray[np.float64]:
     """Return by how much the usual spread is multiplied at times (n,), µs."""
-    return SPREAD_FACTORS[calendar][ts_event // HOUR_US % DAY_HOURS]
+    found: npt.NDArray[np.float64] = SPREAD_FACTORS[calendar][ts_event // HOUR_US % DAY_HOURS]
+    return found

@@ -74,8 +74,8 @@ class Simulator:
 
     def read(self, position: Position, bounds: Bounds) -> Iterator[Block]:
         """Yield blocks; a live simulator sleeps until the times of each have passed."""
-        state = json.loads(position.state) if position.state else {"reached": 0, "walk": None}
-        before = initial(self.rate) if state["walk"] is None else WalkState.from_fields(state["walk"])
+        state: Mapping[str, Any] = json.loads(position.state) if position.state else {"reached": 0}
+        before = WalkState.from_fields(state["walk"]) if "walk" in state else initial(self.rate)
         draws = _Draws(self.seed, self.rate, position.record, before)
         if self.start_us is not None:
             return self._timed(draws, bounds, self.start_us)

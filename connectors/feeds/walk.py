@@ -83,7 +83,10 @@ class WalkState:
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> WalkState:
         """Read what `to_fields` gave, lists for tuples."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+        }
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,8 @@ def create_missing(settings: Settings, topics: Iterable[Topic]) -> list[str]:
         for name, topic in missing.items()
     ]
     created = []
-    for name, future in AdminClient(options(settings)).create_topics(wanted, operation_timeout=ANSWER_S).items():
+    admin = AdminClient(options(settings))  # held: its answers end with it
+    for name, future in admin.create_topics(wanted, operation_timeout=ANSWER_S).items():
         try:
             future.result()
         except KafkaException as error:
@@ -90,7 +91,8 @@ def _configs(settings: Settings, names: Iterable[str]) -> dict[str, Mapping[str,
     if not resources:
         return {}
     configs: dict[str, Mapping[str, str]] = {}
-    for resource, future in AdminClient(options(settings)).describe_configs(resources).items():
+    admin = AdminClient(options(settings))  # held: its answers end with it
+    for resource, future in admin.describe_configs(resources).items():
         try:
             entries = future.result(ANSWER_S)
         except KafkaException as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from confluent_kafka import Message
 
@@ -73,7 +74,9 @@ def consume(
     chosen = chosen_partitions(settings, topic, partitions)
     if limit is not None and limit < 0:
         raise StreamError(f"a limit of {limit}: give a number from 0 on")
-    return _records(settings, topic, chosen, tenant, start, limit, on_undecodable, follow=follow)
+    codec = open_codec(settings)
+    batches = raw_records(settings, settings.physical(topic), chosen, start, follow=follow)
+    return islice(_records(codec, topic, batches, tenant, on_undecodable), limit)
 
 
 def chosen_partitions(settings: Settings, topic: Topic, wanted: Collection[int] | None) -> Collection[int]:
@@ -86,34 +89,22 @@ def chosen_partitions(settings: Settings, topic: Topic, wanted: Collection[int] 
 
 
 def _records(
-    settings: Settings,
+    codec: Codec,
     topic: Topic,
-    partitions: Collection[int],
+    batches: Iterator[list[Message]],
     tenant: str | None,
-    start: Start,
-    limit: int | None,
     on_undecodable: Callable[[Undecodable], None] | None,
-    *,
-    follow: bool,
 ) -> Iterator[Record]:
-    codec = open_codec(settings)
-    left = limit
-    if left == 0:
-        return
-    for batch in raw_records(settings, settings.physical(topic), partitions, start, follow=follow):
-        for message in batch:
-            record = _record(codec, topic, message)
-            if isinstance(record, Undecodable):
-                if on_undecodable is None:
-                    raise UnreadableRecord(
-                        f"{record}; to go on after it, pass on_undecodable, or start at {record.offset + 1}"
-                    )
-                on_undecodable(record)
-            elif tenant is None or _is_of(tenant, topic, record.event):
-                yield record
-                left = None if left is None else left - 1
-                if left == 0:
-                    return
+    for message in chain.from_iterable(batches):
+        record = _record(codec, topic, message)
+        if isinstance(record, Undecodable):
+            if on_undecodable is None:
+                raise UnreadableRecord(
+                    f"{record}; to go on after it, pass on_undecodable, or start at {record.offset + 1}"
+                )
+            on_undecodable(record)
+        elif tenant is None or _is_of(tenant, topic, record.event):
+            yield record
 
 
 def _record(codec: Codec, topic: Topic, message: Message) -> Record | Undecodable:

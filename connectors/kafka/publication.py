@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from uuid import uuid4
 
 from tradewind.connectors.kafka.admin import require
-from tradewind.connectors.kafka.errors import StreamError, WrongEvent
+from tradewind.connectors.kafka.errors import WrongEvent
 from tradewind.connectors.kafka.producer import Run, Transactions
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
-from tradewind.schemas.codec import Codec
+from tradewind.schemas.codec import Codec, EncodeError
 from tradewind.schemas.event import Event
 from tradewind.topics import DOMAIN_TOPICS, Topic, topic_named
 from tradewind.topics.partitioner import partition_of
@@ -30,19 +31,18 @@ def publish(topic: Topic | str, events: Iterable[Event], settings: Settings | No
     settings = settings or Settings()
     topic = topic_named(topic, DOMAIN_TOPICS) if isinstance(topic, str) else topic
     partitions = require(settings, topic)
-    codec = open_codec(settings)
-    published = 0
+    encoder = _Encoder(topic, settings.physical(topic), open_codec(settings), partitions)
     source = iter(events)
-    pending = _encoded(topic, islice(source, TRANSACTION_RECORDS), settings, codec, partitions, published)
+    pending = encoder.encode(islice(source, TRANSACTION_RECORDS))
     if not pending:
         return 0
     # An id of its own for each call: two programs that publish do not shut each other out.
     with Transactions(settings, settings.physical(f"tradewind.publish.{uuid4().hex}")) as transactions:
         while pending:
             transactions.write([run for runs in pending for run in runs])
-            published += len(pending)
-            pending = _encoded(topic, islice(source, TRANSACTION_RECORDS), settings, codec, partitions, published)
-    return published
+            encoder.published += len(pending)
+            pending = encoder.encode(islice(source, TRANSACTION_RECORDS))
+    return encoder.published
 
 
 def check_event(topic: Topic, event: object) -> Event:
@@ -56,25 +56,36 @@ def check_event(topic: Topic, event: object) -> Event:
     raise WrongEvent(f"{topic.name} carries {carried}, and was given {article}{advice}")
 
 
-def _encoded(
-    topic: Topic, events: Iterator[Event], settings: Settings, codec: Codec, partitions: int, published: int
-) -> list[list[Run]]:
-    """Encode events, each as its runs: one, or one for each partition of a broadcast topic."""
-    found: list[list[Run]] = []
-    name = settings.physical(topic)
-    now_ms = time.time_ns() // 1_000_000
-    for event in events:
-        try:
-            value = codec.encode(check_event(topic, event))
-        except (WrongEvent, ValueError, TypeError, OverflowError) as error:
-            number = published + len(found) + 1
-            before = f"the first {published:,} are published" if published else "nothing was published"
-            message = f"event {number:,}: {error} ({before})"
-            raise (WrongEvent if isinstance(error, WrongEvent) else StreamError)(message) from error
+@dataclass(slots=True)
+class _Encoder:
+    """Makes records of events."""
+
+    topic: Topic
+    name: str
+    """The topic's name on the cluster."""
+    codec: Codec
+    partitions: int
+    published: int = 0
+
+    def encode(self, events: Iterator[Event]) -> list[list[Run]]:
+        """Return each event's runs: one, or one for each partition of a broadcast topic."""
+        now_ms = time.time_ns() // 1_000_000
+        found: list[list[Run]] = []
+        for event in events:
+            try:
+                found.append(self._runs(check_event(self.topic, event), now_ms))
+            except (WrongEvent, EncodeError) as error:
+                number = self.published + len(found) + 1
+                before = f"the first {self.published:,} are published" if self.published else "nothing was published"
+                raise WrongEvent(f"event {number:,}: {error} ({before})") from error
+        return found
+
+    def _runs(self, event: Event, now_ms: int) -> list[Run]:
+        topic = self.topic
         key = topic.key(event).encode()
         chosen = topic.partition_key(event).encode() if topic.partition_key else key
-        targets = range(partitions) if topic.broadcast else (partition_of(chosen, partitions),)
+        targets = range(self.partitions) if topic.broadcast else (partition_of(chosen, self.partitions),)
         ingested = getattr(event, "ts_ingest", None)
         timestamp_ms = now_ms if ingested is None else ingested // 1000
-        found.append([Run(name, target, key, (value,), timestamp_ms) for target in targets])
-    return found
+        value = self.codec.encode(event)
+        return [Run(self.name, target, key, (value,), timestamp_ms) for target in targets]

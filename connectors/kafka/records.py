@@ -85,7 +85,7 @@ def _begin(consumer: Consumer, topic: str, partition: int, start: Start) -> int:
     ends = consumer.get_watermark_offsets(TopicPartition(topic, partition), ANSWER_S)
     if ends is None:
         raise BrokerUnavailable(f"{topic}/{partition}: Kafka did not tell its offsets within {ANSWER_S:.0f} s")
-    first, end = ends
+    first, end = int(ends[0]), int(ends[1])
     if start == "earliest":
         return first
     if start == "latest":
@@ -95,7 +95,7 @@ def _begin(consumer: Consumer, topic: str, partition: int, start: Start) -> int:
             raise StreamError(f"start {start.isoformat()} has no time zone: give one, such as {start.isoformat()}Z")
         at = TopicPartition(topic, partition, int(start.timestamp() * 1000))
         (found,) = consumer.offsets_for_times([at], ANSWER_S)
-        return end if found.offset in {OFFSET_END, -1} else found.offset
+        return end if found.offset in {OFFSET_END, -1} else int(found.offset)
     if not isinstance(start, int) or start < 0:
         raise StreamError(f"start {start!r}: give 'earliest', 'latest', an offset from 0 on, or a datetime")
     if start < first:

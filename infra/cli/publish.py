@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.File(encoding="utf-8", errors="surrogateescape"), default="-")
 @plain_errors
 def publish(topic: str, file: TextIO) -> None:
-    """Publish the events of FILE, one JSON object a line, to TOPIC; - is standard input.
+    r"""Publish the events of FILE, one JSON object a line, to TOPIC; - is standard input.
 
     \b
     Times are ISO 8601 or whole µs, decimals strings or numbers, as `tradewind consume` prints them. `event` names
