@@ -27,7 +27,7 @@ class Hold:
     until: Topic
     """The input whose heartbeats release it, such as decisions."""
     lookahead_us: int
-    """A record at ts_event u is released once `until` showed a heartbeat of its instrument with ts_event >= u - lookahead_us."""
+    """A record at ts_event u goes once `until` had a heartbeat of its instrument with ts_event >= u - lookahead_us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Agent:
     first_start: Literal["earliest", "latest"] = "earliest"
     """Where inputs are read from when neither the group nor the changelog knows a position."""
     batch_limit: int = BATCH_LIMIT
-    """Records after which a transaction takes no more; a fetched chunk is not cut, so that it may end somewhat above."""
+    """Records after which a transaction takes no more; fetched chunks stay whole, so that it may end somewhat above."""
 
     def __post_init__(self) -> None:
         if not self.inputs:

@@ -55,7 +55,7 @@ class Changelog:
     def records(
         self, writes: Writes, partition: int, inputs: Mapping[str, int]
     ) -> Iterator[tuple[bytes, bytes | None]]:
-        """Yield (key, value) of what a transaction writes: its changes of state, and where the task goes on; None deletes."""
+        """Yield (key, value) of what a transaction writes: state, and where the task goes on; None deletes."""
         for key, value in writes.items():
             yield key.encode(), None if value is None else self._codec.encode(value)
         position = TaskPosition(
@@ -70,8 +70,8 @@ class Changelog:
     ) -> dict[int, Restored]:
         """Return what the changelog says of tasks, read up to its end as it is now.
 
-        Call it once the group's offsets are stable: no transaction of these tasks is pending then, though its marker may still be
-        on its way here, which is why the end is the high watermark and not the last stable offset.
+        Call it once the group's offsets are stable: no transaction of these tasks is pending then, though its marker
+        may still be on its way here, which is why the end is the high watermark and not the last stable offset.
         """
         found = {partition: Restored() for partition in partitions}
         at = [(self.topic, partition) for partition in found]

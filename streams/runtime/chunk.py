@@ -24,7 +24,7 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """Records of one partition, in order. None at all where only markers of transactions, or aborted records, were passed."""
+    """Records of one partition, in order; none where only markers of transactions, or aborted records, were passed."""
 
     source: TopicPartition
     lease: Lease

@@ -12,7 +12,7 @@ ENCRYPTED = ("SSL", "SASL_SSL")
 
 
 def consumer_connection(settings: Settings) -> dict[str, Any]:
-    """Return the connection arguments of an aiokafka consumer; raises `ServiceNotConfigured` where no broker is known."""
+    """Return the connection arguments of an aiokafka consumer; raises `ServiceNotConfigured` without a broker."""
     kafka = settings.kafka
     options: dict[str, Any] = {
         "bootstrap_servers": settings.bootstrap.split(","),

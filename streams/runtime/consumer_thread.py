@@ -29,8 +29,8 @@ POLL_MS = 60_000  # a worker that takes nothing for this long leaves the group: 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """Faust's consumer thread, reading committed records by whole fetches and by explicit positions only.
 
-    All but `wanted` and `lease` belongs to the thread's own event loop. `wanted` is filled by the main loop, and a partition is
-    taken out of it with each chunk: so a partition that nobody has room for is not fetched, and the others go on.
+    All but `wanted` and `lease` belongs to the thread's own event loop. `wanted` is filled by the main loop, and a
+    partition is taken out of it with each chunk: so one that nobody has room for is not fetched, and the others go on.
     """
 
     def __post_init__(self) -> None:
@@ -82,7 +82,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     async def place(self, lease: Lease, epoch: int, positions: Mapping[TopicPartition, int]) -> None:
         """Start reading at explicit positions, from a new epoch on; raises `Superseded` where the lease has ended.
 
-        This is the only seek there is, at the begin of a lease and to rewind within one. What was fetched before is dropped.
+        This is the only seek there is, at the begin of a lease and to rewind within one. What was fetched is dropped.
         """
         if lease is not self.lease:
             raise Superseded
@@ -108,7 +108,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             fetcher._notify(waiter)
 
     async def take(self, timeout_s: float) -> list[Chunk]:
-        """Return a chunk of every wanted partition that has one, waiting for the first; raises what ended the fetching."""
+        """Return a chunk of every wanted partition that has one, waiting for the first; raises what ended fetching."""
         consumer = self._ensure_consumer()
         fetcher, coordinator = consumer._fetcher, consumer._coordinator
         deadline = time.monotonic() + timeout_s
@@ -148,7 +148,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         return chunks
 
     def _records(self, fetcher: Any, tp: TopicPartition, fetched: Any) -> list[Any]:
-        """Return what was fetched of a partition, parsed but not wrapped: aiokafka's own records take twice the time."""
+        """Return what was fetched of a partition, parsed but not wrapped: aiokafka's records take twice the time."""
         if type(fetched) is not FetchResult:
             del fetcher._records[tp]
             fetched.check_raise()

@@ -2,7 +2,7 @@
 
 RuntimeStopped
 ├── AgentMisdeclared       the declaration of an agent contradicts itself
-├── AgentCrashed           a bug: a processor raised, or returned what no output carries; nothing of the batch is committed
+├── AgentCrashed           a bug: a processor raised, or returned what no output carries; its batch is not committed
 ├── LeaseRefused           the group gave metadata that the broker would commit unchecked
 ├── PositionsDiffer        the group's offsets and the changelog contradict each other: somebody moved one of them
 ├── PositionsUnavailable   the broker did not tell stable offsets in time
@@ -46,4 +46,8 @@ class TransactionsFail(RuntimeStopped):
 
 
 class Superseded(Exception):
-    """Work for a lease that has ended meanwhile; what comes next is done under the next lease. Never leaves the runtime."""
+    """Work for a lease that has ended meanwhile; the next lease says where to go on. Never leaves the runtime."""
+
+
+class SchemaUnavailable(Exception):
+    """A schema could not be asked for: the batch is tried again. Never leaves the runtime."""

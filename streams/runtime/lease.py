@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from tradewind.streams.runtime.errors import LeaseRefused
 
 TopicPartition = tuple[str, int]
-"""Name of a topic on the cluster, partition. Faust's and aiokafka's named tuples are equal to it and hash as it does."""
+"""Name of a topic on the cluster, partition. Faust's and aiokafka's named tuples are equal to it, hashes included."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lease:
     """An assignment, as it was when the group made it. Two leases are never equal, even where all their fields are.
 
-    Every chunk carries the lease it was fetched under, and every transaction is fenced by it: reading the coordinator at
-    commit time instead would pass old records under a new generation.
+    Every chunk carries the lease it was fetched under, and every transaction is fenced by it: reading the coordinator
+    at commit time instead would pass old records under a new generation.
     """
 
     group: str
@@ -27,8 +27,8 @@ class Lease:
     def __post_init__(self) -> None:
         if self.generation < 0 or not self.member:
             raise LeaseRefused(
-                f"group {self.group}: generation {self.generation} of member {self.member!r} is none; the broker would commit "
-                "it unchecked, so the worker stops. Start it again."
+                f"group {self.group}: generation {self.generation} of member {self.member!r} is none; the broker would "
+                "commit it unchecked, so the worker stops. Start it again."
             )
 
     @property
@@ -39,8 +39,8 @@ class Lease:
     def metadata(self) -> bytes:
         """Return what librdkafka's `send_offsets_to_transaction` takes as group metadata.
 
-        `Consumer.consumer_group_metadata()` of confluent-kafka is this serialised form; a test compares ours with a real
-        consumer's. The last byte says that there is no static instance id.
+        `Consumer.consumer_group_metadata()` of confluent-kafka is this serialised form; a test compares ours with a
+        real consumer's. The last byte says that there is no static instance id.
         """
         return b"".join(
             (

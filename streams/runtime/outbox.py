@@ -81,7 +81,7 @@ class Impatient(Exception):
 
 
 class Outbox:
-    """Sends drafts. Used by the worker's thread only; a producer that can go on no more is replaced when next needed."""
+    """Sends drafts. Used by the worker's thread only; a producer that can go on no more is replaced when needed."""
 
     def __init__(self, settings: Settings, transactional_id: str) -> None:
         self._id = transactional_id
@@ -91,7 +91,7 @@ class Outbox:
             "transaction.timeout.ms": TRANSACTION_MS,
             "compression.type": "lz4",
             "linger.ms": 5,  # a flush does not wait for it
-            "retry.backoff.ms": 1,  # brokers verify a partition's first record of a transaction, and ask to be asked again
+            "retry.backoff.ms": 1,  # brokers ask for the first record of a transaction again while they verify it
             "retry.backoff.max.ms": 100,
             "reconnect.backoff.max.ms": 1000,
             "queue.buffering.max.messages": QUEUE_MESSAGES,
@@ -150,7 +150,8 @@ class Outbox:
                     if error.args[0].code() in (KafkaError._STATE, KafkaError._FATAL):
                         raise
                     raise AgentCrashed(
-                        f"{self._id}: {topic}, partition {partition}, refuses a record of {len(value or b'')} bytes: {_text(error)}"
+                        f"{self._id}: {topic}, partition {partition}, refuses a record of {len(value or b'')} bytes: "
+                        f"{_text(error)}"
                     ) from error
                 else:
                     break

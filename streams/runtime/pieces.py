@@ -13,6 +13,7 @@ from tradewind.processors.batch import Columns, Micros, Rows, Segment
 from tradewind.schemas.codec import Codec, MisalignedRecords, UndecodableRecord
 from tradewind.schemas.event import Event
 from tradewind.streams.runtime.chunk import Chunk, Record
+from tradewind.streams.runtime.errors import SchemaUnavailable
 from tradewind.topics import Topic
 
 FRAME_BYTES = 5  # magic byte and schema id: records that share them are of one schema
@@ -146,6 +147,10 @@ class Cutter:
             model = self._codec.model_of(self._codec.schema_id(prefix))
         except UndecodableRecord as error:
             return str(error)  # not kept: there are as many such frames as senders care to invent
+        except Exception as error:
+            raise SchemaUnavailable(
+                f"{topic.name}: the schema of {prefix.hex()} is not to be had: {error!r}"
+            ) from error
         if model not in topic.models:
             carried = ", ".join(known.__name__ for known in topic.models)
             return f"it is a {model.__name__}; {topic.name} carries {carried}"

@@ -28,8 +28,9 @@ Superseding = Callable[[], bool]
 class GroupPositions:
     """Asks for offsets by clients that never join the group. Used by the worker's thread only.
 
-    librdkafka's `committed()` waits until no transaction is pending on an offset; aiokafka's does not, and a second worker read
-    old positions while the first one's staged offsets were still to commit, so that both outputs became visible.
+    librdkafka's `committed()` waits until no transaction is pending on an offset; aiokafka's does not, and a second
+    worker read old positions while the first one's staged offsets were still to commit, so that both outputs became
+    visible.
     """
 
     def __init__(self, settings: Settings, group: str) -> None:
@@ -80,8 +81,8 @@ class GroupPositions:
             except KafkaException as error:
                 if time.monotonic() > deadline:
                     raise PositionsUnavailable(
-                        f"group {self._group}: no offsets within {PATIENCE_S:.0f} s ({error.args[0].str()}); is a transaction "
-                        "pending that nobody ends, or the broker away? Look at it and start the worker again."
+                        f"group {self._group}: no offsets within {PATIENCE_S:.0f} s ({error.args[0].str()}); is a "
+                        "transaction pending that nobody ends, or the broker away? Look at it and start the worker again."
                     ) from error
                 time.sleep(PAUSE_S)
 
@@ -95,8 +96,9 @@ def start_positions(
 ) -> dict[str, int | None]:
     """Return where a task starts in each input; None where neither side has ever known: a first start.
 
-    `group` holds the group's stable offset of every input, `changelog` what the task wrote there in the same transactions. They
-    are equal, or the group's have expired. Anything else raises `PositionsDiffer`: the state would not fit the records.
+    `group` holds the group's stable offset of every input, `changelog` what the task wrote in the same transactions.
+    They are equal, or the group's have expired. Anything else raises `PositionsDiffer`: the state would not fit the
+    records.
     """
     found: dict[str, int | None] = {}
     for topic, offset in group.items():

@@ -32,14 +32,15 @@ class Router:
     def route(self, events: Sequence[Event], segment: Segment | None) -> Iterator[Outgoing]:
         """Yield the records of events that a segment caused; raises `AgentCrashed` for one that no output carries.
 
-        A record's timestamp is its event's `ts_ingest`. Ticks have none of their own: they keep that of the record they came in.
+        A record's timestamp is its event's `ts_ingest`. Ticks have none of their own: they keep their record's.
         """
         passed_on: Callable[[Event], int] | None = None
         for event in events:
             routes = self._routes.get(type(event))
             if routes is None:
                 raise AgentCrashed(
-                    f"agent {self._agent.name}: its processor returned a {type(event).__name__}, which none of its outputs carries"
+                    f"agent {self._agent.name}: its processor returned a {type(event).__name__}, which none of its outputs "
+                    "carries"
                 )
             ts_ingest = getattr(event, "ts_ingest", None)
             if ts_ingest is None:
@@ -63,8 +64,8 @@ def _partitions(topic: Topic, event: Event, key: str) -> Sequence[int]:
 def stamps_of(segment: Segment) -> Callable[[Event], int]:
     """Return the function that tells the timestamp, µs, of the record that an event is passed on from.
 
-    It depends on the record alone, not on where the segment was cut. An event that is none of the segment's own gets the
-    timestamp of the last record.
+    It depends on the record alone, not on where the segment was cut. An event that is none of the segment's own gets
+    the timestamp of the last record.
     """
     last = int(segment.ts_ingest[-1])
     if isinstance(segment, Columns):

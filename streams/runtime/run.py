@@ -31,10 +31,10 @@ async def run_agents(
 ) -> None:
     """Run agents until SIGTERM, SIGINT or `stop`; their topics exist, those of `agent_topics` included.
 
-    Returns once the transactions in flight are finished or aborted. Raises `RuntimeStopped` where an agent cannot go on; the
-    others are stopped too. `on_ready` is called once, when all agents have restored their tasks. A `slot` names this worker
-    among those of its groups where a supervisor gives out such names, so that its successor ends what it left pending at once;
-    no two live workers may share one.
+    Returns once the transactions in flight are finished or aborted. Raises `RuntimeStopped` where an agent cannot go
+    on; the others are stopped too. `on_ready` is called once, when all agents have restored their tasks. A `slot`
+    names this worker among those of its groups where a supervisor gives out such names, so that its successor ends
+    what it left pending at once; no two live workers may share one.
     """
     if not agents or len({agent.name for agent in agents}) < len(agents):
         raise AgentMisdeclared(f"a worker runs agents of different names, not {[agent.name for agent in agents]}")

@@ -14,7 +14,7 @@ Writes = dict[str, Event | None]
 
 
 class TaskState:
-    """Values by key, in three layers: what the segment in hand writes, what the batch wrote before it, what is committed.
+    """Values by key, in three layers: what the segment in hand writes, what the batch wrote before, what is committed.
 
     Values are frozen models. A layer maps a deleted key to None. Nothing here is shared between threads.
     """

@@ -88,8 +88,8 @@ class Task:
     def _apply(self, topic: str, segment: Segment, records: Sequence[Record], draft: Draft) -> None:
         """Run the processor on a segment, without the records that it calls poison.
 
-        A processor gives the same for a segment as for its parts one after the other, so that what comes before a poison
-        record is run again as a part, from the state before the segment, and what comes after it next.
+        A processor gives the same for a segment as for its parts one after the other, so that what comes before a
+        poison record is run again as a part, from the state before the segment, and what comes after it next.
         """
         waiting: list[tuple[Segment, Sequence[Record]]] = [(segment, records)]
         while waiting:

@@ -9,7 +9,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
 from tradewind.streams.runtime.agent import Agent, group_of
 from tradewind.streams.runtime.chunk import Chunk
-from tradewind.streams.runtime.errors import PositionsDiffer, Superseded, TransactionsFail
+from tradewind.streams.runtime.errors import PositionsDiffer, SchemaUnavailable, Superseded, TransactionsFail
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.outbox import PATIENCE_S, Draft, Outbox, Outcome, Patience
 from tradewind.streams.runtime.positions import GroupPositions, Superseding, start_positions
@@ -84,13 +84,13 @@ class Tasks:
         }
 
     def _check_shape(self, lease: Lease) -> None:
-        """Raise where the assignment gives a task some inputs only: the assignor is Range, so the topics differ in partitions."""
+        """Raise where a task got some of its inputs only: the assignor is Range, so the topics differ in partitions."""
         for partition in lease.tasks:
             for topic, name in self._work.names.items():
                 if (name, partition) not in lease.partitions:
                     raise PositionsDiffer(
-                        f"agent {self._agent.name}: partition {partition} came without {topic}. Its inputs need equal partition "
-                        "counts on the cluster: compare them with `tradewind topics verify`."
+                        f"agent {self._agent.name}: partition {partition} came without {topic}. Its inputs need equal "
+                        "partition counts on the cluster: compare them with `tradewind topics verify`."
                     )
 
     def _first_start(self, lease: Lease, unknown: Mapping[int, list[str]], superseded: Superseding) -> None:
@@ -123,10 +123,10 @@ class Tasks:
                 task.run(batch.chunks[task.partition], draft)
                 batch.released[task.partition] = task.released
             outcome = (
-                self._outbox.send(draft, lease, patience)
-                if draft.offsets
-                else Outcome("committed", "nothing to commit")
+                self._outbox.send(draft, lease, patience) if draft.offsets else Outcome("committed", "nothing moved")
             )
+        except SchemaUnavailable as away:
+            outcome = Outcome("aborted", str(away))
         except BaseException:
             for task in tasks:
                 task.drop()

@@ -172,7 +172,7 @@ class AgentApp(faust.App):  # type: ignore[misc]
         """Create none: state lives in memory and in the changelog."""
 
     def feed(self, topic: str, deliver: Any) -> None:
-        """Read a topic of the cluster by a Faust agent that hands on each chunk; it never waits, so nor do other topics."""
+        """Read a topic by a Faust agent that hands on each chunk; it never waits, and so nor do other topics."""
 
         async def reader(stream: Any) -> None:
             async for event in stream.events():

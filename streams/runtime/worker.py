@@ -137,7 +137,7 @@ class Worker:
             self._lease = None  # an assignment may have been under way
 
     async def _establish(self, lease: Lease) -> None:
-        """Bring tasks, inboxes and the consumer to what is committed, at the begin of a lease and after a failure within it."""
+        """Bring tasks, inboxes and the consumer to what is committed: when a lease begins, and after a failure."""
 
         def superseded() -> bool:
             return self._stopping or self._consumer.thread.lease is not lease
@@ -166,7 +166,7 @@ class Worker:
         if chunk.start != expected:
             self._fail(
                 RuntimeStopped(
-                    f"{self.group}: {chunk.source} went on at {chunk.start}, not at {expected}: records were lost on the way here"
+                    f"{self.group}: {chunk.source} went on at {chunk.start}, not at {expected}: records were lost"
                 )
             )
             return
