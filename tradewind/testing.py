@@ -15,7 +15,8 @@
         outcome = Pipeline(strategies=[Rising()]).run(ticks)
         assert outcome.of(Signal)
 
-`ticks` are `Tick` events in the order of their arrival. Every agent runs as it does on Kafka, the simulated venue included.
+`ticks` are `Tick` events in the order of their arrival. Every agent runs as it does on Kafka, the simulated venue
+included.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -200,7 +201,7 @@ class Pipeline:
         return run(self._agents[name], events, self.states[name])
 
     def _released(self) -> Iterator[Segment]:
-        """Yield what the decisions have caught up with: a record at u once they reached u - latency for its instrument."""
+        """Yield what the decisions have caught up with: a record at u once they reached u - latency."""
         while self._held:
             segment = self._held.popleft()
             free = len(segment)
@@ -230,3 +231,14 @@ def _part(segment: Segment, start: int, stop: int) -> Segment:
     if isinstance(segment, Rows):
         return replace(segment, events=segment.events[start:stop], offsets=offsets, ts_ingest=ts_ingest)
     return replace(segment, frame=segment.frame[start:stop], offsets=offsets, ts_ingest=ts_ingest)
+
+
+def cut(segments: Iterable[Segment], places: Iterable[int]) -> Iterator[Segment]:
+    """Yield the same records in smaller segments: a cut before each of the places, counted over all records."""
+    wanted = sorted(set(places))
+    passed = 0
+    for segment in segments:
+        own = [place - passed for place in wanted if passed < place < passed + len(segment)]
+        for start, stop in pairwise([0, *own, len(segment)]):
+            yield _part(segment, start, stop)
+        passed += len(segment)

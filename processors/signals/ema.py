@@ -26,7 +26,7 @@ class EmaCrossover(Strategy):
     name: ClassVar[str] = "ema_crossover"
     interval_s: ClassVar[int] = 60
 
-    def __init__(self, fast: int = 3, slow: int = 9, band: float = 0.1) -> None:
+    def __init__(self, fast: int = 2, slow: int = 8, band: float = 0.05) -> None:
         """Take spans, in bars, and the gap that counts, in standard deviations; raises `ValueError` for others."""
         if not 1 <= fast < slow or not band >= 0:
             raise ValueError(

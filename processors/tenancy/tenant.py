@@ -60,26 +60,26 @@ DEFAULT_TENANTS = (
     Tenant(
         tenant_id="alpha",
         accounts=("main",),
-        sizing=Sizing(risk_per_trade=Decimal(5), order_type="MARKET"),
+        sizing=Sizing(risk_per_trade=Decimal(25), order_type="MARKET"),
         limits=Limits(
             max_order_notional=Decimal(500_000),
-            max_position_notional=Decimal(1_000_000),
-            max_quote_age_us=5 * SECOND_US,
+            max_position_notional=Decimal(600_000),
+            max_quote_age_us=30 * SECOND_US,
         ),
     ),
     Tenant(
         tenant_id="beta",
         accounts=("main",),
         sizing=Sizing(
-            risk_per_trade=Decimal(2),
+            risk_per_trade=Decimal(10),
             order_type="LIMIT",
             limit_offset=Decimal("0.00002"),
             time_to_live_us=30 * SECOND_US,
         ),
         limits=Limits(
-            max_order_notional=Decimal(100_000),
-            max_position_notional=Decimal(120_000),
-            max_quote_age_us=2 * SECOND_US,
+            max_order_notional=Decimal(200_000),
+            max_position_notional=Decimal(250_000),
+            max_quote_age_us=15 * SECOND_US,
         ),
     ),
 )

@@ -1,0 +1,179 @@
+"""What the tests of processors share: small events, random streams of them, real quotes, and the law of cuts."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import strategies as st
+
+from tradewind.processors.batch import Columns, Processor, Rows, Segment
+from tradewind.processors.identity import derive_id
+from tradewind.schemas.event import Event
+from tradewind.schemas.execution import OrderRequest
+from tradewind.schemas.market import Bar, Heartbeat, Tick
+from tradewind.schemas.risk import Decision
+from tradewind.testing import MemoryState, columns, cut, rows
+
+SECOND = 1_000_000
+START = 1_398_902_400 * SECOND  # 2014-05-01
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+INSTRUMENTS = (("EURUSD", "OANDA"), ("XAUUSD", "OANDA"), ("EURUSD", "OTHER"))
+
+
+def real_quotes(symbol: str) -> Columns:
+    """Return a day of real quotes; skips the test where the data is absent."""
+    path = DATA / f"oanda-{symbol.lower()}-quotes-20140501.zip"
+    if not path.exists():
+        pytest.skip(f"{path} is not here: real quotes are no part of the repository")
+    with zipfile.ZipFile(path) as archive:
+        raw = archive.read(archive.namelist()[0])
+    names, kinds = ["ms", "bid", "ask"], {"ms": pl.Float64, "bid": pl.Float64, "ask": pl.Float64}
+    read = pl.read_csv(raw, has_header=False, new_columns=names, schema_overrides=kinds)
+    midnight = int(datetime(2014, 5, 1, tzinfo=UTC).timestamp()) * SECOND
+    count = len(read)
+    frame = pl.DataFrame(
+        {
+            "symbol": [symbol] * count,
+            "venue": ["OANDA"] * count,
+            "seq": np.arange(count),
+            "ts_event": midnight + (read["ms"] * 1000).round().cast(pl.Int64),
+            "bid": read["bid"],
+            "ask": read["ask"],
+            "bid_size": pl.Series([None] * count, dtype=pl.Float64),
+            "ask_size": pl.Series([None] * count, dtype=pl.Float64),
+        }
+    )
+    return Columns("market.ticks", 0, Tick, frame, np.arange(count), frame["ts_event"].to_numpy())
+
+
+def tick(ts_event: int, bid: float = 1.0, ask: float | None = None, **other: Any) -> Tick:
+    """Return a quote of EURUSD at OANDA, unless told otherwise."""
+    known = {"symbol": "EURUSD", "venue": "OANDA", "seq": 0}
+    return Tick(ts_event=ts_event, bid=bid, ask=bid + 0.25 if ask is None else ask, **{**known, **other})
+
+
+def heartbeat(ts_event: int, *, closing: bool = False, symbol: str = "EURUSD", venue: str = "OANDA") -> Heartbeat:
+    """Return a heartbeat of EURUSD at OANDA, unless told otherwise."""
+    return Heartbeat(symbol=symbol, venue=venue, ts_event=ts_event, ts_ingest=ts_event, closing=closing)
+
+
+def bar(ts_event: int, close: float = 1.25, *, interval_s: int = 60, symbol: str = "EURUSD", **other: Any) -> Bar:
+    """Return a bar of EURUSD at OANDA that closes at a time, unless told otherwise."""
+    prices = {f"{side}_{part}": close for side in ("mid", "bid", "ask") for part in ("open", "high", "low", "close")}
+    event_id = derive_id("bar", symbol, interval_s, ts_event)
+    fields: dict[str, Any] = {
+        "event_id": event_id,
+        "ts_event": ts_event,
+        "ts_ingest": ts_event,
+        "correlation_id": event_id,
+        "causation_id": event_id,
+        "symbol": symbol,
+        "venue": "OANDA",
+        "interval_s": interval_s,
+        "ts_start": ts_event - interval_s * SECOND,
+        "ts_end": ts_event,
+        "spread_mean": 0.25,
+        "count": 1,
+        "volume": 0.0,
+        "quote_ts": ts_event,
+        **prices,
+    }
+    return Bar(**{**fields, **other})
+
+
+def request(number: int, ts_event: int = START, **other: Any) -> OrderRequest:
+    """Return a request to buy 1000 EURUSD for tenant alpha's account main, unless told otherwise."""
+    fields: dict[str, Any] = {
+        "event_id": derive_id("request", number),
+        "tenant_id": "alpha",
+        "ts_event": ts_event,
+        "ts_ingest": ts_event,
+        "correlation_id": "c",
+        "causation_id": "s",
+        "order_id": f"order-{number}",
+        "account_id": "main",
+        "symbol": "EURUSD",
+        "venue": "OANDA",
+        "side": "BUY",
+        "order_type": "MARKET",
+        "quantity": Decimal(1000),
+        "time_in_force": "DAY",
+        "strategy": "test",
+        "signal_id": "s",
+        "quote_bid": Decimal("1.00"),
+        "quote_ask": Decimal("1.25"),
+        "quote_ts": ts_event,
+    }
+    return OrderRequest(**{**fields, **other})
+
+
+def decision(
+    number: int, ts_event: int = START, outcome: Literal["APPROVED", "DENIED"] = "APPROVED", **other: Any
+) -> Decision:
+    """Return an approval of `request` with the same fields, unless told otherwise."""
+    fields = request(number, ts_event, **other).to_dict()
+    codes = () if outcome == "APPROVED" else ("STALE_PRICE",)
+    return Decision(**{**fields, "outcome": outcome, "codes": codes, "reason": "test"})
+
+
+def result(processor: Processor, segments: Iterable[Segment]) -> tuple[list[Event], dict[str, Event]]:
+    """Return the events that a processor makes of segments, and its state after them."""
+    state = MemoryState()
+    events = [event for segment in segments for event in processor(state, segment)]
+    return events, state.values
+
+
+def assert_law(make: Callable[[], Processor], segments: Sequence[Segment], places: Iterable[int]) -> None:
+    """f(a + b) = f(a) ; f(b): the same events and the same state, however the segments are cut."""
+    assert result(make(), cut(segments, places)) == result(make(), segments)
+
+
+def as_columns(segments: Iterable[Segment]) -> list[Segment]:
+    """Return ticks as columns, with the stamps and offsets that they had as rows."""
+    found: list[Segment] = []
+    for segment in segments:
+        if isinstance(segment, Rows) and segment.model is Tick:
+            frame = columns([event for event in segment.events if isinstance(event, Tick)]).frame
+            found.append(Columns(segment.topic, 0, Tick, frame, segment.offsets, segment.ts_ingest))
+        else:
+            found.append(segment)
+    return found
+
+
+@st.composite
+def quote_streams(draw: st.DrawFn, most: int = 60) -> list[Tick | Heartbeat]:
+    """Draw ticks of several instruments, out of order and with equal times, with heartbeats among them."""
+    clock = {name: START + draw(st.integers(0, 90)) * SECOND for name in INSTRUMENTS}
+    events: list[Tick | Heartbeat] = []
+    for number in range(draw(st.integers(0, most))):
+        name = draw(st.sampled_from(INSTRUMENTS))
+        step = draw(st.sampled_from((-3_000_000, -600_000, -400_000, 0, 0, 1, 300_000, 500_000, 1_000_000, 61_000_000)))
+        ts_event = max(clock[name] + step, START)
+        clock[name] = max(clock[name], ts_event)
+        if draw(st.integers(0, 9)) == 0:
+            closing = draw(st.integers(0, 3)) == 0
+            events.append(heartbeat(ts_event, closing=closing, symbol=name[0], venue=name[1]))
+            continue
+        bid = draw(st.integers(10_000, 10_400)) / 10_000
+        size = draw(st.sampled_from((None, 0.1, 0.3, 1_000_000.0)))
+        ask = bid + draw(st.integers(0, 30)) / 10_000
+        place = {"symbol": name[0], "venue": name[1], "seq": number}
+        events.append(tick(ts_event, bid, ask, bid_size=size, ask_size=draw(st.sampled_from((size, None))), **place))
+    return events
+
+
+def ingested(events: Sequence[Event], topic: str = "market.ticks") -> list[Segment]:
+    """Return events as segments whose record timestamps tell the records apart."""
+    return list(rows(events, topic, ts_ingest=[1_000 * (number + 1) for number in range(len(events))]))
+
+
+places = st.lists(st.integers(0, 60), max_size=8)
+"""Where to cut a stream."""

@@ -1,0 +1,241 @@
+"""Bars close by event time, hold every quote once, and do not depend on how the ticks are cut."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from processing import (
+    INSTRUMENTS,
+    SECOND,
+    START,
+    as_columns,
+    assert_law,
+    heartbeat,
+    ingested,
+    places,
+    quote_streams,
+    real_quotes,
+    result,
+    tick,
+)
+
+from tradewind.processors.batch import Columns, PoisonRecord
+from tradewind.processors.identity import derive_id
+from tradewind.processors.market.bars import bars
+from tradewind.schemas.event import Event
+from tradewind.schemas.market import Bar, Heartbeat, Tick
+from tradewind.testing import columns, run
+
+GRACE = 500_000
+
+
+def one_by_one(events: list[Any], intervals: tuple[int, ...] = (1, 60)) -> list[tuple[Any, ...]]:
+    """Do what docs/architecture.md says of bars, record by record, in exact arithmetic: an independent model."""
+    watermark: dict[Any, int] = {}
+    held: dict[Any, dict[tuple[int, int], list[Tick]]] = {}
+    sent: list[tuple[Any, ...]] = []
+    for number, event in enumerate(events):
+        name, stamp = (event.symbol, event.venue), 1_000 * (number + 1)
+        now = max(watermark.get(name, event.ts_event), event.ts_event)
+        mine = held.setdefault(name, {})
+        closes = {key: start_end(key) + GRACE for key in mine}
+        last = isinstance(event, Heartbeat) and event.closing
+        due = sorted((key for key in mine if last or closes[key] <= now), key=lambda key: (start_end(key), key))
+        if due:
+            sent.append(("heartbeat", name, now - 1, stamp))
+        sent += [("bar", name, now, stamp, *key, summary(mine.pop(key))) for key in due]
+        watermark[name] = max([now, *(closes[key] for key in due)])
+        if isinstance(event, Heartbeat):
+            sent.append(("heartbeat", name, event.ts_event, event.ts_ingest))
+            continue
+        keys = [(interval, event.ts_event // (interval * SECOND) * interval * SECOND) for interval in intervals]
+        if any(start_end(key) + GRACE <= watermark[name] for key in keys):
+            sent.append(("late", event))
+        else:
+            for key in keys:
+                mine.setdefault(key, []).append(event)
+    return sent
+
+
+def start_end(key: tuple[int, int]) -> int:
+    """Return the end of an interval."""
+    return key[1] + key[0] * SECOND
+
+
+def summary(quotes: list[Tick]) -> tuple[Any, ...]:
+    """Return what a bar says of its quotes."""
+    mids, bids, asks = [(q.bid + q.ask) / 2 for q in quotes], [q.bid for q in quotes], [q.ask for q in quotes]
+    spread = sum(Fraction(round(Fraction((q.ask - q.bid) * 10**10))) for q in quotes) / 10**10 / len(quotes)
+    volume = sum(Fraction(round(((q.bid_size or 0) + (q.ask_size or 0)) / 2 * 10**6)) for q in quotes) / 10**6
+    prices = tuple((of[0], max(of), min(of), of[-1]) for of in (mids, bids, asks))
+    return (*prices, float(spread), len(quotes), float(volume), quotes[-1].ts_event)
+
+
+def plainly(events: list[Event]) -> list[tuple[Any, ...]]:
+    """Return the processor's events in the model's form."""
+    found: list[tuple[Any, ...]] = []
+    for event in events:
+        match event:
+            case Heartbeat():
+                found.append(("heartbeat", (event.symbol, event.venue), event.ts_event, event.ts_ingest))
+            case Tick():
+                found.append(("late", event))
+            case Bar():
+                prices = tuple(
+                    tuple(getattr(event, f"{side}_{part}") for part in ("open", "high", "low", "close"))
+                    for side in ("mid", "bid", "ask")
+                )
+                said = (*prices, event.spread_mean, event.count, event.volume, event.quote_ts)
+                name = (event.symbol, event.venue)
+                found.append(("bar", name, event.ts_event, event.ts_ingest, event.interval_s, event.ts_start, said))
+    return found
+
+
+@given(quote_streams())
+def test_bars_are_what_a_model_makes_of_one_quote_after_the_other(stream: list[Any]) -> None:
+    """Vectors or not: every bar, heartbeat and late tick, in order, as the architecture says."""
+    assert plainly(result(bars(), as_columns(ingested(stream)))[0]) == one_by_one(stream)
+
+
+@given(quote_streams(), places)
+def test_cuts_change_nothing(stream: list[Any], cuts: list[int]) -> None:
+    """f(a + b) = f(a) ; f(b), in columns."""
+    assert_law(bars, as_columns(ingested(stream)), cuts)
+
+
+@given(quote_streams())
+def test_rows_and_columns_are_the_same(stream: list[Any]) -> None:
+    """How ticks were decoded is nobody's business."""
+    assert result(bars(), ingested(stream)) == result(bars(), as_columns(ingested(stream)))
+
+
+@given(quote_streams())
+def test_every_quote_is_in_one_bar_of_each_length_or_late(stream: list[Any]) -> None:
+    """Nothing is lost and nothing is counted twice, once every source has closed."""
+    ends = [heartbeat(START, closing=True, symbol=symbol, venue=venue) for symbol, venue in INSTRUMENTS]
+    sent = result(bars(), ingested([*stream, *ends]))[0]
+    late = sum(isinstance(event, Tick) for event in sent)
+    quotes = sum(isinstance(event, Tick) for event in stream)
+    made = [event for event in sent if isinstance(event, Bar)]
+    for interval_s in (1, 60):
+        assert sum(bar.count for bar in made if bar.interval_s == interval_s) + late == quotes
+    assert len({bar.event_id for bar in made}) == len(made)
+
+
+@given(quote_streams())
+def test_what_follows_a_heartbeat_is_later(stream: list[Any]) -> None:
+    """A heartbeat's promise holds on the bars' topic, where a feed sends none at one time twice."""
+    told: dict[Any, int] = {}
+    for event in result(bars(), ingested([one for one in stream if isinstance(one, Tick)]))[0]:
+        if isinstance(event, Heartbeat):
+            told[event.symbol, event.venue] = event.ts_event
+        elif isinstance(event, Bar):
+            assert event.ts_event > told[event.symbol, event.venue]
+
+
+def test_a_bar_closes_at_the_first_quote_past_its_grace() -> None:
+    """The quote's time is the bar's; the heartbeat before it is one microsecond earlier."""
+    end = START + SECOND
+    sent = run(bars((1,)), [tick(START), tick(end + GRACE - 1), tick(end + GRACE)])
+    assert [type(event) for event in sent] == [Heartbeat, Bar]
+    assert isinstance(sent[0], Heartbeat)
+    assert isinstance(sent[1], Bar)
+    assert (sent[0].ts_event, sent[1].ts_event) == (end + GRACE - 1, end + GRACE)
+    assert sent[1].event_id == derive_id("Bar", "EURUSD.OANDA", 1, START, 0)
+
+
+def test_a_quote_within_the_grace_is_in_its_bar_and_one_after_it_is_late() -> None:
+    """Out of order is not late; late is whole, sizes and all."""
+    early, straggler = tick(START + SECOND + 400_000), tick(START + 900_000, 3.0)
+    late = tick(START + 950_000, 2.0, bid_size=7.0, seq=9)
+    sent = run(bars((1,)), [tick(START), early, straggler, tick(START + 1_500_000), late])
+    made = [event for event in sent if isinstance(event, Bar)]
+    assert (made[0].count, made[0].bid_close, made[0].quote_ts) == (2, 3.0, START + 900_000)
+    assert sent[-1] == late
+
+
+def test_a_heartbeat_closes_bars_and_passes_after_them() -> None:
+    """Silence closes bars as quotes do."""
+    beat = heartbeat(START + 70 * SECOND)
+    sent = run(bars(), [tick(START), beat])
+    assert [type(event) for event in sent] == [Heartbeat, Bar, Bar, Heartbeat]
+    assert sent[-1] is beat
+
+
+def test_a_source_that_ends_closes_every_bar_and_opens_none_of_them_again() -> None:
+    """What comes after the end for a closed bar is late, not a second bar."""
+    sent = run(bars(), [tick(START), heartbeat(START, closing=True), tick(START + 1), heartbeat(START, closing=True)])
+    assert [type(event).__name__ for event in sent] == ["Heartbeat", "Bar", "Bar", "Heartbeat", "Tick", "Heartbeat"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"bid": float("nan")},
+        {"ask": float("nan")},
+        {"ask": float("inf")},
+        {"bid": 0.0},
+        {"bid": -1.0},
+        {"bid": 1.26, "ask": 1.25},
+        {"ask": 1e300},
+        {"bid_size": -1.0},
+        {"ask_size": float("nan")},
+        {"bid_size": 1e300},
+        {"ts_event": 2**62},
+    ],
+)
+def test_what_is_no_quote_is_poison(bad: dict[str, Any]) -> None:
+    """The record is named, so that it alone goes to the dead letters, and nothing is kept of the segment."""
+    good = tick(START, 1.0, 1.25, bid_size=1.0, ask_size=1.0)
+    ticks = [good, Tick(**{**good.to_dict(), **bad}), good]
+    with pytest.raises(PoisonRecord) as error:
+        run(bars(), columns(ticks))
+    assert error.value.index == 1
+
+
+def test_a_wide_bar_sums_more_than_64_bits() -> None:
+    """Sums are exact where a segment's sum leaves 64 bits."""
+    quotes = [tick(START + number, 1.0, 1e8, bid_size=1e12, ask_size=1e12) for number in range(30)]
+    made = run(bars((1,)), [*quotes, heartbeat(START + 2 * SECOND)])
+    assert isinstance(made[1], Bar)
+    assert (made[1].spread_mean, made[1].volume) == (1e8 - 1, 30e12)
+
+
+def test_intervals_are_checked() -> None:
+    """A factory refuses what could never close."""
+    with pytest.raises(ValueError, match="use 1 to"):
+        bars((0, 1))
+    with pytest.raises(TypeError, match="not of Bar"):
+        run(bars(), result(bars(), ingested([tick(START), heartbeat(START + 9 * SECOND)]))[0][1:2])
+
+
+@pytest.mark.parametrize(("symbol", "quotes"), [("EURUSD", 24_179), ("XAUUSD", 129_744)])
+def test_a_real_day_is_whole(symbol: str, quotes: int) -> None:
+    """Every quote of the day is in a bar of each length, and none is late."""
+    day = real_quotes(symbol)
+    end = heartbeat(int(day.frame["ts_event"][-1]), closing=True, symbol=symbol)
+    sent = result(bars(), [day, *ingested([end])])[0]
+    counts: Counter[int] = Counter()
+    for event in sent:
+        if isinstance(event, Bar):
+            counts[event.interval_s] += event.count
+    assert counts == {1: quotes, 60: quotes}
+    assert not any(isinstance(event, Tick) for event in sent)
+
+
+def test_a_hundred_instruments_in_one_segment() -> None:
+    """Many instruments are sorted, few are compared: the bars are the same as of each alone."""
+    rng = np.random.default_rng(5)
+    names = [f"S{number:02}" for number in rng.integers(0, 60, 3000)]
+    ticks = [tick(START + 1000 * at, 1.0 + at / 1e4, symbol=name, venue=name[-1]) for at, name in enumerate(names)]
+    segment = columns(ticks)
+    assert isinstance(segment, Columns)
+    together = [event for event in run(bars((1,)), segment) if isinstance(event, Bar)]
+    for name in ("S00", "S07", "S59"):
+        alone = run(bars((1,)), columns([one for one in ticks if one.symbol == name]))
+        assert [event for event in together if event.symbol == name] == [one for one in alone if isinstance(one, Bar)]
