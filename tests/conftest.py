@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -21,17 +21,29 @@ RUNNING = os.environ.get("TRADEWIND_TEST_STACK")
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def new_data(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Give a function that makes a data folder for a stack."""
+
+    def make() -> Path:
+        data = tmp_path_factory.mktemp("data")
+        base = tmp_path_factory.getbasetemp()
+        if os.geteuid() == 0:  # pytest closes its folders to others, and root's PostgreSQL runs as `nobody`
+            for folder in (data, base, base.parent):
+                folder.chmod(folder.stat().st_mode | 0o011)
+        return data
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def stack(new_data: Callable[[], Path]) -> Iterator[Stack]:
     """Give all embedded services, on free ports and in a folder of their own."""
     if RUNNING is not None:
         if not endpoints.published(Path(RUNNING)):
             pytest.fail(f"TRADEWIND_TEST_STACK={RUNNING}: no stack runs there")
         yield Stack(Path(RUNNING), Settings(data=Path(RUNNING)))
         return
-    data = tmp_path_factory.mktemp("stack")
-    for folder in (data, *data.parents):  # pytest closes its folders, and root's PostgreSQL is `nobody`
-        if folder.stat().st_uid == os.geteuid() and str(folder).startswith(str(tmp_path_factory.getbasetemp().parent)):
-            folder.chmod(folder.stat().st_mode | 0o011)
+    data = new_data()
     own = Stack(data, Settings(data=data, _env_file=None), base_port=None)
     own.start()
     try:

@@ -1,1 +1,1 @@
-"""The embedded services: Kafka, PostgreSQL, Apicurio Registry and QuestDB from packages, without Docker or a system Java."""
+"""The embedded services: Kafka, PostgreSQL, Apicurio Registry and QuestDB from packages, without Docker or Java."""

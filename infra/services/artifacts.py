@@ -1,7 +1,7 @@
-"""The Java files of the embedded services: fetched by jgo, held to our own SHA-256 lock, cached once for every checkout.
+"""The Java files of the embedded services: fetched by jgo, held to our own SHA-256 lock, cached for every checkout.
 
-jgo only warns where a checksum is wrong, and takes a truncated file in its cache for a good one. So files are fetched into a
-staging folder, compared with `java.lock.json`, and renamed into the cache; what the cache holds is compared at each start.
+jgo only warns where a checksum is wrong, and takes a truncated file in its cache for a good one. So files are fetched
+into a staging folder, compared with `java.lock.json`, and renamed into the cache; each start compares what is there.
 
     python -m tradewind.infra.services.artifacts --lock    # resolve again, and rewrite the lock
 """
@@ -174,16 +174,37 @@ class _Meter:
         self._total, self._bytes_total = len(files), sum(file.bytes for file in files)
         self._files = self._bytes = 0
 
-    def add(self, count: int, files: int = 0) -> None:
+    def add(self, size: int, files: int = 0) -> None:
         with self._guard:
-            self._bytes += count
+            self._bytes += size
             self._files += files
             if self._progress is not None:
                 self._progress(Fetched(self._files, self._total, self._bytes, self._bytes_total))
 
+    def part(self) -> _Part:
+        return _Part(self)
+
+
+class _Part:
+    """What one file adds to the meter, taken back where it has to be fetched again."""
+
+    def __init__(self, meter: _Meter) -> None:
+        self._meter, self._bytes = meter, 0
+
     @contextlib.contextmanager
-    def file(self, _name: str, _size: int) -> Iterator[Callable[[int], None]]:
-        yield self.add
+    def reading(self, _name: str, _size: int) -> Iterator[Callable[[int], None]]:
+        yield self._read
+
+    def _read(self, size: int) -> None:
+        self._bytes += size
+        self._meter.add(size)
+
+    def again(self) -> None:
+        self._meter.add(-self._bytes)
+        self._bytes = 0
+
+    def whole(self, size: int) -> None:
+        self._meter.add(size - self._bytes, files=1)
 
 
 def _fetch(folder: Path, files: list[Artifact], progress: Progress | None) -> None:
@@ -198,40 +219,55 @@ def _fetch(folder: Path, files: list[Artifact], progress: Progress | None) -> No
 
 
 def _fetch_one(folder: Path, staging: Path, file: Artifact, meter: _Meter) -> None:
-    got = ""
-    for _ in range(ATTEMPTS):
-        path = _download(staging, file, meter)
-        got = _digest(path)
-        if got == file.sha256:
-            path.replace(folder / file.file)
-            meter.add(0, files=1)
-            return
-        path.unlink()
-        meter.add(-file.bytes)
-    raise ArtifactCorrupt(
-        f"{file.file} was fetched {ATTEMPTS} times and is not the file that was locked: expected SHA-256 {file.sha256}, "
-        f"got {got}. Nothing of it was kept. Check the network's proxy or mirror; if the file was replaced on purpose, "
-        f"run `python -m tradewind.infra.services.artifacts --lock` and review the change"
-    )
+    seen = meter.part()
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            # A folder for each attempt: jgo takes what a broken one left for the whole file.
+            path = _download(staging / f"{file.file}.{attempt}", file, seen)
+        except (OSError, RuntimeError) as error:  # requests' errors are OSErrors, jgo's are plain
+            if attempt == ATTEMPTS:
+                raise _unavailable(folder, file, error) from error
+        else:
+            if (got := _digest(path)) == file.sha256:
+                path.replace(folder / file.file)
+                seen.whole(file.bytes)
+                return
+            if attempt == ATTEMPTS:
+                raise ArtifactCorrupt(
+                    f"{file.file} was fetched {ATTEMPTS} times and is not the file that was locked: expected SHA-256 "
+                    f"{file.sha256}, got {got}. Nothing of it was kept. Check the network's proxy or mirror; if the "
+                    f"file was replaced on purpose, run `python -m tradewind.infra.services.artifacts --lock`, and "
+                    f"review the change"
+                )
+        seen.again()
 
 
-def _download(staging: Path, file: Artifact, meter: _Meter) -> Path:
-    # jgo and requests take 0.2 s to import, which a start from a full cache need not pay.
+def _download(staging: Path, file: Artifact, seen: _Part) -> Path:
+    # jgo takes 0.2 s to import, which a start from a full cache need not pay.
     from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415
-    from requests import RequestException  # noqa: PLC0415
 
     context = MavenContext(
-        repo_cache=staging, resolver=PythonResolver(progress_callback=meter.file), timeout=HTTP_TIMEOUT_S
+        repo_cache=staging,
+        resolver=PythonResolver(progress_callback=seen.reading),
+        remote_repos=_mirror(),
+        timeout=HTTP_TIMEOUT_S,
     )
     component = context.project(file.group, file.artifact).at_version(file.version)
-    try:
-        return Path(component.artifact(file.classifier, file.packaging).resolve())
-    except (RequestException, RuntimeError, OSError) as error:
-        raise ArtifactUnavailable(
-            f"{file.file} ({file.bytes / 1e6:.1f} MB) is not in {staging.parent} and could not be fetched: "
-            f"{type(error).__name__}. The first start needs the network once: connect it (or set HTTPS_PROXY), or copy "
-            f"{staging.parent} from a machine that has it; afterwards everything works offline"
-        ) from error
+    return Path(component.artifact(file.classifier, file.packaging).resolve())
+
+
+def _unavailable(folder: Path, file: Artifact, error: Exception) -> ArtifactUnavailable:
+    return ArtifactUnavailable(
+        f"{file.file} ({file.bytes / 1e6:.1f} MB) is not in {folder} and could not be fetched: {type(error).__name__}. "
+        f"The first start needs the network once: connect it (HTTPS_PROXY and TRADEWIND_MAVEN_MIRROR are respected), "
+        f"or copy {folder} from a machine that has it. Afterwards everything works offline"
+    )
+
+
+def _mirror() -> dict[str, str] | None:
+    """Return the repository that `TRADEWIND_MAVEN_MIRROR` names, such as a company's; None for the public one."""
+    url = os.environ.get("TRADEWIND_MAVEN_MIRROR")
+    return None if url is None else {"mirror": url.rstrip("/")}
 
 
 def resolve() -> dict[str, Bundle]:
@@ -240,7 +276,7 @@ def resolve() -> dict[str, Bundle]:
 
     bundles = {}
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(THREADS) as pool:
-        context = MavenContext(repo_cache=Path(folder), timeout=HTTP_TIMEOUT_S)
+        context = MavenContext(repo_cache=Path(folder), remote_repos=_mirror(), timeout=HTTP_TIMEOUT_S)
         for name, roots in ROOTS.items():
             asked = [
                 Dependency(context.project(group, artifact).at_version(version).artifact(classifier, packaging))

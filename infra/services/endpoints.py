@@ -1,4 +1,4 @@
-"""Where a data folder's services listen, with their passwords: `endpoints.json`, which every process's settings read."""
+"""Where a data folder's services listen, with their passwords: `endpoints.json`, read by every process's settings."""
 
 from __future__ import annotations
 

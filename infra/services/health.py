@@ -24,7 +24,7 @@ TIMEOUT_S = 3.0
 
 
 def check(settings: Settings) -> list[ServiceHealth]:
-    """Ask Kafka, PostgreSQL, the registry and the time-series store, all at once, within `TIMEOUT_S` or a little more."""
+    """Ask Kafka, PostgreSQL, the registry and the time-series store, at once, within little more than `TIMEOUT_S`."""
     asked: list[tuple[str, str | None, Callable[[], str]]] = [
         ("kafka", settings.kafka.bootstrap, partial(_kafka, settings)),
         ("postgres", settings.postgres.url, partial(_postgres, settings)),

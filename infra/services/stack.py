@@ -72,6 +72,7 @@ class Stack:
         self._closing = threading.Event()
         self._lock: IO[str] | None = None
         self._services: dict[str, Service] = {}
+        self._external: frozenset[str] = frozenset()
 
     def start(self) -> list[Running]:
         """Start the services, and publish where they listen. Raises `ServiceError`, with nothing left running.
@@ -80,6 +81,7 @@ class Stack:
         """
         self._prepare_folder()
         self._hold_lock()
+        self._closing.clear()
         try:
             end_recorded(self._run)
             self._services = self._chosen()
@@ -97,14 +99,15 @@ class Stack:
 
     def stop(self) -> None:
         """Stop all services at once, withdraw the endpoints and give the data folder free; takes 8 s at the most."""
+        if self._lock is None:
+            return  # what runs, if anything does, is another process's
         self._closing.set()
         endpoints.withdraw(self.data)
         servers = [server for service in self._services.values() for server in service.servers]
         with ThreadPoolExecutor(max(1, len(servers))) as pool:
             list(pool.map(lambda server: server.stop(), servers))
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._lock.close()
+        self._lock = None
 
     def health(self) -> list[ServiceHealth]:
         """Ask every service, external ones too."""
@@ -115,8 +118,14 @@ class Stack:
         return [name for name, service in self._services.items() if not all(server.alive for server in service.servers)]
 
     def restart(self, name: str) -> Running:
-        """Start a service again, with its data, on the same ports."""
-        return self._services[name].start()
+        """Start a service again, with its data, on the same ports; with PostgreSQL the registry, too.
+
+        The registry's pooled connections ended with PostgreSQL, and each would fail one more request.
+        """
+        running = self._services[name].start()
+        if name == "postgres" and "registry" in self._services:
+            self._services["registry"].start()
+        return running
 
     def service(self, name: str) -> Service:
         """Return one of the embedded services: kafka, postgres, registry, questdb."""
@@ -155,7 +164,7 @@ class Stack:
 
     def _chosen(self) -> dict[str, Service]:
         """Return the services to start; the registry brings PostgreSQL with it, which stores its schemas."""
-        external = endpoints.external(self.settings, self.data)
+        self._external = external = endpoints.external(self.settings, self.data)
         where = ports(self._base_port)
         chosen: dict[str, Service] = {}
         if "kafka" not in external:
@@ -167,7 +176,6 @@ class Stack:
             chosen["postgres"] = postgres
             if "registry" not in external:
                 chosen["registry"] = Registry(self.data, self._run, where, postgres, self._closing)
-        self._external = external
         return chosen
 
     def _start_all(self) -> list[Running]:
