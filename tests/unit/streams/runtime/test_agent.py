@@ -1,0 +1,82 @@
+"""An agent that contradicts itself is refused when it is declared, not when it runs."""
+
+from dataclasses import replace
+
+import pytest
+from runtime_records import NOWHERE, chunk, tick
+
+from tradewind.processors.batch import Processor
+from tradewind.schemas.market import Heartbeat
+from tradewind.streams.runtime import Agent, AgentMisdeclared, Hold, agent_topics, group_of
+from tradewind.streams.runtime.chunk import CHUNK_RECORDS
+from tradewind.streams.runtime.inbox import INBOX_CHUNKS, INBOX_RECORDS, Inbox
+from tradewind.topics import BARS, DECISIONS, FILLS, ORDER_EVENTS, TICKS, Topic
+
+NOTHING: Processor = lambda state, segment: []  # noqa: E731 - the smallest processor
+HOLD = Hold(topic=TICKS, until=DECISIONS, lookahead_us=1)
+
+
+def agent(*inputs: Topic, hold: Hold | None = None, batch_limit: int = 1) -> Agent:
+    return Agent(name="a", inputs=inputs, outputs=(), processor=NOTHING, hold=hold, batch_limit=batch_limit)
+
+
+def test_topics_and_group_derive_from_the_name() -> None:
+    """The changelog is compacted and has a partition for each task; dead letters are kept beside it."""
+    changelog, letters = agent_topics(agent(TICKS))
+    assert (changelog.name, changelog.cleanup, changelog.partitions) == ("a.changelog", "compact", TICKS.partitions)
+    assert (letters.name, letters.cleanup, letters.partitions) == ("a.dlq", "delete", TICKS.partitions)
+    assert group_of(agent(TICKS), NOWHERE) == "t.tradewind.a"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "hold", "message"),
+    [
+        ((), None, "no inputs"),
+        ((TICKS, TICKS), None, "named twice"),
+        ((TICKS, replace(BARS, partitions=2)), None, "equal partition counts"),
+        ((TICKS,), HOLD, "two of its inputs"),
+        ((TICKS, DECISIONS), Hold(TICKS, TICKS, 1), "two of its inputs"),
+        ((TICKS, FILLS), Hold(TICKS, FILLS, 1), "carries no heartbeats"),
+        (
+            (DECISIONS, replace(ORDER_EVENTS, model=Heartbeat)),
+            Hold(DECISIONS, ORDER_EVENTS, 1),
+            "carries no heartbeats",
+        ),
+    ],
+)
+def test_contradictions_are_refused(inputs: tuple[Topic, ...], hold: Hold | None, message: str) -> None:
+    """Each message names the agent and what does not fit."""
+    if message == "carries no heartbeats" and Heartbeat in inputs[1].models:
+        inputs = (inputs[0], replace(inputs[1], model=FILLS.model))
+        hold = Hold(inputs[0], inputs[1], 1)
+    with pytest.raises(AgentMisdeclared, match=f"agent a: .*{message}"):
+        agent(*inputs, hold=hold)
+
+
+def test_a_batch_has_room_for_a_record() -> None:
+    """A limit of none would stop the agent without a word."""
+    with pytest.raises(AgentMisdeclared, match="batch_limit"):
+        agent(TICKS, batch_limit=0)
+
+
+def test_what_releases_is_read_before_what_is_held() -> None:
+    """In whatever order the inputs were declared."""
+    assert agent(TICKS, DECISIONS, hold=HOLD).reading_order() == (DECISIONS, TICKS)
+    assert agent(TICKS, BARS, DECISIONS, hold=HOLD).reading_order() == (DECISIONS, BARS, TICKS)
+
+
+def test_an_inbox_asks_for_no_more_than_it_has_room_for() -> None:
+    """By records, by chunks for large records, and where it retains, by what was taken and not given back."""
+    inbox = Inbox(retains=False)
+    while inbox.has_room:
+        inbox.put(chunk(TICKS, [tick(1)] * 10))
+    assert len(inbox) == INBOX_CHUNKS
+    retaining = Inbox(retains=True)
+    full = chunk(TICKS, [b""] * CHUNK_RECORDS)
+    for _ in range(INBOX_RECORDS // CHUNK_RECORDS):
+        retaining.put(full)
+    while len(retaining):
+        retaining.take()
+    assert not retaining.has_room
+    retaining.free(1)
+    assert retaining.has_room

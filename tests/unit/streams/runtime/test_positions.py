@@ -1,0 +1,44 @@
+"""Where a task starts: the group and the changelog agree, or one of them is not there, or the worker stops."""
+
+import pytest
+
+from tradewind.streams.runtime.errors import LeaseRefused, PositionsDiffer
+from tradewind.streams.runtime.lease import Lease
+from tradewind.streams.runtime.positions import start_positions
+
+
+def test_both_agree() -> None:
+    """The ordinary case: they were written in one transaction."""
+    assert start_positions("a", 0, {"x": 5, "y": 7}, {"x": 5, "y": 7}) == {"x": 5, "y": 7}
+
+
+def test_the_groups_offsets_have_expired() -> None:
+    """Brokers forget the offsets of an idle group; the changelog does not."""
+    assert start_positions("a", 0, {"x": None, "y": None}, {"x": 5, "y": 7}) == {"x": 5, "y": 7}
+
+
+def test_nobody_knows() -> None:
+    """A first start, or an input that the agent did not have before."""
+    assert start_positions("a", 0, {"x": None}, {}) == {"x": None}
+    assert start_positions("a", 0, {"x": 5, "y": None}, {"x": 5}) == {"x": 5, "y": None}
+
+
+@pytest.mark.parametrize("changelog", [{}, {"x": 4}, {"x": 6}])
+def test_any_other_difference_stops_the_worker(changelog: dict[str, int]) -> None:
+    """An operator moved the group, or the changelog was emptied: the state would not fit the records."""
+    with pytest.raises(PositionsDiffer, match="agent a, partition 3: the group is at offset 5 of x, the changelog at"):
+        start_positions("a", 3, {"x": 5}, changelog)
+
+
+@pytest.mark.parametrize(("generation", "member"), [(-1, "m"), (1, ""), (-1, "")])
+def test_metadata_that_the_broker_would_not_check_is_refused(generation: int, member: str) -> None:
+    """An expelled aiokafka consumer has such; the broker would take its commits from anybody."""
+    with pytest.raises(LeaseRefused, match="the broker would commit it unchecked"):
+        Lease("g", generation, member, frozenset())
+
+
+def test_a_lease_is_equal_to_itself_alone() -> None:
+    """Two assignments with the same partitions in one generation never mix."""
+    one, other = (Lease("g", 1, "m", frozenset({("t", 0), ("u", 0), ("t", 2)})) for _ in range(2))
+    assert one != other
+    assert one.tasks == (0, 2)

@@ -1,0 +1,65 @@
+"""An event goes to every output that carries it, to the partition where its readers look, at the time it came in."""
+
+from dataclasses import replace
+
+from runtime_records import CODEC, NOWHERE, beat, chunk, tick
+
+from tradewind.schemas.market import Heartbeat, Tick
+from tradewind.streams.runtime.agent import Agent
+from tradewind.streams.runtime.pieces import Cutter
+from tradewind.streams.runtime.routing import Router, stamps_of
+from tradewind.topics import BARS, DECISIONS, LATE_TICKS, TICKS, Topic
+from tradewind.topics.partitioner import partition_of
+
+
+def router(*outputs: Topic) -> Router:
+    return Router(
+        Agent(name="a", inputs=(TICKS,), outputs=outputs, processor=lambda state, segment: []), NOWHERE, CODEC
+    )
+
+
+def test_an_event_goes_to_every_output_that_carries_its_type() -> None:
+    """Heartbeats travel on several topics; each copy has the topic's key and partition."""
+    outs = list(router(BARS, DECISIONS).route([beat(5)], None))
+    assert [out.topic for out in outs] == ["t.market.bars", "t.risk.decisions"]
+    for out in outs:
+        assert out.key == b"EURUSD.OANDA"
+        assert out.partition == partition_of(b"EURUSD.OANDA", 4)
+        assert out.timestamp == beat(5).ts_ingest // 1000
+        assert out.value is not None
+        assert CODEC.decode(out.value) == beat(5)
+
+
+def test_another_key_may_choose_the_partition() -> None:
+    """Positions are keyed by account, and lie with their instrument."""
+    topic = replace(BARS, partition_key=lambda event: "chosen")
+    (out,) = router(topic).route([beat(5)], None)
+    assert (out.key, out.partition) == (b"EURUSD.OANDA", partition_of(b"chosen", 4))
+
+
+def test_a_broadcast_goes_to_every_partition() -> None:
+    """Every task of the readers must see it."""
+    outs = list(router(replace(BARS, broadcast=True)).route([beat(5)], None))
+    assert [out.partition for out in outs] == [0, 1, 2, 3]
+
+
+def test_a_tick_that_is_passed_on_keeps_the_timestamp_of_its_record() -> None:
+    """However the segment was cut: in columns it is found by what identifies it, in rows by being the same."""
+    ticks = [tick(10, seq=1), tick(10, seq=2), tick(11, seq=3)]
+    (piece,) = Cutter(CODEC).cut(TICKS, chunk(TICKS, ticks))
+    assert piece.segment is not None
+    stamp = stamps_of(piece.segment)
+    assert [stamp(one) for one in ticks] == piece.segment.ts_ingest.tolist()
+    (row,) = Cutter(CODEC).cut(LATE_TICKS, chunk(LATE_TICKS, ticks))
+    assert row.segment is not None
+    assert [stamps_of(row.segment)(one) for one in row.segment.events] == row.segment.ts_ingest.tolist()  # type: ignore[union-attr]
+    outs = list(router(LATE_TICKS).route([ticks[1]], piece.segment))
+    assert outs[0].timestamp * 1000 == piece.segment.ts_ingest[1]
+
+
+def test_an_event_that_came_in_by_no_record_gets_the_last_records_timestamp() -> None:
+    """A processor may make a tick of its own."""
+    (piece,) = Cutter(CODEC).cut(TICKS, chunk(TICKS, [tick(10), tick(20)]))
+    assert piece.segment is not None
+    assert stamps_of(piece.segment)(tick(99, seq=5)) == piece.segment.ts_ingest[-1]
+    assert {Tick, Heartbeat} == set(TICKS.models)

@@ -1,0 +1,172 @@
+"""A task runs a batch: outputs, changelog, dead letters and positions come together, and are kept only if they commit."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from runtime_records import CODEC, INGEST_MS, NOWHERE, beat, by_rows, chunk, tick
+
+from tradewind.processors.batch import PoisonRecord, Processor, Rows, State
+from tradewind.schemas.event import Event
+from tradewind.schemas.market import Heartbeat, Tick
+from tradewind.schemas.runtime import DeadLetter, TaskPosition
+from tradewind.streams.runtime.agent import Agent, Hold
+from tradewind.streams.runtime.errors import AgentCrashed
+from tradewind.streams.runtime.outbox import Draft
+from tradewind.streams.runtime.state import TaskState
+from tradewind.streams.runtime.task import AgentWork, Task
+from tradewind.topics import BARS, DECISIONS, LATE_TICKS, TICKS
+
+TICKS_AND_POISON = st.lists(st.integers(-3, 20), max_size=30)
+
+
+def last_of(state: State, rows: Rows) -> list[Event]:
+    """Keep the latest tick, and pass on each that is later than all before; a negative time is poison."""
+    news: list[Event] = []
+    for at, event in enumerate(rows.events):
+        assert isinstance(event, Tick)
+        if event.ts_event < 0:
+            raise PoisonRecord(at, "before 1970")
+        known = state.get("last", Tick)
+        if known is None or event.ts_event > known.ts_event:
+            state.put("last", event)
+            news.append(event)
+    return news
+
+
+def task_of(processor: Processor, *, partition: int = 0, hold: Hold | None = None) -> Task:
+    inputs = (DECISIONS, TICKS) if hold else (TICKS,)
+    agent = Agent(name="latest", inputs=inputs, outputs=(LATE_TICKS,), processor=processor, hold=hold)
+    return Task(AgentWork(agent, NOWHERE, CODEC), partition, TaskState(), {topic.name: 0 for topic in inputs})
+
+
+def sent(draft: Draft, topic: str) -> list[Event]:
+    return [CODEC.decode(out.value) for out in draft.messages if out.topic == topic and out.value is not None]
+
+
+def run(task: Task, values: Sequence[Event | bytes | None], first: int = 0) -> Draft:
+    draft = Draft()
+    task.run({"market.ticks": [chunk(TICKS, values, first)]}, draft)
+    return draft
+
+
+def test_a_batch_yields_outputs_state_and_positions() -> None:
+    """All that the transaction carries is in the draft, the position in the changelog equal to the group's."""
+    task = task_of(by_rows(last_of))
+    draft = run(task, [tick(5), tick(3), tick(7)])
+    assert sent(draft, "t.market.ticks.late") == [tick(5), tick(7)]
+    changes = {
+        out.key: CODEC.decode(out.value) for out in draft.messages if out.topic == "t.latest.changelog" and out.value
+    }
+    position = TaskPosition(agent="latest", partition=0, inputs=({"topic": "market.ticks", "next": 3},))
+    assert changes == {b"last": tick(7), b"@position": position}
+    assert {out.partition for out in draft.messages if out.topic == "t.latest.changelog"} == {0}
+    assert draft.offsets == {("t.market.ticks", 0): 3}
+
+
+def test_nothing_is_kept_of_a_batch_that_does_not_commit() -> None:
+    """The same batch, run again after a failure, yields the same; state and positions move on commit alone."""
+    task = task_of(by_rows(last_of))
+    first = run(task, [tick(5)])
+    task.drop()
+    assert task.applied == {"market.ticks": 0}
+    again = run(task, [tick(5)])
+    assert again.messages == first.messages
+    task.commit()
+    assert task.applied == {"market.ticks": 1}
+    assert sent(run(task, [tick(4)], first=1), "t.market.ticks.late") == []
+
+
+@settings(deadline=None)
+@given(TICKS_AND_POISON)
+def test_poison_is_buried_and_the_others_are_processed_as_if_it_had_not_been(times: list[int]) -> None:
+    """Outputs and state are those of the good records alone; each poison record is one dead letter."""
+    task, clean = task_of(by_rows(last_of)), task_of(by_rows(last_of))
+    draft = run(task, [tick(at) for at in times])
+    expected = run(clean, [tick(at) for at in times if at >= 0])
+    assert sent(draft, "t.market.ticks.late") == sent(expected, "t.market.ticks.late")
+    task.commit()
+    clean.commit()
+    assert task.state.get("last", Tick) == clean.state.get("last", Tick)
+    letters = sent(draft, "t.latest.dlq")
+    assert [letter.offset for letter in letters if isinstance(letter, DeadLetter)] == sorted(
+        at for at, time in enumerate(times) if time < 0
+    )
+
+
+def test_a_dead_letter_is_the_whole_record() -> None:
+    """Key, value, headers, coordinates and timestamp, an id that is the same whenever it is derived again."""
+    task = task_of(by_rows(last_of), partition=0)
+    letter, again = (sent(run(task, [b"garbage"]), "t.latest.dlq")[0] for _ in range(2))
+    assert letter == again
+    assert isinstance(letter, DeadLetter)
+    assert (letter.agent, letter.error, letter.topic, letter.partition, letter.offset) == (
+        "latest",
+        "UNDECODABLE",
+        "market.ticks",
+        0,
+        0,
+    )
+    assert (letter.key, letter.value, letter.ts_ingest) == (b"key", b"garbage", INGEST_MS * 1000)
+    assert "0x67" in letter.reason
+
+
+def crashes(error: Exception) -> Callable[[State, Rows], list[Event]]:
+    def processor(state: State, rows: Rows) -> list[Event]:
+        state.put("touched", tick(1))
+        raise error
+
+    return processor
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), PoisonRecord(7, "out of range")])
+def test_any_other_exception_is_a_bug_that_names_the_records(error: Exception) -> None:
+    """The message says which agent, topic, partition and offsets; poison that points outside is a bug too."""
+    task = task_of(by_rows(crashes(error)))
+    with pytest.raises(AgentCrashed, match=r"agent latest on market.ticks, partition 0, offsets 0 to 1"):
+        run(task, [tick(1), tick(2)])
+    task.drop()
+    assert list(task.state.keys("")) == []
+
+
+def test_an_event_that_no_output_carries_is_a_bug() -> None:
+    """It would vanish otherwise."""
+    task = task_of(lambda state, segment: [beat(1)])
+    with pytest.raises(AgentCrashed, match="returned a Heartbeat, which none of its outputs carries"):
+        run(task, [tick(1)])
+
+
+def test_a_chunk_of_markers_only_moves_the_position() -> None:
+    """Aborted transactions leave offsets without records: they are committed past, or lag would never reach zero."""
+    task = task_of(by_rows(last_of))
+    draft = Draft()
+    task.run({"market.ticks": [chunk(TICKS, [], 0)]}, draft)
+    assert draft.offsets == {("t.market.ticks", 0): 0}
+    assert [out.key for out in draft.messages] == [b"@position"]
+
+
+def test_held_ticks_go_when_the_decisions_have_caught_up_even_in_the_same_batch() -> None:
+    """What releases is processed first; the position of the held input moves only as far as it was let go."""
+    seen: list[Event] = []
+
+    def note(state: State, rows: Rows) -> list[Event]:
+        seen.extend(rows.events)
+        return []
+
+    task = task_of(by_rows(note), hold=Hold(topic=TICKS, until=DECISIONS, lookahead_us=50))
+    draft = Draft()
+    task.run({"market.ticks": [chunk(TICKS, [tick(100), tick(200)])]}, draft)
+    assert (seen, draft.offsets, task.released) == ([], {}, 0)
+    task.run({"risk.decisions": [chunk(DECISIONS, [beat(50)])]}, draft)
+    assert seen == [beat(50), tick(100)]
+    assert draft.offsets == {("t.risk.decisions", 0): 1, ("t.market.ticks", 0): 1}
+    assert task.released == 1
+    task.commit()
+    restored = task.state.get("@reached/EURUSD.OANDA", Heartbeat)
+    assert restored == beat(50)
+    task.run(
+        {"risk.decisions": [chunk(DECISIONS, [beat(150)], 1)], "market.ticks": [chunk(TICKS, [tick(201)], 2)]}, draft
+    )
+    assert seen[2:] == [beat(150), tick(200)]
+    task.drop()
