@@ -24,7 +24,7 @@ class Counters:
     fenced: int = 0
     """Batches dropped because another process owns the partition."""
     dropped: int = 0
-    """Records taken and neither written nor committed: at a revocation or a stop. Whoever comes next takes them again."""
+    """Records taken and neither written nor committed at a revocation or a stop; whoever comes next has them again."""
     lost: int = 0
     """Offsets that the topic's retention removed before they were taken."""
     stalls: int = 0

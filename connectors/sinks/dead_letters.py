@@ -51,7 +51,7 @@ def dead_letter_topic(sink: str) -> Topic:
 
 
 def dead_letter(sink: str, topic: Topic, rejected: Rejected) -> DeadLetter:
-    """Return the letter; its id depends on the record's origin alone, so that sending it twice makes it no second letter."""
+    """Return the letter; its id depends on the record's origin alone, so that sent again it is no second letter."""
     message = rejected.message
     origin = (topic.name, message.partition(), message.offset())
     return DeadLetter(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal, Protocol
 
 import numpy as np
@@ -20,6 +22,7 @@ from tradewind.schemas.event import Event
 from tradewind.topics import Topic
 
 US_PER_MS = 1000
+FRAME_OF = itemgetter(slice(FRAME_BYTES))
 
 
 class Codec(Protocol):
@@ -106,8 +109,11 @@ def _rows(topic: Topic, partition: int, messages: list[Message], codec: Codec) -
 def _columns(topic: Topic, partition: int, messages: list[Message], codec: Codec) -> tuple[Columns, list[Rejected]]:
     rejected: list[Rejected] = []
     try:
-        frame = codec.decode_columns(topic.model, list(map(Message.value, messages)))
-    except MisalignedRecords:
+        frame = pl.concat(
+            codec.decode_columns(topic.model, list(values))
+            for _, values in groupby(map(Message.value, messages), FRAME_OF)
+        )
+    except (MisalignedRecords, TypeError):  # one is bad, or the model has no columns
         events, messages, rejected = _decode_each(messages, codec)
         frame = pl.DataFrame([event.to_dict() for event in events], infer_schema_length=None)
     return Columns(topic.name, partition, topic.model, frame, _offsets(messages), _ingested(messages)), rejected

@@ -1,4 +1,4 @@
-"""A lease: one partition from its assignment to its revocation, with what was taken from it and how far it is written."""
+"""A lease: a partition from its assignment to its revocation, what was taken from it and how far it is written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tradewind.topics import Topic
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """The consumer's thread writes every field but `claimed`, `start`, `epoch`, `fenced` and `written`, which are the writer's."""
+    """The writer sets `claimed`, `start`, `epoch`, `fenced` and `written`; the consumer's thread sets the rest."""
 
     topic: Topic
     partition: int

@@ -16,8 +16,8 @@ class Limits:
     """Encoded bytes of a write: a batch and what it is turned into stay below some 50 MiB."""
     linger_s: float = 0.25
     """How long a row waits for others: the delay that a quiet partition adds."""
-    taken_rows: int = 80_000
-    """Rows in memory, those being written included: one batch in the store, one in the making, and room to fill a third."""
+    taken_rows: int = 60_000
+    """Rows in memory, those being written included: a batch in the store, one in the making, and room for a third."""
     taken_bytes: int = 32 * 1024**2
     """Encoded bytes in memory; a record's object takes some 300 bytes beside them."""
     consume_rows: int = 5_000
@@ -25,8 +25,8 @@ class Limits:
     poll_s: float = 0.05
     """How long the client is asked for records: what the first record of a quiet partition waits at most."""
     stall_s: float = 2.0
-    """A store that frees no room for so long is slow: partitions are paused and the group is polled. Pausing throws away what
-    the client has fetched, so it is not for the milliseconds between two writes."""
+    """A store that frees no room for so long is slow: partitions are paused and the group is polled. Pausing throws
+    away what the client has fetched, so it is not for the milliseconds between two writes."""
     stop_s: float = 3.0
     """How long a write in flight may go on at the end or at a revocation: below the 5 s in which a worker stops."""
     tend_s: float = 30.0
@@ -37,7 +37,9 @@ class Limits:
 
 
 def pause_s(limits: Limits, attempt: int, random: Random) -> float:
-    """Return the seconds before try `attempt` + 1 (attempts count from 1): doubling, at most `retry_most_s`, with up to half
-    of it taken off by chance, so that many sinks do not come back at once."""
+    """Return the seconds to wait after try number `attempt`, the first being 1.
+
+    They double, up to `retry_most_s`; up to half is taken off by chance, so that many sinks do not come back at once.
+    """
     doubled = limits.retry_first_s * 2.0 ** min(attempt - 1, 30)
     return min(doubled, limits.retry_most_s) * (1 - random.random() / 2)

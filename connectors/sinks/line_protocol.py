@@ -1,7 +1,9 @@
-"""Events as InfluxDB line protocol, column by column: `table,symbol=EURUSD,venue=OANDA seq=1i,bid=1.08 1398902400000000`.
+"""Events as InfluxDB line protocol, column by column.
 
-Tags are escaped as QuestDB reads them: a backslash stands before commas, spaces, equals signs and backslashes. Control characters
-are refused: an unescaped carriage return ends a line, so that one event would become two.
+A line reads `ticks,symbol=EURUSD,venue=OANDA seq=1i,bid=1.08 1398902400000000`: table, tags, fields, time in µs.
+
+Tags are escaped as QuestDB reads them: a backslash stands before commas, spaces, equals signs and backslashes. Control
+characters are refused: an unescaped carriage return ends a line, so that one event would become two.
 """
 
 from __future__ import annotations

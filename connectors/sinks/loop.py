@@ -1,7 +1,7 @@
 """The loop that every sink runs in: takes records from Kafka, hands them to the writer, keeps the positions.
 
-Two threads. This one polls, so that the group never expels a sink whose store is slow; the writer (`writer.py`) decodes and
-writes. Between them stand leases, whose records in memory are bounded.
+Two threads. This one polls, so that the group never expels a sink whose store is slow; the writer (`writer.py`) decodes
+and writes. Between them stand leases, whose records in memory are bounded.
 
     assigned ── claim (store) or committed (Kafka) ──> opened ── taken ── handed over ── written ── committed
         └── revoked: a write in flight may finish within 3 s, the rest is dropped and read again by whoever comes next
@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 KAFKA_ANSWER_S = 5.0  # offsets and watermarks take milliseconds; a cluster that needs longer is asked again
 COMMIT_EVERY_S = 0.25  # what a kill -9 makes the next process write again; commits cost the broker, not us
 SESSION_TIMEOUT_MS = 10_000  # a killed sink's partitions are free after it
-QUEUED_KIB = 16 * 1024  # fetched and not yet taken: a quarter of a second at the highest rate
-COOPERATIVE = "COOPERATIVE"
+QUEUED_KIB = 8 * 1024  # fetched and not yet taken
+QUEUED_RECORDS = 20_000  # the same, of each partition; the client's own 100,000 take some 40 MB, whatever their size
 
 
 class SinkLoop:
@@ -73,6 +73,7 @@ class SinkLoop:
             "partition.assignment.strategy": "cooperative-sticky",
             "session.timeout.ms": SESSION_TIMEOUT_MS,
             "queued.max.messages.kbytes": QUEUED_KIB,
+            "queued.min.messages": QUEUED_RECORDS,
             "fetch.wait.max.ms": 100,
             "fetch.queue.backoff.ms": 20,  # its default of a second starves a fast sink
             "topic.metadata.refresh.interval.ms": 10_000,  # finds topics that are created later
@@ -80,6 +81,7 @@ class SinkLoop:
             "on_commit": self._on_commit,
             **(consumer_options or {}),
         }
+        self._incremental = "cooperative" in self._options["partition.assignment.strategy"]
 
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set; raises what stopped the sink otherwise. Ends within 5 s of `stop`."""
@@ -220,7 +222,7 @@ class SinkLoop:
         lease.open_at(start.offset, time.monotonic())
 
     def _claim_again(self, consumer: Consumer) -> None:
-        """Claim partitions that the group says are ours and the store says are not: an owner from before may have claimed late.
+        """Claim partitions that are ours to the group and not to the store: an earlier owner may have claimed late.
 
         Where the group is the one to be wrong, it will say so within the session's time-out.
         """
@@ -279,7 +281,7 @@ class SinkLoop:
             place.offset = (
                 OFFSET_BEGINNING  # replaced by a seek; without it the client would look for a position itself
             )
-        if consumer.rebalance_protocol() == COOPERATIVE:
+        if self._incremental:
             consumer.incremental_assign(places)
         else:
             consumer.assign(places)
@@ -315,7 +317,7 @@ class SinkLoop:
     def _forget(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         for place in places:
             self._leases.pop((place.topic, place.partition), None)
-        if consumer.rebalance_protocol() == COOPERATIVE:
+        if self._incremental:
             consumer.incremental_unassign(places)
         else:
             consumer.unassign()

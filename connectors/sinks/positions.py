@@ -16,7 +16,7 @@ class Start:
 
 
 def start_position(known: int | None, low: int, high: int) -> Start:
-    """Return where to start: at `known`, the position after what is written (None: nothing yet), within low and high."""
+    """Return where to start: at `known`, the position after what is written (None: nothing is), from low to high."""
     if known is None:
         return Start(low)
     if known < low:

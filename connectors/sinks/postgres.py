@@ -1,7 +1,7 @@
-"""The PostgreSQL sink: order requests, decisions, order events, fills and positions, each batch in one transaction with its position.
+"""The PostgreSQL sink: orders, decisions, fills and positions, each batch in one transaction with its offset.
 
-The position row is updated first, and only under the epoch that this process claimed: so a process that lost the partition
-without noticing writes nothing, and two that write at once wait for each other.
+The offset's row is updated first, and only under the epoch that this process claimed: so a process that lost the
+partition without noticing writes nothing, and two that write at once wait for each other.
 """
 
 from __future__ import annotations

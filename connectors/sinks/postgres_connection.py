@@ -12,7 +12,7 @@ IDLE_IN_TRANSACTION_MS = 10_000  # a process that was stopped in a transaction l
 
 
 def schema_of(settings: Settings) -> str:
-    """Return the schema that holds a namespace's tables: `public` where there is none, so that psql shows them at once."""
+    """Return the schema of a namespace's tables: `public` where there is no namespace, for psql shows that first."""
     return settings.namespace.rstrip(".") or "public"
 
 

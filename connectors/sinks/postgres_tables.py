@@ -36,13 +36,13 @@ class EventTable:
     """The column by which a row replaces the one before of the same key; None where rows never change."""
 
     def merge(self, staged: str) -> str:
-        """Return the statement that takes over the rows of another table: those that are not there, and newer versions."""
+        """Return the statement that takes over another table's rows: those that are not here, and newer versions."""
         names, key = ", ".join(self.columns), ", ".join(self.key)
         if self.version is None:
-            return f"INSERT INTO {self.name} ({names}) SELECT {names} FROM {staged} ON CONFLICT DO NOTHING"
+            return f"INSERT INTO {self.name} ({names}) SELECT {names} FROM {staged} ON CONFLICT DO NOTHING"  # noqa: S608
         changed = ", ".join(f"{name} = excluded.{name}" for name in self.columns if name not in self.key)
-        return (
-            f"INSERT INTO {self.name} ({names}) SELECT DISTINCT ON ({key}) {names} FROM {staged} "
+        return (  # the names are ours
+            f"INSERT INTO {self.name} ({names}) SELECT DISTINCT ON ({key}) {names} FROM {staged} "  # noqa: S608
             f"ORDER BY {key}, {self.version} DESC ON CONFLICT ({key}) DO UPDATE SET {changed} "
             f"WHERE excluded.{self.version} > {self.name}.{self.version}"
         )

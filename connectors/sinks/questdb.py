@@ -1,6 +1,7 @@
 """The QuestDB sink: ticks, trades and bars as line protocol through influxdb-client, a request for each batch.
 
-QuestDB applies what it has acknowledged a little later: rows are safe when `write` returns, and visible within milliseconds to seconds.
+QuestDB applies what it has acknowledged a little later: rows are safe when `write` returns, and visible within
+milliseconds to seconds.
 """
 
 from __future__ import annotations
@@ -65,10 +66,11 @@ class QuestDbSink(Sink):
         """Create the tables that are missing; raises `TableDiffers` where one has another shape."""
         for table, name in self._tables.values():
             self._query(table.definition(name))
-            found = self._query(f"SELECT * FROM table_columns('{name}')")
+            found = self._query(f"SELECT * FROM table_columns('{name}')")  # noqa: S608 - no text of others
             if differences := table.differences(found):
                 raise TableDiffers(
-                    f"table {name} of QuestDB at {self._url}: {'; '.join(differences)}. Rename or drop it, and restart the sink"
+                    f"table {name} of QuestDB at {self._url}: {'; '.join(differences)}. "
+                    "Rename or drop it, and restart the sink"
                 )
 
     async def write(self, batch: Batch) -> None:
@@ -89,9 +91,9 @@ class QuestDbSink(Sink):
         )
 
     async def tend(self) -> None:
-        """Drop the least recently written partitions of tables that are too large, and say where QuestDB has given up on one."""
+        """Drop the least recently written partitions of tables that are too large; tell of suspended ones."""
         for _, name in self._tables.values():
-            status = self._query(f"SELECT * FROM wal_tables() WHERE name = '{name}'")
+            status = self._query(f"SELECT * FROM wal_tables() WHERE name = '{name}'")  # noqa: S608
             if status and status[0]["suspended"]:
                 log.error(
                     "QuestDB has suspended table %s (%s): rows are kept and not visible. Free some disk, then run "
@@ -106,7 +108,9 @@ class QuestDbSink(Sink):
         self._queries.close()
 
     def _drop_oldest(self, name: str) -> None:
-        rows = self._query(f"SELECT name, diskSize, active, minTimestamp, maxTimestamp FROM table_partitions('{name}')")
+        rows = self._query(
+            f"SELECT name, diskSize, active, minTimestamp, maxTimestamp FROM table_partitions('{name}')"  # noqa: S608
+        )
         if sum(row["diskSize"] for row in rows) <= self._retention_bytes:
             return
         dropped = to_drop((self._partition(name, row) for row in rows), self._retention_bytes)
@@ -117,14 +121,14 @@ class QuestDbSink(Sink):
 
     def _partition(self, name: str, row: dict[str, Any]) -> Partition:
         newest = self._query(
-            f"SELECT max({INGESTED}) newest FROM '{name}' "
+            f"SELECT max({INGESTED}) newest FROM '{name}' "  # noqa: S608
             f"WHERE timestamp >= '{row['minTimestamp']}' AND timestamp <= '{row['maxTimestamp']}'"
         )[0]["newest"]
         written = 0 if newest is None else (datetime.fromisoformat(newest) - EPOCH) // timedelta(microseconds=1)
         return Partition(row["name"], row["diskSize"], written, row["active"])
 
     def _query(self, statement: str) -> list[dict[str, Any]]:
-        """Run a statement; returns its rows by column name. Raises `StoreUnavailable`, or `RuntimeError` where it is refused."""
+        """Run a statement; returns its rows by column name. Raises `StoreUnavailable`, or `RuntimeError` if refused."""
         try:
             response = self._queries.get("/exec", params={"query": statement})
         except httpx.TransportError as error:
@@ -139,7 +143,7 @@ class QuestDbSink(Sink):
 
 
 def _prepared(data: Columns, table: Table) -> pl.DataFrame:
-    """Return the frame with the columns of the table: lean events have their `ts_ingest` in the record, not in the value."""
+    """Return the frame with the table's columns: lean events have `ts_ingest` in the record, not in the value."""
     if INGESTED in data.frame.columns or all(field.name != INGESTED for field in table.layout.fields):
         return data.frame
     return data.frame.with_columns(pl.Series(INGESTED, data.ts_ingest))

@@ -1,4 +1,4 @@
-"""The tables of QuestDB: how events lie in them, their definitions, and which partitions go when one grows too large."""
+"""The tables of QuestDB: how events lie in them, their definitions, and which partitions go when one is too large."""
 
 from __future__ import annotations
 
@@ -139,10 +139,10 @@ class Partition:
 
 
 def to_drop(partitions: Iterable[Partition], retention_bytes: int) -> list[Partition]:
-    """Return what to drop so that the rest fits: those that were written to least recently, whatever the time of their events.
+    """Return what to drop so that the rest fits: what was written to least recently, whatever the time of its events.
 
-    By event time a replayed file of 2014 would lose its rows first, while it is being written, beside live data that has lain there
-    for months. By the time of writing a table is what a topic is: the newest that fits.
+    By event time a replayed file of 2014 would lose its rows first, while it is being written, beside live data that
+    has lain there for months. By the time of writing a table keeps what a topic keeps: the newest that fits.
     """
     partitions = list(partitions)
     excess = sum(partition.size for partition in partitions) - retention_bytes

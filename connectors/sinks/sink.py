@@ -1,4 +1,4 @@
-"""What a sink is: something that writes batches of events to a store. Write your own in ten lines:
+r"""What a sink is: something that writes batches of events to a store. Write your own in ten lines.
 
     class Prices(Sink):
         name = "prices"
@@ -8,7 +8,7 @@
             self.file = open("prices.txt", "a")
 
         async def write(self, batch: Batch) -> None:
-            self.file.writelines(f"{fill.price}\\n" for fill in batch.events)
+            self.file.writelines(f"{fill.price}\n" for fill in batch.events)
 
 and name it in the entry point group `tradewind.sinks`; `tradewind sink prices` runs it.
 
@@ -29,6 +29,8 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import polars as pl
 
+from tradewind.connectors.kafka.errors import BrokerUnavailable
+from tradewind.connectors.registry import RegistryUnavailable
 from tradewind.connectors.settings import Settings
 from tradewind.processors.batch import Columns, Rows, Segment
 from tradewind.schemas.event import Event
@@ -119,8 +121,8 @@ def part(segment: Segment, start: int, end: int) -> Segment:
 class Sink(Protocol):
     """Writes the events of some topics to a store. Every method is called from one thread, one call at a time.
 
-    A batch may come twice after a crash or a rebalance, so `write` must change nothing the second time. Methods may block: the
-    consumer is polled by another thread.
+    A batch may come twice after a crash or a rebalance, so `write` must change nothing the second time. Methods may
+    block: the consumer is polled by another thread.
     """
 
     name: str
@@ -174,4 +176,4 @@ SinkFactory = Callable[[Settings], Sink]
 
 def is_transient(error: BaseException) -> bool:
     """Whether trying again later can help."""
-    return isinstance(error, (StoreUnavailable, OSError))
+    return isinstance(error, (StoreUnavailable, BrokerUnavailable, RegistryUnavailable, OSError))

@@ -15,7 +15,7 @@ from typing import TypeVar
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.sinks.counters import Counters
 from tradewind.connectors.sinks.dead_letters import DeadLetters, Rejected
-from tradewind.connectors.sinks.decode import Codec, decode
+from tradewind.connectors.sinks.decode import Codec, Decoded, decode
 from tradewind.connectors.sinks.lease import Lease, Run
 from tradewind.connectors.sinks.limits import Limits, pause_s
 from tradewind.connectors.sinks.sink import (
@@ -94,7 +94,7 @@ class Writer:
             self._changed.wait_for(lambda: self._busy not in leases or self._failure is not None, timeout_s)
 
     def stop(self, timeout_s: float) -> None:
-        """Let a write in flight finish and end; a thread that takes longer is left behind, and nothing it does is committed."""
+        """Let a write in flight finish, and end; a thread that takes longer is left behind and commits nothing."""
         self._stopping = True
         self._jobs.put(None)
         self._thread.join(timeout_s)
@@ -113,7 +113,7 @@ class Writer:
                     runner.run(self._claim(job) if isinstance(job, list) else self._handle(job))
             except _Dropped:
                 pass
-            except BaseException as error:  # noqa: BLE001 - raised again in the consumer's thread
+            except BaseException as error:  # raised again in the consumer's thread
                 log.exception("sink %s cannot go on", self._sink.name)
                 self._failure = error
             finally:
@@ -179,9 +179,9 @@ class Writer:
                 self._changed.notify_all()
 
     async def _store(self, run: Run) -> None:
-        """Write a run. A part that is refused is cut at the record that the store named, or else in two, until one is left."""
+        """Write a run. A part that is refused is cut at the record that the store names, or in two, until it is found."""
         lease = run.lease
-        decoded = decode(run, self._sink.form, self._codec)
+        decoded = await self._retrying(f"decoding {run.lease.topic.name}", self._decoding(run), lambda: lease.live)
         await self._bury(lease, decoded.rejected)
         self._counters.undecodable += len(decoded.rejected)
         parts = deque([decoded.batch])
@@ -193,6 +193,12 @@ class Writer:
                 parts.extendleft(reversed(await self._without_poison(run, batch, poison)))
             else:
                 lease.written = batch.next_offset
+
+    def _decoding(self, run: Run) -> Callable[[], Awaitable[Decoded]]:
+        async def work() -> Decoded:  # may ask the registry for a schema, which may not answer for now
+            return decode(run, self._sink.form, self._codec)
+
+        return work
 
     async def _write(self, lease: Lease, batch: Batch) -> None:
         if len(batch) == 0 and not isinstance(self._sink, KeepsPositions):
@@ -251,7 +257,7 @@ class Writer:
                     error or type(error),
                 )
             until = time.monotonic() + pause
-            while (left := until - time.monotonic()) > 0 and wanted() and not self._stopping:
+            while (left := until - time.monotonic()) > 0 and wanted() and not self._stopping:  # noqa: ASYNC110
                 await asyncio.sleep(min(left, NOTICE_S))
 
 

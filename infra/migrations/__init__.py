@@ -1,7 +1,8 @@
 """Brings the tables of PostgreSQL up to date: `NNNN_*.sql`, in order, each once.
 
-Every namespace has a schema of its own (`connectors/sinks/postgres_connection.py`), with its own table of what was applied. A file
-that was applied is never edited: its checksum stands in that table, and another migration is the way to change what it made.
+Every namespace has a schema of its own (`connectors/sinks/postgres_connection.py`), with its own table of what was
+applied. A file that was applied is never edited: its checksum stands in that table, and another migration is the way to
+change what it made.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import asyncpg
+
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.sinks.postgres_connection import connect, schema_of
 
@@ -62,9 +64,9 @@ def migrations(folder: Path = FOLDER) -> list[Migration]:
 
 
 def migrate(settings: Settings, folder: Path = FOLDER) -> list[str]:
-    """Apply what is missing; returns the names of what was applied. Safe to run from several processes at once.
+    """Apply what is missing; returns the names of what was applied. Several processes may do so at once.
 
-    Raises `MigrationError` where a migration that was applied has been edited, or the database is newer than these files.
+    Raises `MigrationError` where a migration was edited after it was applied, or the database is newer than the files.
     """
     return asyncio.run(_migrate(settings, migrations(folder)))
 
@@ -92,7 +94,7 @@ def check(wanted: Sequence[Migration], applied: dict[int, str], schema: str) -> 
     for version, checksum in sorted(applied.items()):
         if version not in known:
             raise MigrationError(
-                f"schema {schema} has migration {version}, which this version of Tradewind does not know: use a newer one"
+                f"schema {schema} has migration {version}, which this Tradewind does not know: use a newer one"
             )
         migration = known[version]
         if migration.checksum != checksum:

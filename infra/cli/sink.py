@@ -1,0 +1,96 @@
+"""`tradewind sink`: write topics to stores until told to stop."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from importlib.metadata import entry_points
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from tradewind.connectors.sinks.loop import SinkLoop
+    from tradewind.connectors.sinks.sink import SinkFactory
+
+ENTRY_POINTS = "tradewind.sinks"
+"""Group of the entry points that name sinks of other packages."""
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+COLLECT_AFTER = 200_000
+"""Objects between two garbage collections. Records come by the ten thousand and hold no cycles: at Python's 700,
+looking for them takes a third of a sink's time."""
+NOTICE_S = 0.2
+log = logging.getLogger(__name__)
+
+
+def factories() -> Mapping[str, SinkFactory]:
+    """Return every sink: ours, and those of installed packages."""
+    from tradewind.connectors.sinks.postgres import PostgresSink  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.sinks.questdb import QuestDbSink  # noqa: PLC0415
+
+    installed = {point.name: point.load() for point in entry_points(group=ENTRY_POINTS)}
+    return {**installed, QuestDbSink.name: QuestDbSink, PostgresSink.name: PostgresSink}
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+def sink(names: tuple[str, ...]) -> None:
+    """Write topics to stores: questdb (ticks, trades, bars), postgres (orders, fills, positions), or sinks of your own.
+
+    Ends within 5 s of SIGTERM or Ctrl-C; exits with 1 where a sink cannot go on.
+    """
+    from tradewind.connectors.registry import open_codec  # noqa: PLC0415
+    from tradewind.connectors.settings import Settings  # noqa: PLC0415
+    from tradewind.connectors.sinks.loop import SinkLoop  # noqa: PLC0415
+
+    known = factories()
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise click.UsageError(f"there is no sink {unknown[0]!r}; sinks are: {', '.join(sorted(known))}")
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every request
+    settings = Settings()
+    codec = open_codec(settings)
+    loops = [SinkLoop(settings, known[name](settings), codec) for name in dict.fromkeys(names)]
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
+    stop = threading.Event()
+
+    def told(number: int, _frame: FrameType | None) -> None:
+        log.info("stopping: %s", signal.Signals(number).name)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, told)
+    if not run(loops, stop):
+        sys.exit(1)
+
+
+def run(loops: Sequence[SinkLoop], stop: threading.Event) -> bool:
+    """Run sinks, each in threads of its own, until `stop` is set or one cannot go on; return whether all ended well."""
+    failed: list[str] = []
+
+    def one(loop: SinkLoop) -> None:
+        try:
+            loop.run(stop)
+        except Exception:
+            log.exception("sink %s cannot go on, and all stop", loop.sink.name)
+            failed.append(loop.sink.name)
+        finally:
+            stop.set()
+
+    threads = [threading.Thread(target=one, args=(loop,), name=loop.sink.name) for loop in loops]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        stop.wait(NOTICE_S)  # the main thread must be awake for signals to be served
+        if stop.is_set():
+            for thread in threads:
+                thread.join()
+    return not failed
