@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from tradewind.connectors.settings import Settings
-from tradewind.infra.up.plan import WORKERS
+from tradewind.infra.up.plan import Plan
 
 STOP_S = 20
 POLL_S = 0.2
@@ -48,7 +48,7 @@ class Pipeline:
         self.folder = folder
         self.environment = environment(settings)
         self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self.roles = {role.name: role.arguments for role in WORKERS}
+        self.roles = {role.name: role.arguments for role in Plan().roles(settings.data) if not role.ends}
 
     def command(self, *arguments: str) -> list[str]:
         """Return a command of this checkout."""
