@@ -21,6 +21,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from tradewind.connectors.kafka.client import options
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.sinks.counters import Counters
+from tradewind.connectors.sinks.dead_letters import DeadLetters
 from tradewind.connectors.sinks.decode import Codec
 from tradewind.connectors.sinks.lease import Lease
 from tradewind.connectors.sinks.limits import Limits
@@ -55,7 +56,8 @@ class SinkLoop:
         self.counters = Counters()
         self._topics = {settings.physical(topic): topic for topic in sink.topics}
         self._keeps = isinstance(sink, KeepsPositions)
-        self._writer = Writer(settings, sink, codec, self.limits, self.counters)
+        letters = DeadLetters(settings, sink.name, codec)
+        self._writer = Writer(sink, codec, letters, self.limits, self.counters)
         self._leases: dict[tuple[str, int], Lease] = {}
         self._paused = False
         self._stalled_since_s: float | None = None

@@ -10,11 +10,10 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from tradewind.connectors.settings import Settings
 from tradewind.connectors.sinks.counters import Counters
-from tradewind.connectors.sinks.dead_letters import DeadLetters, Rejected
+from tradewind.connectors.sinks.dead_letters import Rejected
 from tradewind.connectors.sinks.decode import Codec, Decoded, decode
 from tradewind.connectors.sinks.lease import Lease, Run
 from tradewind.connectors.sinks.limits import Limits, pause_s
@@ -26,12 +25,21 @@ from tradewind.connectors.sinks.sink import (
     Sink,
     is_transient,
 )
+from tradewind.topics import Topic
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 NOTICE_S = 0.1  # how soon a pause between two tries notices a stop or a revocation
+
+
+class Letters(Protocol):
+    """Takes dead letters."""
+
+    def send(self, topic: Topic, rejected: Sequence[Rejected]) -> None:
+        """Keep what was rejected; raises `StoreUnavailable` where that cannot be done for now."""
+        ...
 
 
 class _Dropped(Exception):
@@ -41,12 +49,12 @@ class _Dropped(Exception):
 class Writer:
     """Writes what it is handed, in order. `submit`, `claim` and the waits are for the consumer's thread."""
 
-    def __init__(self, settings: Settings, sink: Sink, codec: Codec, limits: Limits, counters: Counters) -> None:
+    def __init__(self, sink: Sink, codec: Codec, letters: Letters, limits: Limits, counters: Counters) -> None:
         self._sink = sink
         self._codec = codec
         self._limits = limits
         self._counters = counters
-        self._letters = DeadLetters(settings, sink.name, codec)
+        self._letters = letters
         self._jobs: queue.SimpleQueue[Run | list[Lease] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._main, name=f"{sink.name}-writer", daemon=True)
         self._changed = threading.Condition()
@@ -179,7 +187,7 @@ class Writer:
                 self._changed.notify_all()
 
     async def _store(self, run: Run) -> None:
-        """Write a run. A part that is refused is cut at the record that the store names, or in two, until it is found."""
+        """Write a run. What is refused is cut at the record that the store names, or in two, until it is found."""
         lease = run.lease
         decoded = await self._retrying(f"decoding {run.lease.topic.name}", self._decoding(run), lambda: lease.live)
         await self._bury(lease, decoded.rejected)

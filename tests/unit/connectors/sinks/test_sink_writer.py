@@ -1,0 +1,241 @@
+"""The writer: what is written, what is tried again, what becomes a dead letter."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Literal
+
+import pytest
+from confluent_kafka import Message
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tradewind.connectors.sinks.counters import Counters
+from tradewind.connectors.sinks.dead_letters import Rejected
+from tradewind.connectors.sinks.lease import Lease, Run
+from tradewind.connectors.sinks.limits import Limits
+from tradewind.connectors.sinks.sink import Batch, OwnerFenced, PoisonBatch, Sink, StoreUnavailable
+from tradewind.connectors.sinks.writer import Writer, cut
+from tradewind.schemas.codec import MODELS, Codec
+from tradewind.schemas.market import Heartbeat, Tick
+from tradewind.topics import TICKS, Topic
+
+FAST = Limits(retry_first_s=0.001, retry_most_s=0.002, stop_s=2.0)
+
+
+def _unknown(schema_id: int) -> str:
+    raise LookupError(schema_id)
+
+
+CODEC = Codec({name: number for number, name in enumerate(MODELS, 1)}, _unknown)
+
+
+def tick(seq: int) -> bytes:
+    return CODEC.encode(Tick(symbol="EURUSD", venue="OANDA", seq=seq, ts_event=seq, bid=1.0, ask=1.1))
+
+
+def message(offset: int, value: bytes | None) -> Message:
+    return Message(topic="market.ticks", partition=0, offset=offset, key=b"k", value=value, timestamp=(1, offset), headers=None)
+
+
+class Letters:
+    """Dead letters, in memory."""
+
+    def __init__(self) -> None:
+        self.got: list[Rejected] = []
+
+    def send(self, topic: Topic, rejected: Sequence[Rejected]) -> None:
+        self.got += rejected
+
+
+class Store(Sink):
+    """A store in memory that refuses some sequences, and fails as told."""
+
+    name = "memory"
+    topics: tuple[Topic, ...] = (TICKS,)
+    form: ClassVar[Literal["rows", "columns"]] = "columns"
+
+    def __init__(self, poison: frozenset[int] = frozenset(), *, named: bool = False) -> None:
+        self.poison = poison
+        self.named = named
+        self.written: list[int] = []
+        self.failures: list[Exception] = []
+        self.attempts = 0
+
+    async def write(self, batch: Batch) -> None:
+        self.attempts += 1
+        if self.failures:
+            raise self.failures.pop()
+        seqs = batch.frame["seq"].to_list()
+        bad = [index for index, seq in enumerate(seqs) if seq in self.poison]
+        if bad:
+            raise PoisonBatch("refused", bad[0] if self.named else None)
+        self.written += seqs
+
+
+class Keeper(Store):
+    """A store that keeps positions."""
+
+    def __init__(self, poison: frozenset[int] = frozenset(), *, named: bool = False) -> None:
+        super().__init__(poison, named=named)
+        self.positions: list[int] = []
+
+    async def claim(self, origins: Sequence[tuple[str, int]]) -> dict[tuple[str, int], object]:
+        raise AssertionError(origins)
+
+    async def write(self, batch: Batch) -> None:
+        if len(batch):
+            await super().write(batch)
+        self.positions.append(batch.next_offset)
+
+
+def writing(sink: Sink, values: Sequence[bytes | None], then: Callable[[Writer, Lease], None] | None = None):  # type: ignore[no-untyped-def]
+    """Write values at offsets 0, 2, 4 and so on (markers stand between them); return the lease, letters and counters."""
+    letters, counters, lease = Letters(), Counters(), Lease(TICKS, 0)
+    writer = Writer(sink, CODEC, letters, FAST, counters)
+    messages = [message(2 * number, value) for number, value in enumerate(values)]
+    writer.start()
+    writer.submit(Run(lease, messages, 1, 2 * len(values) + 1))
+    if then is not None:
+        then(writer, lease)
+    else:
+        deadline = time.monotonic() + 5
+        while writer.load and time.monotonic() < deadline:
+            writer.wait(0.05)
+            writer.check()
+    writer.stop(2)
+    return lease, letters, counters
+
+
+@given(
+    count=st.integers(1, 40),
+    poison=st.frozensets(st.integers(0, 39)),
+    named=st.booleans(),
+    keeps=st.booleans(),
+    failures=st.integers(0, 3),
+)
+@settings(max_examples=100, deadline=None)
+def test_all_but_poison_is_written_once_in_order(count: int, poison: frozenset[int], named: bool, keeps: bool, failures: int) -> None:
+    """However many records are poison, named or not, with or without failures between: the rest is written, they are letters."""
+    sink = (Keeper if keeps else Store)(poison, named=named)
+    sink.failures = [StoreUnavailable("not now") for _ in range(failures)]
+    lease, letters, counters = writing(sink, [tick(seq) for seq in range(count)])
+    expected_bad = sorted(seq for seq in poison if seq < count)
+    assert sink.written == [seq for seq in range(count) if seq not in poison]
+    assert [one.message.offset() for one in letters.got] == [2 * seq for seq in expected_bad]
+    assert {one.error for one in letters.got} <= {"POISON"}
+    assert lease.written == 2 * count + 1
+    assert (counters.written, counters.poison, counters.retries) == (len(sink.written), len(expected_bad), failures)
+    if isinstance(sink, Keeper):
+        assert sink.positions == sorted(sink.positions)
+        assert sink.positions[-1] == 2 * count + 1
+
+
+@given(st.lists(st.sampled_from(["tick", "heartbeat", "tombstone", "garbage", "no frame", "cut short"]), min_size=1))
+@settings(max_examples=60, deadline=None)
+def test_what_is_no_event_is_left_out_or_a_letter(kinds: list[str]) -> None:
+    """Heartbeats and tombstones are skipped; what no schema fits is a letter; every tick is written."""
+    beat = CODEC.encode(Heartbeat(symbol="EURUSD", venue="OANDA", ts_event=1, ts_ingest=1))
+    make: dict[str, Callable[[int], bytes | None]] = {
+        "tick": tick,
+        "heartbeat": lambda _: beat,
+        "tombstone": lambda _: None,
+        "garbage": lambda _: b"\x00\x00\x00\x27\x0fgarbage",
+        "no frame": lambda _: b"x",
+        "cut short": lambda seq: tick(seq)[:-3],
+    }
+    sink = Store()
+    lease, letters, _ = writing(sink, [make[kind](seq) for seq, kind in enumerate(kinds)])
+    bad = {"garbage", "no frame", "cut short"}
+    assert sink.written == [seq for seq, kind in enumerate(kinds) if kind == "tick"]
+    assert [one.message.offset() for one in letters.got] == [2 * seq for seq, kind in enumerate(kinds) if kind in bad] or sorted(
+        one.message.offset() for one in letters.got
+    ) == [2 * seq for seq, kind in enumerate(kinds) if kind in bad]
+    assert {one.error for one in letters.got} <= {"UNDECODABLE"}
+    assert lease.written == 2 * len(kinds) + 1
+
+
+def test_a_bug_ends_the_writer_and_nothing_is_written_off() -> None:
+    """An error that is neither transient nor poison is raised in the loop; the position stays."""
+    sink = Store()
+    sink.failures = [ZeroDivisionError("bug")]
+    lease, _, _ = None, None, None
+
+    def wait(writer: Writer, lease: Lease) -> None:
+        with pytest.raises(ZeroDivisionError):
+            for _ in range(100):
+                writer.check()
+                writer.wait(0.05)
+        assert lease.written == 0
+
+    writing(sink, [tick(0)], wait)
+
+
+def test_a_fenced_batch_is_dropped_and_told() -> None:
+    """Where another process owns the partition, nothing counts as written."""
+    sink = Store()
+    sink.failures = [OwnerFenced("claimed since")]
+    lease, _, counters = writing(sink, [tick(0)])
+    assert lease.fenced
+    assert lease.written == 0
+    assert counters.fenced == 1
+
+
+def test_a_revoked_lease_ends_the_tries() -> None:
+    """A store that is down keeps nobody waiting once the partition is given back."""
+    sink = Store()
+    sink.failures = [StoreUnavailable("down")] * 100_000
+
+    def revoke(writer: Writer, lease: Lease) -> None:
+        while sink.attempts < 3:
+            time.sleep(0.001)
+        lease.live = False
+        start = time.monotonic()
+        writer.wait_for([lease], 2)
+        assert time.monotonic() - start < 1
+
+    lease, _, counters = writing(sink, [tick(0)], revoke)
+    assert lease.written == 0
+    assert counters.dropped == 1
+
+
+def test_a_write_that_hangs_does_not_hold_up_the_stop() -> None:
+    """The writer is left behind after its time, and what it does then is not committed."""
+    hang = threading.Event()
+
+    class Hanging(Store):
+        async def write(self, batch: Batch) -> None:
+            hang.wait(10)
+
+    letters, counters, lease = Letters(), Counters(), Lease(TICKS, 0)
+    writer = Writer(Hanging(), CODEC, letters, FAST, counters)
+    writer.start()
+    writer.submit(Run(lease, [message(0, tick(0))], 1, 1))
+    time.sleep(0.1)
+    start = time.monotonic()
+    writer.stop(0.3)
+    assert time.monotonic() - start < 1
+    assert lease.written == 0
+    hang.set()
+
+
+@given(count=st.integers(2, 50), index=st.none() | st.integers(-1, 60))
+def test_cutting_keeps_every_record_in_its_order(count: int, index: int | None) -> None:
+    """The parts of a batch join up, and none is empty; a named record stands alone."""
+    sink = Store()
+    seen: list[Batch] = []
+
+    async def keep(batch: Batch) -> None:
+        seen.append(batch)
+
+    sink.write = keep  # type: ignore[method-assign]
+    writing(sink, [tick(seq) for seq in range(count)])
+    parts = cut(seen[0], index)
+    assert [seq for part in parts for seq in part.frame["seq"].to_list()] == list(range(count))
+    assert all(len(part) for part in parts)
+    assert [part.next_offset for part in parts] == sorted({part.next_offset for part in parts})
+    assert parts[-1].next_offset == 2 * count + 1
+    if index is not None and 0 <= index < count:
+        assert [index] in [part.frame["seq"].to_list() for part in parts]
