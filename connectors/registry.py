@@ -84,9 +84,9 @@ class SchemaRegistry:
         self._client.close()
 
     def register(self, schemas: Mapping[str, Sequence[str]] = SCHEMAS) -> dict[str, int]:
-        """Register every version of each record, the oldest first, and return the ids of the newest: full name -> id.
+        """Register every version of each record, the oldest first, and return the newest's ids by full name.
 
-        What is registered already keeps its id. Raises `IncompatibleSchema`, `RegistryUnavailable` or `RegistryRefused`.
+        What is registered already keeps its id. Raises one of the errors above.
         """
         with ThreadPoolExecutor(AT_ONCE, "registry") as pool:
             return dict(zip(schemas, pool.map(self._register_versions, schemas, schemas.values()), strict=True))
@@ -97,7 +97,7 @@ class SchemaRegistry:
     def _register(self, subject: str, text: str) -> int:
         answer = self._call("POST", f"/subjects/{subject}/versions", {"schema": text, "schemaType": "AVRO"})
         if answer.status_code == httpx.codes.CONFLICT:
-            raise IncompatibleSchema(f"{subject} does not go with the versions in the registry: {_said(answer)}")
+            raise IncompatibleSchema(f"{subject} does not go with its versions in the registry: {_said(answer)}")
         return _whole(_field(_accepted(answer, f"register {subject}"), "id"))
 
     def check_compatible(self, subject: str, text: str) -> None:

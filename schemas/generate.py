@@ -1,38 +1,22 @@
-"""Generate the event models of every domain from its `.avsc` files.
+"""Generate the event models of every domain from its `.avsc` files, and refuse schemas that break the rules.
 
-`python -m tradewind.schemas.generate` writes `schemas/<domain>/__init__.py`; with `--check` it only compares and exits 1
-where one is out of date.
+`python -m tradewind.schemas.generate` writes `schemas/<domain>/__init__.py`; with `--check` it writes nothing and
+exits 1 where one is out of date. Both refuse a file that breaks the rules of `avsc.py`, a type that events do not
+use, and a version that cannot read what another version wrote, or the other way round.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import sys
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent
-FILE_NAME = re.compile(r"^(?P<name>[a-z_]+)\.v(?P<version>\d+)\.avsc$")
+from tradewind.schemas.avsc import ROOT, Schema, SchemaFile, SchemaFileError, committed, newest
+
 PRIMITIVES = {"string": "str", "long": "int", "int": "int", "double": "float", "boolean": "bool", "bytes": "bytes"}
-Schema = dict[str, Any]
-
-
-class SchemaFileError(ValueError):
-    """A schema file that models cannot be generated from; the message names the file and the field."""
-
-
-def newest(folder: Path) -> dict[str, tuple[int, Schema]]:
-    """Return the newest version of each schema in a domain's folder: name -> (version, schema)."""
-    found: dict[str, tuple[int, Schema]] = {}
-    for path in sorted(folder.glob("*.avsc")):
-        match = FILE_NAME.match(path.name)
-        if match is None:
-            raise SchemaFileError(f"{path}: name it <event>.v<number>.avsc")
-        name, version = match["name"], int(match["version"])
-        if version > found.get(name, (0, {}))[0]:
-            found[name] = (version, json.loads(path.read_text("utf-8")))
-    return found
+DEFAULT_BYTES = "iso-8859-1"  # how JSON spells bytes in a default: one character a byte
 
 
 def annotation(schema: Any, where: str) -> str:
@@ -56,14 +40,35 @@ def annotation(schema: Any, where: str) -> str:
     raise SchemaFileError(f"{where}: no Python type for {schema!r}")
 
 
+def default(field: Schema, where: str) -> str:
+    """Return the Python expression of a field's default."""
+    value = field["default"]
+    match field["type"], value:
+        case ["null", _], None:
+            return "None"
+        case {"logicalType": "decimal", "scale": int(scale)}, str():
+            unscaled = int.from_bytes(value.encode(DEFAULT_BYTES), "big", signed=True)
+            return f'Decimal("{Decimal(unscaled).scaleb(-scale)}")'
+        case "bytes", str():
+            return repr(value.encode(DEFAULT_BYTES))
+        case "double", int() | float():
+            return repr(float(value))
+        case {"type": "array"}, []:
+            return "()"
+        case _, bool() | int() | str():
+            return repr(value)
+    raise SchemaFileError(f"{where}: no Python expression for the default {value!r}")
+
+
 def wrapped(container: str, field: Schema, value: str) -> str:
     """Return the expression that copies a field; arrays are tuples in models and lists in Avro."""
     schema = field["type"]
     return f"{container}({value})" if isinstance(schema, dict) and schema.get("type") == "array" else value
 
 
-def model(schema: Schema, version: int) -> str:
+def model(file: SchemaFile) -> str:
     """Return the source of one model."""
+    schema = file.schema
     name, fields = schema["name"], schema["fields"]
     required = [field for field in fields if "default" not in field]
     optional = [field for field in fields if "default" in field]
@@ -74,15 +79,15 @@ def model(schema: Schema, version: int) -> str:
         f"class {name}(Event):",
         f'    """{schema["doc"]}"""',
         "",
-        f'    SCHEMA: ClassVar[str] = "{schema["namespace"]}.{name}"',
-        f"    VERSION: ClassVar[int] = {version}",
+        f'    SCHEMA: ClassVar[str] = "{file.full_name}"',
+        f"    VERSION: ClassVar[int] = {file.version}",
         "",
     ]
     for field in [*required, *optional]:
-        default = f" = {field['default']!r}" if "default" in field else ""
-        kind = annotation(field["type"], f"{name}.{field['name']}")
+        where = f"{file.path}: {field['name']}"
+        given = f" = {default(field, where)}" if "default" in field else ""
         lines += [
-            f"    {field['name']}: {kind}{default}",
+            f"    {field['name']}: {annotation(field['type'], where)}{given}",
             f'    """{field["doc"]}"""',
         ]
     lines += [
@@ -101,10 +106,9 @@ def model(schema: Schema, version: int) -> str:
     return "\n".join([*lines, "        }"])
 
 
-def module(domain: str, schemas: dict[str, tuple[int, Schema]]) -> str:
-    """Return the source of one domain's models."""
-    bodies = [model(schema, version) for _, (version, schema) in sorted(schemas.items())]
-    text = "\n".join(bodies)
+def module(domain: str, files: Sequence[SchemaFile]) -> str:
+    """Return the source of one domain's models, given the newest version of each of its events."""
+    text = "\n".join(model(file) for file in files)
     typing = ["Any", "ClassVar", *(["Literal"] if "Literal[" in text else []), "Self"]
     head = [
         f'"""Event models of the {domain} domain. Generated from the .avsc files beside it by schemas/generate.py."""',
@@ -118,31 +122,41 @@ def module(domain: str, schemas: dict[str, tuple[int, Schema]]) -> str:
         "",
         "from tradewind.schemas.event import Event",
         "",
-        "__all__ = [" + ", ".join(f'"{schema["name"]}"' for _, (_, schema) in sorted(schemas.items())) + "]",
+        "__all__ = [" + ", ".join(f'"{file.schema["name"]}"' for file in files) + "]",
     ]
     return "\n".join(head) + "\n" + text + "\n"
 
 
-def domains() -> list[Path]:
-    """Return the folders that hold schemas."""
-    return sorted({path.parent for path in ROOT.glob("*/*.avsc")})
+def stale(files: Sequence[SchemaFile]) -> dict[Path, str]:
+    """Return what should be written: the module of each domain whose text differs."""
+    found = {}
+    for domain in sorted({file.domain for file in files}):
+        target = files[0].path.parents[1] / domain / "__init__.py"
+        text = module(domain, [file for file in files if file.domain == domain])
+        if not target.exists() or target.read_text("utf-8") != text:
+            found[target] = text
+    return found
 
 
-def main() -> int:
+def main(arguments: Sequence[str], root: Path = ROOT) -> int:
     """Write or, with --check, compare the models; returns the exit code."""
-    stale = []
-    for folder in domains():
-        target, text = folder / "__init__.py", module(folder.name, newest(folder))
-        if target.exists() and target.read_text("utf-8") == text:
-            continue
-        stale.append(str(target.relative_to(ROOT.parent)))
-        if "--check" not in sys.argv:
+    try:
+        files = committed(root)
+        outdated = stale(list(newest(files).values()))
+        if outdated and "--check" in arguments:
+            print("out of date, run `./dev generate`:", *outdated, sep="\n  ", file=sys.stderr)
+            return 1
+        for target, text in outdated.items():
             target.write_text(text, "utf-8")
-    if stale and "--check" in sys.argv:
-        print("out of date, run `./dev generate`:", *stale, sep="\n  ", file=sys.stderr)
+        # Only now, for the codec imports the models: a new domain has none before they are written.
+        from tradewind.schemas.codec.compatibility import check_versions  # noqa: PLC0415
+
+        check_versions(files)
+    except SchemaFileError as error:
+        print(error, file=sys.stderr)
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
