@@ -17,7 +17,6 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 def worker(roles: tuple[str, ...], *, slot: str | None) -> None:
     """Run the agents of these roles: market, signals, sizing, risk, execution, portfolio."""
     from tradewind.connectors.registry import open_codec  # noqa: PLC0415 - help comes at once
-
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
     from tradewind.streams.agents import AGENTS  # noqa: PLC0415
     from tradewind.streams.runtime import RuntimeStopped, run_agents  # noqa: PLC0415

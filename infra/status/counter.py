@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import json
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Protocol, cast
 
-import fastavro
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from tradewind.connectors.kafka.client import options
 from tradewind.connectors.settings import Settings
-from tradewind.infra.status.ledger import Ledger, Partition, Pass
+from tradewind.infra.status.ledger import NOWHERE, Ledger, Partition, Pass, Position
 from tradewind.infra.status.names import events_of
+from tradewind.schemas.codec import Codec, UndecodableRecord
+from tradewind.schemas.event import Event
+from tradewind.schemas.risk import Decision
 
 BATCH = 5_000
 """Records taken from the client at once."""
@@ -24,20 +25,23 @@ FRAME = 5
 """Bytes of Confluent's frame: a zero, and the schema's id."""
 BUFFER_KIB = 8 * 1024
 """Memory for records that were fetched and not yet counted."""
-SchemaOf = Callable[[int], str | None]
-"""Id in the registry -> Avro schema as JSON; None where the registry knows no such id."""
+
+
+class _Identified(Protocol):
+    event_id: str
 
 
 class Counter:
     """Reads topics into a ledger. Not safe for threads: one reads at a time."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, schema_of: SchemaOf) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, codec: Codec) -> None:
         self._ledger = ledger
-        self._writers = _Writers(ledger, schema_of)
+        self._codec = codec
+        self._models: dict[bytes, type[Event] | None] = {}
         self._names = events_of(settings)
         self._consumer = Consumer(
             {
-                **settings.librdkafka(),
+                **options(settings),
                 "group.id": settings.physical("tradewind.status"),  # never joined: partitions are assigned by hand
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
@@ -49,6 +53,11 @@ class Counter:
         )
         self._started = ledger.positions()
         self._assigned: set[Partition] = set()
+
+    @property
+    def positions(self) -> Mapping[Partition, Position]:
+        """How far each partition has been counted."""
+        return self._started
 
     def close(self) -> None:
         """Close the client."""
@@ -107,59 +116,41 @@ class Counter:
                 raise KafkaException(error)
             done.next[of] = message.offset()  # past the markers at the end
             return
+        done.last[of] = message.offset()
         done.next[of] = message.offset() + 1
         done.records[of] += 1
         value = message.value()
         if value is None or len(value) <= FRAME or value[0] != 0:
             return
-        name = self._writers.record(value[1:FRAME])
-        total = self._names.get((of[0], name))
+        total = self._names.get((of[0], self._model(value[1:FRAME])))
         if total == "ticks":
             done.counted[total] += 1
         elif total is not None:
-            event = self._writers.decode(value)
-            done.ids[total].add(_id(event["event_id"]))
-            if total == "decisions" and event["outcome"] == "DENIED":
-                done.ids["denied"].add(_id(event["event_id"]))
+            self._take_event(done, total, value)
+
+    def _take_event(self, done: Pass, total: str, value: bytes) -> None:
+        try:
+            event = self._codec.decode(value)
+        except UndecodableRecord:
+            return  # a record, and no event
+        done.ids[total].add(_id(cast("_Identified", event).event_id))
+        if isinstance(event, Decision) and event.outcome == "DENIED":
+            done.ids["denied"].add(_id(event.event_id))
+
+    def _model(self, frame: bytes) -> type[Event] | None:
+        """Return the model of a schema's id, as a frame carries it; None where it is of no event of ours."""
+        if frame not in self._models:
+            try:
+                self._models[frame] = self._codec.model_of(int.from_bytes(frame, "big"))
+            except UndecodableRecord:
+                self._models[frame] = None
+        return self._models[frame]
 
     def _next(self, of: Partition) -> int:
-        started = self._started.get(of)
-        return 0 if started is None else started.next
+        return self._started.get(of, NOWHERE).next
 
     def _missing(self, ends: Mapping[Partition, int]) -> int:
         return sum(max(0, end - self._next(of)) for of, end in ends.items())
-
-
-class _Writers:
-    """The schemas that records were written with, by id: asked for once, then kept in the ledger."""
-
-    def __init__(self, ledger: Ledger, schema_of: SchemaOf) -> None:
-        self._ledger = ledger
-        self._schema_of = schema_of
-        self._parsed: dict[bytes, Any] = {}
-        self._records: dict[bytes, str | None] = {}
-        for schema_id, schema in ledger.writers().items():
-            self._learn(schema_id.to_bytes(FRAME - 1, "big"), schema)
-
-    def record(self, frame: bytes) -> str | None:
-        """Return the full name of the record that an id stands for; None where the registry knows none."""
-        if frame not in self._records:
-            schema_id = int.from_bytes(frame, "big")
-            schema = self._schema_of(schema_id)
-            if schema is not None:
-                self._ledger.keep_writer(schema_id, schema)
-            self._learn(frame, schema)
-        return self._records[frame]
-
-    def decode(self, value: bytes) -> dict[str, Any]:
-        """Decode a framed value with the schema that it was written with."""
-        event: Any = fastavro.schemaless_reader(io.BytesIO(value[FRAME:]), self._parsed[value[1:FRAME]], None)
-        return dict(event)
-
-    def _learn(self, frame: bytes, schema: str | None) -> None:
-        parsed: Any = None if schema is None else fastavro.parse_schema(json.loads(schema))
-        self._parsed[frame] = parsed
-        self._records[frame] = parsed["name"] if isinstance(parsed, dict) else None
 
 
 def _id(text: str) -> bytes:

@@ -18,8 +18,9 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from tradewind.connectors.kafka.client import options
 from tradewind.connectors.settings import Settings
-from tradewind.infra.status.ledger import Partition
+from tradewind.infra.status.ledger import Partition, Position
 from tradewind.infra.status.names import inputs_of, topics_of
 
 TIMEOUT_S = 5.0
@@ -42,7 +43,7 @@ class Lag:
     """Last stable offset - position; 0 where nothing but markers of transactions lies between."""
     lag_seconds: float | None
     """Age of the first record that was not read, by its timestamp: when the origin of its chain came in.
-    None where Kafka did not show that record in time."""
+    None where that was not asked, or Kafka did not show the record in time."""
 
 
 class Flow:
@@ -51,10 +52,10 @@ class Flow:
     def __init__(self, settings: Settings) -> None:
         self._topics = frozenset(topics_of(settings))
         self._inputs = inputs_of(settings)
-        self._admin = AdminClient({**settings.librdkafka(), "socket.timeout.ms": int(TIMEOUT_S * 1000)})
+        self._admin = AdminClient({**options(settings), "socket.timeout.ms": int(TIMEOUT_S * 1000)})
         self._peeker = Consumer(
             {
-                **settings.librdkafka(),
+                **options(settings),
                 "group.id": settings.physical("tradewind.status"),  # never joined: partitions are assigned by hand
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
@@ -82,19 +83,32 @@ class Flow:
         """Return the last stable offset of each partition: where a read_committed consumer comes to its end."""
         return self._offsets(partitions, OffsetSpec.latest())
 
-    def lags(self, ends: Mapping[Partition, int]) -> list[Lag]:
-        """Return how far each group of ours that exists is behind on each partition that it reads."""
+    def groups(self) -> list[str]:
+        """Return the consumer groups of ours that exist."""
         listed = self._admin.list_consumer_groups(request_timeout=TIMEOUT_S).result()
-        groups = sorted(self._inputs.keys() & {group.group_id for group in listed.valid})
+        return sorted(self._inputs.keys() & {group.group_id for group in listed.valid})
+
+    def lags(
+        self, groups: Iterable[str], ends: Mapping[Partition, int], counted: Mapping[Partition, Position], *, ages: bool
+    ) -> list[Lag]:
+        """Return how far each group is behind on each partition that it reads; `ages` tells the seconds, too.
+
+        `counted` says where each partition's last record is: whoever is past it has only markers left to read.
+        """
+        groups = tuple(groups)
         positions = self._positions(groups)
-        inputs = {(group, of): None for group in groups for of in ends if of[0] in self._inputs[group]}
-        unread = {of for group, of in inputs if (group, of) not in positions}
-        starts = self._offsets(unread, OffsetSpec.earliest())
-        where = {key: positions.get(key, starts.get(key[1], 0)) for key in {**inputs, **positions} if key[1] in ends}
-        behind = {(of, position) for (_, of), position in where.items() if position < ends[of]}
-        first = self._first_unread(behind)
+        inputs = [(group, of) for group in groups for of in ends if of[0] in self._inputs[group]]
+        starts = self._offsets({of for group, of in inputs if (group, of) not in positions}, OffsetSpec.earliest())
+        where = {key: positions.get(key, starts.get(key[1], 0)) for key in (*inputs, *positions) if key[1] in ends}
+        behind = {(of, at) for (_, of), at in where.items() if at < ends[of] and _unread(at, ends[of], counted.get(of))}
+        first = self._first_unread(behind) if ages else {}
         now = time.time()
-        return [_lag(group, (of, position), ends[of], first, now) for (group, of), position in sorted(where.items())]
+        return [
+            Lag(group, *of, ends[of] - position, _age(first.get((of, position)), now))
+            if (of, position) in behind
+            else Lag(group, *of, 0, 0.0)
+            for (group, of), position in sorted(where.items())
+        ]
 
     def _offsets(self, partitions: Iterable[Partition], spec: OffsetSpec) -> dict[Partition, int]:
         asked = {TopicPartition(*of): spec for of in partitions}
@@ -120,9 +134,9 @@ class Flow:
             if of.offset >= 0
         }
 
-    def _first_unread(self, behind: set[Place]) -> dict[Place, int | None]:
-        """Return the timestamp (ms) of the first record at or after each place; None where only markers follow."""
-        found: dict[Place, int | None] = {}
+    def _first_unread(self, behind: set[Place]) -> dict[Place, int]:
+        """Return the timestamp (ms) of the first record at or after each place, where Kafka shows it in time."""
+        found: dict[Place, int] = {}
         deadline = time.monotonic() + PEEK_S
         while behind and time.monotonic() < deadline:
             one_each = dict(sorted(behind, reverse=True))  # groups that stand apart on a partition take turns
@@ -130,25 +144,26 @@ class Flow:
             behind = behind - set(one_each.items())
         return found
 
-    def _peek(self, places: Mapping[Partition, int], deadline: float) -> dict[Place, int | None]:
-        found: dict[Place, int | None] = {}
+    def _peek(self, places: Mapping[Partition, int], deadline: float) -> dict[Place, int]:
+        found: dict[Place, int] = {}
+        waiting = set(places)
         self._peeker.assign([TopicPartition(*of, position) for of, position in places.items()])
-        while len(found) < len(places) and time.monotonic() < deadline:
-            message = self._peeker.poll(POLL_S)
-            if message is None:
-                continue
-            error = message.error()
-            if error is not None and error.code() != KafkaError._PARTITION_EOF:
-                raise KafkaException(error)
-            of = (message.topic(), message.partition())
-            found.setdefault((of, places[of]), None if error is not None else message.timestamp()[1])
+        while waiting and time.monotonic() < deadline:
+            for message in self._peeker.consume(len(waiting), POLL_S):
+                error, of = message.error(), (message.topic(), message.partition())
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(error)
+                if of in waiting and error is None:
+                    found[of, places[of]] = message.timestamp()[1]
+                waiting.discard(of)
         self._peeker.unassign()
         return found
 
 
-def _lag(group: str, place: Place, end: int, first: Mapping[Place, int | None], now_s: float) -> Lag:
-    of, position = place
-    first_ms = first.get(place)
-    if position >= end or (place in first and first_ms is None):
-        return Lag(group, *of, 0, 0.0)
-    return Lag(group, *of, end - position, None if first_ms is None else max(0.0, round(now_s - first_ms / 1000, 3)))
+def _unread(position: int, end: int, counted: Position | None) -> bool:
+    """Whether a record may be between a position and the end, and not only markers."""
+    return counted is None or position <= counted.last or counted.next < end
+
+
+def _age(first_ms: int | None, now_s: float) -> float | None:
+    return None if first_ms is None else max(0.0, round(now_s - first_ms / 1000, 3))

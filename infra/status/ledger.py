@@ -22,7 +22,8 @@ RATE_WINDOW_S = 5.0
 """Rates are means over this time: long enough to be steady, short enough to follow a change."""
 TABLES = """
 CREATE TABLE IF NOT EXISTS position (
-    topic TEXT, partition INTEGER, next INTEGER NOT NULL, records INTEGER NOT NULL, PRIMARY KEY (topic, partition)
+    topic TEXT, partition INTEGER, next INTEGER NOT NULL, last INTEGER NOT NULL, records INTEGER NOT NULL,
+    PRIMARY KEY (topic, partition)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS total (name TEXT PRIMARY KEY, events INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS event (name TEXT, id BLOB, PRIMARY KEY (name, id)) WITHOUT ROWID;
@@ -41,8 +42,14 @@ class Position:
 
     next: int
     """The offset to read next, past markers of transactions."""
+    last: int
+    """The offset of the last record; -1 where there was none. A reader that is past it has nothing to read."""
     records: int
     """Records counted before it: markers and what was rolled back are not among them."""
+
+
+NOWHERE = Position(next=0, last=-1, records=0)
+"""Where a partition stands that was never read."""
 
 
 @dataclass(slots=True)
@@ -51,6 +58,7 @@ class Pass:
 
     started: Mapping[Partition, Position]
     next: dict[Partition, int] = field(default_factory=dict)
+    last: dict[Partition, int] = field(default_factory=dict)
     records: dict[Partition, int] = field(default_factory=lambda: defaultdict(int))
     counted: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Name of a total -> events without ids of their own, each of which is written once."""
@@ -80,8 +88,8 @@ class Ledger:
 
     def positions(self) -> dict[Partition, Position]:
         """Return how far each partition has been counted."""
-        rows = self._database.execute("SELECT topic, partition, next, records FROM position")
-        return {(topic, number): Position(next_, records) for topic, number, next_, records in rows}
+        rows = self._database.execute("SELECT topic, partition, next, last, records FROM position")
+        return {(topic, number): Position(*counted) for topic, number, *counted in rows}
 
     def totals(self) -> dict[str, int]:
         """Return the number of distinct events of each name since the last reset."""
@@ -96,14 +104,15 @@ class Ledger:
             if any(now.get(of) != done.started.get(of) for of in done.next):
                 return False
             for of, next_ in done.next.items():
-                records = done.records.get(of, 0) + (now[of].records if of in now else 0)
-                database.execute("REPLACE INTO position VALUES (?, ?, ?, ?)", (*of, next_, records))
+                before = now.get(of, NOWHERE)
+                counted = (next_, done.last.get(of, before.last), before.records + done.records.get(of, 0))
+                database.execute("REPLACE INTO position VALUES (?, ?, ?, ?, ?)", (*of, *counted))
             for name, events in done.counted.items():
                 self._increase(name, events)
             for name, ids in done.ids.items():
-                before = database.total_changes
+                changes = database.total_changes
                 database.executemany("INSERT OR IGNORE INTO event VALUES (?, ?)", ((name, id_) for id_ in sorted(ids)))
-                self._increase(name, database.total_changes - before)
+                self._increase(name, database.total_changes - changes)
             database.execute("COMMIT")
             return True
         finally:

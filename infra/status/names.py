@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tradewind.connectors.settings import Settings
+from tradewind.schemas.event import Event
 from tradewind.schemas.runtime import DeadLetter
 from tradewind.topics import BARS, DECISIONS, DOMAIN_TOPICS, FILLS, ORDER_REQUESTS, SIGNALS, TICKS
 
@@ -40,10 +41,10 @@ def inputs_of(settings: Settings) -> dict[str, frozenset[str]]:
     }
 
 
-def events_of(settings: Settings) -> dict[tuple[str, str | None], str]:
-    """Return (topic on the cluster, full name of the record) -> the total that such a record adds to."""
-    main: dict[tuple[str, str | None], str] = {
-        (settings.physical(topic), topic.model.SCHEMA): total for topic, total in COUNTED.items()
-    }
-    letters = ((settings.physical(f"{consumer}.{DEAD_LETTERS}"), DeadLetter.SCHEMA) for consumer in CONSUMERS)
-    return {**main, **dict.fromkeys(letters, "dead_letters")}
+def events_of(settings: Settings) -> dict[tuple[str, type[Event] | None], str]:
+    """Return (topic on the cluster, model of the record) -> the total that such a record adds to."""
+    main = [((settings.physical(topic), topic.model), total) for topic, total in COUNTED.items()]
+    letters = [
+        ((settings.physical(f"{consumer}.{DEAD_LETTERS}"), DeadLetter), "dead_letters") for consumer in CONSUMERS
+    ]
+    return dict([*main, *letters])

@@ -20,41 +20,43 @@ if TYPE_CHECKING:
 
 SHOWN = {"denied": "denials", "dead_letters": "dead letters"}
 """Totals that people know by another name."""
+READERS = ("market", "signals", "sizing", "risk", "execution", "portfolio", "questdb", "postgres")
+"""Consumer groups in the order in which events pass them."""
 GROUP_PREFIX = "tradewind."
 HOUR_S, MINUTE_S = 3600, 60
 
 
 def flow_table(glance: Glance | None, up_s: float | None = None) -> Table:
-    """Return totals and rates beside the lag of each consumer group."""
+    """Return totals and rates beside the lag of each consumer group; with `up_s`, seconds, as `up` shows it."""
     title = None if up_s is None else f"tradewind  up {clock(up_s)}  (Ctrl-C stops)"
-    table = Table(
-        "", "total", "per second", "", "reader", "lag", "seconds", box=SIMPLE_HEAD, title=title, title_justify="left"
-    )
-    for column in (1, 2, 5, 6):
-        table.columns[column].justify = "right"
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left")
+    for name in ("", "total", "per second", "", "reader", "lag", *(["seconds"] if up_s is None else [])):
+        table.add_column(name, justify="left" if name in {"", "reader"} else "right")
     if glance is None:
-        table.add_row("counting", "", "", "", "", "", "")
+        table.add_row("counting")
         return table
     totals = [(SHOWN.get(name, name), f"{glance.totals[name]:,}", f"{glance.rates[name]:,.1f}") for name in TOTALS]
     for left, right in zip_longest(totals, group_lags(glance.lags), fillvalue=("", "", "")):
-        table.add_row(*left, "", *right)
+        table.add_row(*left, "", *(right if up_s is None else right[:2]))
     if glance.uncounted:
         table.caption = f"{glance.uncounted:,} offsets are still to be counted"
     return table
 
 
 def group_lags(lags: Iterable[Lag]) -> list[tuple[str, str, str]]:
-    """Return each group with its lag over all partitions, and the seconds of the one that is furthest behind."""
+    """Return each group, as events pass them: its lag over all partitions, and how many seconds it is behind."""
     by_group: dict[str, list[Lag]] = {}
     for lag in lags:
-        by_group.setdefault(lag.group, []).append(lag)
+        by_group.setdefault(lag.group.rpartition(GROUP_PREFIX)[2], []).append(lag)
+    order = [*READERS, *sorted(by_group.keys() - set(READERS))]
     return [
         (
-            group.rpartition(GROUP_PREFIX)[2],
-            f"{sum(lag.lag for lag in found):,}",
-            f"{max(lag.lag_seconds or 0.0 for lag in found):,.1f}",
+            group,
+            f"{sum(lag.lag for lag in by_group[group]):,}",
+            f"{max(lag.lag_seconds or 0.0 for lag in by_group[group]):,.1f}",
         )
-        for group, found in by_group.items()
+        for group in order
+        if group in by_group
     ]
 
 

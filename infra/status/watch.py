@@ -10,10 +10,12 @@ from pathlib import Path
 from tradewind.connectors.settings import Settings
 from tradewind.infra.status.counter import Counter
 from tradewind.infra.status.flow import Flow, Lag
-from tradewind.infra.status.ledger import Ledger
+from tradewind.infra.status.ledger import Ledger, Partition
 from tradewind.infra.status.names import TOTALS
-from tradewind.infra.status.writers import asking
+from tradewind.infra.status.writers import decoder
 
+LIST_EVERY_S = 5.0
+"""How often new topics and groups are looked for."""
 TOTAL = "total:"
 """Marks the samples of totals among those of topics."""
 
@@ -48,7 +50,10 @@ class Watch:
     def __init__(self, settings: Settings, data: Path) -> None:
         self._ledger = Ledger(data)
         self._flow = Flow(settings)
-        self._counter = Counter(settings, self._ledger, asking(settings))
+        self._partitions: list[Partition] = []
+        self._groups: list[str] = []
+        self._listed = -LIST_EVERY_S
+        self._counter = Counter(settings, self._ledger, decoder(settings, self._ledger))
 
     def close(self) -> None:
         """Close the connections and the ledger."""
@@ -56,16 +61,20 @@ class Watch:
         self._flow.close()
         self._ledger.close()
 
-    def look(self, timeout_s: float) -> Glance:
+    def look(self, timeout_s: float, *, ages: bool = True) -> Glance:
         """Count to the present end of every topic and look at the groups; counting stops when the time is up.
 
-        Raises `KafkaException` where Kafka does not answer.
+        `ages` tells how many seconds the groups are behind, which costs a fetch for each partition that is.
+        Raises `KafkaException` where Kafka does not answer, `RegistryError` where the registry is needed and does not.
         """
-        ends = self._flow.ends(self._flow.partitions())
+        if time.monotonic() >= self._listed + LIST_EVERY_S:
+            self._partitions, self._groups = self._flow.partitions(), self._flow.groups()
+            self._listed = time.monotonic()
+        ends = self._flow.ends(self._partitions)
         uncounted = self._counter.count_to(ends, timeout_s)
         totals = {**dict.fromkeys(TOTALS, 0), **self._ledger.totals()}
         records = dict.fromkeys((topic for topic, _ in ends), 0)
-        for (topic, _), position in self._ledger.positions().items():
+        for (topic, _), position in self._counter.positions.items():
             if topic in records:
                 records[topic] += position.records
         now = time.time()
@@ -75,7 +84,7 @@ class Watch:
             totals=totals,
             rates={name: rates.get(TOTAL + name, 0.0) for name in TOTALS},
             topics=tuple(TopicFlow(topic, count, rates.get(topic, 0.0)) for topic, count in sorted(records.items())),
-            lags=tuple(self._flow.lags(ends)),
+            lags=tuple(self._flow.lags(self._groups, ends, self._counter.positions, ages=ages)),
             uncounted=uncounted,
         )
 

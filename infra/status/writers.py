@@ -1,29 +1,23 @@
-"""Asks the registry which schema an id stands for."""
+"""Decodes what the counter reads. Schemas are asked for once and kept in the ledger, so that `status` asks nobody."""
 
 from __future__ import annotations
 
+from tradewind.connectors.registry import SchemaRegistry
 from tradewind.connectors.settings import Settings
-from tradewind.infra.status.counter import SchemaOf
-
-TIMEOUT_S = 5.0
-NOT_FOUND = 404
+from tradewind.infra.status.ledger import Ledger
+from tradewind.schemas.codec import Codec
 
 
-def asking(settings: Settings) -> SchemaOf:
-    """Return a function from a schema's id to its JSON, None where the registry knows no such id."""
+def decoder(settings: Settings, ledger: Ledger) -> Codec:
+    """Return a codec that decodes; it raises `RegistryError` where it needs a registry that does not answer."""
+    known = ledger.writers()
 
-    def schema_of(schema_id: int) -> str | None:
-        import httpx  # noqa: PLC0415 - 0.1 s, and rarely needed: what was asked once is kept
+    def resolve(schema_id: int) -> str:
+        if schema_id in known:
+            return known[schema_id]
+        with SchemaRegistry(settings) as registry:
+            schema = registry.schema(schema_id)
+        ledger.keep_writer(schema_id, schema)
+        return schema
 
-        registry = settings.registry
-        secret = "" if registry.password is None else registry.password.get_secret_value()
-        answer = httpx.get(
-            f"{registry.url}/schemas/ids/{schema_id}",
-            auth=None if registry.user is None else (registry.user, secret),
-            timeout=TIMEOUT_S,
-        )
-        if answer.status_code == NOT_FOUND:
-            return None
-        return str(answer.raise_for_status().json()["schema"])
-
-    return schema_of
+    return Codec({}, resolve)

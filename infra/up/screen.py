@@ -93,6 +93,5 @@ def line(glance: Glance) -> str:
     """Return one look at what flows as one line."""
     flowed = " ".join(f"{SHOWN.get(name, name)} {glance.totals[name]:,}" for name in LINE)
     behind = sum(lag.lag for lag in glance.lags)
-    seconds = max((lag.lag_seconds or 0.0 for lag in glance.lags), default=0.0)
     per_s = f"{glance.rates['ticks']:,.0f}"
-    return f"{time.strftime('%H:%M:%S')} ticks/s {per_s} {flowed} lag {behind:,} ({seconds:.1f} s)"
+    return f"{time.strftime('%H:%M:%S')} ticks/s {per_s} {flowed} lag {behind:,}"

@@ -23,8 +23,9 @@ from tradewind.infra.up.screen import Screen, View
 from tradewind.infra.up.state import remove_state, write_state
 from tradewind.infra.up.watcher import Watcher
 
-TICK_S = 0.2
-"""How often workers are looked after."""
+TICK_S = 0.5
+"""How often workers are looked after: a restart waits as long anyway, and each look costs some milliseconds."""
+POLL_S = 0.05
 TEND_S = 2.0
 """How often services are."""
 PREPARE_S = 60.0
@@ -184,7 +185,7 @@ def _prepare(data: Path, environment: dict[str, str]) -> None:
     deadline = time.monotonic() + PREPARE_S
     try:
         while (code := server.exit_code) is None and time.monotonic() < deadline:
-            time.sleep(TICK_S / 4)
+            time.sleep(POLL_S)
     finally:
         server.stop(grace_s=0)
     if code != 0:

@@ -6,9 +6,9 @@ import threading
 import time
 from pathlib import Path
 
-import httpx
 from confluent_kafka import KafkaException
 
+from tradewind.connectors.registry import RegistryError
 from tradewind.connectors.settings import Settings
 from tradewind.infra.status.watch import Glance, Watch
 
@@ -35,9 +35,9 @@ class Watcher(threading.Thread):
             while not self._closing.is_set():
                 begun = time.monotonic()
                 try:
-                    self.glance = watch.look(COUNT_S)
+                    self.glance = watch.look(COUNT_S, ages=False)
                     self.trouble = None
-                except (KafkaException, httpx.HTTPError) as error:  # shown, and tried again
+                except (KafkaException, RegistryError) as error:  # shown, and tried again
                     self.trouble = f"{type(error).__name__}: {error}"
                 self._closing.wait(max(0.0, begun + EVERY_S - time.monotonic()))
         finally:
