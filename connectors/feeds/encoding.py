@@ -19,6 +19,7 @@ from tradewind.topics import TICKS, TRADES, Topic
 from tradewind.topics.partitioner import partition_of
 
 UNDATED = 0
+OPTIONAL_COLUMNS = ("bid_size", "ask_size")  # a source that states no sizes leaves them out
 
 
 def block_runs(codec: Codec, settings: Settings, block: Block) -> list[Run]:
@@ -57,6 +58,8 @@ def last_times(ticks: pl.DataFrame) -> Mapping[tuple[str, str], int]:
 def _runs(codec: Codec, settings: Settings, topic: Topic, model: type[Event], frame: pl.DataFrame) -> list[Run]:
     if frame.is_empty():
         return []
+    unstated = [column for column in OPTIONAL_COLUMNS if model is Tick and column not in frame.columns]
+    frame = frame.with_columns(pl.lit(None, pl.Float64).alias(column) for column in unstated)
     name = settings.physical(topic)
     runs = []
     for (symbol, venue), part in frame.partition_by("symbol", "venue", maintain_order=True, as_dict=True).items():
