@@ -141,6 +141,7 @@ class Pipeline:
         tenants: Iterable[Tenant] = DEFAULT_TENANTS,
         grace_us: int = GRACE_US,
         latency_us: int = LATENCY_US,
+        segment_records: int = SEGMENT_RECORDS,
     ) -> None:
         known = tuple(tenants)
         self._agents: dict[str, Processor] = {
@@ -154,6 +155,7 @@ class Pipeline:
         self.states = {name: MemoryState() for name in self._agents}
         """The state of each agent, by its name."""
         self._latency_us = latency_us
+        self._segment_records = segment_records
         self._held: deque[Segment] = deque()
         self._reached: dict[str, int] = {}
 
@@ -169,8 +171,8 @@ class Pipeline:
         for segment in segments:
             for symbol, venue, ts_event in _coordinates(segment):
                 ends[symbol, venue] = max(ts_event, ends.get((symbol, venue), ts_event))
-            for start in range(0, len(segment), SEGMENT_RECORDS):
-                sent += self.feed(_part(segment, start, start + SEGMENT_RECORDS))
+            for start in range(0, len(segment), self._segment_records):
+                sent += self.feed(_part(segment, start, start + self._segment_records))
         closing = [
             Heartbeat(symbol=symbol, venue=venue, ts_event=ts_event, ts_ingest=ts_event, closing=True)
             for (symbol, venue), ts_event in sorted(ends.items())
