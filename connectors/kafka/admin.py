@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -9,9 +10,11 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from tradewind.connectors.kafka.client import ANSWER_S, options, told
-from tradewind.connectors.kafka.errors import TopicDiffers, TopicMissing
+from tradewind.connectors.kafka.errors import BrokerUnavailable, TopicDiffers, TopicMissing
 from tradewind.connectors.settings import Settings
 from tradewind.topics import Topic
+
+SEEN_S = 0.05  # between looks for a topic that was just made
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,11 @@ def partition_counts(settings: Settings) -> dict[str, int]:
         found = AdminClient(options(settings)).list_topics(timeout=ANSWER_S).topics
     except KafkaException as error:
         raise told(error, "listing topics", settings) from error
-    inside = {name: topic for name, topic in found.items() if name.startswith(settings.namespace)}
-    return {name: len(topic.partitions) for name, topic in sorted(inside.items()) if not name.startswith("__")}
+    return {
+        name: len(topic.partitions)
+        for name, topic in sorted(found.items())
+        if name.startswith(settings.namespace) and not name.startswith("__") and topic.error is None
+    }
 
 
 def create_missing(settings: Settings, topics: Iterable[Topic]) -> list[str]:
@@ -63,7 +69,20 @@ def create_missing(settings: Settings, topics: Iterable[Topic]) -> list[str]:
                 continue  # another process created it since we looked
             raise told(error, f"creating topic {name}", settings) from error
         created.append(name)
+    _wait_for(settings, missing)
     return created
+
+
+def _wait_for(settings: Settings, names: Iterable[str]) -> None:
+    """Wait until brokers tell of the topics that the controller has made: under load that takes seconds."""
+    wanted = set(names)
+    deadline = time.monotonic() + ANSWER_S
+    while wanted - partition_counts(settings).keys():
+        if time.monotonic() > deadline:
+            raise BrokerUnavailable(
+                f"{sorted(wanted)[0]} was created, and after {ANSWER_S:.0f} s no broker tells of it"
+            )
+        time.sleep(SEEN_S)
 
 
 def compare(settings: Settings, topics: Iterable[Topic]) -> list[Difference]:
@@ -108,8 +127,9 @@ def ensure(settings: Settings, topics: Iterable[Topic]) -> None:
     tells them.
     """
     topics = tuple(topics)
-    create_missing(settings, topics)
     present = partition_counts(settings)
+    if any(settings.physical(topic) not in present for topic in topics):
+        create_missing(settings, topics)
     for topic in topics:
         found = present.get(settings.physical(topic))
         if found is not None and found != topic.partitions:

@@ -1,0 +1,265 @@
+"""A feed is published once: whole, after kills, and by one process at a time."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+
+import polars as pl
+import pytest
+from pipeline import environment
+
+from tradewind.connectors.feeds import Block, Bounds, Feed, FeedError, Position, Simulator, open_feed
+from tradewind.connectors.feeds.feed import SourceChanged
+from tradewind.connectors.feeds.run import FeedTakenOver, run_feed
+from tradewind.connectors.feeds.together import run_feeds
+from tradewind.connectors.kafka import consume, read
+from tradewind.connectors.settings import Settings
+from tradewind.schemas.market import FeedPosition, Heartbeat, Tick
+from tradewind.topics import FEED_POSITIONS, TICKS, TRADES
+from tradewind.topics.partitioner import partition_of
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+EURUSD, XAUUSD = "oanda-eurusd-quotes-20140501.zip", "oanda-xauusd-quotes-20140501.zip"
+BTCUSDT = "binance-usdm-btcusdt-20240808.gz"
+COLUMNS = ["symbol", "venue", "seq", "ts_event", "bid", "ask", "bid_size", "ask_size"]
+START = 1_788_000_000_000_000
+
+
+def recorded(name: str) -> Feed:
+    """Open a recorded file; skips where it is not there."""
+    if not (DATA / name).exists():
+        pytest.skip(f"no recorded market data: {name} is not beside the checkout")
+    return open_feed(str(DATA / name))
+
+
+def content(feed: Feed) -> pl.DataFrame:
+    """Return the ticks that a feed has."""
+    return pl.concat(block.ticks for block in feed.read(Position(), Bounds(10**6, 2**62)))
+
+
+def quotes(path: Path, *lines: str, symbol: str = "eurusd") -> Feed:
+    """Write and open a file of quotes."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"20140501_{symbol}_tick_quote.csv", "\n".join(lines))
+    return open_feed(str(path))
+
+
+def heartbeats(settings: Settings) -> list[Heartbeat]:
+    """Return the heartbeats on the topic of ticks."""
+    return [record.event for record in consume(TICKS, settings=settings) if isinstance(record.event, Heartbeat)]
+
+
+def positions(settings: Settings) -> list[FeedPosition]:
+    """Return the positions that were kept, in order."""
+    events = [record.event for record in consume(FEED_POSITIONS, settings=settings)]
+    return [event for event in events if isinstance(event, FeedPosition)]
+
+
+@pytest.mark.parametrize("name", [EURUSD, XAUUSD])
+def test_a_day_of_quotes_is_published_whole(settings: Settings, name: str) -> None:
+    """Every quote once, in order, in the partition of its instrument, dated by the clock; then a closing heartbeat."""
+    feed = recorded(name)
+    before_ms = time.time_ns() // 1_000_000
+    report = run_feed(feed, settings)
+    found = read(TICKS, settings=settings, coordinates=True)
+    expected = content(feed)
+    assert (report.published, report.rejected, report.finished) == (expected.height, 0, True)
+    assert found.select(COLUMNS).equals(expected)
+    key = f"{expected['symbol'][0]}.OANDA".encode()
+    assert found["_partition"].unique().to_list() == [partition_of(key, TICKS.partitions)]
+    assert found["_timestamp_ms"].is_between(before_ms, time.time_ns() // 1_000_000).all()
+    (beat,) = heartbeats(settings)
+    last = expected["ts_event"].max()
+    assert beat.closing
+    assert isinstance(last, int)
+    assert beat.ts_event % 60_000_000 == 5_000_000
+    assert last < beat.ts_event <= last + 65_000_000
+    assert positions(settings)[-1].finished
+
+
+def test_quotes_and_trades_of_frames_are_published(settings: Settings) -> None:
+    """Each on its topic; what is neither is counted as skipped."""
+    report = run_feed(recorded(BTCUSDT), settings)
+    assert (report.published, report.skipped, report.rejected) == (66_089 + 21_313, 6_552, 0)
+    assert read(TICKS, settings=settings).height == 66_089
+    trades = read(TRADES, settings=settings)
+    assert trades["trade_id"].n_unique() == trades.height == 21_313
+
+
+def test_a_finished_file_is_not_published_again(settings: Settings, tmp_path: Path) -> None:
+    """The second run says so, and writes nothing."""
+    feed = quotes(tmp_path / "a.zip", "1,1.1,1.2", "2,1.1,1.2")
+    assert run_feed(feed, settings).published == 2
+    again = run_feed(feed, settings)
+    assert (again.published, again.already, again.position) == (0, True, 2)
+    assert read(TICKS, settings=settings).height == 2
+
+
+def test_another_file_of_the_same_name_is_refused(settings: Settings, tmp_path: Path) -> None:
+    """Its lines are other ones: the position means nothing there."""
+    run_feed(quotes(tmp_path / "a.zip", "1,1.1,1.2"), settings)
+    with pytest.raises(SourceChanged, match=r"feed a\.zip has published 1 events of .*Rename the file"):
+        run_feed(quotes(tmp_path / "a.zip", "1,1.1,1.3"), settings)
+    assert read(TICKS, settings=settings).height == 1
+
+
+def test_bad_lines_are_told_and_the_others_published(settings: Settings, tmp_path: Path) -> None:
+    """Every kind of garbage, with its line."""
+    bad = ["", "x", "1,nan,2", "1,-1,2", "1,0,0", "1,3,2", "1,2", "99999999,1,2", "\u00e9,1,2"]
+    lines = [line for number, each in enumerate(bad) for line in (f"{1000 + number},1.1,1.2", each)]
+    report = run_feed(quotes(tmp_path / "a.zip", *lines, "2000,1.1,1.2"), settings)
+    assert (report.published, report.rejected) == (len(bad) + 1, len(bad))
+    assert [rejection.line for rejection in report.rejections] == list(range(2, 2 * len(bad) + 1, 2))
+    assert all(rejection.reason for rejection in report.rejections)
+    assert positions(settings)[-1].rejected == len(bad)
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from tradewind.connectors.feeds import pace, open_feed
+from tradewind.connectors.feeds.run import run_feed
+from tradewind.connectors.settings import Settings
+pace.BLOCK_RECORDS = int(sys.argv[2])
+run_feed(open_feed(sys.argv[1], sessions=False), Settings(), on_progress=lambda _: print("block", flush=True))
+"""
+
+
+def started(settings: Settings, source: str, records: int) -> subprocess.Popen[str]:
+    """Run a feed in a process of its own, with small blocks."""
+    command = [sys.executable, "-P", "-c", SCRIPT, source, str(records)]
+    return subprocess.Popen(command, env=environment(settings), stdout=subprocess.PIPE, text=True)
+
+
+def killed_after(process: subprocess.Popen[str], blocks: int) -> bool:
+    """Kill a process some time after it has published so many blocks; False where it ended before."""
+    assert process.stdout is not None
+    for _ in range(blocks):
+        if not process.stdout.readline():
+            assert process.wait(60) == 0
+            return False
+    time.sleep(random.uniform(0, 0.03))
+    process.send_signal(signal.SIGKILL)
+    process.wait(60)
+    process.stdout.close()
+    return True
+
+
+def test_a_file_that_is_killed_in_the_middle_loses_and_repeats_nothing(settings: Settings) -> None:
+    """Killed with SIGKILL again and again, at any moment of a transaction."""
+    feed = recorded(EURUSD)
+    kills = 0
+    while killed_after(started(settings, str(DATA / EURUSD), 1500), blocks=4):
+        kills += 1
+    assert kills >= 3
+    assert read(TICKS, settings=settings).equals(content(feed))
+    assert [beat.closing for beat in heartbeats(settings)] == [True]
+
+
+def test_a_simulator_that_is_killed_goes_on_where_it_was(settings: Settings) -> None:
+    """Its sequence has no gap and no repeat, its times never go back, and its mids are those of the seed."""
+    for _ in range(3):
+        assert killed_after(started(settings, "simulator", 20_000), blocks=10)
+    ticks = read(TICKS, settings=settings).sort("seq")
+    assert ticks["seq"].to_list() == list(range(1, ticks.height + 1))
+    assert ticks["ts_event"].is_sorted()
+    same = content(Simulator(seed=1, start_us=START, count=ticks.height, sessions=False))
+    mid = (ticks["bid"] + ticks["ask"]) / 2
+    # The spread comes from the hour, so that the mid is the same to half a spread's rounding.
+    assert ((mid - (same["bid"] + same["ask"]) / 2).abs() / mid).max() < 1e-5  # type: ignore[operator]
+
+
+@dataclass
+class Slow:
+    """A feed of one's own: a quote each time it is let go."""
+
+    gate: Event
+    name: str = "slow"
+    source: str = "slow"
+    live: bool = True
+    count: int = 6
+
+    def read(self, position: Position, bounds: Bounds) -> Iterator[Block]:
+        """Yield a quote a second of event time."""
+        for number in range(position.record + 1, self.count + 1):
+            row = Tick(symbol="EURUSD", venue="OWN", seq=number, ts_event=START + number * 1_000_000, bid=1.1, ask=1.2)
+            yield Block(
+                Position(number),
+                pl.DataFrame([row.to_dict()], schema_overrides={"bid_size": pl.Float64, "ask_size": pl.Float64}),
+            )
+            self.gate.wait(0.3)
+
+
+def test_a_feed_of_ones_own_is_published_once(settings: Settings) -> None:
+    """Whatever has the members of a feed is one."""
+    stop = Event()
+    first = run_feed(Slow(Event()), settings, stop=stop, on_progress=lambda report: stop.set())
+    assert not first.finished
+    second = run_feed(Slow(Event()), settings)
+    assert (first.published + second.published, second.finished) == (6, True)
+    assert read(TICKS, settings=settings)["seq"].to_list() == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_later_of_two_processes_goes_on_and_the_earlier_ends(settings: Settings) -> None:
+    """Between them they publish everything once."""
+    errors: list[BaseException] = []
+    begun = Event()
+
+    def run() -> None:
+        try:
+            run_feed(Slow(Event(), count=30), settings, on_progress=lambda _: begun.set())
+        except FeedTakenOver as error:
+            errors.append(error)
+
+    earlier = Thread(target=run)
+    earlier.start()
+    assert begun.wait(60)
+    run_feed(Slow(Event(), count=30), settings)
+    earlier.join(60)
+    assert [type(error) for error in errors] == [FeedTakenOver]
+    assert read(TICKS, settings=settings)["seq"].to_list() == list(range(1, 31))
+
+
+def test_feeds_run_side_by_side_each_with_its_position(settings: Settings, tmp_path: Path) -> None:
+    """Two instruments, two positions; the same feed twice is refused."""
+    one = quotes(tmp_path / "a.zip", "1,1.1,1.2", "2,1.1,1.2")
+    two = quotes(tmp_path / "b.zip", "1,1200,1201", symbol="xauusd")
+    reports = run_feeds([one, two], settings)
+    assert [(report.feed, report.published) for report in reports] == [("a.zip", 2), ("b.zip", 1)]
+    assert {event.feed for event in positions(settings)} == {"a.zip", "b.zip"}
+    with pytest.raises(FeedError, match="given twice"):
+        run_feeds([one, one], settings)
+
+
+def test_silence_is_told_by_heartbeats_that_keep_their_promise(settings: Settings, tmp_path: Path) -> None:
+    """In a gap event time goes on, and every later tick is later than every heartbeat before it."""
+    feed = quotes(tmp_path / "a.zip", "0,1.1,1.2", "100,1.1,1.2", "30000,1.1,1.2", "30100,1.1,1.2")
+    run_feed(feed, settings, speed=10)
+    events = [record.event for record in consume(TICKS, settings=settings)]
+    reached, silent = 0, 0
+    for event in events:
+        assert isinstance(event, Tick | Heartbeat)
+        assert event.ts_event > reached
+        if isinstance(event, Heartbeat):
+            reached = event.ts_event
+            silent += not event.closing
+    assert silent >= 2
+    assert sum(isinstance(event, Tick) for event in events) == 4
+
+
+def test_a_replay_takes_as_long_as_its_speed_says(settings: Settings, tmp_path: Path) -> None:
+    """Three minutes of events at 100 times the speed take 1.8 seconds."""
+    feed = quotes(tmp_path / "a.zip", *[f"{second * 1000},1.1,1.2" for second in range(181)])
+    before = time.monotonic()
+    report = run_feed(feed, settings, speed=100)
+    assert time.monotonic() - before > 1.8
+    assert report.published == 181
