@@ -194,7 +194,7 @@ def test_types_widen_as_avro_allows() -> None:
     assert isinstance(decoded, Tick)
     assert isinstance(decoded.bid, float)
     assert codec.decode_columns(Tick, [value]).to_dicts() == [Tick(**record).to_dict()]
-    with pytest.raises(MisalignedRecords, match="record 1 of the batch: .*Tick.seq"):
+    with pytest.raises(MisalignedRecords, match=r"record 1 of the batch: .*Tick.seq"):
         codec.decode_columns(Tick, [value, value[:9]])
 
 
@@ -212,7 +212,7 @@ def test_a_null_where_the_newest_wants_a_value_is_undecodable() -> None:
     older = changed(Heartbeat, nullable)
     codec = codec_for(older)
     assert codec.decode(written(older, BEAT | {"closing": False})) == Heartbeat(**BEAT)
-    with pytest.raises(UndecodableRecord, match="Heartbeat.venue, at byte 7: null, where the reader wants a value"):
+    with pytest.raises(UndecodableRecord, match=r"Heartbeat.venue, at byte 7: null, where the reader wants a value"):
         codec.decode(written(older, BEAT | {"closing": False, "venue": None}))
 
 
@@ -226,7 +226,7 @@ def test_a_symbol_that_the_newest_does_not_know_is_undecodable() -> None:
     newer = changed(Trade, more)
     codec = codec_for(newer)
     assert codec.decode(written(newer, TRADE | {"aggressor": "SELL"})) == Trade(**TRADE, aggressor="SELL")
-    with pytest.raises(UndecodableRecord, match="Trade.aggressor, at byte .*: the reader does not know NONE"):
+    with pytest.raises(UndecodableRecord, match=r"Trade.aggressor, at byte .*: the reader does not know NONE"):
         codec.decode(written(newer, TRADE | {"aggressor": "NONE"}))
     frame = codec.decode_columns(Trade, [written(newer, TRADE | {"aggressor": "BUY"})])
     assert frame["aggressor"].to_list() == ["BUY"]
