@@ -66,11 +66,14 @@ def signals(strategies: Iterable[Strategy]) -> Processor:
 
 
 def _on_bar(state: State, strategies: tuple[Strategy, ...], bar: Bar, ts_ingest: int) -> list[Event]:
+    asked = [strategy for strategy in strategies if strategy.interval_s == bar.interval_s]
+    if not asked:
+        return []
     volatility = _volatility(state, bar)
     sent: list[Event] = []
-    for strategy in strategies:
+    for strategy in asked:
         quarantine = f"quarantine/{strategy.name}/{strategy.version}"
-        if strategy.interval_s != bar.interval_s or state.get(quarantine, QuarantineState) is not None:
+        if state.get(quarantine, QuarantineState) is not None:
             continue
         try:
             view = _ask(state, strategy, bar)
