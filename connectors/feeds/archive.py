@@ -20,6 +20,8 @@ CHUNK_LINES = 32_768  # lines in one chunk, whatever their length: what a chunk 
 TOO_LONG = "\ufffd"  # begins what is left of a line over LINE_BYTES: no format takes it
 DIGEST_DIGITS = 16  # 64 bits tell one file from another of the same name
 
+DAMAGE = (zipfile.BadZipFile, EOFError, zlib.error, OSError, RuntimeError, NotImplementedError)
+"""What zipfile and gzip raise for content that is cut, altered, encrypted or packed in a way they do not know."""
 Opener = Callable[[], AbstractContextManager[IO[bytes]]]
 
 
@@ -90,7 +92,7 @@ def verify(path: Path, opener: Opener) -> None:
         with opener() as content:
             while block := content.read(READ_BYTES):
                 read += len(block)
-    except (zipfile.BadZipFile, EOFError, zlib.error, OSError, RuntimeError, NotImplementedError) as error:
+    except DAMAGE as error:
         raise DamagedSource(
             f"{path}: breaks after {read:,} bytes of content ({error}); nothing was published: fetch the file again"
         ) from error
@@ -105,12 +107,18 @@ def chunks(opener: Opener) -> Iterator[Chunk]:
     """
     held: list[str] = []
     first = 1
-    for lines in _lines(opener):
-        held += lines
-        while len(held) > CHUNK_LINES:
-            yield Chunk(first, held[:CHUNK_LINES], last=False)
-            first += CHUNK_LINES
-            held = held[CHUNK_LINES:]
+    try:
+        for lines in _lines(opener):
+            held += lines
+            while len(held) > CHUNK_LINES:
+                yield Chunk(first, held[:CHUNK_LINES], last=False)
+                first += CHUNK_LINES
+                held = held[CHUNK_LINES:]
+    except DAMAGE as error:
+        raise DamagedSource(
+            f"the file changed while it was read, and breaks after line {first + len(held) - 1:,} ({error}); what was "
+            "published stays: put the file back, and run the feed again to go on"
+        ) from error
     yield Chunk(first, held, last=True)
 
 

@@ -43,7 +43,7 @@ def run_feeds(
             done, _ = wait(runs, return_when=FIRST_EXCEPTION)
             failures = [error for run in done if (error := run.exception()) is not None]
         finally:
-            stop.set() if any(not run.done() for run in runs) else None
+            stop.set()  # those that still run, where one failed or the wait was interrupted
     if failures:
         raise failures[0]
     return [run.result() for run in runs]

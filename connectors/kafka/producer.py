@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -25,6 +26,7 @@ COMMIT_S = 60.0  # outlasts a broker's restart
 ATTEMPTS = 5
 BACKOFF_S = 0.2  # doubled each time, with jitter: 0.2 to 3 s
 QUEUE_FULL_S = 0.02
+GIVE_UP_S = 2.0  # for the abort of what was interrupted: the broker does it by itself after the transaction's time
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,11 @@ class Transactions:
                         f"{self._id}: the transaction was aborted {ATTEMPTS} times: {cause.str()}"
                     ) from error
                 time.sleep(BACKOFF_S * 2**attempt * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+            except BaseException:
+                # Left open, the transaction would hold up every reader until it times out.
+                with suppress(KafkaException):
+                    self._producer.abort_transaction(GIVE_UP_S)
+                raise
             else:
                 return
 

@@ -35,7 +35,12 @@ class _Speed(click.ParamType):
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|simulator...")
-@click.option("--speed", type=_Speed(), default="1", help="Times event time, or max.  [default: 1]")
+@click.option(
+    "--speed",
+    type=_Speed(),
+    default="1",
+    help="How fast to replay files: a factor of event time, or max.  [default: 1]",
+)
 @click.option("--rate", type=float, default=1000.0, show_default=True, help="The simulator's ticks a second.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The simulator's seed: each is a feed of its own.")
 @click.option("--no-sessions", is_flag=True, help="Let the simulator's Forex and gold trade at weekends.")
