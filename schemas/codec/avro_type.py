@@ -134,6 +134,8 @@ def _parse_record(schema: Mapping[str, Any], namespace: str, names: dict[str, Av
         )
         for field in schema["fields"]
     )
+    if len({field.name for field in fields}) != len(fields):
+        raise UnsupportedSchema(f"{name} has two fields of one name")
     record = RecordType(name, fields)
     names[name] = record
     return record

@@ -43,6 +43,8 @@ def _parsed(file: SchemaFile) -> RecordType:
         for field in record.fields:
             if field.default is not NO_DEFAULT:
                 default_value(field.type, field.default)
+    except fastavro.schema.UnknownType as error:
+        raise SchemaFileError(f"{file.path}: not Avro: there is no type {error.name}") from error
     except fastavro.schema.SchemaParseException as error:
         raise SchemaFileError(f"{file.path}: not Avro: {error}") from error
     except (UnsupportedSchema, ValueError) as error:
