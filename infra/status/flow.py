@@ -28,6 +28,13 @@ TIMEOUT_S = 5.0
 POLL_S = 0.05
 PEEK_S = 2.0
 """How long to look for the first unread record of a partition."""
+MOVING = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+}
+"""What Kafka says of a partition that is just being made, or moves to another broker; it passes by itself."""
 Place = tuple[Partition, int]
 """A partition, and an offset in it."""
 
@@ -114,10 +121,17 @@ class Flow:
         asked = {TopicPartition(*of): spec for of in partitions}
         if not asked:
             return {}
-        answers = self._admin.list_offsets(
-            asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_S
-        )
-        return {(of.topic, of.partition): answer.result().offset for of, answer in answers.items()}
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            answers = self._admin.list_offsets(
+                asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_S
+            )
+            try:
+                return {(of.topic, of.partition): answer.result().offset for of, answer in answers.items()}
+            except KafkaException as error:
+                if error.args[0].code() not in MOVING or time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_S)
 
     def _positions(self, groups: Iterable[str]) -> dict[tuple[str, Partition], int]:
         """Return committed positions: (group, partition) -> offset."""
