@@ -14,6 +14,7 @@ from confluent_kafka import Message
 
 from tradewind.connectors.sinks.dead_letters import Rejected
 from tradewind.connectors.sinks.lease import Run
+from tradewind.connectors.sinks.money_columns import frame_of_rows, money_reader
 from tradewind.connectors.sinks.sink import Batch
 from tradewind.processors.batch import Columns, Micros, Rows, Segment
 from tradewind.schemas.codec.errors import MisalignedRecords, UndecodableRecord
@@ -109,14 +110,31 @@ def _rows(topic: Topic, partition: int, messages: list[Message], codec: Codec) -
 def _columns(topic: Topic, partition: int, messages: list[Message], codec: Codec) -> tuple[Columns, list[Rejected]]:
     rejected: list[Rejected] = []
     try:
-        frame = pl.concat(
-            codec.decode_columns(topic.model, list(values))
-            for _, values in groupby(map(Message.value, messages), FRAME_OF)
-        )
-    except (MisalignedRecords, TypeError):  # one is bad, or the model has no columns
+        parts = (list(values) for _, values in groupby(map(Message.value, messages), FRAME_OF))
+        frame = pl.concat(_frame(topic.model, values, codec) for values in parts)
+    except MisalignedRecords:  # one is bad, or they cannot be read by columns
         events, messages, rejected = _decode_each(messages, codec)
-        frame = pl.DataFrame([event.to_dict() for event in events], infer_schema_length=None)
+        frame = frame_of_rows(topic.model, events)
     return Columns(topic.name, partition, topic.model, frame, _offsets(messages), _ingested(messages)), rejected
+
+
+def _frame(model: type[Event], values: Sequence[bytes], codec: Codec) -> pl.DataFrame:
+    """Decode records of one schema; raises `MisalignedRecords`."""
+    try:
+        return codec.decode_columns(model, values)
+    except TypeError:  # not flat
+        reader, frame = money_reader(model), FRAME_OF(values[0])
+        if reader is None or not _is_newest(frame, values[0], codec):
+            raise MisalignedRecords(f"{model.__name__} of this schema is read row by row") from None
+        return reader.decode(values, framed_id(frame))
+
+
+def _is_newest(frame: bytes, value: bytes, codec: Codec) -> bool:
+    """Whether a record was written with the newest schema: the one that the codec encodes with."""
+    try:
+        return codec.encode(codec.decode(value))[:FRAME_BYTES] == frame
+    except UndecodableRecord:
+        return False
 
 
 def _decode_each(messages: list[Message], codec: Codec) -> tuple[list[Event], list[Message], list[Rejected]]:

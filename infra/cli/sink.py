@@ -44,22 +44,18 @@ def sink(names: tuple[str, ...]) -> None:
 
     Ends within 5 s of SIGTERM or Ctrl-C; exits with 1 where a sink cannot go on.
     """
-    from tradewind.connectors.registry import open_codec  # noqa: PLC0415
-    from tradewind.connectors.settings import Settings  # noqa: PLC0415
-    from tradewind.connectors.sinks.loop import SinkLoop  # noqa: PLC0415
-
-    known = factories()
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise click.UsageError(f"there is no sink {unknown[0]!r}; sinks are: {', '.join(sorted(known))}")
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every request
-    settings = Settings()
-    codec = open_codec(settings)
-    loops = [SinkLoop(settings, known[name](settings), codec) for name in dict.fromkeys(names)]
+    stop = _stopped_by_signals()
+    loops = _loops(names)
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
+    if not run(loops, stop):
+        sys.exit(1)
+
+
+def _stopped_by_signals() -> threading.Event:
     stop = threading.Event()
 
     def told(number: int, _frame: FrameType | None) -> None:
@@ -68,8 +64,21 @@ def sink(names: tuple[str, ...]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, told)
-    if not run(loops, stop):
-        sys.exit(1)
+    return stop
+
+
+def _loops(names: Sequence[str]) -> list[SinkLoop]:
+    from tradewind.connectors.registry import open_codec  # noqa: PLC0415
+    from tradewind.connectors.settings import Settings  # noqa: PLC0415
+    from tradewind.connectors.sinks.loop import SinkLoop  # noqa: PLC0415
+
+    known = factories()
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise click.UsageError(f"there is no sink {unknown[0]!r}; sinks are: {', '.join(sorted(known))}")
+    settings = Settings()
+    codec = open_codec(settings)
+    return [SinkLoop(settings, known[name](settings), codec) for name in dict.fromkeys(names)]
 
 
 def run(loops: Sequence[SinkLoop], stop: threading.Event) -> bool:

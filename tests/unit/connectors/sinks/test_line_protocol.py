@@ -12,7 +12,12 @@ from tradewind.connectors.sinks.sink import PoisonBatch
 
 LAYOUT = Layout(
     tags=("symbol",),
-    fields=(Field("seq", "long"), Field("bid", "double"), Field("size", "double", nullable=True), Field("id", "string")),
+    fields=(
+        Field("seq", "long"),
+        Field("bid", "double"),
+        Field("size", "double", nullable=True),
+        Field("id", "string"),
+    ),
     time="ts",
 )
 ROW = {"symbol": "EURUSD", "seq": 1, "bid": 1.08, "size": 2.0, "id": "a", "ts": 1_398_902_400_000_001}
@@ -27,7 +32,9 @@ def frame(*rows: dict[str, object]) -> pl.DataFrame:
 
 def test_a_line_holds_tags_fields_and_microseconds() -> None:
     """Integers carry an i, strings quotes, doubles their shortest form; the time is in µs."""
-    assert lines(frame({}), "ticks", LAYOUT) == b'ticks,symbol=EURUSD seq=1i,bid=1.08,size=2.0,id="a" 1398902400000001\n'
+    assert (
+        lines(frame({}), "ticks", LAYOUT) == b'ticks,symbol=EURUSD seq=1i,bid=1.08,size=2.0,id="a" 1398902400000001\n'
+    )
 
 
 def test_a_null_is_left_out_of_its_line_alone() -> None:

@@ -37,7 +37,9 @@ def tick(seq: int) -> bytes:
 
 
 def message(offset: int, value: bytes | None) -> Message:
-    return Message(topic="market.ticks", partition=0, offset=offset, key=b"k", value=value, timestamp=(1, offset), headers=None)
+    return Message(
+        topic="market.ticks", partition=0, offset=offset, key=b"k", value=value, timestamp=(1, offset), headers=None
+    )
 
 
 class Letters:
@@ -117,7 +119,9 @@ def writing(sink: Sink, values: Sequence[bytes | None], then: Callable[[Writer, 
     failures=st.integers(0, 3),
 )
 @settings(max_examples=100, deadline=None)
-def test_all_but_poison_is_written_once_in_order(count: int, poison: frozenset[int], named: bool, keeps: bool, failures: int) -> None:
+def test_all_but_poison_is_written_once_in_order(
+    count: int, poison: frozenset[int], named: bool, keeps: bool, failures: int
+) -> None:
     """However many records are poison, named or not, with or without failures between: the rest is written, they are letters."""
     sink = (Keeper if keeps else Store)(poison, named=named)
     sink.failures = [StoreUnavailable("not now") for _ in range(failures)]
@@ -150,9 +154,11 @@ def test_what_is_no_event_is_left_out_or_a_letter(kinds: list[str]) -> None:
     lease, letters, _ = writing(sink, [make[kind](seq) for seq, kind in enumerate(kinds)])
     bad = {"garbage", "no frame", "cut short"}
     assert sink.written == [seq for seq, kind in enumerate(kinds) if kind == "tick"]
-    assert [one.message.offset() for one in letters.got] == [2 * seq for seq, kind in enumerate(kinds) if kind in bad] or sorted(
-        one.message.offset() for one in letters.got
-    ) == [2 * seq for seq, kind in enumerate(kinds) if kind in bad]
+    assert [one.message.offset() for one in letters.got] == [
+        2 * seq for seq, kind in enumerate(kinds) if kind in bad
+    ] or sorted(one.message.offset() for one in letters.got) == [
+        2 * seq for seq, kind in enumerate(kinds) if kind in bad
+    ]
     assert {one.error for one in letters.got} <= {"UNDECODABLE"}
     assert lease.written == 2 * len(kinds) + 1
 

@@ -1,0 +1,185 @@
+"""Ticks, trades and bars in QuestDB: all of them, once, as they were."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from pipeline import environment
+from sinking import START, Publisher, questdb, running, tick, until
+
+from tradewind.connectors.settings import Settings
+from tradewind.connectors.sinks import Batch
+from tradewind.connectors.sinks.questdb import QuestDbSink, TableDiffers
+from tradewind.schemas.market import Bar, Heartbeat, Trade
+from tradewind.topics import BARS, TICKS, TRADES
+
+TOPICS = (TICKS, TRADES, BARS)
+ODD = ('a,b c=d\\e"f', "é漢😀", " lead", "tail\\", "'", "NaN")
+
+
+@pytest.fixture
+def publisher(settings: Settings) -> Publisher:
+    return Publisher(settings, TOPICS)
+
+
+def table(settings: Settings, name: str) -> str:
+    return settings.physical(name).replace(".", "_")
+
+
+def count(settings: Settings, name: str = "ticks") -> int:
+    return int(questdb(settings, f"SELECT count() FROM '{table(settings, name)}'")[0][0])
+
+
+def test_every_event_arrives_as_it_was(settings: Settings, publisher: Publisher) -> None:
+    """Symbols, prices, sizes and µs are those that were published; heartbeats are left out."""
+    rng = random.Random(7)
+    ticks = [
+        tick(
+            seq,
+            symbol=ODD[seq % len(ODD)],
+            bid=rng.uniform(-1e9, 1e9),
+            ask=5e-324 * seq,
+            bid_size=None if seq % 3 else 0.1 * seq,
+        )
+        for seq in range(200)
+    ]
+    publisher.publish(TICKS, [Heartbeat(symbol="EURUSD", venue="OANDA", ts_event=1, ts_ingest=1), *ticks])
+    trade = Trade(
+        **{
+            "symbol": "BTCUSDT",
+            "venue": "BINANCE",
+            "seq": 4,
+            "ts_event": START + 5,
+            "trade_id": 'x"y\\z',
+            "price": 1.5,
+            "size": 0.1,
+        },
+        aggressor="SELL",
+    )
+    publisher.publish(TRADES, [trade])
+    prices = {f"{side}_{what}": 1.5 for side in ("mid", "bid", "ask") for what in ("open", "high", "low", "close")}
+    bar = Bar(
+        **{"event_id": "b", "ts_event": START + 61, "ts_ingest": START, "correlation_id": "c", "causation_id": "d"},
+        **{
+            "symbol": "EURUSD",
+            "venue": "OANDA",
+            "interval_s": 60,
+            "ts_start": START,
+            "ts_end": START + 60,
+            "revision": 1,
+        },
+        **{"spread_mean": 0.1, "count": 7, "volume": 0.5, "quote_ts": START + 59, **prices},
+    )
+    publisher.publish(BARS, [bar])
+    with running(settings, QuestDbSink(settings), publisher.codec) as loop:
+        until(lambda: loop.counters.written == 202, "all events are written")
+        until(
+            lambda: [count(settings, name) for name in ("ticks", "trades", "bars")] == [200, 1, 1],
+            "all rows are visible",
+        )
+    columns = "symbol, venue, seq, cast(timestamp AS long), bid, ask, bid_size, ask_size, cast(ts_ingest AS long)"
+    rows = questdb(settings, f"SELECT {columns} FROM '{table(settings, 'ticks')}' ORDER BY seq")
+    assert rows == [
+        [one.symbol, one.venue, one.seq, one.ts_event, one.bid, one.ask, one.bid_size, one.ask_size, START]
+        for one in ticks
+    ]
+    assert questdb(settings, f"SELECT aggressor, trade_id, price FROM '{table(settings, 'trades')}'") == [
+        ["SELL", 'x"y\\z', 1.5]
+    ]
+    assert questdb(
+        settings, f"SELECT cast(timestamp AS long), revision, count, event_id FROM '{table(settings, 'bars')}'"
+    ) == [[START, 1, 7, "b"]]
+    assert loop.counters.undecodable == loop.counters.poison == 0
+
+
+def test_an_event_that_arrives_twice_changes_nothing(settings: Settings, publisher: Publisher) -> None:
+    """A topic that holds every tick three times gives each one once; equal times with other sequences stay apart."""
+    ticks = [tick(seq, ts_event=START + seq // 4) for seq in range(1000)]
+    for _ in range(3):
+        publisher.publish(TICKS, ticks, partition=0)
+    with running(settings, QuestDbSink(settings), publisher.codec) as loop:
+        until(lambda: loop.counters.written == 3000, "all records are written")
+    until(lambda: count(settings) >= 1000, "all rows are visible")
+    assert count(settings) == 1000
+
+
+def test_a_line_that_questdb_refuses_is_a_dead_letter(settings: Settings, publisher: Publisher) -> None:
+    """Times before 1970, infinite prices and control characters go to the dead letters; all others are written."""
+    ticks = [tick(seq) for seq in range(500)]
+    ticks[3] = tick(3, ts_event=-5)
+    ticks[77] = tick(77, bid=float("inf"))
+    ticks[450] = tick(450, symbol="a\rb")
+    publisher.publish(TICKS, [*ticks, b"no record"], partition=0)
+    with running(settings, QuestDbSink(settings), publisher.codec) as loop:
+        until(lambda: loop.counters.poison == 3, "the bad records are found")
+        until(lambda: count(settings) == 497, "all others are written")
+    assert loop.counters.written == 497
+    assert loop.counters.undecodable == 1
+
+
+def test_a_table_of_another_shape_stops_the_sink_before_it_writes(settings: Settings, publisher: Publisher) -> None:
+    """Where somebody has made a table without the keys, the sink says so."""
+    questdb(settings, f"CREATE TABLE '{table(settings, 'ticks')}' (timestamp TIMESTAMP, seq LONG) TIMESTAMP(timestamp)")
+    with (
+        pytest.raises(TableDiffers, match="column symbol is missing"),
+        running(settings, QuestDbSink(settings), publisher.codec),
+    ):
+        time.sleep(3)
+
+
+def test_a_batch_written_and_not_committed_is_written_again_without_a_trace(
+    settings: Settings, publisher: Publisher
+) -> None:
+    """Where the process ends between the write and the commit, the same rows come again and change nothing."""
+
+    class EndsAfterWriting(QuestDbSink):
+        async def write(self, batch: Batch) -> None:
+            await super().write(batch)
+            raise RuntimeError("the end")
+
+    publisher.publish(TICKS, [tick(seq) for seq in range(4000)])
+    for _ in range(3):
+        with (
+            pytest.raises(RuntimeError, match="the end"),
+            running(settings, EndsAfterWriting(settings), publisher.codec),
+        ):
+            until(lambda: _rows(settings) > 0, "the first batch is written")
+            time.sleep(0.5)
+    with running(settings, QuestDbSink(settings), publisher.codec) as loop:
+        until(lambda: loop.counters.written == 4000, "every record came again")
+        until(lambda: _rows(settings) == 4000, "all ticks are there")
+    assert count(settings) == 4000
+
+
+def test_killed_anywhere_it_loses_and_doubles_nothing(settings: Settings, publisher: Publisher) -> None:
+    """A kill -9 at any point leaves each tick there once in the end; a SIGTERM ends the process well, within 5 s."""
+    rng = random.Random(1)
+    command = [sys.executable, "-m", "tradewind.infra.cli", "sink", "questdb"]
+    sent = 0
+    for last in (False, False, False, True):
+        publisher.publish(TICKS, [tick(seq) for seq in range(sent, sent + 30_000)])
+        process = subprocess.Popen(command, env=environment(settings), stderr=subprocess.DEVNULL)
+        enough = 30_000 if last else rng.randrange(1, 30_000)
+        try:
+            until(lambda: _rows(settings) >= sent + enough, "ticks are written", 120)  # noqa: B023
+            sent += 30_000
+            if last:
+                start = time.monotonic()
+                process.terminate()
+                assert process.wait(10) == 0
+                assert time.monotonic() - start < 5
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait(10)
+    time.sleep(1)
+    assert count(settings) == sent
+
+
+def _rows(settings: Settings) -> int:
+    tables = [row[0] for row in questdb(settings, "SELECT table_name FROM tables()")]
+    return count(settings) if table(settings, "ticks") in tables else 0
