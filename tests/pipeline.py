@@ -109,12 +109,12 @@ class Pipeline:
                 raise
         self.running.clear()
 
-    def wait_until(self, holds: Callable[[], bool], what: str, timeout_s: float) -> float:
+    def wait_until(self, holds: Callable[[], bool], what: str, timeout_s: float, poll_s: float = POLL_S) -> float:
         """Wait until something holds; return the seconds it took. A process that ends with an error fails the test."""
         start = time.monotonic()
         while not holds():
             for name, process in self.running.items():
                 assert process.poll() in (None, 0), f"{name} ended with {process.poll()}:\n{self.log(name)}"
             assert time.monotonic() - start < timeout_s, f"{what}: not within {timeout_s} s"
-            time.sleep(POLL_S)
+            time.sleep(poll_s)
         return time.monotonic() - start
