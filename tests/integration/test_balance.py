@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ledger import Ledger, postgres_rows, questdb_count, read_all, read_orders
@@ -77,22 +75,6 @@ async def check(pipeline: Pipeline, ticks: int) -> Ledger:
     return ledger
 
 
-def halted(tenant: str) -> str:
-    """Return the command that stops a tenant's trading, as a line for `publish`."""
-    switch: dict[str, Any] = {
-        "event_id": "0" * 32,
-        "tenant_id": tenant,
-        "ts_event": 0,
-        "ts_ingest": 0,
-        "correlation_id": "0" * 32,
-        "causation_id": "0" * 32,
-        "account_id": None,
-        "engaged": True,
-        "reason": "a test of the switch",
-    }
-    return json.dumps(switch) + "\n"
-
-
 async def test_the_files_balance_at_full_speed(pipeline: Pipeline) -> None:
     """Both files, as fast as they go: every count is the same in every place, and every denial code occurs."""
     pipeline.start_workers()
@@ -110,7 +92,7 @@ async def test_the_files_balance_at_full_speed(pipeline: Pipeline) -> None:
 async def test_a_halted_tenant_is_denied_and_the_other_trades_on(pipeline: Pipeline) -> None:
     """The kill switch denies every request of its tenant, and no request of another."""
     pipeline.run("prepare")
-    pipeline.run("publish", "risk.kill_switches", given=halted("beta"))
+    pipeline.run("halt", "beta", "--reason", "a test of the switch")
     pipeline.start_workers()
     pipeline.start("feed", "feed", str(EURUSD), "--speed", "max")
     pipeline.finish("feed", 120)
@@ -119,6 +101,7 @@ async def test_a_halted_tenant_is_denied_and_the_other_trades_on(pipeline: Pipel
     by_tenant = {tenant: [d for d in ledger.decisions if d.tenant_id == tenant] for tenant in ("alpha", "beta")}
     assert by_tenant["beta"]
     assert all("KILL_SWITCH" in decision.codes for decision in by_tenant["beta"])
+    assert "a test of the switch" in by_tenant["beta"][0].reason
     assert any(decision.outcome == "APPROVED" for decision in by_tenant["alpha"])
     assert not any("KILL_SWITCH" in decision.codes for decision in by_tenant["alpha"])
 
