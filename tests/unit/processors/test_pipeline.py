@@ -11,6 +11,7 @@ from processing import START, real_quotes
 
 from tradewind.processors.identity import derive_id
 from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS
+from tradewind.schemas.codec import MODELS, Codec
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest
 from tradewind.schemas.market import Heartbeat, Tick
@@ -93,6 +94,19 @@ def by_id(events: Sequence[Event]) -> dict[object, dict[str, object]]:
 def facts(event: Event) -> dict[str, object]:
     """Return an event without the time at which it came in."""
     return {name: value for name, value in event.to_dict().items() if name != "ts_ingest"}
+
+
+@pytest.mark.parametrize("symbol", SYMBOLS)
+def test_all_that_is_sent_and_kept_is_restored_exactly(symbol: str) -> None:
+    """Every event and every state goes through its schema and comes back the same: a restart changes nothing."""
+    ids = {name: number for number, name in enumerate(sorted(MODELS))}
+    others: dict[int, str] = {}
+    codec = Codec(ids, others.__getitem__)
+    pipeline = Pipeline()
+    sent = pipeline.run(real_quotes(symbol))
+    states = [value for state in pipeline.states.values() for value in state.values.values()]
+    for event in [*sent.events, *states]:
+        assert codec.decode(codec.encode(event)) == event
 
 
 def test_a_kill_switch_stops_a_tenant_and_no_other() -> None:
