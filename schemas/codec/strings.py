@@ -32,7 +32,8 @@ PREFIX: Final = 4
 WORD_WISE: Final = 256  # bytes: a column with a longer text is copied text by text
 _VIEWS: Final = na.c_schema(na.string_view())
 _TEXTS: Final = na.c_schema(na.large_string())
-_NO_SIZES: Final = np.empty(0, np.int64)  # of buffers for longer texts, which these views have none of
+# Views of longer texts need a fourth buffer, and nanoarrow 0.9.0 corrupts memory when it is given one: never pass one.
+_NO_SIZES: Final = np.empty(0, np.int64)  # of the buffers of longer texts, which these views have none of
 _HALF: Final = np.uint64(32)
 _HEAD: Final = np.array([(1 << 8 * min(size, PREFIX)) - 1 for size in range(INLINE + 1)], np.uint64)
 """Which bits of a text's first word a view holds beside the length, by the size of the text."""
