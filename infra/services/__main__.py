@@ -32,7 +32,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: _interrupt(stop))
     signal.signal(signal.SIGINT, lambda *_: _interrupt(stop))
     base = None if given.free_ports else given.base_port
-    stack = Stack(given.data, Settings(data=given.data), base, _say, given.brokers)
+    stack = Stack(given.data, Settings(data=given.data), base, _say, brokers=given.brokers)
     begun = time.monotonic()
     try:
         stack.start()

@@ -15,16 +15,14 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tradewind.infra.services import artifacts
-from tradewind.infra.services.java import java
+from tradewind.infra.services.java import WARM
 from tradewind.infra.services.passwords import write_private
-from tradewind.infra.services.ports import MAX_BROKERS, Ports, connect
+from tradewind.infra.services.place import Place
+from tradewind.infra.services.ports import MAX_BROKERS, connect
 from tradewind.infra.services.process import Command, Server
 from tradewind.infra.services.service import LOOPBACK, Running, ServiceFailed
 
 HEAP = "-Xmx512m"
-COMPILER = "-XX:TieredStopAtLevel=1"
-"""Without the optimising compiler: on two cores the broker used half the time of a core for the same transactions (0.8
-to 1.0 s instead of 1.6 to 2.3 s for 400,000 records), made more of them, and was up with 3 s of work instead of 4.6."""
 FORMAT_TIMEOUT_S = 60
 PROBE_TIMEOUT_S = 2.0
 PROPERTIES = """\
@@ -78,13 +76,10 @@ class Kafka:
 
     name = "kafka"
 
-    def __init__(
-        self, data: Path, run: Path, ports: Ports, nodes: int = 1, closing: threading.Event | None = None
-    ) -> None:
+    def __init__(self, place: Place, nodes: int = 1) -> None:
         if not 1 <= nodes <= MAX_BROKERS:
             raise ValueError(f"{nodes} Kafka nodes: choose 1 to {MAX_BROKERS}")
-        self._folder, self._ports, self._closing = data / "kafka", ports, closing
-        self._run, self._logs, self.nodes = run, data / "logs", nodes
+        self._place, self._ports, self.nodes = place, place.ports, nodes
         self._nodes: dict[int, Server] = {}
 
     @property
@@ -118,29 +113,23 @@ class Kafka:
 
     def start_node(self, node: int) -> int:
         """Start one node, from 1, without waiting for it, and return its pid."""
-        folder = self._folder / str(node)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        classpath = ":".join(map(str, artifacts.ensure(["kafka"])["kafka"]))
+        folder = self._place.folder(self.name) / str(node)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        jars = artifacts.ensure(["kafka"])["kafka"]
         config = folder / "server.properties"
         config.write_text(self._properties(node, folder / "data"))
-        command = java(folder, HEAP, COMPILER, "-Xms128m", "-cp", classpath, *_LOGGING)
-        log = self._logs / f"{self._server_name(node)}.log"
-        server = Server(
-            Command(self._server_name(node), (*command, "kafka.Kafka", str(config)), folder, log),
-            self._run,
-            self._closing,
-        )
-        self._nodes[node] = server
+        options = (HEAP, "-Xms128m", "-cp", ":".join(map(str, jars)), *_LOGGING)
         if not (folder / "data" / "meta.properties").exists():
-            self._format(command, config, folder)
-        return server.start()
+            self._format(WARM.command(folder, jars, *options), config, folder)
+        argv = (*self._place.java.command(folder, jars, *options), "kafka.Kafka", str(config))
+        name = self.name if self.nodes == 1 else f"{self.name}-{node}"
+        log = self._place.log(name)
+        self._nodes[node] = Server(Command(name, argv, folder, log), self._place.run, self._place.closing)
+        return self._nodes[node].start()
 
     def wait_ready(self) -> str:
         """Wait until every node has joined (after `start_node`), and return Kafka's version."""
         return self.servers[0].wait_ready(self._probe)
-
-    def _server_name(self, node: int) -> str:
-        return self.name if self.nodes == 1 else f"{self.name}-{node}"
 
     def _properties(self, node: int, data: Path) -> str:
         voters = (f"{n}@{LOOPBACK}:{self._ports.controllers[n - 1]}" for n in range(1, self.nodes + 1))
@@ -178,7 +167,7 @@ class Kafka:
             raise ServiceFailed(f"kafka: formatting {folder} failed:\n{done.stdout}{done.stderr}")
 
     def _cluster_id(self) -> str:
-        path = self._folder / "cluster.id"
+        path = self._place.folder(self.name) / "cluster.id"
         with _CLUSTER_ID_GUARD:
             if not path.exists():
                 write_private(path, base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))

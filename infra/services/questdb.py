@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import httpx
 
 from tradewind.infra.services import artifacts
-from tradewind.infra.services.java import java
 from tradewind.infra.services.passwords import password
-from tradewind.infra.services.ports import Ports, connect
+from tradewind.infra.services.place import Place
+from tradewind.infra.services.ports import connect
 from tradewind.infra.services.process import Command, Server
 from tradewind.infra.services.service import LOOPBACK, Running
 
@@ -31,8 +29,8 @@ class QuestDB:
 
     name = "questdb"
 
-    def __init__(self, data: Path, run: Path, ports: Ports, closing: threading.Event | None = None) -> None:
-        self._data, self._run, self._ports, self._closing = data, run, ports, closing
+    def __init__(self, place: Place) -> None:
+        self._place, self._data, self._ports = place, place.data, place.ports
         self.servers: list[Server] = []
 
     @property
@@ -48,21 +46,21 @@ class QuestDB:
     def start(self) -> Running:
         """Start it and return when it answers queries."""
         begun = time.monotonic()
-        folder = self._data / self.name
+        folder = self._place.folder(self.name)
         (folder / "root" / "conf").mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / "root" / "conf" / "log.conf").write_text(LOGGING)
         jar = artifacts.ensure(["questdb"])["questdb"][0]
-        options = ("-Xmx256m", "-Xms64m", "-cp", str(jar), "io.questdb.ServerMain", "-d", str(folder / "root"))
+        options = ("-Xmx256m", "-cp", str(jar), "io.questdb.ServerMain", "-d", str(folder / "root"))
         server = Server(
             Command(
                 self.name,
-                java(folder, "-Dsun.misc.unsafe.memory.access=allow", *options),
+                self._place.java.command(folder, [jar], *options),
                 folder,
-                self._data / "logs" / f"{self.name}.log",
+                self._place.log(self.name),
                 self._environment(),
             ),
-            self._run,
-            self._closing,
+            self._place.run,
+            self._place.closing,
         )
         self.servers = [server]
         pid = server.start()

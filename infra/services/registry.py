@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import httpx
 
 from tradewind.infra.services import archive, artifacts
-from tradewind.infra.services.java import java
 from tradewind.infra.services.passwords import password
-from tradewind.infra.services.ports import Ports, connect
+from tradewind.infra.services.place import Place
+from tradewind.infra.services.ports import connect
 from tradewind.infra.services.postgres import REGISTRY, Postgres
 from tradewind.infra.services.process import Command, Server
 from tradewind.infra.services.service import LOOPBACK, Running
@@ -28,10 +26,8 @@ class Registry:
 
     name = "registry"
 
-    def __init__(
-        self, data: Path, run: Path, ports: Ports, postgres: Postgres, closing: threading.Event | None = None
-    ) -> None:
-        self._data, self._run, self._ports, self._postgres, self._closing = data, run, ports, postgres, closing
+    def __init__(self, place: Place, postgres: Postgres) -> None:
+        self._place, self._data, self._ports, self._postgres = place, place.data, place.ports, postgres
         self.servers: list[Server] = []
 
     @property
@@ -47,20 +43,18 @@ class Registry:
     def start(self) -> Running:
         """Start it (PostgreSQL must be up) and demand compatibility of all versions of a schema."""
         begun = time.monotonic()
-        folder = self._data / self.name
-        folder.mkdir(mode=0o700, exist_ok=True)
-        application = archive.unpacked(artifacts.ensure(["registry"])["registry"][0])
-        options = ("-Xmx160m", "-XX:TieredStopAtLevel=1", "-jar", str(application / "quarkus-run.jar"))
+        folder = self._place.folder(self.name)
+        jar = archive.unpacked(artifacts.ensure(["registry"])["registry"][0]) / "quarkus-run.jar"
         server = Server(
             Command(
                 self.name,
-                (*java(folder, *options),),
+                self._place.java.command(folder, [jar], "-Xmx160m", "-jar", str(jar)),
                 folder,
-                self._data / "logs" / f"{self.name}.log",
+                self._place.log(self.name),
                 self._environment(),
             ),
-            self._run,
-            self._closing,
+            self._place.run,
+            self._place.closing,
         )
         self.servers = [server]
         pid = server.start()

@@ -18,8 +18,10 @@ from typing import IO, Protocol
 
 from tradewind.connectors.settings import Settings
 from tradewind.infra.services import artifacts, endpoints, health
+from tradewind.infra.services.java import WARM, Java
 from tradewind.infra.services.kafka import Kafka
 from tradewind.infra.services.passwords import password
+from tradewind.infra.services.place import Place
 from tradewind.infra.services.ports import DEFAULT_BASE, check_free, ports
 from tradewind.infra.services.postgres import USER, Postgres
 from tradewind.infra.services.process import Server, end_recorded
@@ -64,10 +66,12 @@ class Stack:
         settings: Settings,
         base_port: int | None = DEFAULT_BASE,
         progress: Callable[[Step], None] = lambda _: None,
+        *,
         brokers: int = 1,
+        java: Java = WARM,
     ) -> None:
         self.data, self.settings, self._progress = data.resolve(), settings, progress
-        self._base_port, self._brokers = base_port, brokers
+        self._base_port, self._brokers, self._java = base_port, brokers, java
         self._run = self.data / "run"
         self._closing = threading.Event()
         self._lock: IO[str] | None = None
@@ -165,17 +169,17 @@ class Stack:
     def _chosen(self) -> dict[str, Service]:
         """Return the services to start; the registry brings PostgreSQL with it, which stores its schemas."""
         self._external = external = endpoints.external(self.settings, self.data)
-        where = ports(self._base_port)
+        place = Place(self.data, ports(self._base_port), self._java, self._closing)
         chosen: dict[str, Service] = {}
         if "kafka" not in external:
-            chosen["kafka"] = Kafka(self.data, self._run, where, self._brokers, self._closing)
+            chosen["kafka"] = Kafka(place, self._brokers)
         if "influx" not in external:
-            chosen["questdb"] = QuestDB(self.data, self._run, where, self._closing)
+            chosen["questdb"] = QuestDB(place)
         if not {"postgres", "registry"} <= external:
-            postgres = Postgres(self.data, self._run, where, self._closing)
+            postgres = Postgres(place)
             chosen["postgres"] = postgres
             if "registry" not in external:
-                chosen["registry"] = Registry(self.data, self._run, where, postgres, self._closing)
+                chosen["registry"] = Registry(place, postgres)
         return chosen
 
     def _start_all(self) -> list[Running]:

@@ -23,6 +23,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from tradewind.connectors.settings import InfluxSettings, KafkaSettings, PostgresSettings, RegistrySettings, Settings
 from tradewind.infra.services import endpoints
 from tradewind.infra.services.kafka import Kafka
+from tradewind.infra.services.place import Place
 from tradewind.infra.services.ports import Ports, is_free, ports
 from tradewind.infra.services.process import Server, read_record, started
 from tradewind.infra.services.service import PortInUse, ServiceError, StackRunning
@@ -384,7 +385,7 @@ def test_three_brokers_go_on_without_one(new_data: Callable[[], Path]) -> None:
     data = new_data()
     for name in ("run", "logs"):
         (data / name).mkdir()
-    cluster = Kafka(data, data / "run", ports(None), nodes=3)
+    cluster = Kafka(Place(data, ports(None)), nodes=3)
     try:
         cluster.start()
         create_topic(cluster.bootstrap, "kept", replication=3)
@@ -403,5 +404,5 @@ def test_three_brokers_go_on_without_one(new_data: Callable[[], Path]) -> None:
 def test_unknown_clusters_are_refused() -> None:
     """More brokers than there are ports for is an error at once."""
     with pytest.raises(ValueError, match="choose 1 to 3"):
-        Kafka(Path(), Path(), ports(None), nodes=4)
+        Kafka(Place(Path(), ports(None)), nodes=4)
     assert issubclass(KafkaException, Exception)
