@@ -14,6 +14,7 @@ from tradewind.connectors.kafka.errors import BrokerUnavailable, TopicDiffers, T
 from tradewind.connectors.settings import Settings
 from tradewind.topics import Topic
 
+EXISTS = "exists"
 SEEN_S = 0.05  # between looks for a topic that was just made
 
 
@@ -28,6 +29,8 @@ class Difference:
     found: str
 
     def __str__(self) -> str:
+        if self.setting == EXISTS:
+            return f"{self.topic}: missing"
         return f"{self.topic}: {self.setting} is {self.found}, declared is {self.declared}"
 
 
@@ -93,7 +96,7 @@ def compare(settings: Settings, topics: Iterable[Topic]) -> list[Difference]:
     for topic in topics:
         name = settings.physical(topic)
         if name not in present:
-            differences.append(Difference(name, "exists", "yes", "no"))
+            differences.append(Difference(name, EXISTS, "yes", "no"))
             continue
         expected[name] = topic
         if present[name] != topic.partitions:

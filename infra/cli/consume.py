@@ -62,11 +62,13 @@ def consume(topic: str, tenant: str | None, start: Start, limit: int | None, fol
     from tradewind.connectors.kafka.consumption import consume as consume_topic  # noqa: PLC0415 - help comes at once
     from tradewind.connectors.kafka.json_events import event_to_json  # noqa: PLC0415
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
+    from tradewind.infra.cli.topic_names import find_topic  # noqa: PLC0415
 
     settings = Settings()
     known = [each.tenant_id for each in settings.tenants]
     if tenant is not None and tenant not in known:
         raise click.UsageError(f"there is no tenant {tenant!r}; tenants are: {', '.join(known)}")
+    read = find_topic(topic, settings)
     bad: list[Undecodable] = []
 
     def told(record: Undecodable) -> None:
@@ -75,7 +77,7 @@ def consume(topic: str, tenant: str | None, start: Start, limit: int | None, fol
 
     out = sys.stdout
     for record in consume_topic(
-        topic, settings=settings, tenant=tenant, start=start, limit=limit, follow=follow, on_undecodable=told
+        read, settings=settings, tenant=tenant, start=start, limit=limit, follow=follow, on_undecodable=told
     ):
         shown = (
             {"at": record.at, "deleted": record.key.decode("utf-8", "replace")}

@@ -30,12 +30,13 @@ def publish(topic: str, file: TextIO) -> None:
     from tradewind.connectors.kafka.publication import TRANSACTION_RECORDS  # noqa: PLC0415
     from tradewind.connectors.kafka.publication import publish as publish_events  # noqa: PLC0415
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
-    from tradewind.topics import DOMAIN_TOPICS, topic_named  # noqa: PLC0415
+    from tradewind.infra.cli.topic_names import find_topic  # noqa: PLC0415
 
-    to = topic_named(topic, DOMAIN_TOPICS)
+    settings = Settings()
+    to = find_topic(topic, settings)
     lines = _Lines(to, file)
     try:
-        count = publish_events(to, lines, Settings())
+        count = publish_events(to, lines, settings)
     except NotAnEvent as error:
         done = lines.events // TRANSACTION_RECORDS * TRANSACTION_RECORDS
         before = f"the first {done:,} events are published" if done else "nothing was published"

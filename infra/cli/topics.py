@@ -25,19 +25,17 @@ def list_topics() -> None:
     """List the topics with their partitions, and how those on the cluster differ from what is declared."""
     from tradewind.connectors.kafka.admin import compare, partition_counts  # noqa: PLC0415 - help comes at once
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
-    from tradewind.topics import DOMAIN_TOPICS  # noqa: PLC0415
+    from tradewind.infra.cli.prepare import every_topic  # noqa: PLC0415
 
     settings = Settings()
+    declared = {settings.physical(topic): topic for topic in every_topic(settings)}
     present = partition_counts(settings)
-    differences = compare(settings, DOMAIN_TOPICS)
-    declared = {settings.physical(topic): topic for topic in DOMAIN_TOPICS}
+    differences = compare(settings, declared.values())
     width = max(map(len, {*declared, *present}))
     for name in sorted({*declared, *present}):
         topic = declared.get(name)
         kept = "" if topic is None else topic.cleanup
-        carries = (
-            "not declared as a topic of a domain" if topic is None else ", ".join(m.__name__ for m in topic.models)
-        )
+        carries = "not declared by this version" if topic is None else ", ".join(m.__name__ for m in topic.models)
         click.echo(f"{name:{width}}  {present.get(name, '-'):>3}  {kept:7}  {carries}")
     _tell(differences)
 
@@ -48,14 +46,15 @@ def apply_topics() -> None:
     """Create the topics that are missing. Those that differ from what is declared are told, and left as they are."""
     from tradewind.connectors.kafka.admin import compare, create_missing  # noqa: PLC0415
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
-    from tradewind.topics import DOMAIN_TOPICS  # noqa: PLC0415
+    from tradewind.infra.cli.prepare import every_topic  # noqa: PLC0415
 
     settings = Settings()
-    created = create_missing(settings, DOMAIN_TOPICS)
+    wanted = every_topic(settings)
+    created = create_missing(settings, wanted)
     for name in created:
         click.echo(f"created {name}")
-    click.echo(f"{len(created)} created, {len(DOMAIN_TOPICS) - len(created)} were there", err=True)
-    if _tell(compare(settings, DOMAIN_TOPICS)):
+    click.echo(f"{len(created)} created, {len(wanted) - len(created)} were there", err=True)
+    if _tell(compare(settings, wanted)):
         sys.exit(1)
 
 

@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient
 from pipeline import environment
 
 from tradewind.connectors.kafka import StreamError, Undecodable, consume, publish, read
-from tradewind.connectors.kafka.admin import ensure
+from tradewind.connectors.kafka.admin import create_missing, ensure
 from tradewind.connectors.kafka.errors import (
     OffsetGone,
     ProducerLost,
@@ -31,6 +31,7 @@ from tradewind.connectors.kafka.errors import (
 )
 from tradewind.connectors.kafka.producer import TRANSACTION_MS, Run, Transactions
 from tradewind.connectors.settings import KafkaSettings, Settings
+from tradewind.infra.cli.prepare import every_topic
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.schemas.portfolio import Position
 from tradewind.schemas.risk import KillSwitch
@@ -323,6 +324,9 @@ def test_the_commands_tell_what_is_wrong(ready: Settings) -> None:
     bad = command(ready, "consume", "market.ticks")
     assert bad.returncode == 1
     assert f"not an event: {ready.physical(TICKS)}/0@0" in bad.stderr
+    create_missing(ready, every_topic(ready))
+    dead = command(ready, "consume", "market.dlq")
+    assert (dead.returncode, dead.stdout) == (0, ""), dead.stderr
     tenant = command(ready, "consume", "market.ticks", "--tenant", "gamma")
     assert "no tenant 'gamma'; tenants are: alpha, beta" in tenant.stderr
 
