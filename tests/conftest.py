@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -21,18 +23,21 @@ RUNNING = os.environ.get("TRADEWIND_TEST_STACK")
 
 
 @pytest.fixture(scope="session")
-def new_data(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Give a function that makes a data folder for a stack."""
+def new_data() -> Iterator[Callable[[], Path]]:
+    """Give a function that makes a data folder for a stack.
+
+    Not one of pytest's own: each run closes those to other users, and root's PostgreSQL runs as `nobody`.
+    """
+    made: list[Path] = []
 
     def make() -> Path:
-        data = tmp_path_factory.mktemp("data")
-        base = tmp_path_factory.getbasetemp()
-        if os.geteuid() == 0:  # pytest closes its folders to others, and root's PostgreSQL runs as `nobody`
-            for folder in (data, base, base.parent):
-                folder.chmod(folder.stat().st_mode | 0o011)
-        return data
+        made.append(Path(tempfile.mkdtemp(prefix="tradewind-test-")))
+        made[-1].chmod(0o711 if os.geteuid() == 0 else 0o700)
+        return made[-1]
 
-    return make
+    yield make
+    for folder in made:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

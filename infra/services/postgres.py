@@ -106,19 +106,12 @@ class Postgres:
     def _places(self, user: int | None) -> tuple[Path, Path]:
         """Return the cluster's folder and the binaries' one, both within reach of the user that the server runs as."""
         home = self._data / self.name
-        if user is None:
-            home.mkdir(mode=0o700, exist_ok=True)
-            return home, BINARIES
-        if not _reachable(self._data):
-            digest = hashlib.sha256(str(self._data).encode()).hexdigest()[:16]
-            outside = ROOTS_FOLDER / f"postgres-{digest}"
-            if not home.exists():
-                _set_aside(outside)  # of a data folder that was removed, or is not mounted
-                outside.mkdir(parents=True)
-                home.unlink(missing_ok=True)
-                home.symlink_to(outside)
-            home = outside
+        if user is not None and not home.is_symlink() and not _reachable(self._data):
+            _move_out(home)
+        home = home.resolve()
         home.mkdir(mode=0o700, exist_ok=True)
+        if user is None:
+            return home, BINARIES
         os.chown(home, user, group_of(user))
         return home, BINARIES if _reachable(BINARIES / "bin") else _copied_binaries()
 
@@ -216,23 +209,36 @@ def _reachable(folder: Path) -> bool:
     return all(part.stat().st_mode & 0o001 for part in (folder, *folder.parents))
 
 
-def _set_aside(folder: Path) -> None:
-    """Move a folder to `<name>.old`, in place of an older one."""
-    if folder.exists():
-        old = folder.with_suffix(".old")
+def _move_out(home: Path) -> None:
+    """Put root's cluster where `nobody` reaches it, with a link to it in the data folder."""
+    outside = ROOTS_FOLDER / f"postgres-{hashlib.sha256(str(home).encode()).hexdigest()[:16]}"
+    if outside.exists():  # of a data folder that was removed, or is not mounted: keep the latest of these
+        old = outside.with_suffix(".old")
         shutil.rmtree(old, ignore_errors=True)
-        folder.rename(old)
+        outside.rename(old)
+    ROOTS_FOLDER.mkdir(parents=True, exist_ok=True)
+    if home.exists():
+        shutil.move(home, outside)  # its folder was within reach until now
+    else:
+        outside.mkdir()
+    home.symlink_to(outside)
 
 
 def _copied_binaries() -> Path:
-    """Return a copy of the 38 MB of binaries that `nobody` can read, made once per version of the package."""
-    stamp = str((BINARIES / "bin" / "postgres").stat().st_mtime_ns)
+    """Return a copy of the 40 MB of binaries that `nobody` can read, made once per version of the package.
+
+    They find their libraries by the way from one to the other, which the copy keeps.
+    """
+    package = BINARIES.parent
+    stamp = (BINARIES / "bin" / "postgres").stat().st_mtime_ns
     copy = ROOTS_FOLDER / f"binaries-{hashlib.sha256(f'{BINARIES}{stamp}'.encode()).hexdigest()[:16]}"
     if not copy.exists():
         draft = copy.with_suffix(f".{os.getpid()}")
-        shutil.copytree(BINARIES, draft, symlinks=True)
+        for folder in (BINARIES, package / ".dylibs", package.with_name(f"{package.name}.libs")):
+            if folder.exists():
+                shutil.copytree(folder, draft / folder.relative_to(package.parent), symlinks=True)
         draft.rename(copy)
-    return copy
+    return copy / BINARIES.relative_to(package.parent)
 
 
 def _check_version(cluster: Path) -> None:
