@@ -15,6 +15,7 @@ from tradewind.streams.runtime.errors import PositionsDiffer, PositionsUnavailab
 from tradewind.streams.runtime.lease import TopicPartition
 
 ATTEMPT_S = 2.0  # of one question to the broker, so that a lease that ends is noticed
+ANSWER_S = 5.0  # more than an attempt: librdkafka ends that by itself
 PATIENCE_S = (
     60.0  # transactions time out after 10 s, some brokers look every 10 s, and one that was killed is back in 15 s
 )
@@ -69,7 +70,7 @@ class GroupPositions:
         answers = self._admin.list_offsets(
             dict(asked), isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ATTEMPT_S
         )
-        return {(at.topic, at.partition): answer.result().offset for at, answer in answers.items()}
+        return {(at.topic, at.partition): answer.result(ANSWER_S).offset for at, answer in answers.items()}
 
     def _ask(self, question: Callable[[], T], superseded: Superseding) -> T:
         deadline = time.monotonic() + PATIENCE_S
@@ -78,10 +79,10 @@ class GroupPositions:
                 raise Superseded
             try:
                 return question()
-            except KafkaException as error:
+            except (KafkaException, TimeoutError) as error:
                 if time.monotonic() > deadline:
                     raise PositionsUnavailable(
-                        f"group {self._group}: no offsets within {PATIENCE_S:.0f} s ({error.args[0].str()}); is a "
+                        f"group {self._group}: no offsets within {PATIENCE_S:.0f} s ({error!r}); is a "
                         "transaction pending that nobody ends, or the broker away? Look at it and start the worker again."
                     ) from error
                 time.sleep(PAUSE_S)

@@ -1,0 +1,128 @@
+"""Workers are killed, frozen, joined and cut off from the broker: nothing is lost, nothing doubled, state included."""
+
+import random
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from runtime_agents import AGENTS
+from runtime_cluster import Cluster, ticks, until
+
+from tradewind.connectors.settings import KafkaSettings, Settings
+from tradewind.infra.services.kafka import Kafka
+from tradewind.infra.services.ports import ports
+from tradewind.topics import LATE_TICKS, TICKS
+
+SLOW, SUMS, COUNT = AGENTS["slow"], AGENTS["sums"], AGENTS["count"]
+SESSION_S = 10
+ALL_S = 120  # for sessions to expire, transactions to time out, and the work itself on a busy machine
+
+
+@pytest.fixture
+def cluster(settings: Settings, tmp_path: Path) -> Cluster:
+    """Give a namespace of the test's own."""
+    return Cluster(settings, tmp_path)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_kill_9_at_random_moments(cluster: Cluster, seed: int) -> None:
+    """Two agents in one process, killed again and again between reading, processing, sending and committing."""
+    chance = random.Random(seed)
+    count = 30_000
+    cluster.create(SLOW, SUMS)
+    cluster.publish(TICKS, ticks(count))
+    for _ in range(2):
+        worker = cluster.start("slow", "sums")
+        worker.wait_ready()
+        time.sleep(chance.uniform(0.05, 1.0))
+        worker.kill()
+    last = cluster.start("slow", "sums")
+    until(lambda: cluster.caught_up(SLOW) and cluster.caught_up(SUMS), "all processed", ALL_S)
+    assert last.stop() == 0
+    cluster.assert_exactly_once(count, LATE_TICKS, SLOW, SUMS)
+
+
+def test_workers_join_and_leave_while_all_of_them_work(cluster: Cluster) -> None:
+    """Every join and every leave takes all partitions from all (eager rebalance), some with a transaction in flight."""
+    count = 60_000
+    cluster.create(SLOW, SUMS)
+    first = cluster.start("slow", "sums")
+    first.wait_ready()
+    cluster.publish(TICKS, ticks(count // 2))
+    second = cluster.start("slow", "sums")
+    second.wait_ready()
+    cluster.publish(TICKS, ticks(count // 2, count // 2))
+    time.sleep(1)
+    assert first.stop() == 0
+    third = cluster.start("slow", "sums")
+    third.wait_ready()
+    until(lambda: cluster.caught_up(SLOW) and cluster.caught_up(SUMS), "all processed", ALL_S)
+    assert (second.stop(), third.stop()) == (0, 0)
+    cluster.assert_exactly_once(count, LATE_TICKS, SLOW, SUMS)
+
+
+def test_a_worker_frozen_past_its_session_commits_nothing_when_it_wakes(cluster: Cluster) -> None:
+    """Its partitions have gone to another meanwhile; the zombie's transaction is fenced, and it joins again."""
+    count = 60_000
+    cluster.create(SLOW, SUMS)
+    cluster.publish(TICKS, ticks(count // 2))
+    zombie = cluster.start("slow", "sums")
+    zombie.wait_ready()
+    time.sleep(0.3)
+    zombie.signal(signal.SIGSTOP)
+    heir = cluster.start("slow", "sums")
+    heir.wait_ready()
+    time.sleep(SESSION_S / 2)
+    cluster.publish(TICKS, ticks(count // 2, count // 2))
+    zombie.signal(signal.SIGCONT)
+    until(lambda: cluster.caught_up(SLOW) and cluster.caught_up(SUMS), "all processed", ALL_S)
+    assert (zombie.stop(), heir.stop()) == (0, 0)
+    cluster.assert_exactly_once(count, LATE_TICKS, SLOW, SUMS)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Kafka]:
+    """Give a broker of the test's own, to be killed."""
+    own = Kafka(tmp_path, tmp_path / "run", ports(None))
+    own.start()
+    try:
+        yield own
+    finally:
+        for server in own.servers:
+            server.stop()
+        shutil.rmtree(tmp_path / "kafka", ignore_errors=True)
+
+
+def test_the_broker_is_killed_and_comes_back(broker: Kafka, tmp_path: Path) -> None:
+    """Workers outlive it: the transaction in flight is aborted or found committed, and they go on."""
+    count = 60_000
+    cluster = Cluster(
+        Settings(_env_file=None, data=tmp_path, kafka=KafkaSettings(bootstrap=broker.bootstrap)), tmp_path
+    )
+    cluster.create(SLOW, SUMS)
+    cluster.publish(TICKS, ticks(count))
+    worker = cluster.start("slow", "sums")
+    worker.wait_ready()
+    time.sleep(0.5)
+    (server,) = broker.servers
+    server.kill()
+    time.sleep(3)
+    broker.start()
+    until(lambda: cluster.caught_up(SLOW) and cluster.caught_up(SUMS), "all processed", ALL_S)
+    assert worker.stop() == 0
+    cluster.assert_exactly_once(count, LATE_TICKS, SLOW, SUMS)
+
+
+def test_a_backlog_of_a_million_ticks_does_not_fill_the_memory(cluster: Cluster) -> None:
+    """However much waits in Kafka, a worker holds a few fetches of it."""
+    count = 1_000_000
+    cluster.create(COUNT)
+    cluster.publish(TICKS, ticks(count))
+    worker = cluster.start("count")
+    until(lambda: cluster.caught_up(COUNT), "all counted", ALL_S)
+    assert worker.peak_memory_mb() < 300
+    assert worker.stop() == 0
+    cluster.assert_exactly_once(count, None, COUNT)

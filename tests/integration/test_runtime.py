@@ -1,0 +1,242 @@
+"""Agents on a real broker: what goes in comes out once, what cannot be processed is set aside, and a bug commits nothing."""
+
+import asyncio
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import TopicPartition as Coordinates
+from runtime_agents import AGENTS
+from runtime_cluster import Cluster, group_metadata, soon, ticks
+from runtime_records import CODEC, INGEST_MS, beat
+
+from tradewind.connectors.settings import Settings
+from tradewind.schemas.market import Heartbeat, Tick
+from tradewind.schemas.runtime import DeadLetter
+from tradewind.streams.runtime import Agent, AgentCrashed, RuntimeStopped, agent_topics, group_of
+from tradewind.streams.runtime.agent import dead_letter_topic
+from tradewind.streams.runtime.lease import Lease
+from tradewind.streams.runtime.outbox import Outbox, Outcome
+from tradewind.streams.runtime.transport import ChunkConsumer
+from tradewind.topics import BARS, DECISIONS, LATE_TICKS, TICKS
+
+RELAY, SUMS, PICKY, BROKEN, HOLDING, COUNT = (
+    AGENTS[name] for name in ("relay", "sums", "picky", "broken", "holding", "count")
+)
+
+
+@pytest.fixture
+def cluster(settings: Settings, tmp_path: Path) -> Cluster:
+    """Give a namespace of the test's own."""
+    return Cluster(settings, tmp_path)
+
+
+async def test_each_tick_comes_out_once_over_two_agents_and_a_restart(cluster: Cluster) -> None:
+    """Order, timestamps and state included; the second run goes on where the first one stopped."""
+    cluster.create(RELAY, SUMS)
+    cluster.publish(TICKS, ticks(7000))
+    async with cluster.running(RELAY, SUMS):
+        await soon(lambda: cluster.caught_up(RELAY) and cluster.caught_up(SUMS), "the first 7,000")
+    cluster.publish(TICKS, ticks(5000, 7000))
+    async with cluster.running(RELAY, SUMS):
+        await soon(lambda: cluster.caught_up(RELAY) and cluster.caught_up(SUMS), "the other 5,000")
+    cluster.assert_exactly_once(12_000, LATE_TICKS, RELAY, SUMS)
+
+
+async def test_one_undecodable_record_among_5000_is_one_dead_letter_and_4999_results(cluster: Cluster) -> None:
+    """The record is kept whole, and costs no other."""
+    cluster.create(PICKY)
+    good = ticks(4999, symbols=("EURUSD",))
+    cluster.publish(TICKS, [*good[:1234], b"\x00\x00\x00\x00\x09garbage", *good[1234:]])
+    async with cluster.running(PICKY):
+        await soon(lambda: cluster.caught_up(PICKY), "all processed")
+    assert cluster.read(LATE_TICKS) == good
+    (letter,) = cluster.read(dead_letter_topic(PICKY))
+    assert isinstance(letter, DeadLetter)
+    assert (letter.error, letter.topic, letter.offset) == ("UNDECODABLE", "market.ticks", 1234)
+    assert (letter.key, letter.value) == (b"EURUSD.T", b"\x00\x00\x00\x00\x09garbage")
+    assert cluster.totals(PICKY)[0] == 4999
+
+
+async def test_poison_is_set_aside_and_the_state_knows_nothing_of_it(cluster: Cluster) -> None:
+    """What a processor calls poison is a dead letter; the segment is run again without it, from the state before."""
+    cluster.create(PICKY)
+    events = [replace(tick, bid=0.0) if tick.seq % 1000 == 7 else tick for tick in ticks(5000)]
+    cluster.publish(TICKS, events)
+    async with cluster.running(PICKY):
+        await soon(lambda: cluster.caught_up(PICKY), "all processed")
+    letters = cluster.read(dead_letter_topic(PICKY))
+    assert [letter.error for letter in letters if isinstance(letter, DeadLetter)] == ["POISON"] * 5
+    assert len(cluster.read(LATE_TICKS)) == 4995
+    assert cluster.totals(PICKY) == (4995, sum(tick.seq for tick in events if tick.bid))
+
+
+async def test_a_bug_stops_the_worker_and_commits_nothing_of_its_batch(cluster: Cluster) -> None:
+    """Started again it meets the same records, and a repaired agent processes them."""
+    cluster.create(BROKEN)
+    cluster.publish(TICKS, ticks(1000, symbols=("EURUSD",)))
+    for _ in range(2):
+        with pytest.raises(
+            AgentCrashed, match="agent broken on market.ticks, partition .* ZeroDivisionError: sequence 500"
+        ):
+            async with cluster.running(BROKEN) as worker:
+                await asyncio.wait({worker}, timeout=30)
+    committed = max(offset or 0 for offset in cluster.offsets(BROKEN).values())
+    assert committed <= 500
+    assert len(cluster.read(LATE_TICKS)) == committed
+    repaired = replace(BROKEN, processor=RELAY.processor)
+    async with cluster.running(repaired):
+        await soon(lambda: cluster.caught_up(repaired), "the rest")
+    cluster_ticks = [event.seq for event in cluster.read(LATE_TICKS) if isinstance(event, Tick)]
+    assert cluster_ticks == list(range(1000))
+
+
+async def test_held_ticks_wait_and_never_block_the_decisions_that_release_them(cluster: Cluster) -> None:
+    """Far more ticks than the inbox has room for are held; a heartbeat still comes through, and lets out what it may."""
+    cluster.create(HOLDING)
+    count = 60_000
+    events = [replace(tick, ts_event=tick.seq) for tick in ticks(count, symbols=("EURUSD",))]
+    cluster.publish(TICKS, events)
+    released = lambda: sum(isinstance(event, Tick) for event in cluster.read(LATE_TICKS))  # noqa: E731
+    async with cluster.running(HOLDING):
+        await asyncio.sleep(3)
+        assert released() == 0
+        assert max(cluster.offsets(HOLDING).values(), key=lambda at: at or 0) == 0, "what is held stays uncommitted"
+        beats = [replace(beat(at), venue="T") for at in (20_000, 40_000)]
+        cluster.publish(DECISIONS, beats[:1])
+        await soon(lambda: released() == 21_001, "up to the heartbeat and the lookahead")
+        cluster.publish(DECISIONS, beats[1:])
+        await soon(lambda: released() == 41_001, "up to the next heartbeat")
+    async with cluster.running(HOLDING):
+        cluster.publish(DECISIONS, [replace(beat(count), venue="T")])
+        await soon(lambda: released() == count, "the rest, after a restart")
+    assert cluster.read(LATE_TICKS) == events
+    assert [event.ts_event for event in cluster.read(BARS) if isinstance(event, Heartbeat)] == [20_000, 40_000, count]
+
+
+async def test_failed_transactions_rewind_and_lose_and_double_nothing(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every third transaction is aborted, every seventh has a commit whose answer is lost."""
+    attempts = 0
+    commit = Outbox._commit
+
+    def failing(self: Outbox, producer: Producer, patience: object) -> Outcome:
+        nonlocal attempts
+        attempts += 1
+        if attempts % 3 == 2:
+            return self._aborted(producer, "the test says so")
+        outcome = commit(self, producer, patience)  # type: ignore[arg-type]
+        if attempts % 7 == 6:
+            self._lose(producer)
+            return Outcome("in doubt", "the test says so")
+        return outcome
+
+    monkeypatch.setattr(Outbox, "_commit", failing)
+    monkeypatch.setattr("tradewind.streams.runtime.worker.PAUSE_S", 0.01)
+    limited = replace(RELAY, batch_limit=1000)
+    cluster.create(limited, SUMS)
+    cluster.publish(TICKS, ticks(20_000))
+    async with cluster.running(limited, SUMS):
+        await soon(lambda: cluster.caught_up(limited) and cluster.caught_up(SUMS), "all processed")
+    assert attempts > 12
+    cluster.assert_exactly_once(20_000, LATE_TICKS, limited, SUMS)
+
+
+async def test_only_the_transactional_producer_moves_the_offsets(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With every transaction aborted, offsets stay where the first start put them, though Faust delivers and stops."""
+    cluster.create(COUNT)
+    cluster.publish(TICKS, ticks(100))
+    async with cluster.running(COUNT):
+        await soon(lambda: cluster.caught_up(COUNT), "a start")
+    before = cluster.offsets(COUNT)
+    cluster.publish(TICKS, ticks(1000, 100))
+    monkeypatch.setattr(Outbox, "_commit", lambda self, producer, patience: self._aborted(producer, "the test says so"))
+    async with cluster.running(COUNT):
+        await asyncio.sleep(4)  # longer than the interval at which Faust commits
+    assert cluster.offsets(COUNT) == before
+    with pytest.raises(NotImplementedError, match="only the transactional producer"):
+        await ChunkConsumer.force_commit(object())  # type: ignore[arg-type]
+
+
+async def test_expired_offsets_are_taken_from_the_changelog(cluster: Cluster) -> None:
+    """Brokers forget the offsets of an idle group after a week; the tasks go on where they were, and double nothing."""
+    cluster.create(COUNT)
+    cluster.publish(TICKS, ticks(1000))
+    async with cluster.running(COUNT):
+        await soon(lambda: cluster.caught_up(COUNT), "the first")
+    cluster.forget_offsets(COUNT)
+    assert set(cluster.offsets(COUNT).values()) == {None}
+    cluster.publish(TICKS, ticks(500, 1000))
+    async with cluster.running(COUNT):
+        await soon(lambda: cluster.caught_up(COUNT), "the rest")
+    cluster.assert_exactly_once(1500, None, COUNT)
+
+
+async def test_offsets_that_somebody_moved_stop_the_worker(cluster: Cluster) -> None:
+    """State and records would not fit: the message says which offsets, and what to do."""
+    cluster.create(COUNT)
+    cluster.publish(TICKS, ticks(1000))
+    async with cluster.running(COUNT):
+        await soon(lambda: cluster.caught_up(COUNT), "the first")
+    cluster.move_offsets(COUNT, 3)
+    with pytest.raises(RuntimeStopped, match=r"the group is at offset 3 of market.ticks, the changelog at \d+"):
+        async with cluster.running(COUNT) as worker:
+            await asyncio.wait({worker}, timeout=30)
+
+
+async def test_a_first_start_at_the_latest_skips_what_was_there_and_says_so(cluster: Cluster) -> None:
+    """The start is committed at once: what comes before the first batch commits is not skipped by a restart."""
+    latest = replace(COUNT, first_start="latest")
+    cluster.create(latest)
+    cluster.publish(TICKS, ticks(1000))
+    async with cluster.running(latest):
+        pass
+    assert cluster.caught_up(latest)
+    cluster.publish(TICKS, ticks(10, 1000))
+    async with cluster.running(latest):
+        await soon(lambda: cluster.caught_up(latest), "the new ones")
+    assert cluster.totals(latest) == (10, sum(range(1000, 1010)))
+
+
+def test_group_metadata_is_what_a_real_consumer_has(cluster: Cluster) -> None:
+    """librdkafka's serialised form is internal to it: this fails where an upgrade changes it."""
+    cluster.create(COUNT)
+    group, topic = cluster.settings.physical("metadata"), cluster.settings.physical(TICKS)
+    real, consumer = group_metadata(cluster.settings, group, topic)
+    try:
+        (generation,) = struct.unpack("=i", real[7:11])
+        member = real[11:].split(b"\0")[1].decode()
+        assert Lease(group, generation, member, frozenset()).metadata() == real
+    finally:
+        consumer.close()
+
+
+@pytest.mark.parametrize(
+    ("generation", "member", "code"),
+    [(99, None, KafkaError.ILLEGAL_GENERATION), (None, "nobody", KafkaError.UNKNOWN_MEMBER_ID)],
+)
+def test_the_broker_fences_a_lease_that_is_not_the_groups(
+    cluster: Cluster, generation: int | None, member: str | None, code: int
+) -> None:
+    """A wrong generation or member is refused, and the transaction can be aborted."""
+    cluster.create(COUNT)
+    group, topic = cluster.settings.physical("fenced"), cluster.settings.physical(TICKS)
+    real, consumer = group_metadata(cluster.settings, group, topic)
+    own = struct.unpack("=i", real[7:11])[0], real[11:].split(b"\0")[1].decode()
+    lease = Lease(group, generation or own[0], member or own[1], frozenset())
+    producer = Producer({**cluster.settings.librdkafka(), "transactional.id": group})
+    try:
+        producer.init_transactions(10)
+        producer.begin_transaction()
+        with pytest.raises(KafkaException) as refused:
+            producer.send_offsets_to_transaction([Coordinates(topic, 0, 1)], lease.metadata(), 10)
+        assert refused.value.args[0].code() == code
+        assert refused.value.args[0].txn_requires_abort()
+        producer.abort_transaction(10)
+    finally:
+        consumer.close()

@@ -1,0 +1,241 @@
+"""A namespace on a broker, as tests of the runtime use it: publish, wait until an agent has caught up, read what it did."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from pathlib import Path
+
+from confluent_kafka import Consumer, IsolationLevel, Producer
+from confluent_kafka import TopicPartition as Coordinates
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from pipeline import environment
+from runtime_records import CODEC, INGEST_MS
+
+from tradewind.connectors.kafka.admin import ensure
+from tradewind.connectors.kafka.records import raw_records
+from tradewind.connectors.settings import Settings
+from tradewind.schemas.event import Event
+from tradewind.schemas.market import Tick
+from tradewind.streams.runtime import Agent, agent_topics, group_of, run_agents
+from tradewind.streams.runtime.changelog import Changelog, Restored
+from tradewind.streams.runtime.positions import GroupPositions
+from tradewind.topics import Topic
+from tradewind.topics.partitioner import partition_of
+
+SYMBOLS = ("EURUSD", "XAUUSD", "BTCUSD", "ETHUSD", "GBPUSD", "USDJPY")
+WAIT_S = 45.0
+TESTS = Path(__file__).parent
+
+
+def ticks(count: int, first: int = 0, symbols: Sequence[str] = SYMBOLS) -> list[Tick]:
+    """Return ticks with sequences from `first` on, symbol after symbol."""
+    return [
+        Tick(symbol=symbols[at % len(symbols)], venue="T", seq=at, ts_event=at, bid=1.0, ask=1.0)
+        for at in range(first, first + count)
+    ]
+
+
+class Cluster:
+    """One namespace."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings = settings
+        self.folder = folder
+        self._admin = AdminClient(settings.librdkafka())
+        self._producer = Producer({**settings.librdkafka(), "compression.type": "lz4", "linger.ms": 5})
+
+    def create(self, *agents: Agent) -> None:
+        """Create the topics of agents."""
+        topics = {
+            topic.name: topic for agent in agents for topic in (*agent.inputs, *agent.outputs, *agent_topics(agent))
+        }
+        ensure(self.settings, topics.values())
+
+    def publish(self, topic: Topic, events: Iterable[Event | bytes | None], symbol: str = "EURUSD") -> None:
+        """Publish events where their key belongs; bytes go where `symbol` lies."""
+        name = self.settings.physical(topic)
+        for event in events:
+            value = CODEC.encode(event) if isinstance(event, Event) else event
+            key = topic.key(event).encode() if isinstance(event, Event) else f"{symbol}.T".encode()
+            while True:
+                try:
+                    partition = partition_of(key, topic.partitions)
+                    self._producer.produce(name, value, key, partition, timestamp=INGEST_MS)
+                    break
+                except BufferError:
+                    self._producer.poll(0.1)
+        assert self._producer.flush(30) == 0
+
+    def read(self, topic: Topic) -> list[Event]:
+        """Return the committed events of a topic, partition after partition."""
+        found: list[tuple[int, int, Event]] = []
+        for batch in raw_records(self.settings, self.settings.physical(topic), range(topic.partitions), "earliest"):
+            for record in batch:
+                assert record.timestamp()[1] == INGEST_MS, "outputs carry the timestamp of their origin"
+                value = record.value()
+                assert value is not None
+                found.append((record.partition() or 0, record.offset() or 0, CODEC.decode(value)))
+        return [event for _, _, event in sorted(found, key=lambda at: at[:2])]
+
+    def offsets(self, agent: Agent) -> dict[tuple[str, int], int | None]:
+        """Return the group's stable offsets by logical topic and partition."""
+        positions = GroupPositions(self.settings, group_of(agent, self.settings))
+        at = {
+            (self.settings.physical(topic), p): (topic.name, p)
+            for topic in agent.inputs
+            for p in range(topic.partitions)
+        }
+        try:
+            return {at[name]: offset for name, offset in positions.stable(at, lambda: False).items()}
+        finally:
+            positions.close()
+
+    def forget_offsets(self, agent: Agent) -> None:
+        """Delete the group of an agent that does not run, as a broker does after a week."""
+        for deleted in self._admin.delete_consumer_groups([group_of(agent, self.settings)]).values():
+            deleted.result(WAIT_S)
+
+    def move_offsets(self, agent: Agent, to: int) -> None:
+        """Set the group of an agent that does not run to an offset, in a partition where it has one."""
+        (name, partition) = next(at for at, offset in self.offsets(agent).items() if offset)
+        consumer = Consumer({**self.settings.librdkafka(), "group.id": group_of(agent, self.settings)})
+        consumer.commit(offsets=[Coordinates(self.settings.physical(name), partition, to)], asynchronous=False)
+        consumer.close()
+
+    def ends(self, agent: Agent) -> dict[tuple[str, int], int]:
+        """Return the last stable offset of every input."""
+        at = {
+            (self.settings.physical(topic), p): (topic.name, p)
+            for topic in agent.inputs
+            for p in range(topic.partitions)
+        }
+        asked = {Coordinates(*name): OffsetSpec.latest() for name in at}
+        answers = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED)
+        return {at[told.topic, told.partition]: answer.result(WAIT_S).offset for told, answer in answers.items()}
+
+    def caught_up(self, agent: Agent) -> bool:
+        """Tell whether the agent has committed all there is: its lag is zero, markers included."""
+        return self.offsets(agent) == self.ends(agent)
+
+    def state(self, agent: Agent) -> dict[int, Restored]:
+        """Return what the changelog says of each task."""
+        positions = GroupPositions(self.settings, group_of(agent, self.settings))
+        try:
+            changelog = Changelog(agent, self.settings, CODEC)
+            return changelog.restore(range(agent.partitions), positions, lambda: False)
+        finally:
+            positions.close()
+
+    def totals(self, agent: Agent) -> tuple[int, int]:
+        """Return the number of ticks, and the sum of their sequences, that an adding agent's state holds."""
+        values = [
+            value for task in self.state(agent).values() for value in task.values.values() if isinstance(value, Tick)
+        ]
+        return sum(value.ts_event for value in values), sum(value.seq for value in values)
+
+    def assert_exactly_once(self, count: int, relayed: Topic | None, *adding: Agent) -> None:
+        """Fail unless each of `count` ticks is in the outputs once, in order, and in every state once."""
+        if relayed is not None:
+            by_symbol: dict[str, list[int]] = {}
+            for event in self.read(relayed):
+                assert isinstance(event, Tick)
+                by_symbol.setdefault(event.symbol, []).append(event.seq)
+            for symbol, seen in by_symbol.items():
+                expected = [tick.seq for tick in ticks(count) if tick.symbol == symbol]
+                assert seen == expected, f"{symbol}: {len(seen)} ticks, {len(set(seen))} different, of {len(expected)}"
+            assert sum(map(len, by_symbol.values())) == count
+        for agent in adding:
+            assert self.totals(agent) == (count, sum(range(count))), agent.name
+
+    @contextlib.asynccontextmanager
+    async def running(self, *agents: Agent) -> AsyncIterator[asyncio.Task[None]]:
+        """Run agents in this process, ready when the body begins and stopped after it; an error of theirs is raised."""
+        stop, ready = asyncio.Event(), asyncio.Event()
+        task = asyncio.ensure_future(run_agents(agents, self.settings, CODEC, on_ready=ready.set, stop=stop))
+        waiting = asyncio.ensure_future(ready.wait())
+        try:
+            await asyncio.wait({task, waiting}, timeout=WAIT_S, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                assert ready.is_set(), f"not ready within {WAIT_S} s"
+                yield task
+        finally:
+            waiting.cancel()
+            stop.set()
+            await task
+
+    def start(self, *names: str) -> Worker:
+        """Start a worker of its own process for agents of `runtime_agents`."""
+        return Worker(self, names)
+
+
+class Worker:
+    """A process that runs agents."""
+
+    def __init__(self, cluster: Cluster, names: Sequence[str]) -> None:
+        self.log = cluster.folder / f"{'-'.join(names)}-{time.monotonic_ns()}.log"
+        with self.log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", str(TESTS / "runtime_agents.py"), *names],
+                env={**environment(cluster.settings), "PYTHONPATH": str(TESTS)},
+                stdout=out,
+                stderr=out,
+            )
+
+    def wait_ready(self) -> None:
+        """Wait until its agents have been given partitions and restored them."""
+        until(lambda: self._alive() and b"\nready\n" in b"\n" + self.log.read_bytes(), f"ready: {self.log}")
+
+    def _alive(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text("utf-8", "replace")[-6000:]
+        return True
+
+    def kill(self) -> None:
+        """End it with SIGKILL: it can finish nothing."""
+        self.process.kill()
+        self.process.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        os.kill(self.process.pid, number)
+
+    def stop(self) -> int:
+        """Ask it to end; return its exit code."""
+        self.process.terminate()
+        return self.process.wait(WAIT_S)
+
+    def peak_memory_mb(self) -> float:
+        """Return the most memory that it had resident."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def until(true: Callable[[], bool], what: str, timeout_s: float = WAIT_S) -> float:
+    """Wait until something holds; return the seconds it took."""
+    begun = time.monotonic()
+    while not true():
+        assert time.monotonic() - begun < timeout_s, f"{what}: not within {timeout_s} s"
+        time.sleep(0.05)
+    return time.monotonic() - begun
+
+
+async def soon(true: Callable[[], bool], what: str, timeout_s: float = WAIT_S) -> None:
+    """Wait until something holds, asking from a thread so that agents of this process go on."""
+    await asyncio.to_thread(until, true, what, timeout_s)
+
+
+def group_metadata(settings: Settings, group: str, topic: str) -> tuple[bytes, Consumer]:
+    """Return the metadata of a real consumer that has joined a group, and the consumer, to be closed."""
+    consumer = Consumer({**settings.librdkafka(), "group.id": group, "auto.offset.reset": "earliest"})
+    consumer.subscribe([topic])
+    begun = time.monotonic()
+    while not consumer.assignment():
+        assert time.monotonic() - begun < WAIT_S
+        consumer.poll(0.1)
+    return consumer.consumer_group_metadata(), consumer
