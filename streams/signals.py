@@ -3,7 +3,7 @@
 from importlib.metadata import entry_points
 
 from tradewind.processors.signals.agent import signals as signals_processor
-from tradewind.processors.signals.ema import EmaCrossover
+from tradewind.processors.signals.ema import BUILT_IN
 from tradewind.processors.signals.strategy import Strategy
 
 from tradewind.connectors.settings import Settings
@@ -14,9 +14,9 @@ STRATEGIES = "tradewind.strategies"
 
 
 def strategies() -> tuple[Strategy, ...]:
-    """Return the built-in strategy and those that installed packages offer, sorted by entry point."""
+    """Return the built-in strategies and those that installed packages offer, sorted by entry point."""
     offered = sorted(entry_points(group=STRATEGIES), key=lambda point: point.name)
-    return (EmaCrossover(), *(point.load()() for point in offered))
+    return (*BUILT_IN, *(point.load()() for point in offered))
 
 
 def signals(settings: Settings) -> Agent:  # noqa: ARG001 - every agent is built from the settings

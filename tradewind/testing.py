@@ -38,7 +38,7 @@ from tradewind.processors.portfolio.positions import portfolio
 from tradewind.processors.portfolio.sizing import sizing
 from tradewind.processors.risk.agent import risk
 from tradewind.processors.signals.agent import signals
-from tradewind.processors.signals.ema import EmaCrossover
+from tradewind.processors.signals.ema import BUILT_IN
 from tradewind.processors.signals.strategy import Strategy
 from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS, Tenant
 from tradewind.schemas.event import Event
@@ -146,7 +146,7 @@ class Pipeline:
         known = tuple(tenants)
         self._agents: dict[str, Processor] = {
             "market": bars(grace_us=grace_us),
-            "signals": signals((EmaCrossover(),) if strategies is None else strategies),
+            "signals": signals(BUILT_IN if strategies is None else strategies),
             "sizing": sizing(known),
             "risk": risk(known),
             "execution": execution(latency_us),

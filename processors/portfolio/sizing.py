@@ -2,8 +2,8 @@
 
     quantity = risk_per_trade * strength / (volatility * price), rounded down to a lot
 
-so that a move of one standard deviation per bar changes the order's value by risk_per_trade * strength. Source:
-volatility targeting, e.g. Robert Carver, Systematic Trading (2015), chapter 9, with one bar as the horizon. No
+so that a move of one standard deviation per minute changes the order's value by risk_per_trade * strength. Source:
+volatility targeting, e.g. Robert Carver, Systematic Trading (2015), chapter 9, with one minute as the horizon. No
 request is made where the quantity is below the instrument's least, or before its volatility is known.
 """
 

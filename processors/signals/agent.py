@@ -21,6 +21,7 @@ from tradewind.schemas.notifications import Alert
 from tradewind.schemas.signals import QuarantineState, Signal, StrategyState, VolatilityState
 
 MEMORY_BYTES = 65_536  # of JSON: it is written to the changelog with each batch of bars
+MINUTE_S = 60
 FRAMES = 3  # innermost frames of a traceback that an alert quotes: where it failed, and who called
 ALERT_CHARACTERS = 2_000  # an exception's text may be of any length
 
@@ -91,7 +92,11 @@ def _on_bar(state: State, strategies: tuple[Strategy, ...], bar: Bar, ts_ingest:
 
 
 def _volatility(state: State, bar: Bar) -> float:
-    """Return the standard deviation of returns per bar after this one; 0 before the second bar."""
+    """Return the standard deviation of returns per minute after this bar; 0 before the second bar.
+
+    Returns of bars of different lengths are compared by the square root of time, so that a signal's volatility means the
+    same whatever bars it was made on.
+    """
     key = f"volatility/{instrument(bar.symbol, bar.venue)}/{bar.interval_s}"
     before = state.get(key, VolatilityState)
     variance = 0.0 if before is None else next_variance(before.variance, before.mid_close, bar.mid_close)
@@ -99,7 +104,7 @@ def _volatility(state: State, bar: Bar) -> float:
         symbol=bar.symbol, venue=bar.venue, interval_s=bar.interval_s, mid_close=bar.mid_close, variance=variance
     )
     state.put(key, after)
-    return math.sqrt(variance)
+    return math.sqrt(variance * MINUTE_S / bar.interval_s)
 
 
 def _ask(state: State, strategy: Strategy, bar: Bar) -> View | None:

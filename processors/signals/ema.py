@@ -59,3 +59,18 @@ class EmaCrossover(Strategy):
             strength,
             f"EMA {self.fast} is {abs(gap) / deviation:.2f} sd {'above' if gap > 0 else 'below'} EMA {self.slow}",
         )
+
+
+class FastEmaCrossover(EmaCrossover):
+    """The same on bars of one second: it has its first view seconds after a feed begins."""
+
+    name: ClassVar[str] = "ema_crossover_1s"
+    interval_s: ClassVar[int] = 1
+
+    def __init__(self, fast: int = 3, slow: int = 8, band: float = 0.5) -> None:
+        """Take spans, in bars, and the gap that counts, in standard deviations; raises `ValueError` for others."""
+        super().__init__(fast, slow, band)
+
+
+BUILT_IN: tuple[Strategy, ...] = (EmaCrossover(), FastEmaCrossover())
+"""What the workers run beside the strategies that packages offer."""

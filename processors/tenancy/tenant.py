@@ -25,7 +25,7 @@ class Sizing:
     """How a signal becomes an order."""
 
     risk_per_trade: Decimal
-    """Amount of quote currency that one standard deviation per bar may move the order's value."""
+    """Amount of quote currency that one standard deviation per minute may move the order's value."""
     order_type: Literal["MARKET", "LIMIT"]
     limit_offset: Decimal = Decimal(0)
     """Limit orders: fraction of the price that the limit is better than the touch."""

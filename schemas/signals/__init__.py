@@ -73,7 +73,7 @@ class Signal(Event):
     strength: float
     """0 to 1"""
     volatility: float
-    """standard deviation of mid-price returns per bar"""
+    """standard deviation of mid-price returns per minute"""
     quote_bid: float
     """bid of the quote that the signal was made on"""
     quote_ask: float
