@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from tradewind.connectors.kafka.admin import create_missing
 from tradewind.connectors.registry import open_codec
@@ -33,7 +33,7 @@ FAST = Limits(linger_s=0.05, retry_first_s=0.05, retry_most_s=0.5, stall_s=0.5, 
 
 def tick(seq: int, **changes: Any) -> Tick:
     """Make a quote; its time and prices follow from the sequence."""
-    values = {
+    values: dict[str, Any] = {
         "symbol": "EURUSD",
         "venue": "OANDA",
         "seq": seq,
@@ -47,38 +47,33 @@ def tick(seq: int, **changes: Any) -> Tick:
 def envelope(*parts: str | int) -> dict[str, Any]:
     """Make what every event but ticks begins with."""
     id_ = derive_id(*parts)
-    return {
-        **{"event_id": id_, "tenant_id": "alpha", "ts_event": START, "ts_ingest": START},
-        **{"correlation_id": id_, "causation_id": id_},
-    }
+    ids = {"event_id": id_, "correlation_id": id_, "causation_id": id_}
+    return {"tenant_id": "alpha", "ts_event": START, "ts_ingest": START, **ids}
 
 
 def fill(number: int, **changes: Any) -> Fill:
     """Make a fill; its id follows from the number."""
-    values = {
-        **envelope("fill", number),
-        **{"order_id": f"order {number}", "account_id": "main", "symbol": "EURUSD", "venue": "OANDA", "side": "BUY"},
-        **{"quantity": Decimal(number + 1), "price": Decimal("1.0812300001"), "liquidity": "TAKER"},
-        **{"quote_seq": number, "strategy": "ema"},
+    values = envelope("fill", number) | {
+        "order_id": f"order {number}",
+        "account_id": "main",
+        "symbol": "EURUSD",
+        "venue": "OANDA",
+        "side": "BUY",
+        "quantity": Decimal(number + 1),
+        "price": Decimal("1.0812300001"),
+        "liquidity": "TAKER",
+        "quote_seq": number,
+        "strategy": "ema",
     }
     return Fill(**{**values, **changes})
 
 
 def position(version: int, **changes: Any) -> Position:
     """Make a version of a position."""
-    zero = Decimal(0)
-    values = {
-        **envelope("position", version),
-        **{
-            "account_id": "main",
-            "symbol": "EURUSD",
-            "venue": "OANDA",
-            "version": version,
-            "quantity": Decimal(version),
-        },
-        **{"average_price": zero, "realised_pnl": zero, "unrealised_pnl": zero, "mark_price": zero, "fills": version},
-    }
-    return Position(**{**values, **changes})
+    amounts = ("average_price", "realised_pnl", "unrealised_pnl", "mark_price")
+    values = envelope("position", version) | dict.fromkeys(amounts, Decimal(0))
+    values |= {"account_id": "main", "symbol": "EURUSD", "venue": "OANDA", "version": version, "fills": version}
+    return Position(**{**values, "quantity": Decimal(version), **changes})
 
 
 class Publisher:
@@ -90,7 +85,13 @@ class Publisher:
         self.codec: Codec = open_codec(settings)
         self._producer = Producer({**settings.librdkafka(), "linger.ms": 5, "enable.idempotence": True})
 
-    def publish(self, topic: Topic, events: Sequence[Event | bytes | None], partition: int | None = None) -> None:
+    def publish(
+        self,
+        topic: Topic,
+        events: Sequence[Event | bytes | None],
+        partition: int | None = None,
+        ingested_us: int = START,
+    ) -> None:
         """Publish events, or values as they are."""
         for number, event in enumerate(events):
             value = self.codec.encode(event) if isinstance(event, Event) else event
@@ -99,11 +100,38 @@ class Publisher:
                 value,
                 key=b"k",
                 partition=number % PARTITIONS if partition is None else partition,
-                timestamp=START // 1000,
+                timestamp=ingested_us // 1000,
             )
             if number % 10_000 == 0:
                 self._producer.poll(0)
         assert self._producer.flush(30) == 0
+
+    def publish_transaction(
+        self, topic: Topic, events: Sequence[Event], partition: int, *, abort: bool = False
+    ) -> None:
+        """Publish events in one transaction, and commit it unless told to abort."""
+        producer = Producer({**self.settings.librdkafka(), "transactional.id": self.settings.physical("test")})
+        producer.init_transactions(30)
+        producer.begin_transaction()
+        for event in events:
+            producer.produce(self.settings.physical(topic), self.codec.encode(event), partition=partition)
+        producer.flush(30)
+        if abort:
+            producer.abort_transaction(30)
+        else:
+            producer.commit_transaction(30)
+
+    def lag(self, group: str, topic: Topic) -> int:
+        """Return the offsets between a group's commits and the ends of the partitions that it has committed."""
+        consumer = Consumer({**self.settings.librdkafka(), "group.id": self.settings.physical(group)})
+        try:
+            places = [TopicPartition(self.settings.physical(topic), number) for number in range(PARTITIONS)]
+            committed = [place for place in consumer.committed(places, timeout=10) if place.offset >= 0]
+            return sum(consumer.get_watermark_offsets(place, timeout=10)[1] - place.offset for place in committed) or (
+                0 if committed else -1
+            )
+        finally:
+            consumer.close()
 
 
 @contextmanager
@@ -111,12 +139,12 @@ def running(settings: Settings, sink: Sink, codec: Codec, limits: Limits = FAST,
     """Run a sink while the block runs; fails where the sink does."""
     loop = SinkLoop(settings, sink, codec, limits=limits, consumer_options=options)
     stop = threading.Event()
-    errors: list[BaseException] = []
+    errors: list[Exception] = []
 
     def run() -> None:
         try:
             loop.run(stop)
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - raised below, in the test's thread
             errors.append(error)
 
     thread = threading.Thread(target=run)

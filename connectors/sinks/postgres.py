@@ -7,6 +7,7 @@ partition without noticing writes nothing, and two that write at once wait for e
 from __future__ import annotations
 
 import io
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar, Literal
@@ -17,12 +18,16 @@ from tradewind.connectors.settings import Settings
 from tradewind.connectors.sinks.postgres_connection import connect
 from tradewind.connectors.sinks.postgres_tables import TABLES, EventTable, rows
 from tradewind.connectors.sinks.sink import Batch, Claim, Origin, OwnerFenced, PoisonBatch, Sink, StoreUnavailable
+from tradewind.connectors.sinks.topic_ids import topic_ids
 from tradewind.topics import DECISIONS, FILLS, ORDER_EVENTS, ORDER_REQUESTS, POSITIONS, Topic
 
+log = logging.getLogger(__name__)
+
+KNOWN = "INSERT INTO sink_positions (topic, partition, epoch) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING"
+LAST = "SELECT topic_id, next_offset FROM sink_positions WHERE topic = $1 AND partition = $2 FOR UPDATE"
 CLAIM = """
-INSERT INTO sink_positions (topic, partition, epoch) VALUES ($1, $2, 1)
-ON CONFLICT (topic, partition) DO UPDATE SET epoch = sink_positions.epoch + 1, claimed_at = now()
-RETURNING next_offset, epoch
+UPDATE sink_positions SET topic_id = coalesce($3, topic_id), next_offset = $4, epoch = epoch + 1, claimed_at = now()
+WHERE topic = $1 AND partition = $2 RETURNING next_offset, epoch
 """
 ADVANCE = """
 UPDATE sink_positions SET next_offset = $4, written_at = now() WHERE topic = $1 AND partition = $2 AND epoch = $3
@@ -62,13 +67,18 @@ class PostgresSink(Sink):
 
     async def claim(self, origins: Sequence[Origin]) -> Mapping[Origin, Claim]:
         """Raise the epoch of partitions, which fences their last owner, and return where to go on."""
+        ids = topic_ids(self._settings, (topic for topic, _ in origins))
         claims: dict[Origin, Claim] = {}
 
         async def work(connection: asyncpg.Connection[asyncpg.Record]) -> None:
             for topic, partition in sorted(
                 origins
             ):  # always in this order, so that two claims never wait for each other
-                row = await connection.fetchrow(CLAIM, topic, partition)
+                await connection.execute(KNOWN, topic, partition)
+                last = await connection.fetchrow(LAST, topic, partition)
+                assert last is not None
+                known = _continued(last, topic, ids.get(topic))
+                row = await connection.fetchrow(CLAIM, topic, partition, ids.get(topic), known)
                 assert row is not None
                 claims[topic, partition] = Claim(row["next_offset"], row["epoch"])
 
@@ -136,6 +146,15 @@ class PostgresSink(Sink):
                 self._connection.terminate()
                 self._connection = None
             raise StoreUnavailable(f"PostgreSQL: {error or type(error).__name__}") from error
+
+
+def _continued(last: asyncpg.Record, topic: str, topic_id: str | None) -> int | None:
+    """Return the offset to go on with; None where the topic is another one by now than that which was written from."""
+    known: int | None = last["next_offset"]
+    if topic_id is None or last["topic_id"] in (None, topic_id):
+        return known
+    log.error("topic %s was created anew since it was written up to offset %s: it is read from its start", topic, known)
+    return None
 
 
 async def _copy(connection: asyncpg.Connection[asyncpg.Record], into: str, table: EventTable, csv: bytes) -> None:

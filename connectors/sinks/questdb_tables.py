@@ -11,6 +11,8 @@ from tradewind.connectors.sinks.line_protocol import Field, Kind, Layout
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Tick, Trade
 
+WIDTH: dict[Kind, int] = {"long": 8, "double": 8, "time": 8, "string": 48}  # a varchar: 16, and some 32 of text
+SYMBOL_WIDTH = 4
 COLUMN_TYPE: dict[Kind, str] = {"long": "LONG", "double": "DOUBLE", "time": "TIMESTAMP", "string": "VARCHAR"}
 INGESTED = "ts_ingest"
 
@@ -33,6 +35,11 @@ class Table:
         """Return name -> type of every column."""
         fields = {field.name: COLUMN_TYPE[field.kind] for field in self.layout.fields}
         return {"timestamp": "TIMESTAMP", **dict.fromkeys(self.layout.tags, "SYMBOL"), **fields}
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes that a row takes, about."""
+        return WIDTH["time"] + SYMBOL_WIDTH * len(self.layout.tags) + sum(WIDTH[one.kind] for one in self.layout.fields)
 
     def definition(self, name: str) -> str:
         """Return the statement that creates the table."""

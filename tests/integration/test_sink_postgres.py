@@ -7,16 +7,15 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import numpy as np
 import polars as pl
 import pytest
+from confluent_kafka.admin import AdminClient
 from pipeline import environment
 from sinking import START, Cable, Publisher, envelope, fill, position, running, until
 
@@ -68,23 +67,22 @@ def count(settings: Settings, table: str = "fills") -> int:
 
 def order(**changes: Any) -> dict[str, Any]:
     """Make the fields that requests and decisions share."""
-    values = {
-        **envelope("order", 1),
-        **{"order_id": "o", "account_id": "main", "symbol": "EURUSD", "venue": "OANDA", "side": "SELL"},
-        **{
-            "order_type": "LIMIT",
-            "quantity": Decimal("0.0000000001"),
-            "limit_price": Decimal("1.5"),
-            "time_in_force": "GTD",
-        },
-        **{
-            "expire_ts": START + 1,
-            "strategy": "ema",
-            "signal_id": "s",
-            "quote_bid": Decimal("1.4"),
-            "quote_ask": Decimal("1.6"),
-        },
-        **{"quote_ts": START - 1},
+    values = envelope("order", 1) | {
+        "order_id": "o",
+        "account_id": "main",
+        "symbol": "EURUSD",
+        "venue": "OANDA",
+        "side": "SELL",
+        "order_type": "LIMIT",
+        "quantity": Decimal("0.0000000001"),
+        "limit_price": Decimal("1.5"),
+        "time_in_force": "GTD",
+        "expire_ts": START + 1,
+        "strategy": "ema",
+        "signal_id": "s",
+        "quote_bid": Decimal("1.4"),
+        "quote_ask": Decimal("1.6"),
+        "quote_ts": START - 1,
     }
     return {**values, **changes}
 
@@ -155,7 +153,7 @@ class TestRows:
         assert rows == [("EURUSD", 5, Decimal(5)), ("XAUUSD", 2, Decimal(2))]
 
     async def test_a_row_that_postgres_refuses_is_a_dead_letter(self, migrated: Settings, publisher: Publisher) -> None:
-        """Text with a zero byte and an event of no tenant go to the dead letters; all others are written, duplicates once."""
+        """Zero bytes, no tenant, times of no calendar: dead letters. All others are written, duplicates once."""
         await asyncio.to_thread(self._refused, migrated, publisher)
 
     def _refused(self, settings: Settings, publisher: Publisher) -> None:
@@ -221,6 +219,25 @@ class TestExactlyOnce:
         assert await asyncio.to_thread(count, migrated) == 2
         await old.close()
         await new.close()
+
+    async def test_a_topic_that_was_created_anew_is_read_from_its_start(
+        self, migrated: Settings, publisher: Publisher
+    ) -> None:
+        """Offsets in the database are of the topic that was, whose name another one has now."""
+        await asyncio.to_thread(self._created_anew, migrated, publisher)
+
+    def _created_anew(self, settings: Settings, publisher: Publisher) -> None:
+        publisher.publish(FILLS, [fill(number) for number in range(100)], partition=0)
+        with running(settings, PostgresSink(settings), publisher.codec):
+            until(lambda: count(settings) == 100, "the old topic is written")
+        client = AdminClient(settings.librdkafka())
+        for future in client.delete_topics([settings.physical(FILLS)]).values():
+            future.result()
+        until(lambda: settings.physical(FILLS) not in client.list_topics(timeout=5).topics, "the topic is gone")
+        again = Publisher(settings, TOPICS)
+        again.publish(FILLS, [fill(number) for number in range(90, 350)], partition=0)
+        with running(settings, PostgresSink(settings), publisher.codec):
+            until(lambda: count(settings) == 350, "the new topic is written whole")
 
     async def test_a_store_that_goes_away_gets_everything_when_it_is_back(
         self, migrated: Settings, publisher: Publisher
@@ -305,7 +322,7 @@ class TestMigrations:
     ) -> None:
         """Half a file is not applied, and the error names it."""
         (tmp_path / "0001_one.sql").write_text("CREATE TABLE one (id int); CREATE TABLE one (id int)")
-        with pytest.raises(MigrationError, match="0001_one.sql failed"):
+        with pytest.raises(MigrationError, match=r"0001_one\.sql failed"):
             await asyncio.to_thread(migrate, settings, tmp_path)
         assert await asyncio.to_thread(query, settings, "SELECT to_regclass('one')") == [(None,)]
 

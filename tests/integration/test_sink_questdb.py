@@ -7,31 +7,38 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 from pipeline import environment
-from sinking import START, Publisher, questdb, running, tick, until
+from sinking import START, Publisher, envelope, questdb, running, tick, until
 
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.sinks import Batch
 from tradewind.connectors.sinks.questdb import QuestDbSink, TableDiffers
-from tradewind.schemas.market import Bar, Heartbeat, Trade
+from tradewind.connectors.sinks.questdb_tables import TABLES
+from tradewind.schemas.market import Bar, Heartbeat, Tick, Trade
 from tradewind.topics import BARS, TICKS, TRADES
 
+HOUR_US = 3_600_000_000
+LIVE = 1_767_225_600_000_000  # 2026-01-01
 TOPICS = (TICKS, TRADES, BARS)
 ODD = ('a,b c=d\\e"f', "é漢😀", " lead", "tail\\", "'", "NaN")
 
 
 @pytest.fixture
 def publisher(settings: Settings) -> Publisher:
+    """Give topics to publish to."""
     return Publisher(settings, TOPICS)
 
 
 def table(settings: Settings, name: str) -> str:
+    """Return the name of a table."""
     return settings.physical(name).replace(".", "_")
 
 
 def count(settings: Settings, name: str = "ticks") -> int:
+    """Return the rows of a table."""
     return int(questdb(settings, f"SELECT count() FROM '{table(settings, name)}'")[0][0])
 
 
@@ -50,31 +57,22 @@ def test_every_event_arrives_as_it_was(settings: Settings, publisher: Publisher)
     ]
     publisher.publish(TICKS, [Heartbeat(symbol="EURUSD", venue="OANDA", ts_event=1, ts_ingest=1), *ticks])
     trade = Trade(
-        **{
-            "symbol": "BTCUSDT",
-            "venue": "BINANCE",
-            "seq": 4,
-            "ts_event": START + 5,
-            "trade_id": 'x"y\\z',
-            "price": 1.5,
-            "size": 0.1,
-        },
+        symbol="BTCUSDT",
+        venue="BINANCE",
+        seq=4,
+        ts_event=START + 5,
+        trade_id='x"y\\z',
+        price=1.5,
+        size=0.1,
         aggressor="SELL",
     )
     publisher.publish(TRADES, [trade])
-    prices = {f"{side}_{what}": 1.5 for side in ("mid", "bid", "ask") for what in ("open", "high", "low", "close")}
-    bar = Bar(
-        **{"event_id": "b", "ts_event": START + 61, "ts_ingest": START, "correlation_id": "c", "causation_id": "d"},
-        **{
-            "symbol": "EURUSD",
-            "venue": "OANDA",
-            "interval_s": 60,
-            "ts_start": START,
-            "ts_end": START + 60,
-            "revision": 1,
-        },
-        **{"spread_mean": 0.1, "count": 7, "volume": 0.5, "quote_ts": START + 59, **prices},
-    )
+    prices: dict[str, Any] = {
+        f"{side}_{what}": 1.5 for side in ("mid", "bid", "ask") for what in ("open", "high", "low", "close")
+    }
+    values = prices | envelope("bar") | {"event_id": "b", "tenant_id": None, "ts_event": START + 61}
+    values |= {"symbol": "EURUSD", "venue": "OANDA", "interval_s": 60, "ts_start": START, "ts_end": START + 60}
+    bar = Bar(**{**values, "spread_mean": 0.1, "count": 7, "volume": 0.5, "quote_ts": START + 59, "revision": 1})
     publisher.publish(BARS, [bar])
     with running(settings, QuestDbSink(settings), publisher.codec) as loop:
         until(lambda: loop.counters.written == 202, "all events are written")
@@ -120,6 +118,27 @@ def test_a_line_that_questdb_refuses_is_a_dead_letter(settings: Settings, publis
         until(lambda: count(settings) == 497, "all others are written")
     assert loop.counters.written == 497
     assert loop.counters.undecodable == 1
+
+
+async def test_a_table_that_is_too_large_loses_what_was_written_least_recently(
+    settings: Settings, publisher: Publisher
+) -> None:
+    """A small table keeps all; a large one drops old writes: a replay of 2014 outlives live data from before it."""
+    live = [tick(hour * 10 + one, ts_event=LIVE + hour * HOUR_US + one) for hour in range(8) for one in range(10)]
+    for hour in range(8):
+        publisher.publish(TICKS, live[hour * 10 : hour * 10 + 10], partition=0, ingested_us=LIVE + hour * HOUR_US)
+    publisher.publish(TICKS, [tick(seq) for seq in range(40)], partition=0, ingested_us=LIVE + 100 * HOUR_US)
+    with running(settings, QuestDbSink(settings), publisher.codec):
+        until(lambda: _rows(settings) == 120, "all ticks are there")
+    row = TABLES[Tick].row_bytes
+    for limit, left in ((120 * row, 120), (100 * row, 100), (10 * row, 10)):
+        influx = settings.influx.model_copy(update={"retention_bytes": limit})
+        sink = QuestDbSink(settings.model_copy(update={"influx": influx}))
+        await sink.tend()
+        until(lambda: count(settings) == left, f"{left} rows are left")  # noqa: B023
+        await sink.close()
+        hours = questdb(settings, f"SELECT min(timestamp) FROM '{table(settings, 'ticks')}'")[0][0]
+        assert hours.startswith("2014" if left > 10 else "2026-01-01T07")  # the open partition is always kept
 
 
 def test_a_table_of_another_shape_stops_the_sink_before_it_writes(settings: Settings, publisher: Publisher) -> None:

@@ -1,0 +1,28 @@
+"""Kafka's own ids of topics: a topic that is deleted and created again has another, though its name is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from tradewind.connectors.kafka.client import ANSWER_S, options, told
+from tradewind.connectors.settings import Settings
+
+
+def topic_ids(settings: Settings, names: Iterable[str]) -> Mapping[str, str]:
+    """Return name -> id of topics, by their names without the namespace; those that are not there are left out.
+
+    Raises `BrokerUnavailable` where Kafka does not answer.
+    """
+    physical = {settings.physical(name): name for name in sorted(set(names))}
+    client = AdminClient(options(settings))
+    found = {}
+    for name, future in client.describe_topics(TopicCollection(list(physical)), request_timeout=ANSWER_S).items():
+        try:
+            found[physical[name]] = str(future.result().topic_id)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise told(error, f"describing {name}", settings) from error
+    return found

@@ -1,0 +1,233 @@
+"""The loop of every sink: rebalances, stores that are away, retention that was faster, and sinks of one's own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import ClassVar
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+from sinking import FAST, Publisher, running, tick, until
+
+from tradewind.connectors.kafka import consume
+from tradewind.connectors.settings import Settings
+from tradewind.connectors.sinks import Batch, Claim, Limits, Origin, OwnerFenced, PoisonBatch, Sink, StoreUnavailable
+from tradewind.connectors.sinks.dead_letters import dead_letter_topic
+from tradewind.connectors.sinks.loop import SinkLoop
+from tradewind.schemas.market import Tick
+from tradewind.schemas.runtime import DeadLetter
+from tradewind.topics import TICKS, Topic
+
+
+class Store:
+    """A store in memory that several sinks share, with offsets and epochs; it can be away, or slow."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.seqs: list[int] = []
+        self.offsets: dict[Origin, int] = {}
+        self.epochs: Counter[Origin] = Counter()
+        self.away = False
+        self.hang = threading.Event()
+        self.hanging = False
+
+
+class Plain(Sink):
+    """A sink that leaves positions to Kafka."""
+
+    name = "plain"
+    topics: tuple[Topic, ...] = (TICKS,)
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def write(self, batch: Batch) -> None:
+        if self.store.hanging:
+            self.store.hang.wait(30)
+        if self.store.away:
+            raise StoreUnavailable("away")
+        with self.store.lock:
+            self.store.seqs += [event.seq for event in batch.events if isinstance(event, Tick)]
+
+
+class Keeping(Plain):
+    """A sink whose store keeps the positions, and fences."""
+
+    name = "keeping"
+
+    async def claim(self, origins: Sequence[Origin]) -> Mapping[Origin, Claim]:
+        with self.store.lock:
+            self.store.epochs.update(origins)
+            return {origin: Claim(self.store.offsets.get(origin), self.store.epochs[origin]) for origin in origins}
+
+    async def write(self, batch: Batch) -> None:
+        if self.store.away:
+            raise StoreUnavailable("away")
+        origin = (batch.topic.name, batch.partition)
+        with self.store.lock:
+            if self.store.epochs[origin] != batch.epoch:
+                raise OwnerFenced(f"{origin} has epoch {self.store.epochs[origin]}")
+            self.store.offsets[origin] = batch.next_offset
+            self.store.seqs += [event.seq for event in batch.events if isinstance(event, Tick)]
+
+
+@pytest.fixture
+def publisher(settings: Settings) -> Publisher:
+    """Give a topic of ticks."""
+    return Publisher(settings, [TICKS])
+
+
+@pytest.mark.parametrize("strategy", ["cooperative-sticky", "range"])
+def test_sinks_that_come_and_go_write_every_event(settings: Settings, publisher: Publisher, strategy: str) -> None:
+    """While members join and leave, incrementally or all at once, nothing is lost and nothing doubled."""
+    store = Store()
+    options = {"partition.assignment.strategy": strategy}
+    published = 0
+
+    def both_have_taken(one: SinkLoop, other: SinkLoop) -> bool:
+        nonlocal published
+        publisher.publish(TICKS, [tick(seq) for seq in range(published, published + 400)])
+        published += 400
+        return one.counters.taken > 0 and other.counters.taken > 0
+
+    with running(settings, Keeping(store), publisher.codec, **options) as first:
+        for _ in range(3):
+            with running(settings, Keeping(store), publisher.codec, **options) as second:
+                until(partial(both_have_taken, first, second), "both have partitions")
+        until(lambda: len(store.seqs) >= published, "all events are there")
+    assert sorted(store.seqs) == list(range(published))
+    assert first.counters.fenced == 0
+
+
+def test_a_late_claim_of_an_earlier_owner_is_overruled(settings: Settings, publisher: Publisher) -> None:
+    """Where somebody else raised the epoch, the owner claims again and loses nothing."""
+    store = Store()
+    with running(settings, Keeping(store), publisher.codec) as loop:
+        publisher.publish(TICKS, [tick(seq) for seq in range(100)])
+        until(lambda: len(store.seqs) == 100, "the first events are there")
+        with store.lock:
+            store.epochs.update(list(store.epochs))
+        publisher.publish(TICKS, [tick(seq) for seq in range(100, 200)])
+        until(lambda: len(store.seqs) == 200, "the others too")
+    assert sorted(store.seqs) == list(range(200))
+    assert loop.counters.fenced > 0
+
+
+def test_a_store_that_is_away_costs_no_memory_and_no_membership(settings: Settings, publisher: Publisher) -> None:
+    """The sink holds what it may, stays in its group beyond the poll interval, and goes on when the store is back."""
+    store = Store()
+    store.away = True
+    limits = replace(FAST, taken_rows=1000, batch_rows=300, consume_rows=200)
+    publisher.publish(TICKS, [tick(seq) for seq in range(20_000)])
+    options = {"max.poll.interval.ms": 6000, "session.timeout.ms": 6000}
+    with running(settings, Plain(store), publisher.codec, limits, **options) as loop:
+        until(lambda: loop.counters.stalls > 0, "the sink notices")
+        time.sleep(9)
+        assert loop.counters.taken <= 1000 + 200
+        assert loop.counters.retries > 3
+        store.away = False
+        until(lambda: len(store.seqs) >= 20_000, "all events are there")
+        assert loop.counters.dropped == 0  # it was never expelled
+    assert sorted(store.seqs) == list(range(20_000))
+
+
+def test_a_write_that_hangs_does_not_hold_up_the_stop(settings: Settings, publisher: Publisher) -> None:
+    """The loop ends within 5 s; what hangs is not committed, and comes again."""
+    store = Store()
+    store.hanging = True
+    publisher.publish(TICKS, [tick(seq) for seq in range(10)])
+    loop = SinkLoop(settings, Plain(store), publisher.codec, limits=Limits(linger_s=0.05))
+    stop = threading.Event()
+    thread = threading.Thread(target=loop.run, args=(stop,))
+    thread.start()
+    until(lambda: loop.counters.taken == 10, "the events are taken")
+    time.sleep(0.3)
+    stop.set()
+    start = time.monotonic()
+    thread.join(10)
+    assert time.monotonic() - start < 5
+    other = Store()
+    with running(settings, Plain(other), publisher.codec):
+        until(lambda: len(other.seqs) == 10, "they come again")
+    store.hang.set()
+
+
+def test_what_retention_removed_is_counted_and_the_rest_is_written(settings: Settings, publisher: Publisher) -> None:
+    """A sink that was away for too long says how much it missed, at its start and in the midst of running."""
+    store = Store()
+    with running(settings, Plain(store), publisher.codec):
+        publisher.publish(TICKS, [tick(seq) for seq in range(10)], partition=0)
+        until(lambda: len(store.seqs) == 10, "the first are written")
+    publisher.publish(TICKS, [tick(seq) for seq in range(10, 30)], partition=0)
+    place = TopicPartition(settings.physical(TICKS), 0, 25)
+    client = AdminClient(settings.librdkafka())
+    for future in client.delete_records([place]).values():
+        future.result()
+    with running(settings, Plain(store), publisher.codec) as loop:
+        until(lambda: len(store.seqs) == 15, "what is left is written")
+        assert loop.counters.lost == 15
+    assert store.seqs == [*range(10), *range(25, 30)]
+
+
+def test_the_lag_reaches_zero_behind_the_markers_of_transactions(settings: Settings, publisher: Publisher) -> None:
+    """The committed position is the end of the partition, though the last record there is a marker."""
+    store = Store()
+    with running(settings, Plain(store), publisher.codec) as loop:
+        publisher.publish_transaction(TICKS, [tick(seq) for seq in range(10)], partition=0)
+        publisher.publish_transaction(TICKS, [tick(seq) for seq in range(10, 20)], partition=0, abort=True)
+        publisher.publish_transaction(TICKS, [tick(seq) for seq in range(20, 25)], partition=0)
+        until(lambda: len(store.seqs) == 15, "what was committed is written")
+        until(lambda: publisher.lag(f"tradewind.{Plain.name}", TICKS) == 0, "the lag is zero")
+    assert store.seqs == [*range(10), *range(20, 25)]
+    assert loop.counters.written == 15
+
+
+def test_a_dead_letter_holds_the_record_whole(settings: Settings, publisher: Publisher) -> None:
+    """The letter tells topic, partition, offset, key, value and why; the events around it are written."""
+    store = Store()
+
+    class Refusing(Plain):
+        name = "refusing"
+
+        async def write(self, batch: Batch) -> None:
+            if any(isinstance(event, Tick) and event.seq == 3 for event in batch.events):
+                raise PoisonBatch("no threes")
+            await super().write(batch)
+
+    publisher.publish(TICKS, [tick(1), b"\x00garbage", tick(3), tick(4)], partition=2)
+    with running(settings, Refusing(store), publisher.codec) as loop:
+        until(lambda: loop.counters.poison == loop.counters.undecodable == 1, "both are found")
+        until(lambda: store.seqs == [1, 4], "the others are written")
+    letters = [record.event for record in consume(dead_letter_topic("refusing"), settings=settings)]
+    assert [(one.error, one.partition, one.offset, one.key) for one in letters if isinstance(one, DeadLetter)] == [
+        ("UNDECODABLE", 2, 1, b"k"),
+        ("POISON", 2, 2, b"k"),
+    ]
+    assert [one.value for one in letters if isinstance(one, DeadLetter)] == [
+        b"\x00garbage",
+        publisher.codec.encode(tick(3)),
+    ]
+    assert letters[1].reason == "no threes"  # type: ignore[attr-defined]
+
+
+def test_a_sink_of_ones_own_takes_ten_lines(settings: Settings, publisher: Publisher) -> None:
+    """A name, topics and `write` are all that a sink needs."""
+    prices: list[float] = []
+
+    class Prices(Sink):
+        name = "prices"
+        topics: tuple[Topic, ...] = (TICKS,)
+        form: ClassVar = "columns"
+
+        async def write(self, batch: Batch) -> None:
+            prices.extend(batch.frame["bid"])
+
+    publisher.publish(TICKS, [tick(seq) for seq in range(5)])
+    with running(settings, Prices(), publisher.codec):
+        until(lambda: sorted(prices) == [1.0, 2.0, 3.0, 4.0, 5.0], "all prices are there")
