@@ -1,7 +1,7 @@
 """Settings: which services to use, and how. From `TRADEWIND_...` variables, `.env`, and what `tradewind up` started.
 
-A service whose URL is set is external: none is started for it. Otherwise `tradewind up` starts an embedded one and writes where it listens,
-with its password, to `endpoints.json` (mode 0600) in the data folder, where workers find it.
+A service whose URL is set is external: none is started for it. Otherwise `tradewind up` starts an embedded one and
+writes where it listens, with its password, to `endpoints.json` (mode 0600) in the data folder, where workers find it.
 """
 
 from __future__ import annotations

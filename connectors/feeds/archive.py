@@ -32,8 +32,6 @@ class Chunk:
     first: int
     """Number of the first line, from 1."""
     lines: list[str]
-    last: bool
-    """Whether the file ends here."""
 
 
 def digest(path: Path) -> str:
@@ -111,7 +109,7 @@ def chunks(opener: Opener) -> Iterator[Chunk]:
         for lines in _lines(opener):
             held += lines
             while len(held) > CHUNK_LINES:
-                yield Chunk(first, held[:CHUNK_LINES], last=False)
+                yield Chunk(first, held[:CHUNK_LINES])
                 first += CHUNK_LINES
                 held = held[CHUNK_LINES:]
     except DAMAGE as error:
@@ -119,7 +117,7 @@ def chunks(opener: Opener) -> Iterator[Chunk]:
             f"the file changed while it was read, and breaks after line {first + len(held) - 1:,} ({error}); what was "
             "published stays: put the file back, and run the feed again to go on"
         ) from error
-    yield Chunk(first, held, last=True)
+    yield Chunk(first, held)
 
 
 def _lines(opener: Opener) -> Iterator[list[str]]:

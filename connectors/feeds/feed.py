@@ -121,7 +121,7 @@ class Block:
     ts_event: int | None = None
     """Event time reached, µs; None where no record told one."""
     floor: int | None = None
-    """Every tick of a later block is later than this, µs; None where nothing can be said."""
+    """Live feeds: every tick of a later block is later than this, µs; None where nothing can be said."""
 
 
 @runtime_checkable

@@ -10,10 +10,10 @@ import polars as pl
 
 from tradewind.connectors.feeds.archive import Chunk, Opener, chunks
 from tradewind.connectors.feeds.feed import TICK_COLUMNS, TRADE_COLUMNS, Block, Bounds, Position
-from tradewind.connectors.feeds.order import BACKWARD_US, Micros
+from tradewind.connectors.feeds.order import Micros
 from tradewind.connectors.feeds.parsed import SKIPPED, TICK, TRADE, Parsed, in_order
 
-LOWEST, HIGHEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+LOWEST = np.iinfo(np.int64).min
 TICK_FIELDS, TRADE_FIELDS = list(TICK_COLUMNS), list(TRADE_COLUMNS)
 
 
@@ -40,22 +40,19 @@ class FileFeed:
             parsed = self.parse(chunk)
             rows, reached_after = in_order(parsed.rows, reached)
             if chunk.first + len(chunk.lines) - 1 > position.record:
-                yield from _blocks(parsed, rows, position.record, bounds, reached, last=chunk.last)
+                yield from _blocks(parsed, rows, position.record, bounds, reached)
             reached = reached_after
 
 
-def _blocks(
-    parsed: Parsed, rows: pl.DataFrame, done: int, bounds: Bounds, reached: int | None, *, last: bool
-) -> Iterator[Block]:
+def _blocks(parsed: Parsed, rows: pl.DataFrame, done: int, bounds: Bounds, reached: int | None) -> Iterator[Block]:
     """Cut the lines after number `done` of a chunk into blocks."""
     timed = rows["kind"].is_in([TICK, TRADE]).fill_null(value=False).to_numpy()
     times = np.where(timed, rows["ts_event"].fill_null(0).to_numpy(), LOWEST)
     high = np.maximum.accumulate(np.maximum(times, LOWEST if reached is None else reached))
-    floors = _floors(np.where(timed, times, HIGHEST), int(high[-1]), last=last)
     begin = max(done + 1 - parsed.first, 0)
     for start, end in _cuts(high, begin, bounds):
         part = rows[start:end]
-        floor, told = int(floors[end]), int(high[end - 1])
+        told = int(high[end - 1])
         yield Block(
             next=Position(parsed.first + end - 1),
             ticks=part.filter(pl.col("kind") == TICK).select(TICK_FIELDS) if timed[start:end].any() else _NO_TICKS,
@@ -64,7 +61,6 @@ def _blocks(
             rejected_count=part["kind"].null_count(),
             skipped=int((part["kind"] == SKIPPED).sum()),
             ts_event=None if told == LOWEST else told,
-            floor=floor if LOWEST < floor < HIGHEST else None,
         )
 
 
@@ -77,14 +73,6 @@ def _trades(part: pl.DataFrame) -> pl.DataFrame:
     if "trade_id" not in part.columns:
         return _NO_TRADES
     return part.filter(pl.col("kind") == TRADE).select(TRADE_FIELDS)
-
-
-def _floors(times: Micros, high: int, *, last: bool) -> Micros:
-    """Return, for each cut (n + 1,), what every time after it is later than, µs."""
-    # Lines of the chunks after this one may go back by `BACKWARD_US` from the largest time, and no further.
-    beyond = HIGHEST if last or high == LOWEST else high - BACKWARD_US
-    following = np.minimum.accumulate(np.append(times, beyond)[::-1])[::-1]
-    return np.where(following == HIGHEST, HIGHEST, following - 1)
 
 
 def _cuts(high: Micros, begin: int, bounds: Bounds) -> Iterator[tuple[int, int]]:

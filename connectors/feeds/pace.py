@@ -11,7 +11,6 @@ BLOCK_S = (
     0.05  # of wall time that a paced block covers: what publishing adds to latency, and twenty transactions a second
 )
 BLOCK_RECORDS = 20_000  # some 2 MB of ticks: a transaction of 40 ms, so that its cost does not count
-HEARTBEAT_S = 1.0  # silence of an instrument, in wall time, after which a heartbeat says that time goes on
 HIGHEST_SPEED = 1_000_000.0  # an hour in 4 ms: beyond it, `max` says what is meant
 FOREVER_US = 2**62
 
@@ -37,11 +36,6 @@ class Pace:
         span_us = FOREVER_US if self.speed is None else max(1, int(BLOCK_S * self.speed * 1e6))
         return Bounds(BLOCK_RECORDS, span_us)
 
-    @property
-    def silence_us(self) -> int | None:
-        """Event time after which an instrument is silent, µs; None where silence is not noticed."""
-        return None if self.speed is None else int(HEARTBEAT_S * self.speed * 1e6)
-
     def wait_s(self, ts_event: int | None) -> float:
         """Return how long until a block that reaches an event time is due; at most 0 where it is."""
         if self.speed is None or self.live or ts_event is None:
@@ -49,9 +43,3 @@ class Pace:
         if self._event0 is None:
             self._event0, self._wall0 = ts_event, time.monotonic()
         return self._wall0 + (ts_event - self._event0) / (self.speed * 1e6) - time.monotonic()
-
-    def event_now(self) -> int | None:
-        """Return the event time that it is now, µs; None where that is not known, or not bounded but by the source."""
-        if self.speed is None or self.live or self._event0 is None:
-            return None
-        return self._event0 + int((time.monotonic() - self._wall0) * self.speed * 1e6)

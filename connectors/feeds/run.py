@@ -15,7 +15,7 @@ from typing import Self
 
 from tradewind.connectors.feeds.encoding import block_runs, dated, event_run, heartbeat, last_times
 from tradewind.connectors.feeds.feed import Block, Feed, FeedError, Rejection
-from tradewind.connectors.feeds.pace import HEARTBEAT_S, Pace
+from tradewind.connectors.feeds.pace import Pace
 from tradewind.connectors.feeds.position import Progress, last_progress
 from tradewind.connectors.feeds.prefetch import Ended, Prefetch
 from tradewind.connectors.kafka.admin import ensure
@@ -31,6 +31,7 @@ REPORTED_LINES = 100  # rejected lines that a report quotes; all are counted
 RECOVERY_S = 120.0  # a broker that was killed is back in 13 s; one that is moved, within this
 STEP_S = 0.2  # how soon a wait sees that the feed is stopped
 MINUTE_US = 60_000_000
+SILENCE_US = 1_000_000  # of an instrument of a live feed, after which a heartbeat says that time goes on
 CLOSING_US = 5_000_000  # beyond the end of the last minute: more than any grace of a bar that is worth its latency
 
 
@@ -87,8 +88,6 @@ class _Publisher:
     _started: float = field(init=False)
     _transactions: Transactions = field(init=False)
     _progress: Progress = field(init=False)
-    _floor: int | None = field(default=None, init=False)
-    """Every tick to come is later than this, µs."""
 
     def __post_init__(self) -> None:
         self._codec = open_codec(self.settings)
@@ -119,20 +118,17 @@ class _Publisher:
                     self._finish()
                     on_progress(self.report)
                     return
-                if found is None:
-                    self._beat()
-                elif self._waited(found[0], stop):
+                if found is not None and self._waited(found[0], stop):
                     self._publish(*found)
                     on_progress(self.report)
         finally:
             prefetch.close()
 
     def _waited(self, block: Block, stop: Event) -> bool:
-        """Wait until a block is due, with heartbeats; False where the feed was stopped before."""
+        """Wait until a block is due; False where the feed was stopped before."""
         while (wait_s := self.pace.wait_s(block.ts_event)) > 0:
-            if stop.wait(min(wait_s, HEARTBEAT_S, STEP_S)):
+            if stop.wait(min(wait_s, STEP_S)):
                 return False
-            self._beat()
         return True
 
     def _publish(self, block: Block, runs: Sequence[Run]) -> None:
@@ -142,8 +138,7 @@ class _Publisher:
         times = {**before.instruments}
         for name, ts in last_times(block.ticks).items():
             times[name] = max(ts, times.get(name, ts))
-        self._floor = block.floor
-        beats = self._beats(times, block.floor if self.pace.live else None)
+        beats = self._beats(times, block.floor)
         times.update({(beat.symbol, beat.venue): beat.ts_event for beat in beats})
         after = replace(
             before,
@@ -166,26 +161,14 @@ class _Publisher:
             seconds=time.monotonic() - self._started,
         )
 
-    def _beat(self) -> None:
-        """Publish a heartbeat for each instrument that has been silent, as far as event time has come."""
-        now = self.pace.event_now()
-        if now is None or self._floor is None:
-            return
-        beats = self._beats(self._progress.instruments, min(now, self._floor))
-        if beats:
-            told = {(beat.symbol, beat.venue): beat.ts_event for beat in beats}
-            self._write(
-                self._beat_runs(beats), replace(self._progress, instruments={**self._progress.instruments, **told})
-            )
-
     def _beats(self, times: Mapping[tuple[str, str], int], reached: int | None) -> list[Heartbeat]:
-        silence_us = self.pace.silence_us
-        if reached is None or silence_us is None:
+        """Return heartbeats of silent instruments. A replay has none: what it sends must not depend on its speed."""
+        if reached is None or not self.feed.live:
             return []
         return [
             heartbeat(symbol, venue, reached)
             for (symbol, venue), ts in sorted(times.items())
-            if reached - ts >= silence_us
+            if reached - ts >= SILENCE_US
         ]
 
     def _finish(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +14,22 @@ from tradewind.infra.services.stack import Stack
 
 @contextmanager
 def services() -> Iterator[Settings]:
-    """Start the services, and give the settings that reach them; a bench never measures somebody's own cluster."""
+    """Start the services, and give the settings that reach them; a bench never measures somebody's own cluster.
+
+    So what names one, in the environment or in `.env`, is not looked at, here and in the processes that are measured.
+    """
+    for name in [name for name in os.environ if name.startswith("TRADEWIND_") and name != "TRADEWIND_CACHE"]:
+        del os.environ[name]
     with tempfile.TemporaryDirectory(prefix="tradewind-bench-") as folder:
         data = Path(folder)
-        stack = Stack(data, Settings(data=data, _env_file=None), base_port=None)
+        stack = Stack(data, _own(data), base_port=None)
         stack.start()
         try:
-            yield Settings(data=data, _env_file=None)
+            os.chdir(data)
+            yield _own(data)
         finally:
             stack.stop()
+
+
+def _own(data: Path) -> Settings:
+    return Settings(_env_file=None, data=data)  # type: ignore[call-arg]  # pydantic-settings' own argument

@@ -1,1 +1,1 @@
-"""The market agent's work in the peers' own ways; nothing here imports Tradewind, for a peer has its own environment."""
+"""The market agent's work in the peers' own ways; nothing here imports Tradewind: a peer has its own environment."""

@@ -61,7 +61,7 @@ def frame(data: dict[str, Any], received: int = RECEIVED) -> str:
 
 def parsed(*lines: str) -> Parsed:
     """Parse lines."""
-    return parse(Chunk(1, list(lines), last=True))
+    return parse(Chunk(1, list(lines)))
 
 
 def row(line: str) -> dict[str, Any]:

@@ -82,24 +82,22 @@ def test_a_feed_that_is_stopped_anywhere_goes_on_as_if_it_were_not(
 
 @given(times, st.integers(1, 10), st.integers(1, 20_000_000))
 @settings(deadline=None)
-def test_blocks_keep_their_bounds_and_their_promise(
+def test_blocks_keep_their_bounds(
     tmp_path_factory: pytest.TempPathFactory, times: list[int], records: int, span_us: int
 ) -> None:
-    """A block has no more records and event time than asked for, and every later tick is later than its floor."""
+    """A block has no more records and event time than asked for."""
     content = "\n".join(f"{ms},1.1,1.2" for ms in times).encode()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(archive, "CHUNK_LINES", 8)
         feed = written(tmp_path_factory.mktemp("any") / "quotes.zip", content)
         blocks = list(feed.read(Position(), Bounds(records, span_us)))
     before, reached = 0, 0
-    for number, block in enumerate(blocks):
+    for block in blocks:
         assert 0 < block.next.record - before <= records
         before = block.next.record
         late = [ts for ts in block.ticks["ts_event"].to_list() if ts > reached]
         assert max(late, default=0) - (late[0] if late else 0) <= span_us
         reached = max([reached, *late])
-        following = [ts for later in blocks[number + 1 :] for ts in later.ticks["ts_event"].to_list()]
-        assert block.floor is None or all(ts > block.floor for ts in following)
 
 
 def test_a_file_is_known_by_its_name_and_content(tmp_path: Path) -> None:

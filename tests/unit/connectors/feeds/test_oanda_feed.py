@@ -34,7 +34,7 @@ def read(path: Path) -> list[Block]:
 
 def parsed(*lines: str) -> Parsed:
     """Parse lines."""
-    return parse(Chunk(1, list(lines), last=True), "EURUSD", MIDNIGHT)
+    return parse(Chunk(1, list(lines)), "EURUSD", MIDNIGHT)
 
 
 def reason(line: str) -> str | None:
