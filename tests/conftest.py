@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 
 from tradewind.connectors.settings import InfluxSettings, KafkaSettings, PostgresSettings, RegistrySettings, Settings
@@ -20,6 +21,9 @@ from tradewind.infra.services import endpoints
 from tradewind.infra.services.stack import Stack
 
 RUNNING = os.environ.get("TRADEWIND_TEST_STACK")
+
+hypothesis.settings.register_profile("tradewind", deadline=None)  # on a busy machine any example may take long
+hypothesis.settings.load_profile("tradewind")
 
 
 @pytest.fixture(scope="session")
