@@ -46,7 +46,7 @@ class Ledger:
     """Instruments whose closing heartbeat has come through to the decisions."""
 
     def check_orders(self) -> None:
-        """Check that every request has one decision, every approved order ends once, and nothing else is at the venue."""
+        """Check that every request has one decision, and every approved order ends once, and no other."""
         requested = [request.order_id for request in self.requests]
         assert once(requested) == once(decision.order_id for decision in self.decisions)
         approved = {decision.order_id for decision in self.decisions if decision.outcome == "APPROVED"}

@@ -61,7 +61,11 @@ def main(argv: Sequence[str]) -> int:
     """Run the bench; returns the exit code."""
     given = arguments(argv)
     beside = CHECKOUT.parent / "shared" / "data"
-    files = given.files if given.files is not None else [beside / name for name in FILES if (beside / name).exists()]
+    files = (
+        [path.resolve() for path in given.files]
+        if given.files is not None
+        else [beside / name for name in FILES if (beside / name).exists()]
+    )
     with services() as settings:
         ensure(settings, (*DOMAIN_TOPICS, replace(BARS, name=PEER_BARS)))
         fill(settings, open_codec(settings), files, given.ticks)

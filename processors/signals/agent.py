@@ -94,8 +94,8 @@ def _on_bar(state: State, strategies: tuple[Strategy, ...], bar: Bar, ts_ingest:
 def _volatility(state: State, bar: Bar) -> float:
     """Return the standard deviation of returns per minute after this bar; 0 before the second bar.
 
-    Returns of bars of different lengths are compared by the square root of time, so that a signal's volatility means the
-    same whatever bars it was made on.
+    Returns of bars of different lengths are compared by the square root of time, so that a signal's volatility means
+    the same whatever bars it was made on.
     """
     key = f"volatility/{instrument(bar.symbol, bar.venue)}/{bar.interval_s}"
     before = state.get(key, VolatilityState)
