@@ -101,7 +101,9 @@ def started(pid: int) -> str | None:
             state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             return None
-        return None if state in "ZX" else f"{BOOT.read_text().strip()}:{fields[18]}"
+        # A process whose first thread has ended, while others still do, is not gone: it holds its ports and files.
+        ended = state in "ZX" and int(fields[16]) <= 1
+        return None if ended else f"{BOOT.read_text().strip()}:{fields[18]}"
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else repr(process.create_time())
