@@ -55,7 +55,9 @@ class Plan:
         speed = () if self.speed is None else ("--speed", self.speed)
         rate = () if self.rate is None else ("--rate", str(self.rate))
         sources = tuple(_absolute(source) for source in self.sources) or (SIMULATOR,)
-        return Role("feed", ("feed", *speed, *rate, *sources), FEEDS, ends=True)
+        # A first look on a Sunday should show every instrument.
+        weekends = () if self.sources else ("--no-sessions",)
+        return Role("feed", ("feed", *speed, *rate, *weekends, *sources), FEEDS, ends=True)
 
 
 def slot_of(data: Path) -> str:
