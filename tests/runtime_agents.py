@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import polars as pl
 from runtime_records import offline_codec
@@ -35,10 +36,8 @@ def add_up(state: State, segment: Segment) -> list[Event]:
         segment.frame if isinstance(segment, Columns) else pl.DataFrame([event.to_dict() for event in segment.events])
     )
     for symbol, count, total in frame.group_by("symbol").agg(pl.len(), pl.col("seq").sum()).sort("symbol").iter_rows():
-        known = state.get(symbol, Tick)
-        if known is not None:
-            count, total = count + known.ts_event, total + known.seq
-        state.put(symbol, Tick(symbol=symbol, venue="SUM", seq=total, ts_event=count, bid=0.0, ask=0.0))
+        known = state.get(symbol, Tick) or Tick(symbol=symbol, venue="SUM", seq=0, ts_event=0, bid=0.0, ask=0.0)
+        state.put(symbol, replace(known, seq=known.seq + total, ts_event=known.ts_event + count))
     return []
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal, cast
 
+from tradewind.connectors.kafka.admin import partition_counts
 from tradewind.connectors.settings import Settings
 from tradewind.processors.batch import Processor
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat
 from tradewind.schemas.runtime import DeadLetter, TaskPosition
-from tradewind.streams.runtime.errors import AgentMisdeclared
+from tradewind.streams.runtime.errors import AgentMisdeclared, TopicsDiffer
 from tradewind.topics import Topic
 
 BATCH_LIMIT = 20_000  # records of one transaction: 60 ms of work, so that its 5-10 ms of round trips weigh little
@@ -116,6 +117,18 @@ def dead_letter_topic(agent: Agent) -> Topic:
 def agent_topics(agent: Agent) -> tuple[Topic, ...]:
     """Return the topics that the runtime needs for an agent besides its inputs and outputs."""
     return (changelog_topic(agent), dead_letter_topic(agent))
+
+
+def check_topics(agent: Agent, settings: Settings) -> None:
+    """Raise `TopicsDiffer` where the cluster lacks a topic of the agent, or has it with other partitions."""
+    found = partition_counts(settings)
+    for topic in (*agent.inputs, *agent.outputs, *agent_topics(agent)):
+        count = found.get(settings.physical(topic))
+        if count != topic.partitions:
+            raise TopicsDiffer(
+                f"agent {agent.name}: the cluster has {settings.physical(topic)} with {count or 'no'} partitions, "
+                f"declared are {topic.partitions}. Create missing topics with `tradewind prepare`."
+            )
 
 
 def group_of(agent: Agent, settings: Settings) -> str:

@@ -2,6 +2,7 @@
 
 RuntimeStopped
 ├── AgentMisdeclared       the declaration of an agent contradicts itself
+├── TopicsDiffer           the cluster lacks a topic of the agent, or has it with other partitions
 ├── AgentCrashed           a bug: a processor raised, or returned what no output carries; its batch is not committed
 ├── LeaseRefused           the group gave metadata that the broker would commit unchecked
 ├── PositionsDiffer        the group's offsets and the changelog contradict each other: somebody moved one of them
@@ -19,6 +20,10 @@ class RuntimeStopped(RuntimeError):
 
 class AgentMisdeclared(RuntimeStopped):
     """The declaration of an agent contradicts itself."""
+
+
+class TopicsDiffer(RuntimeStopped):
+    """The cluster lacks a topic of the agent, or has it with other partitions than declared."""
 
 
 class AgentCrashed(RuntimeStopped):

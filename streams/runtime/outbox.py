@@ -75,6 +75,11 @@ class Patience:
         """Whether it has run out."""
         return time.monotonic() >= self._deadline
 
+    def check(self) -> None:
+        """Raise `Impatient` where it has run out."""
+        if self.over:
+            raise Impatient("it took too long")
+
 
 class Impatient(Exception):
     """Patience ran out before the commit was asked for."""
@@ -129,8 +134,8 @@ class Outbox:
             _insist(lambda: _flush(producer), patience)
         except KafkaException as error:
             return self._failed(producer, error)
-        except Impatient:
-            return self._aborted(producer, "it took too long")
+        except Impatient as reason:
+            return self._aborted(producer, str(reason))
         except BaseException:
             self._aborted(producer, "a bug")
             raise
@@ -143,8 +148,7 @@ class Outbox:
                 try:
                     produce(topic, value, key, partition, timestamp=timestamp)
                 except BufferError:
-                    if patience.over:
-                        raise Impatient from None
+                    patience.check()
                     producer.poll(POLL_S)
                 except KafkaException as error:
                     if error.args[0].code() in (KafkaError._STATE, KafkaError._FATAL):
@@ -207,7 +211,8 @@ class _StillSending(Exception):
 
 def _insist(call: Callable[[], T], patience: Patience) -> T:
     """Call until it does not fail for a reason that passes; raises `Impatient` when patience runs out."""
-    while not patience.over:
+    while True:
+        patience.check()
         try:
             return call()
         except _StillSending:
@@ -215,7 +220,6 @@ def _insist(call: Callable[[], T], patience: Patience) -> T:
         except KafkaException as error:
             if not error.args[0].retriable():
                 raise
-    raise Impatient
 
 
 def _text(error: KafkaException) -> str:

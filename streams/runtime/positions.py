@@ -83,7 +83,7 @@ class GroupPositions:
                 if time.monotonic() > deadline:
                     raise PositionsUnavailable(
                         f"group {self._group}: no offsets within {PATIENCE_S:.0f} s ({error!r}); is a "
-                        "transaction pending that nobody ends, or the broker away? Look at it and start the worker again."
+                        "transaction pending that nobody ends, or the broker away? Start the worker again after that."
                     ) from error
                 time.sleep(PAUSE_S)
 

@@ -39,8 +39,8 @@ class Router:
             routes = self._routes.get(type(event))
             if routes is None:
                 raise AgentCrashed(
-                    f"agent {self._agent.name}: its processor returned a {type(event).__name__}, which none of its outputs "
-                    "carries"
+                    f"agent {self._agent.name}: its processor returned a {type(event).__name__}, which none of "
+                    "its outputs carries"
                 )
             ts_ingest = getattr(event, "ts_ingest", None)
             if ts_ingest is None:

@@ -15,10 +15,13 @@ from tradewind.streams.runtime.changelog import Changelog
 from tradewind.streams.runtime.chunk import Chunk, Record
 from tradewind.streams.runtime.errors import AgentCrashed
 from tradewind.streams.runtime.hold import Held, note_heartbeats, reached_by
-from tradewind.streams.runtime.outbox import Draft, Outgoing
+from tradewind.streams.runtime.outbox import Draft, Outgoing, Patience
 from tradewind.streams.runtime.pieces import US_PER_MS, Cutter, Piece, part
 from tradewind.streams.runtime.routing import Router
 from tradewind.streams.runtime.state import TaskState
+
+LETTER_BYTES = 512 * 1024  # of a value in a dead letter: with key and headers it stays below what brokers take, 1 MB
+REASON_CHARS = 1_000
 
 
 class AgentWork:
@@ -44,26 +47,33 @@ class Task:
         self.applied = dict(applied)
         """The next offset of every input, as committed together with the state."""
         self._moved: dict[str, int] = {}
+        self._read = dict(applied)
         self._latest_ms = 0
-        hold = work.agent.hold
-        self._held = None if hold is None else Held(hold.lookahead_us)
+        self._held = self._nothing_held()
         self.released = 0
         """Records of the held input that the batch in hand let go."""
+
+    def _nothing_held(self) -> Held | None:
+        hold = self._work.agent.hold
+        return None if hold is None else Held(hold.lookahead_us)
 
     @property
     def more(self) -> bool:
         """Whether held records can go without anything new arriving."""
         return self._held is not None and self._held.more
 
-    def run(self, chunks: Mapping[str, Iterable[Chunk]], draft: Draft) -> None:
-        """Process chunks by topic, and add what comes of them to the draft; nothing is kept before `commit`."""
+    def run(self, chunks: Mapping[str, Iterable[Chunk]], draft: Draft, patience: Patience) -> None:
+        """Process chunks by topic, and add what comes of them to the draft; nothing is kept before `commit`.
+
+        Raises `AgentCrashed` for a bug, and `Impatient`, between two pieces, when patience runs out.
+        """
         hold, held = self._work.agent.hold, self._held
         self.released = 0
         for topic in self._work.order:
             for chunk in chunks.get(topic.name, ()):
-                if chunk.records:
-                    self._latest_ms = max(self._latest_ms, chunk.records[-1].timestamp)
+                self._follows(topic.name, chunk)
                 for piece in self._work.cutter.cut(topic, chunk):
+                    patience.check()
                     if held is not None and hold is not None and topic == hold.topic:
                         held.add(piece)
                     else:
@@ -73,6 +83,18 @@ class Task:
                 self.released += len(piece.records) + len(piece.undecodable)
                 self._process(hold.topic.name, piece, draft)
         self._close(draft)
+
+    def _follows(self, topic: str, chunk: Chunk) -> None:
+        """Check that a chunk goes on where the one before ended: nothing that was fetched may be left out."""
+        if chunk.start != self._read[topic]:
+            raise AgentCrashed(
+                f"agent {self._work.agent.name} on {topic}, partition {self.partition}: records from "
+                f"{self._read[topic]} to {chunk.start} were not processed. This is a bug of the runtime; "
+                "nothing of the batch is committed."
+            )
+        self._read[topic] = chunk.next
+        if chunk.records:
+            self._latest_ms = max(self._latest_ms, chunk.records[-1].timestamp)
 
     def _process(self, topic: str, piece: Piece, draft: Draft) -> None:
         for bad in piece.undecodable:
@@ -121,18 +143,20 @@ class Task:
     def _bury(
         self, topic: str, record: Record, error: Literal["UNDECODABLE", "POISON"], reason: str, draft: Draft
     ) -> None:
-        agent = self._work.agent.name
+        agent, value = self._work.agent.name, record.value
+        if value is not None and len(value) > LETTER_BYTES:
+            value, reason = value[:LETTER_BYTES], f"(value cut from {len(value)} bytes) {reason}"
         letter = DeadLetter(
             event_id=derive_id(agent, topic, self.partition, record.offset),
             agent=agent,
             error=error,
-            reason=reason,
+            reason=reason[:REASON_CHARS],
             topic=topic,
             partition=self.partition,
             offset=record.offset,
             ts_ingest=record.timestamp * US_PER_MS,
             key=record.key,
-            value=record.value,
+            value=value,
             headers=tuple({"key": key, "value": value} for key, value in record.headers),
         )
         draft.messages.extend(self._work.router.route([letter], None))
@@ -140,6 +164,7 @@ class Task:
     def start(self, first: Mapping[str, int], draft: Draft) -> None:
         """Add to the draft where inputs that neither the group nor the changelog knows are read from."""
         self._moved.update(first)
+        self._read.update(first)
         self._close(draft)
 
     def _close(self, draft: Draft) -> None:
@@ -160,6 +185,8 @@ class Task:
         self._moved.clear()
 
     def drop(self) -> None:
-        """Forget what the batch did; held records are gone too, and are read again."""
+        """Forget what the batch did, and what is held: records are read again from what is committed."""
         self.state.drop()
         self._moved.clear()
+        self._read = dict(self.applied)
+        self._held = self._nothing_held()

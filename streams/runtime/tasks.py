@@ -11,7 +11,7 @@ from tradewind.streams.runtime.agent import Agent, group_of
 from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.errors import PositionsDiffer, SchemaUnavailable, Superseded, TransactionsFail
 from tradewind.streams.runtime.lease import Lease, TopicPartition
-from tradewind.streams.runtime.outbox import PATIENCE_S, Draft, Outbox, Outcome, Patience
+from tradewind.streams.runtime.outbox import PATIENCE_S, Draft, Impatient, Outbox, Outcome, Patience
 from tradewind.streams.runtime.positions import GroupPositions, Superseding, start_positions
 from tradewind.streams.runtime.state import TaskState
 from tradewind.streams.runtime.task import AgentWork, Task
@@ -120,13 +120,13 @@ class Tasks:
         tasks = [self._tasks[partition] for partition in sorted(batch.chunks)]
         try:
             for task in tasks:
-                task.run(batch.chunks[task.partition], draft)
+                task.run(batch.chunks[task.partition], draft, patience)
                 batch.released[task.partition] = task.released
             outcome = (
                 self._outbox.send(draft, lease, patience) if draft.offsets else Outcome("committed", "nothing moved")
             )
-        except SchemaUnavailable as away:
-            outcome = Outcome("aborted", str(away))
+        except (SchemaUnavailable, Impatient) as reason:
+            outcome = Outcome("aborted", str(reason))
         except BaseException:
             for task in tasks:
                 task.drop()

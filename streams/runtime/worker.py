@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
-from tradewind.streams.runtime.agent import Agent, group_of
+from tradewind.streams.runtime.agent import Agent, check_topics, group_of
 from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.errors import RuntimeStopped, Superseded, TransactionsFail
 from tradewind.streams.runtime.inbox import Inbox
@@ -26,6 +27,7 @@ STOP_S = 15.0  # for leaving the group
 FAILURES = 8  # transactions in a row; with the pauses below about a minute
 PAUSE_S = 0.2  # after a failed transaction, doubled each time
 LONGEST_PAUSE_S = 15.0
+SLOW_S = 2.0  # a batch that takes longer is followed by a smaller one
 IDLE_POSITION_S = 0.5  # until a position that only passed markers is committed by itself
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ class Worker:
 
     def __init__(self, agent: Agent, settings: Settings, codec: Codec, slot: str) -> None:
         self.agent = agent
+        self._settings = settings
         self.group = group_of(agent, settings)
         self._tasks = Tasks(agent, settings, codec, f"{self.group}.{slot}")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"transactions of {agent.name}")
@@ -51,7 +54,9 @@ class Worker:
         self._turn = asyncio.Lock()
         self._pending = asyncio.Event()
         self._patience = Patience(0)
+        self._interrupted = asyncio.Event()
         self._failures = 0
+        self._limit = agent.batch_limit
         self._stopping = False
         self._first_task = 0
         self.ready = asyncio.Event()
@@ -78,9 +83,12 @@ class Worker:
 
     async def _start(self) -> None:
         try:
+            await asyncio.to_thread(check_topics, self.agent, self._settings)
             await self._app.start()
+        except RuntimeStopped as reason:
+            self._fail(reason)
         except Exception as reason:  # noqa: BLE001 - whatever it is, it ends this worker, with its cause
-            self._fail(RuntimeStopped(f"agent {self.agent.name}: Faust did not start: {reason!r}"))
+            self._fail(RuntimeStopped(f"agent {self.agent.name}: it did not start: {reason!r}"))
 
     async def _crashed(self) -> None:
         """Raise what crashed Faust: its consumer thread, a stream, a rebalance."""
@@ -91,7 +99,7 @@ class Worker:
 
     async def _stop(self) -> None:
         self._stopping = True
-        self._patience.shorten(REVOKE_S)
+        self._hurry()
         async with self._turn:
             self._lease = None
         try:
@@ -132,9 +140,13 @@ class Worker:
     async def _on_revoked(self, *_: Any, **__: Any) -> None:
         """Finish the transaction in flight, or abort it; then Faust lets the partitions go."""
         self._lease = None
-        self._patience.shorten(REVOKE_S)
+        self._hurry()
         async with self._turn:
             self._lease = None  # an assignment may have been under way
+
+    def _hurry(self) -> None:
+        self._patience.shorten(REVOKE_S)
+        self._interrupted.set()
 
     async def _establish(self, lease: Lease) -> None:
         """Bring tasks, inboxes and the consumer to what is committed: when a lease begins, and after a failure."""
@@ -143,6 +155,7 @@ class Worker:
             return self._stopping or self._consumer.thread.lease is not lease
 
         self._epoch += 1
+        self._interrupted.clear()
         thread = self._consumer.thread
         thread.wanted.clear()
         positions: dict[TopicPartition, int] = await self._in_thread(self._tasks.establish, lease, superseded)
@@ -214,7 +227,7 @@ class Worker:
         for partition in (*tasks[self._first_task :], *tasks[: self._first_task]):
             for name, topic in self._names.items():
                 inbox = self._inboxes[name, partition]
-                while len(inbox) and count < self.agent.batch_limit:
+                while len(inbox) and count < self._limit:
                     chunk = inbox.take()
                     count += max(1, len(chunk.records))
                     batch.add(partition, topic, chunk)
@@ -226,26 +239,36 @@ class Worker:
     async def _transact(self, lease: Lease, batch: Batch) -> None:
         """Run a batch as one transaction; where it fails, go back to what is committed."""
         self._patience = Patience(PATIENCE_S)
+        begun = time.monotonic()
         outcome: Outcome = await self._in_thread(self._tasks.run, lease, batch, self._patience)
         if outcome.kind == "committed":
             self._failures = 0
+            self._adapt(time.monotonic() - begun)
             self._free(batch)
             if self._tasks.with_more:
                 self._pending.set()
             return
         log.warning("%s: transaction %s (%s)", self.group, outcome.kind, outcome.reason)
-        if outcome.kind == "lease ended" or self._lease is not lease:
-            self._lease = None  # the next assignment says where to go on
-            return
+        self._lease = None  # what is queued follows on what has failed
+        if outcome.kind == "lease ended":
+            return  # the next assignment says where to go on
         self._failures += 1
         if self._failures > FAILURES:
             raise TransactionsFail(
                 f"{self.group}: {self._failures} transactions in a row failed, the last one: {outcome.reason}"
             )
         longest = min(LONGEST_PAUSE_S, PAUSE_S * 2**self._failures)
-        await asyncio.sleep(random.uniform(longest / 2, longest))  # noqa: S311 - jitter, not a secret
-        if self._lease is lease and not self._stopping:
-            await self._establish(lease)
+        with contextlib.suppress(TimeoutError):
+            jittered = random.uniform(longest / 2, longest)  # noqa: S311 - jitter, not a secret
+            await asyncio.wait_for(self._interrupted.wait(), jittered)
+        await self._establish(lease)
+
+    def _adapt(self, seconds: float) -> None:
+        """Take less at once where processing is slow, so that a revocation need not wait long for it."""
+        if seconds > SLOW_S:
+            self._limit = max(1, self._limit // 2)
+        elif seconds < SLOW_S / 4:
+            self._limit = min(self.agent.batch_limit, self._limit * 2)
 
     def _free(self, batch: Batch) -> None:
         """Give back the room of held records that went."""

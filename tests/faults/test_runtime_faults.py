@@ -22,9 +22,11 @@ ALL_S = 120  # for sessions to expire, transactions to time out, and the work it
 
 
 @pytest.fixture
-def cluster(settings: Settings, tmp_path: Path) -> Cluster:
+def cluster(settings: Settings, tmp_path: Path) -> Iterator[Cluster]:
     """Give a namespace of the test's own."""
-    return Cluster(settings, tmp_path)
+    own = Cluster(settings, tmp_path)
+    yield own
+    own.close()
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -1,4 +1,4 @@
-"""Agents on a real broker: what goes in comes out once, what cannot be processed is set aside, and a bug commits nothing."""
+"""Agents on a real broker: what goes in comes out once, what cannot be processed is set aside, bugs commit nothing."""
 
 import asyncio
 import struct
@@ -10,12 +10,12 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition as Coordinates
 from runtime_agents import AGENTS
 from runtime_cluster import Cluster, group_metadata, soon, ticks
-from runtime_records import CODEC, INGEST_MS, beat
+from runtime_records import beat
 
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.schemas.runtime import DeadLetter
-from tradewind.streams.runtime import Agent, AgentCrashed, RuntimeStopped, agent_topics, group_of
+from tradewind.streams.runtime import AgentCrashed, RuntimeStopped
 from tradewind.streams.runtime.agent import dead_letter_topic
 from tradewind.streams.runtime.lease import Lease
 from tradewind.streams.runtime.outbox import Outbox, Outcome
@@ -79,7 +79,7 @@ async def test_a_bug_stops_the_worker_and_commits_nothing_of_its_batch(cluster: 
     cluster.publish(TICKS, ticks(1000, symbols=("EURUSD",)))
     for _ in range(2):
         with pytest.raises(
-            AgentCrashed, match="agent broken on market.ticks, partition .* ZeroDivisionError: sequence 500"
+            AgentCrashed, match=r"agent broken on market.ticks, partition .* ZeroDivisionError: sequence 500"
         ):
             async with cluster.running(BROKEN) as worker:
                 await asyncio.wait({worker}, timeout=30)
@@ -94,7 +94,7 @@ async def test_a_bug_stops_the_worker_and_commits_nothing_of_its_batch(cluster: 
 
 
 async def test_held_ticks_wait_and_never_block_the_decisions_that_release_them(cluster: Cluster) -> None:
-    """Far more ticks than the inbox has room for are held; a heartbeat still comes through, and lets out what it may."""
+    """Far more ticks than the inbox has room for are held; a heartbeat comes through, and lets out what it may."""
     cluster.create(HOLDING)
     count = 60_000
     events = [replace(tick, ts_event=tick.seq) for tick in ticks(count, symbols=("EURUSD",))]
@@ -204,7 +204,7 @@ async def test_a_first_start_at_the_latest_skips_what_was_there_and_says_so(clus
 
 
 def test_group_metadata_is_what_a_real_consumer_has(cluster: Cluster) -> None:
-    """librdkafka's serialised form is internal to it: this fails where an upgrade changes it."""
+    """Librdkafka's serialised form is internal to it: this fails where an upgrade changes it."""
     cluster.create(COUNT)
     group, topic = cluster.settings.physical("metadata"), cluster.settings.physical(TICKS)
     real, consumer = group_metadata(cluster.settings, group, topic)

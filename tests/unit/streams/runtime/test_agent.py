@@ -17,6 +17,7 @@ HOLD = Hold(topic=TICKS, until=DECISIONS, lookahead_us=1)
 
 
 def agent(*inputs: Topic, hold: Hold | None = None, batch_limit: int = 1) -> Agent:
+    """Return an agent of some inputs."""
     return Agent(name="a", inputs=inputs, outputs=(), processor=NOTHING, hold=hold, batch_limit=batch_limit)
 
 

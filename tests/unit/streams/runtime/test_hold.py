@@ -24,6 +24,7 @@ REACHED = st.dictionaries(st.sampled_from(SYMBOLS), st.integers(0, 200))
 
 
 def held_of(ticks: Sequence[Event], size: int = 7) -> Held:
+    """Return what holds ticks, queued in pieces of a size."""
     held = Held(LOOKAHEAD_US)
     for at in range(0, len(ticks), size):
         for piece in Cutter(CODEC).cut(TICKS, chunk(TICKS, ticks[at : at + size], at)):
@@ -32,12 +33,13 @@ def held_of(ticks: Sequence[Event], size: int = 7) -> Held:
 
 
 def released(held: Held, reached: Mapping[str, int], limit: int = ALL) -> list[Event]:
+    """Return the events that may go, `reached` being told by symbol."""
     pieces = list(held.release(lambda name: reached.get(name.removesuffix(".OANDA")), limit))
     return [event for piece in pieces if piece.segment is not None for event in rows_of(piece.segment).events]
 
 
 def may_go(ticks: Sequence[Tick], reached: Mapping[str, int]) -> list[Tick]:
-    """The rule, tick by tick: the first that must wait blocks all behind it."""
+    """Return what the rule lets go, tick by tick: the first that must wait blocks all behind it."""
     for at, one in enumerate(ticks):
         if one.symbol not in reached or reached[one.symbol] < one.ts_event - LOOKAHEAD_US:
             return list(ticks[:at])

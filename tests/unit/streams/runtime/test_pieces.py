@@ -21,10 +21,12 @@ VALUES = st.lists(st.one_of(EVENTS, EVENTS, st.none(), st.sampled_from(GARBAGE))
 
 
 def cut(values: Sequence[Event | bytes | None]) -> list[Piece]:
+    """Return the pieces of a chunk of ticks."""
     return list(Cutter(CODEC).cut(TICKS, chunk(TICKS, values)))
 
 
 def events_of(pieces: Sequence[Piece]) -> list[Event]:
+    """Return the events of all segments."""
     return [event for piece in pieces if piece.segment is not None for event in rows_of(piece.segment).events]
 
 

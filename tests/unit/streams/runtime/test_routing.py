@@ -13,6 +13,7 @@ from tradewind.topics.partitioner import partition_of
 
 
 def router(*outputs: Topic) -> Router:
+    """Return the router of an agent with some outputs."""
     return Router(
         Agent(name="a", inputs=(TICKS,), outputs=outputs, processor=lambda state, segment: []), NOWHERE, CODEC
     )

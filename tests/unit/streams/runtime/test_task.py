@@ -1,4 +1,4 @@
-"""A task runs a batch: outputs, changelog, dead letters and positions come together, and are kept only if they commit."""
+"""A task runs a batch: outputs, changelog, dead letters, positions come together, and are kept only if they commit."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,10 +13,10 @@ from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.schemas.runtime import DeadLetter, TaskPosition
 from tradewind.streams.runtime.agent import Agent, Hold
 from tradewind.streams.runtime.errors import AgentCrashed
-from tradewind.streams.runtime.outbox import Draft
+from tradewind.streams.runtime.outbox import Draft, Impatient, Patience
 from tradewind.streams.runtime.state import TaskState
-from tradewind.streams.runtime.task import AgentWork, Task
-from tradewind.topics import BARS, DECISIONS, LATE_TICKS, TICKS
+from tradewind.streams.runtime.task import LETTER_BYTES, AgentWork, Task
+from tradewind.topics import DECISIONS, LATE_TICKS, TICKS
 
 TICKS_AND_POISON = st.lists(st.integers(-3, 20), max_size=30)
 
@@ -36,18 +36,21 @@ def last_of(state: State, rows: Rows) -> list[Event]:
 
 
 def task_of(processor: Processor, *, partition: int = 0, hold: Hold | None = None) -> Task:
+    """Return a task that starts at the first record of its inputs."""
     inputs = (DECISIONS, TICKS) if hold else (TICKS,)
     agent = Agent(name="latest", inputs=inputs, outputs=(LATE_TICKS,), processor=processor, hold=hold)
     return Task(AgentWork(agent, NOWHERE, CODEC), partition, TaskState(), {topic.name: 0 for topic in inputs})
 
 
 def sent(draft: Draft, topic: str) -> list[Event]:
+    """Return the events that a draft would send to a topic."""
     return [CODEC.decode(out.value) for out in draft.messages if out.topic == topic and out.value is not None]
 
 
 def run(task: Task, values: Sequence[Event | bytes | None], first: int = 0) -> Draft:
+    """Return what a batch of one chunk of ticks would send."""
     draft = Draft()
-    task.run({"market.ticks": [chunk(TICKS, values, first)]}, draft)
+    task.run({"market.ticks": [chunk(TICKS, values, first)]}, draft, Patience(60))
     return draft
 
 
@@ -97,8 +100,7 @@ def test_poison_is_buried_and_the_others_are_processed_as_if_it_had_not_been(tim
 
 def test_a_dead_letter_is_the_whole_record() -> None:
     """Key, value, headers, coordinates and timestamp, an id that is the same whenever it is derived again."""
-    task = task_of(by_rows(last_of), partition=0)
-    letter, again = (sent(run(task, [b"garbage"]), "t.latest.dlq")[0] for _ in range(2))
+    letter, again = (sent(run(task_of(by_rows(last_of)), [b"garbage"]), "t.latest.dlq")[0] for _ in range(2))
     assert letter == again
     assert isinstance(letter, DeadLetter)
     assert (letter.agent, letter.error, letter.topic, letter.partition, letter.offset) == (
@@ -113,6 +115,8 @@ def test_a_dead_letter_is_the_whole_record() -> None:
 
 
 def crashes(error: Exception) -> Callable[[State, Rows], list[Event]]:
+    """Return a processor that writes, then raises."""
+
     def processor(state: State, rows: Rows) -> list[Event]:
         state.put("touched", tick(1))
         raise error
@@ -141,7 +145,7 @@ def test_a_chunk_of_markers_only_moves_the_position() -> None:
     """Aborted transactions leave offsets without records: they are committed past, or lag would never reach zero."""
     task = task_of(by_rows(last_of))
     draft = Draft()
-    task.run({"market.ticks": [chunk(TICKS, [], 0)]}, draft)
+    task.run({"market.ticks": [chunk(TICKS, [], 0)]}, draft, Patience(60))
     assert draft.offsets == {("t.market.ticks", 0): 0}
     assert [out.key for out in draft.messages] == [b"@position"]
 
@@ -156,9 +160,9 @@ def test_held_ticks_go_when_the_decisions_have_caught_up_even_in_the_same_batch(
 
     task = task_of(by_rows(note), hold=Hold(topic=TICKS, until=DECISIONS, lookahead_us=50))
     draft = Draft()
-    task.run({"market.ticks": [chunk(TICKS, [tick(100), tick(200)])]}, draft)
+    task.run({"market.ticks": [chunk(TICKS, [tick(100), tick(200)])]}, draft, Patience(60))
     assert (seen, draft.offsets, task.released) == ([], {}, 0)
-    task.run({"risk.decisions": [chunk(DECISIONS, [beat(50)])]}, draft)
+    task.run({"risk.decisions": [chunk(DECISIONS, [beat(50)])]}, draft, Patience(60))
     assert seen == [beat(50), tick(100)]
     assert draft.offsets == {("t.risk.decisions", 0): 1, ("t.market.ticks", 0): 1}
     assert task.released == 1
@@ -166,7 +170,30 @@ def test_held_ticks_go_when_the_decisions_have_caught_up_even_in_the_same_batch(
     restored = task.state.get("@reached/EURUSD.OANDA", Heartbeat)
     assert restored == beat(50)
     task.run(
-        {"risk.decisions": [chunk(DECISIONS, [beat(150)], 1)], "market.ticks": [chunk(TICKS, [tick(201)], 2)]}, draft
+        {"risk.decisions": [chunk(DECISIONS, [beat(150)], 1)], "market.ticks": [chunk(TICKS, [tick(201)], 2)]},
+        draft,
+        Patience(60),
     )
     assert seen[2:] == [beat(150), tick(200)]
     task.drop()
+
+
+def test_a_gap_between_chunks_is_a_bug() -> None:
+    """Whatever lost them on the way, records that were fetched are not skipped."""
+    task = task_of(by_rows(last_of))
+    with pytest.raises(AgentCrashed, match="records from 0 to 5 were not processed"):
+        run(task, [tick(1)], first=5)
+
+
+def test_processing_ends_between_pieces_when_patience_runs_out() -> None:
+    """A revocation need not wait for a whole batch."""
+    with pytest.raises(Impatient):
+        task_of(by_rows(last_of)).run({"market.ticks": [chunk(TICKS, [tick(1)])]}, Draft(), Patience(0))
+
+
+def test_a_huge_record_is_cut_in_its_dead_letter() -> None:
+    """The broker would refuse the letter otherwise, and the agent stop at the record for good."""
+    (letter,) = sent(run(task_of(by_rows(last_of)), [b"x" * 1_000_000]), "t.latest.dlq")
+    assert isinstance(letter, DeadLetter)
+    assert len(letter.value or b"") == LETTER_BYTES
+    assert letter.reason.startswith("(value cut from 1000000 bytes)")
