@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tradewind.infra.up.holder import StillRunning, holder
+from tradewind.infra.up.holder import refuse_second
 from tradewind.infra.up.state import supervisor
 
 LINE_EVERY_S = 60
@@ -24,8 +24,7 @@ class NotStarted(RuntimeError):
 
 def start_detached(data: Path, arguments: Sequence[str]) -> None:
     """Start `up` with the arguments, print what it says until all is up; raises `NotStarted` or `StillRunning`."""
-    if (pid := holder(data)) is not None:
-        raise StillRunning(f"`up` is running in {data} already (pid {pid}): see ./dev status, or stop it by ./dev down")
+    refuse_second(data)
     log = data / "logs" / "up.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)

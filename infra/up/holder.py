@@ -40,6 +40,12 @@ def holder(data: Path) -> int | None:
                 return None
 
 
+def refuse_second(data: Path) -> None:
+    """Raise `StillRunning` where an `up` runs this data folder."""
+    if (pid := holder(data)) is not None:
+        raise StillRunning(f"`up` is running in {data} already (pid {pid}): see ./dev status, or stop it by ./dev down")
+
+
 def stop(data: Path) -> list[str]:
     """Stop the `up` of a data folder, or what one that was killed has left; return the names of what was stopped."""
     pid = holder(data)

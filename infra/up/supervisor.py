@@ -18,6 +18,7 @@ from tradewind.infra.services.service import Running, ServiceError
 from tradewind.infra.services.stack import Stack
 from tradewind.infra.up.crew import Crew, Phase
 from tradewind.infra.up.environment import variables
+from tradewind.infra.up.holder import refuse_second
 from tradewind.infra.up.plan import Plan
 from tradewind.infra.up.screen import Screen, View
 from tradewind.infra.up.state import remove_state, write_state
@@ -28,7 +29,7 @@ TICK_S = 0.5
 POLL_S = 0.05
 TEND_S = 2.0
 """How often services are."""
-PREPARE_S = 60.0
+PREPARE_S = 120.0
 CREW_STOP_S = 6.0
 """Time for feed, agents and sinks to stop, one after the other; with the services' 8 s it stays under 15 s. What is
 killed at its end loses nothing: its transaction is rolled back, and done again at the next start."""
@@ -52,7 +53,8 @@ class Supervisor:
         self._started = False
 
     def run(self) -> None:
-        """Run until told to stop, or for as long as the plan says; raises `ServiceError` or `PrepareFailed`."""
+        """Run until told to stop, or as long as planned; raises `StillRunning`, `ServiceError` or `PrepareFailed`."""
+        refuse_second(self._data)
         with _interrupted():
             try:
                 self._start()

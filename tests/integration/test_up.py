@@ -22,10 +22,11 @@ from tradewind.infra.services.ports import SPAN, is_free, ports
 from tradewind.infra.services.process import read_record
 from tradewind.topics import BARS, DECISIONS, FILLS, ORDER_REQUESTS, SIGNALS, Topic
 
-UP_S = 120.0
-"""Time to be up: some 15 s, and more where tests run beside it."""
+pytestmark = pytest.mark.timeout(900)
+UP_S = 240.0
+"""Time to be up: some 15 s, and many times that on a machine where other tests run beside it."""
 STOP_S = 15.0
-FLOW_S = 60.0
+FLOW_S = 120.0
 HOURS = 2
 HELD: dict[str, tuple[Topic, type[Event]]] = {
     "bars": (BARS, Bar),
@@ -113,11 +114,23 @@ def stop(process: subprocess.Popen[bytes], number: signal.Signals) -> float:
 @pytest.fixture(scope="module")
 def running(new_data: Callable[[], Path]) -> Iterator[Instance]:
     """Give an `up` that runs detached, for tests that only look."""
-    instance = Instance(new_data())
-    done = instance.run("up", "--detach", "--base-port", str(instance.base))
-    assert done.returncode == 0, done.stdout + done.stderr
-    yield instance
-    assert instance.run("down").returncode == 0
+    made = Instance(new_data())
+    try:
+        done = made.run("up", "--detach", "--base-port", str(made.base), timeout_s=UP_S)
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield made
+    finally:
+        made.run("down")
+
+
+@pytest.fixture
+def instance(new_data: Callable[[], Path]) -> Iterator[Instance]:
+    """Give a data folder where nothing runs, neither before the test nor after it."""
+    made = Instance(new_data())
+    try:
+        yield made
+    finally:
+        made.run("down")
 
 
 def test_a_detached_up_tells_what_it_does_and_returns(running: Instance) -> None:
@@ -177,9 +190,8 @@ def test_a_worker_and_a_service_that_are_killed_come_back(running: Instance) -> 
     assert {worker["name"]: worker["deaths"] for worker in running.status()["workers"]}["market"] == 1
 
 
-def test_ctrl_c_ends_it_all_with_exit_code_0(new_data: Callable[[], Path]) -> None:
+def test_ctrl_c_ends_it_all_with_exit_code_0(instance: Instance) -> None:
     """In time; recorded processes are gone, ports are free, and the data is there at the next start."""
-    instance = Instance(new_data())
     process = instance.up()
     wait(lambda: instance.status()["totals"]["ticks"] > 0, FLOW_S, instance.out)
     pids = instance.pids()
@@ -199,9 +211,8 @@ def test_ctrl_c_ends_it_all_with_exit_code_0(new_data: Callable[[], Path]) -> No
     assert instance.ports_free
 
 
-def test_after_kill_9_of_up_and_of_services_the_next_up_recovers(new_data: Callable[[], Path]) -> None:
+def test_after_kill_9_of_up_and_of_services_the_next_up_recovers(instance: Instance) -> None:
     """By itself: what was left running is stopped, events flow on, and totals count each once."""
-    instance = Instance(new_data())
     process = instance.up()
     wait(lambda: instance.status()["totals"]["bars"] > 0, FLOW_S, instance.out)
     before = instance.pids()
@@ -231,11 +242,9 @@ def quotes(folder: Path) -> Path:
     return folder / "day.zip"
 
 
-def test_a_file_flows_to_the_fills_and_totals_are_what_the_topics_hold(new_data: Callable[[], Path]) -> None:
+def test_a_file_flows_to_the_fills_and_totals_are_what_the_topics_hold(instance: Instance) -> None:
     """All of a file's quotes, once, and all that follows from them; the feed has finished and is not started again."""
-    data = new_data()
-    instance = Instance(data)
-    process = instance.up("--feed", str(quotes(data)), "--speed", "max")
+    process = instance.up("--feed", str(quotes(instance.data)), "--speed", "max")
     wait(lambda: "feed has finished" in instance.out(), FLOW_S, instance.out)
 
     def settled() -> bool:
@@ -245,7 +254,7 @@ def test_a_file_flows_to_the_fills_and_totals_are_what_the_topics_hold(new_data:
     wait(settled, FLOW_S, instance.status)
     totals = instance.status()["totals"]
     assert totals["ticks"] == HOURS * 3600
-    settings = Settings(data=data, _env_file=None)
+    settings = Settings(data=instance.data, _env_file=None)
     held = {name: ids(settings, topic, model) for name, (topic, model) in HELD.items()}
     assert {name: totals[name] for name in held} == {name: len(found) for name, found in held.items()}
     assert {worker["name"]: worker["phase"] for worker in instance.status()["workers"]}["feed"] == "finished"
@@ -259,10 +268,9 @@ def ids(settings: Settings, topic: Topic, model: type[Event]) -> set[str]:
     return {event.to_dict()["event_id"] for event in found if isinstance(event, model)}
 
 
-def test_a_worker_that_always_dies_stays_down_and_is_told(new_data: Callable[[], Path]) -> None:
+def test_a_worker_that_always_dies_stays_down_and_is_told(instance: Instance) -> None:
     """A feed that cannot read its file: after a few attempts `up` says what to do, and goes on without it."""
-    data = new_data()
-    instance, broken = Instance(data), data / "broken.zip"
+    broken = instance.data / "broken.zip"
     broken.write_bytes(b"no archive")
     process = instance.up("--feed", str(broken))
     wait(lambda: "stays down" in instance.out(), FLOW_S, instance.out)
