@@ -30,8 +30,8 @@ POLL_S = 0.05
 TEND_S = 2.0
 """How often services are."""
 PREPARE_S = 120.0
-CREW_STOP_S = 6.0
-"""Time for feed, agents and sinks to stop, one after the other; with the services' 8 s it stays under 15 s. What is
+CREW_STOP_S = 5.0
+"""Time for feed, agents and sinks to stop, one after the other; with the services' 9 s it stays under 15 s. What is
 killed at its end loses nothing: its transaction is rolled back, and done again at the next start."""
 SERVICE_DEATHS = 3
 """Failed restarts of a service in a row after which it stays down."""
