@@ -21,7 +21,7 @@ CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
 def check() -> None:
     """Check style, types, imports and generated code; run every check, and exit 1 where one fails."""
     codes = [_timed(title, *arguments) for title, arguments in CHECKS]
-    codes.append(_timed("import-linter", script("lint-imports"), module=False))
+    codes.append(_timed("import-linter", script("lint-imports"), "--no-logo", module=False))
     exit_with(codes)
 
 
