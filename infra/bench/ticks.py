@@ -21,10 +21,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from tradewind.connectors.registry import open_codec
-
 import tradewind
 from tradewind.connectors.kafka.admin import ensure
+from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
 from tradewind.infra.bench.parts.end_to_end import end_to_end
 from tradewind.infra.bench.parts.filled import fill

@@ -10,7 +10,6 @@ import sys
 from dataclasses import replace
 
 from tradewind.connectors.registry import open_codec
-
 from tradewind.connectors.settings import Settings
 from tradewind.streams.market import market
 from tradewind.streams.runtime import run_agents
