@@ -1,8 +1,7 @@
 """The execution domain's agent: approved orders meet the quotes of a simulated venue."""
 
-from tradewind.processors.execution.venue import execution as venue
-
 from tradewind.connectors.settings import Settings
+from tradewind.processors.execution.venue import execution as venue
 from tradewind.streams.runtime import Agent, Hold
 from tradewind.topics import DECISIONS, FILLS, ORDER_EVENTS, TICKS
 

@@ -1,8 +1,7 @@
 """The market domain's agent: ticks become bars."""
 
-from tradewind.processors.market.bars import bars
-
 from tradewind.connectors.settings import Settings
+from tradewind.processors.market.bars import bars
 from tradewind.streams.runtime import Agent
 from tradewind.topics import BARS, LATE_TICKS, TICKS
 

@@ -1,9 +1,8 @@
 """The portfolio domain's agents: signals become order requests, fills become positions."""
 
+from tradewind.connectors.settings import Settings
 from tradewind.processors.portfolio.positions import portfolio as positions
 from tradewind.processors.portfolio.sizing import sizing as sizing_processor
-
-from tradewind.connectors.settings import Settings
 from tradewind.streams.runtime import Agent
 from tradewind.topics import BARS, FILLS, ORDER_REQUESTS, POSITIONS, SIGNALS
 

@@ -1,8 +1,7 @@
 """The risk domain's agent: every order request gets one decision."""
 
-from tradewind.processors.risk.agent import risk as risk_processor
-
 from tradewind.connectors.settings import Settings
+from tradewind.processors.risk.agent import risk as risk_processor
 from tradewind.streams.runtime import Agent
 from tradewind.topics import DECISIONS, KILL_SWITCHES, ORDER_EVENTS, ORDER_REQUESTS
 

@@ -17,9 +17,8 @@ SINKS = ("questdb", "postgres")
 @click.command()
 def prepare() -> None:
     """Register schemas, create missing topics, and bring the tables up to date. Safe to run again at any time."""
-    from tradewind.connectors.registry import open_codec  # noqa: PLC0415
-
     from tradewind.connectors.kafka.admin import ensure  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.registry import open_codec  # noqa: PLC0415
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
     from tradewind.infra.migrations import migrate  # noqa: PLC0415
 
