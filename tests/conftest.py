@@ -5,6 +5,7 @@ With `TRADEWIND_TEST_STACK=FOLDER` the tests use the stack that runs from that d
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -15,11 +16,14 @@ from pathlib import Path
 import asyncpg
 import hypothesis
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from tradewind.connectors.settings import InfluxSettings, KafkaSettings, PostgresSettings, RegistrySettings, Settings
 from tradewind.infra.services import endpoints
 from tradewind.infra.services.stack import Stack
 
+TIDY_S = 15.0
 RUNNING = os.environ.get("TRADEWIND_TEST_STACK")
 
 hypothesis.settings.register_profile("tradewind", deadline=None)  # on a busy machine any example may take long
@@ -62,16 +66,16 @@ def stack(new_data: Callable[[], Path]) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def settings(stack: Stack, tmp_path: Path) -> Settings:
+def settings(stack: Stack, tmp_path: Path) -> Iterator[Settings]:
     """Give settings that use the stack with a namespace, a data folder and a database name of the test's own.
 
-    The database is created for tests that also ask for `database`.
+    The namespace's topics are deleted after the test. The database is created for tests that also ask for `database`.
     """
     own = f"t{secrets.token_hex(4)}"
     found = endpoints.published(stack.data)
     postgres = found["postgres"]
     url = f"{postgres['url'].rpartition('/')[0]}/{own}"
-    return Settings(
+    given = Settings(
         _env_file=None,
         data=tmp_path,
         namespace=f"{own}.",
@@ -80,6 +84,17 @@ def settings(stack: Stack, tmp_path: Path) -> Settings:
         registry=RegistrySettings(**found["registry"]),
         influx=InfluxSettings(**found["influx"]),
     )
+    yield given
+    with contextlib.suppress(KafkaException):  # the test may have killed the broker, which ends with its stack anyway
+        delete_topics(given)
+
+
+def delete_topics(settings: Settings) -> None:
+    """Delete a namespace's topics: some thousand partitions, a few dozen a test, make every start of Kafka slow."""
+    admin = AdminClient({**settings.librdkafka(), "log_level": 0})
+    if names := [name for name in admin.list_topics(timeout=TIDY_S).topics if name.startswith(settings.namespace)]:
+        for deleted in admin.delete_topics(names, operation_timeout=TIDY_S).values():
+            deleted.result(TIDY_S)
 
 
 @pytest.fixture

@@ -23,16 +23,18 @@ import psutil
 
 from tradewind.infra.services.service import ServiceFailed, StartCancelled
 
-STOP_GRACE_S = 6.0
-"""Time to stop cleanly: Kafka needs 1-2 s for its snapshot and index files, QuestDB less."""
+STOP_GRACE_S = 7.0
+"""Time to stop cleanly. Kafka takes 0.3 s, and ten times as long on busy cores; where it is killed instead, it reads
+its logs again at the next start."""
 KILL_WAIT_S = 2.0
 """Time for the kernel to take a killed process away; a JVM's memory of some 100 MB takes about 0.1 s."""
 POLL_S = 0.02
 PROBE_S = 0.05
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 """Linux's name for the time since it was booted."""
-READY_S = 120.0
-"""Time until a server has to be ready. 2-4 s are usual; with ten busy processes on two cores 40 s were seen."""
+READY_S = 300.0
+"""Time until a server has to be ready. 1-4 s are usual; with ten busy processes on two cores 40 s were seen, and Kafka
+takes minutes where it was killed with thousands of partitions. One that ends earlier is seen at once."""
 LOG_BYTES = 8 << 20
 """Size at which a log becomes `<name>.log.1`, of which one is kept: some days of warnings."""
 TAIL_BYTES = 2000

@@ -102,7 +102,7 @@ class Stack:
         return running
 
     def stop(self) -> None:
-        """Stop all services at once, withdraw the endpoints and give the data folder free; takes 8 s at the most."""
+        """Stop all services at once, withdraw the endpoints and give the data folder free; takes 9 s at the most."""
         if self._lock is None:
             return  # what runs, if anything does, is another process's
         self._closing.set()
