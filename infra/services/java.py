@@ -24,7 +24,7 @@ OPTIONS = (
 to 1.0 s instead of 1.6 to 2.3 s for 400,000 records), made more of them, and was up with 3 s of work instead of 4.6.
 QuestDB was up with 3.4 s of work instead of 5.2, and took 280,000 rows a second instead of 500,000."""
 SILENT = ("-Xlog:disable", "-Xlog:all=error:stderr")
-"""A warm cache that does not fit is left aside without a word for each class."""
+"""A warm cache that does not fit is left aside, without a line in the log for each class."""
 
 
 @dataclass(frozen=True, slots=True)
