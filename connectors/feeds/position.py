@@ -27,6 +27,8 @@ class Progress:
     finished: bool = False
     instruments: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """(symbol, venue) -> event time that its last tick or heartbeat told, µs."""
+    owner: str = ""
+    """The process that wrote it."""
 
     def to_event(self, feed: str, source: str) -> FeedPosition:
         """Return the record that keeps it."""
@@ -39,7 +41,7 @@ class Progress:
             rejected=self.rejected,
             ts_event=self.ts_event,
             finished=self.finished,
-            state=json.dumps({"instruments": instruments, "state": self.position.state}).encode(),
+            state=json.dumps({"instruments": instruments, "state": self.position.state, "owner": self.owner}).encode(),
         )
 
     @classmethod
@@ -53,6 +55,7 @@ class Progress:
             ts_event=event.ts_event,
             finished=event.finished,
             instruments={(symbol, venue): ts for symbol, venue, ts in kept["instruments"]},
+            owner=kept["owner"],
         )
 
 

@@ -1,7 +1,6 @@
 """Publish a feed exactly once: a block and the position after it are one transaction; a restart goes on from there.
 
-The feed's transactional id shuts out an earlier process of the same feed before the position is read. After any failure
-whose outcome is open, the position that Kafka keeps tells whether the block is there.
+How one process owns a feed, and what it does when Kafka fails, stands in `feed_log.py`.
 """
 
 from __future__ import annotations
@@ -10,17 +9,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Event
-from types import TracebackType
-from typing import Self
 
-from tradewind.connectors.feeds.encoding import block_runs, dated, event_run, heartbeat, last_times
-from tradewind.connectors.feeds.feed import Block, Feed, FeedError, Rejection
+from tradewind.connectors.feeds.encoding import block_runs, event_run, heartbeat, last_times
+from tradewind.connectors.feeds.feed import Block, Feed, Rejection
+from tradewind.connectors.feeds.feed_log import FeedLog
 from tradewind.connectors.feeds.pace import Pace
-from tradewind.connectors.feeds.position import Progress, last_progress
 from tradewind.connectors.feeds.prefetch import Ended, Prefetch
 from tradewind.connectors.kafka.admin import ensure
-from tradewind.connectors.kafka.errors import BrokerUnavailable, NotDelivered, ProducerLost
-from tradewind.connectors.kafka.producer import Run, Transactions
+from tradewind.connectors.kafka.producer import Run
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
@@ -28,15 +24,10 @@ from tradewind.schemas.market import Heartbeat
 from tradewind.topics import FEED_POSITIONS, TICKS, TRADES
 
 REPORTED_LINES = 100  # rejected lines that a report quotes; all are counted
-RECOVERY_S = 120.0  # a broker that was killed is back in 13 s; one that is moved, within this
 STEP_S = 0.2  # how soon a wait sees that the feed is stopped
 MINUTE_US = 60_000_000
 SILENCE_US = 1_000_000  # of an instrument of a live feed, after which a heartbeat says that time goes on
 CLOSING_US = 5_000_000  # beyond the end of the last minute: more than any grace of a bar that is worth its latency
-
-
-class FeedTakenOver(FeedError):
-    """Another process publishes the same feed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +64,10 @@ def run_feed(
     `FeedError` and `StreamError`; what was published until then stays, and the next run goes on after it.
     """
     ensure(settings, (TICKS, TRADES, FEED_POSITIONS))
-    with _Publisher(feed, settings, Pace(speed, feed.live)) as publisher:
+    codec = open_codec(settings)
+    started = time.monotonic()
+    with FeedLog(settings, codec, feed.name, feed.source) as log:
+        publisher = _Publisher(feed, settings, Pace(speed, feed.live), codec, log, started)
         publisher.run(stop or Event(), on_progress or (lambda _: None))
         return publisher.report
 
@@ -83,34 +77,21 @@ class _Publisher:
     feed: Feed
     settings: Settings
     pace: Pace
+    codec: Codec
+    log: FeedLog
+    started: float
     report: FeedReport = field(init=False)
-    _codec: Codec = field(init=False)
-    _started: float = field(init=False)
-    _transactions: Transactions = field(init=False)
-    _progress: Progress = field(init=False)
 
     def __post_init__(self) -> None:
-        self._codec = open_codec(self.settings)
-        self._started = time.monotonic()
-        self._transactions = self._opened()
-
-    def __enter__(self) -> Self:
-        self._progress = last_progress(self.settings, self._codec, self.feed.name, self.feed.source)
-        position, finished = self._progress.position.record, self._progress.finished
+        position, finished = self.log.progress.position.record, self.log.progress.finished
         self.report = FeedReport(self.feed.name, position, finished=finished, already=finished)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._transactions.__exit__(kind, error, trace)
 
     def run(self, stop: Event, on_progress: Callable[[FeedReport], None]) -> None:
         """Publish until the source ends or `stop` is set."""
-        if self._progress.finished:
+        if self.log.progress.finished:
             return
-        blocks = self.feed.read(self._progress.position, self.pace.bounds)
-        prefetch = Prefetch(blocks, lambda block: block_runs(self._codec, self.settings, block))
+        blocks = self.feed.read(self.log.progress.position, self.pace.bounds)
+        prefetch = Prefetch(blocks, lambda block: block_runs(self.codec, self.settings, block))
         try:
             while not stop.is_set():
                 found = prefetch.next(STEP_S)
@@ -133,7 +114,7 @@ class _Publisher:
 
     def _publish(self, block: Block, runs: Sequence[Run]) -> None:
         count = block.ticks.height + block.trades.height
-        before = self._progress
+        before = self.log.progress
         # A time that goes back a little does not take back what was told.
         times = {**before.instruments}
         for name, ts in last_times(block.ticks).items():
@@ -148,7 +129,7 @@ class _Publisher:
             ts_event=max(before.ts_event, block.ts_event or 0),
             instruments=times,
         )
-        self._write([*runs, *self._beat_runs(beats)], after)
+        self.log.write([*runs, *self._beat_runs(beats)], after)
         report = self.report
         self.report = replace(
             report,
@@ -158,7 +139,7 @@ class _Publisher:
             skipped=report.skipped + block.skipped,
             rejections=(*report.rejections, *block.rejected)[:REPORTED_LINES],
             ts_event=after.ts_event,
-            seconds=time.monotonic() - self._started,
+            seconds=time.monotonic() - self.started,
         )
 
     def _beats(self, times: Mapping[tuple[str, str], int], reached: int | None) -> list[Heartbeat]:
@@ -176,43 +157,11 @@ class _Publisher:
         grace_us = max(CLOSING_US, self.settings.bar_grace_ms * 1000)
         beats = [
             heartbeat(symbol, venue, (ts // MINUTE_US + 1) * MINUTE_US + grace_us, closing=True)
-            for (symbol, venue), ts in sorted(self._progress.instruments.items())
+            for (symbol, venue), ts in sorted(self.log.progress.instruments.items())
         ]
         told = {(beat.symbol, beat.venue): beat.ts_event for beat in beats}
-        self._write(self._beat_runs(beats), replace(self._progress, finished=True, instruments=told))
-        self.report = replace(self.report, finished=True, seconds=time.monotonic() - self._started)
+        self.log.write(self._beat_runs(beats), replace(self.log.progress, finished=True, instruments=told))
+        self.report = replace(self.report, finished=True, seconds=time.monotonic() - self.started)
 
     def _beat_runs(self, beats: Sequence[Heartbeat]) -> list[Run]:
-        return [event_run(self._codec, self.settings, TICKS, beat) for beat in beats]
-
-    def _write(self, runs: Sequence[Run], after: Progress) -> None:
-        """Write records and the position after them, once, whatever happens to the producer meanwhile."""
-        event = after.to_event(self.feed.name, self.feed.source)
-        records = dated([*runs, event_run(self._codec, self.settings, FEED_POSITIONS, event)])
-        deadline = time.monotonic() + RECOVERY_S
-        while True:
-            try:
-                self._transactions.write(records)
-            except (ProducerLost, BrokerUnavailable, NotDelivered):
-                if time.monotonic() > deadline:
-                    raise
-                if self._is_written(after):
-                    break
-            else:
-                break
-        self._progress = after
-
-    def _is_written(self, after: Progress) -> bool:
-        """Open a new producer, which settles what the last one left, and see what was kept."""
-        self._transactions.__exit__(None, None, None)
-        self._transactions = self._opened()
-        kept = last_progress(self.settings, self._codec, self.feed.name, self.feed.source)
-        if kept != after and kept != self._progress:  # noqa: PLR1714 - they have no hash
-            raise FeedTakenOver(
-                f"feed {self.feed.name} is being published by another process, which has read {kept.position.record:,} "
-                f"records of {self.feed.source}; this one ends"
-            )
-        return kept == after
-
-    def _opened(self) -> Transactions:
-        return Transactions(self.settings, self.settings.physical(f"feed.{self.feed.name}")).__enter__()
+        return [event_run(self.codec, self.settings, TICKS, beat) for beat in beats]

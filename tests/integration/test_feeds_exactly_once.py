@@ -19,7 +19,8 @@ from pipeline import environment
 
 from tradewind.connectors.feeds import Block, Bounds, Feed, FeedError, Position, Simulator, open_feed
 from tradewind.connectors.feeds.feed import SourceChanged
-from tradewind.connectors.feeds.run import FeedTakenOver, run_feed
+from tradewind.connectors.feeds.feed_log import FeedTakenOver
+from tradewind.connectors.feeds.run import FeedReport, run_feed
 from tradewind.connectors.feeds.together import run_feeds
 from tradewind.connectors.kafka import consume, read
 from tradewind.connectors.settings import Settings
@@ -127,7 +128,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from tradewind.connectors.feeds import pace, open_feed
-from tradewind.connectors.feeds.run import run_feed
+from tradewind.connectors.feeds.run import FeedReport, run_feed
 from tradewind.connectors.settings import Settings
 pace.BLOCK_RECORDS = int(sys.argv[2])
 run_feed(open_feed(sys.argv[1], sessions=False), Settings(), on_progress=lambda _: print("block", flush=True))
@@ -212,21 +213,57 @@ def test_a_feed_of_ones_own_is_published_once(settings: Settings) -> None:
 def test_the_later_of_two_processes_goes_on_and_the_earlier_ends(settings: Settings) -> None:
     """Between them they publish everything once."""
     errors: list[BaseException] = []
-    begun = Event()
+    begun, stop = Event(), Event()
 
     def run() -> None:
         try:
-            run_feed(Slow(Event(), count=30), settings, on_progress=lambda _: begun.set())
+            run_feed(Slow(Event(), count=10_000), settings, on_progress=lambda _: begun.set())
         except FeedTakenOver as error:
             errors.append(error)
+
+    def enough(report: FeedReport) -> None:
+        if report.published >= 10 and errors:
+            stop.set()
 
     earlier = Thread(target=run)
     earlier.start()
     assert begun.wait(60)
-    run_feed(Slow(Event(), count=30), settings)
+    run_feed(Slow(Event(), count=10_000), settings, stop=stop, on_progress=enough)
     earlier.join(60)
     assert [type(error) for error in errors] == [FeedTakenOver]
-    assert read(TICKS, settings=settings)["seq"].to_list() == list(range(1, 31))
+    assert once_each(settings)
+
+
+def test_of_processes_that_start_at_once_one_goes_on(settings: Settings) -> None:
+    """They do not shut each other out for ever, and what they publish on the way is published once."""
+    ended: list[FeedReport | FeedTakenOver] = []
+    stop = Event()
+
+    def run() -> None:
+        try:
+            ended.append(run_feed(Slow(Event(), count=10_000), settings, stop=stop))
+        except FeedTakenOver as error:
+            ended.append(error)
+
+    threads = [Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 120
+    while len(ended) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)
+    assert [type(end) for end in ended] == [FeedTakenOver, FeedTakenOver]
+    stop.set()
+    for thread in threads:
+        thread.join(60)
+    assert isinstance(ended[-1], FeedReport)
+    assert once_each(settings)
+
+
+def once_each(settings: Settings) -> bool:
+    """Return whether the quotes are there from the first to the last, each once and in order."""
+    sequence = read(TICKS, settings=settings)["seq"].to_list()
+    return len(sequence) > 0 and sequence == list(range(1, len(sequence) + 1))
 
 
 def test_feeds_run_side_by_side_each_with_its_position(settings: Settings, tmp_path: Path) -> None:
