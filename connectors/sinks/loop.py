@@ -79,7 +79,6 @@ class SinkLoop:
             "fetch.wait.max.ms": 100,
             "fetch.queue.backoff.ms": 20,  # its default of a second starves a fast sink
             "topic.metadata.refresh.interval.ms": 10_000,  # finds topics that are created later
-            "error_cb": self._on_error,
             "on_commit": self._on_commit,
             **(consumer_options or {}),
         }
@@ -271,9 +270,6 @@ class SinkLoop:
             if (lease := self._leases.get((place.topic, place.partition))) is not None:
                 lease.committed = 0
         log.warning("sink %s: positions were not committed, the next ones will be: %s", self.sink.name, failed.str())
-
-    def _on_error(self, error: KafkaError) -> None:
-        log.error("sink %s: Kafka: %s", self.sink.name, error.str())
 
     # -- rebalances ---------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ ROW = {"symbol": "EURUSD", "seq": 1, "bid": 1.08, "size": 2.0, "id": "a", "ts": 
 
 
 def frame(*rows: dict[str, object]) -> pl.DataFrame:
+    """Make rows that differ from `ROW` as told."""
     return pl.DataFrame(
         [{**ROW, **row} for row in rows],
         schema={"symbol": str, "seq": pl.Int64, "bid": float, "size": float, "id": str, "ts": pl.Int64},

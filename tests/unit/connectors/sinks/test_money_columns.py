@@ -19,7 +19,7 @@ MONEY = [model.SCHEMA for model in (Fill, OrderEvent, OrderRequest, Position)]
 
 @pytest.mark.parametrize("name", MONEY)
 @given(data=st.data())
-@examples(60)
+@examples(25)
 def test_columns_say_what_rows_say(name: str, data: st.DataObject) -> None:
     """Any batch reads by columns as it reads one by one: decimals of all lengths, nulls, enums and texts."""
     model = MODELS[name]
@@ -35,7 +35,7 @@ def test_columns_say_what_rows_say(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("name", MONEY)
 @given(data=st.data())
-@examples(120)
+@examples(50)
 def test_a_corrupt_record_is_found_or_means_the_same(name: str, data: st.DataObject) -> None:
     """Where a record is damaged, columns refuse, or say what the rows say."""
     reader = money_reader(MODELS[name])

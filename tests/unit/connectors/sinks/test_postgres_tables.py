@@ -22,6 +22,7 @@ TABLE = EventTable("t", ("event_id", "ts_event", "quantity", "codes"))
 
 
 def frame(**columns: list[object]) -> pl.DataFrame:
+    """Make rows with these columns."""
     count = len(next(iter(columns.values())))
     every = {"event_id": ["x"] * count, "ts_event": [0] * count, "quantity": [None] * count, "codes": [[]] * count}
     return pl.DataFrame(
