@@ -13,6 +13,7 @@ import httpx
 
 from tradewind import Bar, Decision, Fill, Heartbeat, OrderEvent, OrderRequest, Position, Tick, Trade, consume
 from tradewind.connectors.settings import Settings
+from tradewind.connectors.sinks.postgres_connection import connect
 from tradewind.schemas.event import Event
 from tradewind.topics import (
     BARS,
@@ -164,10 +165,7 @@ def questdb_count(settings: Settings, table: str, what: str = "count()") -> int:
 
 async def postgres_rows(settings: Settings, query: str) -> list[asyncpg.Record]:
     """Return the rows of a query."""
-    assert settings.postgres.password is not None
-    connection = await asyncpg.connect(
-        settings.postgres.url, user=settings.postgres.user, password=settings.postgres.password.get_secret_value()
-    )
+    connection = await connect(settings)
     try:
         return list(await connection.fetch(query))
     finally:
