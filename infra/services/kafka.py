@@ -151,8 +151,7 @@ class Kafka:
                 *command,
                 "kafka.tools.StorageTool",
                 "format",
-                "-t",
-                self._cluster_id(),
+                f"--cluster-id={self._cluster_id()}",  # as one word: an id may begin with a dash
                 "-c",
                 str(config),
                 "--ignore-formatted",
