@@ -22,7 +22,7 @@ def unpacked(archive: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix="unpacking-", dir=archive.parent) as draft_name:
         draft = Path(draft_name) / "content"
         with tarfile.open(archive) as tar:
-            tar.extractall(draft, filter="data")
+            _extract(tar, draft)
         sizes = {str(path.relative_to(draft)): path.stat().st_size for path in draft.rglob("*") if path.is_file()}
         (draft / MANIFEST).write_text(json.dumps({"archive": archive.stat().st_size, "sizes": sizes}))
         try:
@@ -32,6 +32,20 @@ def unpacked(archive: Path) -> Path:
                 shutil.rmtree(folder, ignore_errors=True)
                 draft.rename(folder)
     return folder
+
+
+def _extract(tar: tarfile.TarFile, folder: Path) -> None:
+    """Unpack plain files and folders that stay inside the folder; raises `tarfile.TarError` for anything else."""
+    if hasattr(tarfile, "data_filter"):
+        tar.extractall(folder, filter="data")
+        return
+    # Python before 3.11.4, which Debian 12 has, knows no filters.
+    root = folder.resolve()
+    for member in tar.getmembers():
+        inside = (root / member.name).resolve().is_relative_to(root)
+        if not inside or not (member.isfile() or member.isdir()):
+            raise tarfile.ExtractError(f"{member.name!r} is no plain file or folder inside the archive")
+    tar.extractall(folder)  # noqa: S202 - every member was looked at
 
 
 def _whole(folder: Path, archive: Path) -> bool:

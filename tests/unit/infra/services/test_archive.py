@@ -55,3 +55,17 @@ def test_a_path_outside_is_refused(tmp_path: Path) -> None:
     with pytest.raises(tarfile.OutsideDestinationError):
         unpacked(path)
     assert not (tmp_path / "evil").exists()
+
+
+def test_unpacks_without_filters_and_refuses_what_leaves_the_folder(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older Python 3.11 has no filters: plain files are unpacked all the same, and a link or a way out is not."""
+    monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    assert (unpacked(archive) / "run.jar").read_bytes() == b"run.jar" * 100
+    bad = archive.with_name("bad-1.0-all.tar.gz")
+    with tarfile.open(bad, "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("../outside"), io.BytesIO())
+    with pytest.raises(tarfile.TarError, match="outside"):
+        unpacked(bad)
+    assert not (archive.parent / "outside").exists()
