@@ -16,7 +16,7 @@ class Limits:
     """Encoded bytes of a write: a batch and what it is turned into stay below some 50 MiB."""
     linger_s: float = 0.25
     """How long a row waits for others: the delay that a quiet partition adds."""
-    taken_rows: int = 60_000
+    taken_rows: int = 50_000
     """Rows in memory, those being written included: a batch in the store, one in the making, and room for a third."""
     taken_bytes: int = 32 * 1024**2
     """Encoded bytes in memory; a record's object takes some 300 bytes beside them."""

@@ -182,14 +182,18 @@ class SinkLoop:
         log.info("sink %s: resumed", self.sink.name)
 
     def _hand_over(self, now: float) -> None:
-        """Give the writer what is enough for a write or has waited long enough; all, where memory is full."""
+        """Give the writer what is enough for a write, what has waited long enough, and all where memory fills up.
+
+        A writer that is busy is not given small batches: they grow while it works, as the load does.
+        """
         limits = self.limits
+        idle = self._writer.load < limits.batch_rows
         waiting = sum(len(lease.messages) for lease in self._leases.values())
         for lease in self._leases.values():
             if lease.pending and (
                 len(lease.messages) >= limits.batch_rows
                 or lease.size >= limits.batch_bytes
-                or now - lease.since_s >= limits.linger_s
+                or (idle and now - lease.since_s >= limits.linger_s)
                 or waiting >= limits.taken_rows // 2
             ):
                 self._writer.submit(lease.hand_over())

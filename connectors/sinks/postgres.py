@@ -6,10 +6,9 @@ partition without noticing writes nothing, and two that write at once wait for e
 
 from __future__ import annotations
 
-import io
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar, Literal
 
 import asyncpg
@@ -33,6 +32,7 @@ ADVANCE = """
 UPDATE sink_positions SET next_offset = $4, written_at = now() WHERE topic = $1 AND partition = $2 AND epoch = $3
 """
 ADVANCED = "UPDATE 1"
+COPY_CHUNK = 512 * 1024  # bytes sent at once
 CLOSE_S = 1.0  # a server that is gone does not hold up the stop
 STATE_CLASS = slice(2)  # of an SQLSTATE
 BAD_DATA = {"22", "23", "54"}  # data exception, integrity constraint violation, limit exceeded: a record is to blame
@@ -158,7 +158,11 @@ def _continued(last: asyncpg.Record, topic: str, topic_id: str | None) -> int | 
 
 
 async def _copy(connection: asyncpg.Connection[asyncpg.Record], into: str, table: EventTable, csv: bytes) -> None:
-    await connection.copy_to_table(into, source=io.BytesIO(csv), columns=list(table.columns), format="csv")
+    async def chunks() -> AsyncIterator[bytes]:  # asyncpg would read a file in other threads
+        for start in range(0, len(csv), COPY_CHUNK):
+            yield csv[start : start + COPY_CHUNK]
+
+    await connection.copy_to_table(into, source=chunks(), columns=list(table.columns), format="csv")
 
 
 def _told(error: asyncpg.PostgresError) -> Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -77,11 +78,10 @@ def rows(frame: pl.DataFrame, table: EventTable) -> bytes:
 
     Raises `PoisonBatch` that names the first row whose time is no date of four digits.
     """
-    return (
-        frame.select(_column(frame, name) for name in table.columns)
-        .write_csv(include_header=False, datetime_format=TIME_FORMAT)
-        .encode()
-    )
+    buffer = io.BytesIO()
+    chosen = frame.select(_column(frame, name) for name in table.columns)
+    chosen.write_csv(buffer, include_header=False, datetime_format=TIME_FORMAT)
+    return buffer.getvalue()
 
 
 def _column(frame: pl.DataFrame, name: str) -> pl.Expr:
