@@ -50,7 +50,9 @@ class Cluster:
         self.folder = folder
         self._workers: list[Worker] = []
         self._admin = AdminClient(settings.librdkafka())
-        self._producer = Producer({**settings.librdkafka(), "compression.type": "lz4", "linger.ms": 5})
+        self._producer = Producer(
+            {**settings.librdkafka(), "compression.type": "lz4", "linger.ms": 5, "enable.idempotence": True}
+        )
 
     def create(self, *agents: Agent) -> None:
         """Create the topics of agents."""

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition as Coordinates
 
 from tradewind.connectors.settings import Settings
+from tradewind.streams.runtime.bounded import NoAnswer, call_within
 from tradewind.streams.runtime.errors import AgentCrashed, Superseded, TransactionsFail
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.positions import Superseding
@@ -20,6 +21,7 @@ TRANSACTION_MS = 10_000  # after this the broker aborts for a worker that is gon
 CALL_S = 2.0  # of one call to librdkafka, so that patience that runs out is noticed
 INIT_S = 60.0  # the coordinator may be loading, or away for a restart
 ABORT_S = 15.0
+OFFSETS_S = 12.0  # more than the transaction's timeout, after which there is nothing to add them to
 PATIENCE_S = 45.0  # for a transaction: less than the time after which the group expels a worker that takes nothing
 QUEUE_MESSAGES = 200_000  # in librdkafka's memory; a batch that makes more waits while it sends
 QUEUE_KBYTES = 64 * 1024
@@ -128,12 +130,13 @@ class Outbox:
         try:
             producer.begin_transaction()
             self._produce(producer, draft, patience)
-            offsets = [Coordinates(topic, partition, offset) for (topic, partition), offset in draft.offsets.items()]
-            metadata = lease.metadata()
-            _insist(lambda: producer.send_offsets_to_transaction(offsets, metadata, CALL_S), patience)
+            _insist(lambda: _send_offsets(producer, draft, lease, patience), patience)
             _insist(lambda: _flush(producer), patience)
         except KafkaException as error:
             return self._failed(producer, error)
+        except NoAnswer as reason:
+            self._lose(producer)
+            return Outcome("aborted", f"sending offsets: {reason}")
         except Impatient as reason:
             return self._aborted(producer, str(reason))
         except BaseException:
@@ -198,6 +201,20 @@ class Outbox:
     def close(self) -> None:
         """Let the connections go; call it between transactions."""
         self._producer = None
+
+
+def _send_offsets(producer: Producer, draft: Draft, lease: Lease, patience: Patience) -> None:
+    """Add the offsets to the transaction; raises `NoAnswer` where librdkafka does not return.
+
+    It ignores its timeout, and after a restart of the coordinator's broker it may wait for ever (its issues 5456 and
+    5511). Its producer is given up then, and the transaction with it: the next producer aborts it, and fences what
+    might still be sent.
+    """
+    offsets = [Coordinates(topic, partition, offset) for (topic, partition), offset in draft.offsets.items()]
+    metadata = lease.metadata()
+    call_within(
+        lambda: producer.send_offsets_to_transaction(offsets, metadata, CALL_S), OFFSETS_S, lambda: patience.over
+    )
 
 
 def _flush(producer: Producer) -> None:

@@ -13,6 +13,7 @@ from runtime_cluster import Cluster, ticks, until
 
 from tradewind.connectors.settings import KafkaSettings, Settings
 from tradewind.infra.services.kafka import Kafka
+from tradewind.infra.services.place import Place
 from tradewind.infra.services.ports import ports
 from tradewind.topics import LATE_TICKS, TICKS
 
@@ -88,7 +89,9 @@ def test_a_worker_frozen_past_its_session_commits_nothing_when_it_wakes(cluster:
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Kafka]:
     """Give a broker of the test's own, to be killed."""
-    own = Kafka(tmp_path, tmp_path / "run", ports(None))
+    own = Kafka(Place(tmp_path, ports(None)))
+    for folder in (tmp_path / "run", tmp_path / "logs"):
+        folder.mkdir(exist_ok=True)
     own.start()
     try:
         yield own
@@ -98,7 +101,7 @@ def broker(tmp_path: Path) -> Iterator[Kafka]:
         shutil.rmtree(tmp_path / "kafka", ignore_errors=True)
 
 
-def test_the_broker_is_killed_and_comes_back(broker: Kafka, tmp_path: Path) -> None:
+def test_the_broker_is_killed_and_comes_back(broker: Kafka, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Workers outlive it: the transaction in flight is aborted or found committed, and they go on."""
     count = 60_000
     cluster = Cluster(
