@@ -5,6 +5,7 @@ With `TRADEWIND_TEST_STACK=FOLDER` the tests use the stack that runs from that d
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -24,6 +25,7 @@ from tradewind.infra.services import endpoints
 from tradewind.infra.services.stack import Stack
 
 TIDY_S = 15.0
+DROP_ATTEMPTS, DROP_PAUSE_S = 40, 0.25
 RUNNING = os.environ.get("TRADEWIND_TEST_STACK")
 
 hypothesis.settings.register_profile("tradewind", deadline=None)  # on a busy machine any example may take long
@@ -109,6 +111,19 @@ async def database(stack: Stack, settings: Settings) -> AsyncIterator[PostgresSe
     try:
         await connection.execute(f'CREATE DATABASE "{name}"')
         yield part
-        await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        await _drop(connection, name)
     finally:
         await connection.close()
+
+
+async def _drop(connection: asyncpg.Connection[asyncpg.Record], name: str) -> None:
+    """Drop a database. A server's own process in it, such as autovacuum's, is not ours to end: it is soon done."""
+    for attempt in range(DROP_ATTEMPTS):
+        try:
+            await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        except asyncpg.InsufficientPrivilegeError:
+            if attempt == DROP_ATTEMPTS - 1:
+                raise
+            await asyncio.sleep(DROP_PAUSE_S)
+        else:
+            return

@@ -43,6 +43,7 @@ def test_kill_9_at_random_moments(cluster: Cluster, seed: int) -> None:
         time.sleep(chance.uniform(0.05, 1.0))
         worker.kill()
     last = cluster.start("slow", "sums")
+    last.wait_ready()
     until(lambda: cluster.caught_up(SLOW) and cluster.caught_up(SUMS), "all processed", ALL_S)
     assert last.stop() == 0
     cluster.assert_exactly_once(count, LATE_TICKS, SLOW, SUMS)
