@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from typing import Any, cast
+from itertools import islice
+from typing import Any
 
 import aiokafka
 from aiokafka.consumer.fetcher import FetchResult
@@ -153,14 +154,18 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             del fetcher._records[tp]
             fetched.check_raise()
             return []
-        parsed = fetched._partition_records
-        if parsed is not None:
+        records: list[Any] = []
+        if fetched.check_assignment(tp) and fetched.has_more():
+            parsed = fetched._partition_records
             parsed._consumer_record = _as_parsed
-        records = fetched.getall(CHUNK_RECORDS)
+            records = list(islice(parsed._records_iterator, CHUNK_RECORDS))
+            fetched._update_position()
+            if len(records) < CHUNK_RECORDS:
+                fetched._partition_records = None
         if not fetched.has_more():
             del fetcher._records[tp]
             fetcher._notify(fetcher._wait_consume_future)
-        return cast("list[Any]", records)
+        return records
 
     async def seek_to_committed(self) -> Mapping[Any, int]:
         """Refuse: aiokafka reads offsets that are not stable, and positions come from `place` alone."""

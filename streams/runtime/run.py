@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import secrets
 import signal
@@ -40,7 +41,7 @@ async def run_agents(
         raise AgentMisdeclared(f"a worker runs agents of different names, not {[agent.name for agent in agents]}")
     stop = stop or asyncio.Event()
     workers = [Worker(agent, settings, codec, slot or secrets.token_hex(SLOT_BYTES)) for agent in agents]
-    with _signals(stop):
+    with _signals(stop), _frozen():
         running = [asyncio.ensure_future(worker.run()) for worker in workers]
         stopped = asyncio.ensure_future(stop.wait())
         ready = asyncio.ensure_future(_when_ready(workers, on_ready))
@@ -63,6 +64,20 @@ async def _when_ready(workers: Sequence[Worker], on_ready: Callable[[], None] | 
     log.info("ready: %s", ", ".join(worker.agent.name for worker in workers))
     if on_ready is not None:
         on_ready()
+
+
+@contextlib.contextmanager
+def _frozen() -> Iterator[None]:
+    """Keep what is loaded out of the garbage collector: it looked at all of it for every few thousand records parsed.
+
+    Measured with a million ticks on a busy machine: 156,000 a second without, 258,000 with.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextlib.contextmanager

@@ -162,7 +162,7 @@ class Task:
         draft.messages.extend(self._work.router.route([letter], None))
 
     def start(self, first: Mapping[str, int], draft: Draft) -> None:
-        """Add to the draft where inputs that neither the group nor the changelog knows are read from."""
+        """Add to the draft where inputs are read from that the group has no offset of."""
         self._moved.update(first)
         self._read.update(first)
         self._close(draft)

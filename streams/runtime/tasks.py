@@ -63,7 +63,6 @@ class Tasks:
         }
         kept = {partition: task for partition, task in self._tasks.items() if by_task.get(partition) == task.applied}
         restored = self._work.changelog.restore(by_task.keys() - kept.keys(), self._positions, superseded)
-        unknown: dict[int, list[str]] = {}
         tasks: dict[int, Task] = {}
         for partition, group in by_task.items():
             if partition in kept:
@@ -73,10 +72,9 @@ class Tasks:
                 state = TaskState(restored[partition].values)
                 starts = start_positions(self._agent.name, partition, group, restored[partition].inputs)
                 applied = {topic: offset for topic, offset in starts.items() if offset is not None}
-                unknown[partition] = [topic for topic, offset in starts.items() if offset is None]
             tasks[partition] = Task(self._work, partition, state, applied)
         self._tasks = tasks
-        self._first_start(lease, unknown, superseded)
+        self._make_explicit(lease, by_task, superseded)
         return {
             (self._work.names[topic], partition): offset
             for partition, task in self._tasks.items()
@@ -93,24 +91,39 @@ class Tasks:
                         "partition counts on the cluster: compare them with `tradewind topics verify`."
                     )
 
-    def _first_start(self, lease: Lease, unknown: Mapping[int, list[str]], superseded: Superseding) -> None:
-        """Commit where inputs begin that nobody knows a position of, so that it is explicit from then on."""
-        at = [(self._work.names[topic], partition) for partition, topics in unknown.items() for topic in topics]
-        if not at:
-            return
+    def _make_explicit(
+        self, lease: Lease, by_task: Mapping[int, Mapping[str, int | None]], superseded: Superseding
+    ) -> None:
+        """Commit where the group has no offset: inputs that begin, and those whose offset has expired.
+
+        From then on a restart, and whoever asks for the lag, finds them.
+        """
+        missing = {
+            partition: [topic for topic, offset in group.items() if offset is None]
+            for partition, group in by_task.items()
+        }
+        at = [
+            (self._work.names[topic], partition)
+            for partition, topics in missing.items()
+            for topic in topics
+            if topic not in self._tasks[partition].applied
+        ]
         ends = self._positions.ends(at, self._agent.first_start, superseded)
         draft = Draft()
-        for partition, topics in unknown.items():
-            first = {topic: ends[self._work.names[topic], partition] for topic in topics}
-            self._tasks[partition].start(first, draft)
+        for partition, topics in missing.items():
+            known = self._tasks[partition].applied
+            starts = {
+                topic: known[topic] if topic in known else ends[self._work.names[topic], partition] for topic in topics
+            }
+            self._tasks[partition].start(starts, draft)
+        if not draft.offsets:
+            return
         outcome = self._outbox.send(draft, lease, Patience(PATIENCE_S))
         if outcome.kind != "committed":
             self._tasks = {}
             if superseded() or outcome.kind == "lease ended":
                 raise Superseded
-            raise TransactionsFail(
-                f"agent {self._agent.name}: its first positions were not committed: {outcome.reason}"
-            )
+            raise TransactionsFail(f"agent {self._agent.name}: its starts were not committed: {outcome.reason}")
         for task in self._tasks.values():
             task.commit()
 
