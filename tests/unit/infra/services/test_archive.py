@@ -52,7 +52,7 @@ def test_a_path_outside_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "evil.tar.gz"
     with tarfile.open(path, "w:gz") as tar:
         tar.addfile(tarfile.TarInfo("../../evil"), io.BytesIO())
-    with pytest.raises(tarfile.OutsideDestinationError):
+    with pytest.raises(tarfile.TarError, match="evil"):
         unpacked(path)
     assert not (tmp_path / "evil").exists()
 
