@@ -102,6 +102,7 @@ def broker(tmp_path: Path) -> Iterator[Kafka]:
         shutil.rmtree(tmp_path / "kafka", ignore_errors=True)
 
 
+@pytest.mark.long
 def test_the_broker_is_killed_and_comes_back(broker: Kafka, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Workers outlive it: the transaction in flight is aborted or found committed, and they go on."""
     count = 60_000

@@ -152,6 +152,7 @@ def test_a_table_of_another_shape_stops_the_sink_before_it_writes(settings: Sett
         time.sleep(3)
 
 
+@pytest.mark.long
 def test_a_batch_written_and_not_committed_is_written_again_without_a_trace(
     settings: Settings, publisher: Publisher
 ) -> None:
@@ -178,6 +179,7 @@ def test_a_batch_written_and_not_committed_is_written_again_without_a_trace(
     assert count(settings) == 4000
 
 
+@pytest.mark.long
 def test_killed_anywhere_it_loses_and_doubles_nothing(settings: Settings, publisher: Publisher) -> None:
     """A kill -9 at any point leaves each tick there once in the end; a SIGTERM ends the process well, within 5 s."""
     rng = random.Random(1)

@@ -176,6 +176,7 @@ def test_doctor_finds_nothing_in_the_way(running: Instance) -> None:
     assert all(name in done.stdout for name in ("kafka", "questdb", "market", "sink-postgres"))
 
 
+@pytest.mark.long
 def test_a_worker_and_a_service_that_are_killed_come_back(running: Instance) -> None:
     """By themselves, while `up` runs; events flow on."""
     before = running.pids()
@@ -190,6 +191,7 @@ def test_a_worker_and_a_service_that_are_killed_come_back(running: Instance) -> 
     assert {worker["name"]: worker["deaths"] for worker in running.status()["workers"]}["market"] == 1
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_it_all_with_exit_code_0(instance: Instance) -> None:
     """In time; recorded processes are gone, ports are free, and the data is there at the next start."""
     process = instance.up()
@@ -211,6 +213,7 @@ def test_ctrl_c_ends_it_all_with_exit_code_0(instance: Instance) -> None:
     assert instance.ports_free
 
 
+@pytest.mark.long
 def test_after_kill_9_of_up_and_of_services_the_next_up_recovers(instance: Instance) -> None:
     """By itself: what was left running is stopped, events flow on, and totals count each once."""
     process = instance.up()
@@ -242,6 +245,7 @@ def quotes(folder: Path) -> Path:
     return folder / "day.zip"
 
 
+@pytest.mark.long
 def test_a_file_flows_to_the_fills_and_totals_are_what_the_topics_hold(instance: Instance) -> None:
     """All of a file's quotes, once, and all that follows from them; the feed has finished and is not started again."""
     process = instance.up("--feed", str(quotes(instance.data)), "--speed", "max")
@@ -268,6 +272,7 @@ def ids(settings: Settings, topic: Topic, model: type[Event]) -> set[str]:
     return {event.to_dict()["event_id"] for event in found if isinstance(event, model)}
 
 
+@pytest.mark.long
 def test_a_worker_that_always_dies_stays_down_and_is_told(instance: Instance) -> None:
     """A feed that cannot read its file: after a few attempts `up` says what to do, and goes on without it."""
     broken = instance.data / "broken.zip"
