@@ -56,3 +56,7 @@ class Superseded(Exception):
 
 class SchemaUnavailable(Exception):
     """A schema could not be asked for: the batch is tried again. Never leaves the runtime."""
+
+
+class StartsUncommitted(Exception):
+    """The transaction of a task's first offsets failed: it is tried again. Never leaves the runtime."""

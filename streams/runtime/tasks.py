@@ -9,7 +9,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
 from tradewind.streams.runtime.agent import Agent, group_of
 from tradewind.streams.runtime.chunk import Chunk
-from tradewind.streams.runtime.errors import PositionsDiffer, SchemaUnavailable, Superseded, TransactionsFail
+from tradewind.streams.runtime.errors import PositionsDiffer, SchemaUnavailable, StartsUncommitted, Superseded
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.outbox import PATIENCE_S, Draft, Impatient, Outbox, Outcome, Patience
 from tradewind.streams.runtime.positions import GroupPositions, Superseding, start_positions
@@ -53,6 +53,7 @@ class Tasks:
         """Restore the tasks of a lease to what is committed; returns where to read on.
 
         State that is in memory is kept where it was applied up to the group's stable offset: else the changelog has it.
+        Raises `StartsUncommitted` where the first offsets could not be committed, or perhaps were: try it again.
         """
         self._check_shape(lease)
         self._outbox.ready(superseded)
@@ -123,7 +124,7 @@ class Tasks:
             self._tasks = {}
             if superseded() or outcome.kind == "lease ended":
                 raise Superseded
-            raise TransactionsFail(f"agent {self._agent.name}: its starts were not committed: {outcome.reason}")
+            raise StartsUncommitted(outcome.reason)
         for task in self._tasks.values():
             task.commit()
 

@@ -15,7 +15,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
 from tradewind.streams.runtime.agent import Agent, check_topics, group_of
 from tradewind.streams.runtime.chunk import Chunk
-from tradewind.streams.runtime.errors import RuntimeStopped, Superseded, TransactionsFail
+from tradewind.streams.runtime.errors import RuntimeStopped, StartsUncommitted, Superseded, TransactionsFail
 from tradewind.streams.runtime.inbox import Inbox
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.outbox import PATIENCE_S, Outcome, Patience
@@ -158,7 +158,15 @@ class Worker:
         self._interrupted.clear()
         thread = self._consumer.thread
         thread.wanted.clear()
-        positions: dict[TopicPartition, int] = await self._in_thread(self._tasks.establish, lease, superseded)
+        while True:
+            try:
+                positions: dict[TopicPartition, int] = await self._in_thread(self._tasks.establish, lease, superseded)
+                break
+            except StartsUncommitted as reason:
+                log.warning("%s: the first offsets were not committed (%s)", self.group, reason)
+                await self._pause(str(reason))
+                if superseded() or self._interrupted.is_set():
+                    raise Superseded from reason
         hold = self.agent.hold
         held = None if hold is None else hold.topic.name
         self._inboxes = {at: Inbox(retains=self._names[at[0]] == held) for at in positions}
@@ -252,16 +260,20 @@ class Worker:
         self._lease = None  # what is queued follows on what has failed
         if outcome.kind == "lease ended":
             return  # the next assignment says where to go on
+        await self._pause(outcome.reason)
+        await self._establish(lease)
+
+    async def _pause(self, reason: str) -> None:
+        """Wait after a failed transaction, longer each time; raises `TransactionsFail` after too many in a row."""
         self._failures += 1
         if self._failures > FAILURES:
             raise TransactionsFail(
-                f"{self.group}: {self._failures} transactions in a row failed, the last one: {outcome.reason}"
+                f"{self.group}: {self._failures} transactions in a row failed, the last one: {reason}"
             )
         longest = min(LONGEST_PAUSE_S, PAUSE_S * 2**self._failures)
         with contextlib.suppress(TimeoutError):
             jittered = random.uniform(longest / 2, longest)  # noqa: S311 - jitter, not a secret
             await asyncio.wait_for(self._interrupted.wait(), jittered)
-        await self._establish(lease)
 
     def _adapt(self, seconds: float) -> None:
         """Take less at once where processing is slow, so that a revocation need not wait long for it."""
