@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 import psutil
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from tradewind.connectors.kafka.client import options
 from tradewind.connectors.settings import Settings
@@ -25,6 +25,7 @@ class GroupProgress(AbstractContextManager["GroupProgress"]):
     def __init__(self, settings: Settings, group: str, topic: str, partitions: int) -> None:
         self._consumer = Consumer({**options(settings), "group.id": group, "enable.auto.commit": False})
         self._asked = [TopicPartition(topic, partition) for partition in range(partitions)]
+        self._seen = 0
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -32,8 +33,18 @@ class GroupProgress(AbstractContextManager["GroupProgress"]):
         self._consumer.close()
 
     def records(self) -> int:
-        """Return how many records the group has processed, over all partitions."""
-        return sum(max(found.offset, 0) for found in self._consumer.committed(self._asked, timeout=10))
+        """Return how many records the group has processed, over all partitions.
+
+        While the group's coordinator is still loading, what was last seen.
+        """
+        try:
+            found = self._consumer.committed(self._asked, timeout=10)
+        except KafkaException as error:
+            if not error.args[0].retriable():
+                raise
+        else:
+            self._seen = sum(max(at.offset, 0) for at in found)
+        return self._seen
 
 
 @dataclass(frozen=True, slots=True)
