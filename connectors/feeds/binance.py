@@ -69,19 +69,25 @@ def open_binance(path: Path, symbols: frozenset[str] = KNOWN_SYMBOLS) -> FileFee
     """Return the feed of a file; raises a `FeedError` where it has no frames, is damaged, or has no known symbol."""
     opener = gzip_opener(path)
     verify(path, opener)
-    _recognise(path, next(chunks(opener)), symbols)
+    series, begins_us = _recognise(path, next(chunks(opener)), symbols)
     return FileFeed(
         name=path.name,
         source=f"{path.name} sha256:{digest(path)}",
         opener=opener,
         parse=lambda chunk: parse(chunk, symbols),
+        series=series,
+        begins_us=begins_us,
     )
 
 
-def _recognise(path: Path, chunk: Chunk, symbols: frozenset[str]) -> None:
-    """Raise where the first lines hold no frame at all, or none of a known symbol."""
+def _recognise(path: Path, chunk: Chunk, symbols: frozenset[str]) -> tuple[str, int]:
+    """Return the symbols of the first lines, and the receipt of the first frame, µs.
+
+    Raises where the first lines hold no frame at all, or none of a known symbol.
+    """
     found = _texts(chunk)
-    if found.filter(pl.col("kind").is_not_null()).is_empty():
+    frames = found.filter(pl.col("kind").is_not_null())
+    if frames.is_empty():
         raise UnknownFormat(
             f"{path}: none of its first {len(chunk.lines):,} lines is a frame of Binance, `receive_ns {{json}}`; "
             "nothing was published"
@@ -89,6 +95,14 @@ def _recognise(path: Path, chunk: Chunk, symbols: frozenset[str]) -> None:
     named = set(found["symbol"].drop_nulls().unique())
     if named and not named & symbols:
         raise UnknownSymbol(f"{path}: {unknown(', '.join(sorted(named)), symbols)}; nothing was published")
+    quoted = "+".join(sorted(named & symbols))
+    # Books alone tell no symbol.
+    return f"{quoted or path.name}.{VENUE}", _receipt_ns(frames, chunk) // 1000
+
+
+def _receipt_ns(frames: pl.DataFrame, chunk: Chunk) -> int:
+    first = chunk.lines[int(frames["line"][0]) - chunk.first]
+    return int(first.partition(" ")[0])
 
 
 def parse(chunk: Chunk, symbols: frozenset[str] = KNOWN_SYMBOLS) -> Parsed:

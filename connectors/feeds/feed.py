@@ -151,6 +151,21 @@ class Feed(Protocol):
         ...
 
 
+@runtime_checkable
+class Dated(Protocol):
+    """A replay that tells what it is a part of, so that parts are read in order."""
+
+    @property
+    def series(self) -> str:
+        """Names the instruments that it quotes; feeds of one series run one after the other, the oldest first."""
+        ...
+
+    @property
+    def begins_us(self) -> int:
+        """Event time from which on it quotes them, µs."""
+        ...
+
+
 def frame_columns(model: type[Tick | Trade]) -> Mapping[str, type[pl.DataType]]:
     """Return the columns that a frame of ticks or trades has."""
     return TICK_COLUMNS if model is Tick else TRADE_COLUMNS

@@ -29,6 +29,8 @@ class FileFeed:
     source: str
     opener: Opener
     parse: Callable[[Chunk], Parsed]
+    series: str
+    begins_us: int
     live: bool = False
 
     def read(self, position: Position, bounds: Bounds) -> Iterator[Block]:

@@ -49,6 +49,8 @@ def open_oanda(path: Path, symbols: frozenset[str] = KNOWN_SYMBOLS) -> FileFeed:
         source=f"{path.name} sha256:{digest(path)}",
         opener=opener,
         parse=lambda chunk: parse(chunk, symbol, start_us),
+        series=f"{symbol}.{VENUE}",
+        begins_us=start_us,
     )
 
 

@@ -55,7 +55,7 @@ class Progress:
             ts_event=event.ts_event,
             finished=event.finished,
             instruments={(symbol, venue): ts for symbol, venue, ts in kept["instruments"]},
-            owner=kept["owner"],
+            owner=kept.get("owner", ""),  # positions of the first days were not signed
         )
 
 

@@ -27,7 +27,6 @@ REPORTED_LINES = 100  # rejected lines that a report quotes; all are counted
 STEP_S = 0.2  # how soon a wait sees that the feed is stopped
 MINUTE_US = 60_000_000
 SILENCE_US = 1_000_000  # of an instrument of a live feed, after which a heartbeat says that time goes on
-CLOSING_US = 5_000_000  # beyond the end of the last minute: more than any grace of a bar that is worth its latency
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +152,11 @@ class _Publisher:
         ]
 
     def _finish(self) -> None:
-        """Publish the closing heartbeats: past the end of each instrument's last minute, so that its bars close."""
-        grace_us = max(CLOSING_US, self.settings.bar_grace_ms * 1000)
+        """Publish the closing heartbeats: past the end of each instrument's last minute, so that its bars close.
+
+        No further than that, so that nothing of a next file is late which begins where this one ends.
+        """
+        grace_us = self.settings.bar_grace_ms * 1000
         beats = [
             heartbeat(symbol, venue, (ts // MINUTE_US + 1) * MINUTE_US + grace_us, closing=True)
             for (symbol, venue), ts in sorted(self.log.progress.instruments.items())

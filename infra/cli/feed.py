@@ -58,8 +58,9 @@ def feed(  # noqa: PLR0917 - click passes them by name
 ) -> None:
     """Publish quotes and trades of files, or of the simulator, to market.ticks and market.trades.
 
-    Several run side by side. Each is published exactly once: what was stopped or killed goes on where it was, and a
-    file that was published whole is not published again. Ctrl-C or SIGTERM ends after the block in hand.
+    Several run side by side, but for files of the same instrument, which follow one another. Each is published
+    exactly once: what was stopped or killed goes on where it was, and a file that was published whole is not
+    published again. Ctrl-C or SIGTERM ends after the block in hand.
     """
     from tradewind.connectors.feeds.sources import open_feed  # noqa: PLC0415 - help comes at once
     from tradewind.connectors.feeds.together import run_feeds  # noqa: PLC0415

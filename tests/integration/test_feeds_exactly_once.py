@@ -47,10 +47,10 @@ def content(feed: Feed) -> pl.DataFrame:
     return pl.concat(block.ticks for block in feed.read(Position(), Bounds(10**6, 2**62)))
 
 
-def quotes(path: Path, *lines: str, symbol: str = "eurusd") -> Feed:
+def quotes(path: Path, *lines: str, symbol: str = "eurusd", date: str = "20140501") -> Feed:
     """Write and open a file of quotes."""
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"20140501_{symbol}_tick_quote.csv", "\n".join(lines))
+        archive.writestr(f"{date}_{symbol}_tick_quote.csv", "\n".join(lines))
     return open_feed(str(path))
 
 
@@ -275,6 +275,24 @@ def test_feeds_run_side_by_side_each_with_its_position(settings: Settings, tmp_p
     assert {event.feed for event in positions(settings)} == {"a.zip", "b.zip"}
     with pytest.raises(FeedError, match="given twice"):
         run_feeds([one, one], settings)
+
+
+def test_the_days_of_an_instrument_follow_one_another(settings: Settings, tmp_path: Path) -> None:
+    """Side by side each would make the other late; a day begins where the one before was closed, and is not late."""
+    tomorrow = quotes(tmp_path / "a.zip", "0,1.1,1.2", "900,1.1,1.2", date="20140502")
+    today = quotes(tmp_path / "b.zip", "0,1.1,1.2", "86399900,1.1,1.2")
+    other = quotes(tmp_path / "c.zip", "5,1200,1201", symbol="xauusd")
+    reports = run_feeds([tomorrow, today, other], settings)
+    assert [(report.feed, report.published) for report in reports] == [("a.zip", 2), ("b.zip", 2), ("c.zip", 1)]
+    seen = [record.event for record in consume(TICKS, settings=settings)]
+    times = [event.ts_event for event in seen if isinstance(event, Tick) and event.symbol == "EURUSD"]
+    assert times == sorted(times)
+    midnight = times[2]
+    closing = next(beat for beat in heartbeats(settings) if beat.symbol == "EURUSD")
+    assert closing.ts_event < midnight + 1_000_000 + settings.bar_grace_ms * 1000, "the first second is still open"
+    again = quotes(tmp_path / "d.zip", "0,1.1,1.2")
+    with pytest.raises(FeedError, match=r"b.zip and d.zip both are the quotes of EURUSD.OANDA"):
+        run_feeds([today, again], settings)
 
 
 def test_a_replay_sends_the_same_at_any_speed(settings: Settings, tmp_path: Path) -> None:

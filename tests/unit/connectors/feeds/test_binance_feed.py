@@ -82,6 +82,12 @@ def read(path: Path) -> list[Block]:
     return list(open_binance(path).read(Position(), ALL))
 
 
+def test_a_file_tells_what_it_quotes_and_from_when(tmp_path: Path) -> None:
+    """So that the parts of a series follow one another: the symbols, and the first receipt."""
+    feed = open_binance(recorded(tmp_path, frame(book(), RECEIVED), frame(trade(), RECEIVED + 1)))
+    assert (feed.series, feed.begins_us) == ("BTCUSDT.BINANCE", RECEIVED // 1000)
+
+
 def test_a_book_ticker_is_a_quote() -> None:
     """Prices and sizes are strings in the frame; the time is the exchange's."""
     found = row(frame(book()))
