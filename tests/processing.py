@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from hypothesis import strategies as st
 
-from tradewind.processors.batch import Columns, Processor, Rows, Segment
+from tradewind.processors.batch import Columns, Processor, Rows, Segment, events_of
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import OrderRequest
@@ -127,7 +127,7 @@ def decision(
 def result(processor: Processor, segments: Iterable[Segment]) -> tuple[list[Event], dict[str, Event]]:
     """Return the events that a processor makes of segments, and its state after them."""
     state = MemoryState()
-    events = [event for segment in segments for event in processor(state, segment)]
+    events = [event for segment in segments for event in events_of(processor(state, segment))]
     return events, state.values
 
 

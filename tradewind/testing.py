@@ -30,7 +30,7 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
-from tradewind.processors.batch import Columns, Processor, Rows, Segment, State
+from tradewind.processors.batch import Columns, Processor, Rows, Segment, State, events_of
 from tradewind.processors.execution.venue import TICKS, execution
 from tradewind.processors.identity import instrument
 from tradewind.processors.market.bars import GRACE_US, bars
@@ -109,7 +109,7 @@ def run(processor: Processor, events: Iterable[Event] | Segment, state: State | 
     """Return what a processor makes of events, or of one segment; `state` is a new `MemoryState` unless given."""
     kept = MemoryState() if state is None else state
     segments = [events] if isinstance(events, Rows | Columns) else rows(events)
-    return [event for segment in segments for event in processor(kept, segment)]
+    return [event for segment in segments for event in events_of(processor(kept, segment))]
 
 
 def _ts_ingest(event: Event) -> int:
@@ -181,7 +181,7 @@ class Pipeline:
 
     def feed(self, segment: Segment) -> list[Event]:
         """Take ticks or heartbeats; return what every agent sent, heartbeats and late ticks among it."""
-        market = self._agents["market"](self.states["market"], segment)
+        market = events_of(self._agents["market"](self.states["market"], segment))
         bars_sent = [event for event in market if not isinstance(event, Tick)]
         signals_sent = self._ask("signals", bars_sent)
         requests = self._ask("sizing", [event for event in signals_sent if isinstance(event, Signal | Heartbeat)])
@@ -193,7 +193,7 @@ class Pipeline:
         executed = self._ask("execution", decisions)
         self._held.append(segment)
         for released in self._released():
-            executed += self._agents["execution"](self.states["execution"], released)
+            executed += events_of(self._agents["execution"](self.states["execution"], released))
         self._ask("risk", [event for event in executed if isinstance(event, OrderEvent)])
         fills = [event for event in executed if isinstance(event, Fill)]
         positions = self._ask("portfolio", [*bars_sent, *fills])

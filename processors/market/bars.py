@@ -8,26 +8,39 @@ late.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
-from tradewind.processors.batch import Processor, Rows, Segment, State, rows_of
-from tradewind.processors.identity import derive_id, instrument
-from tradewind.processors.market.candles import SECOND_US, SPREAD_SCALE, VOLUME_SCALE, Candle, Prices, fold, joined
+from tradewind.processors.batch import Output, Processor, Rows, Segment, State, Table, rows_of
+from tradewind.processors.identity import id_with, instrument
+from tradewind.processors.market.candles import (
+    SECOND_US,
+    SPREAD_SCALE,
+    VOLUME_SCALE,
+    Candle,
+    Candles,
+    Prices,
+    fold,
+    joined,
+    means,
+)
 from tradewind.processors.market.quotes import Ints, Quotes, quotes_of, tick_at
-from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, BarsState, Heartbeat, Tick
 
 INTERVALS_S = (1, 60)
+NEVER = -1
+PRICE_FIELDS = tuple(f"{side}_{part}" for side in ("mid", "bid", "ask") for part in ("open", "high", "low", "close"))
 GRACE_US = 500_000
 INTERVAL_MAX_S = 86_400  # a day; a longer bar would hold its quotes back for longer than any session
 
 
 def bars(intervals_s: Iterable[int] = INTERVALS_S, grace_us: int = GRACE_US) -> Processor:
-    """Return the market agent's processor: ticks and heartbeats -> bars, heartbeats, late ticks.
+    """Return the market agent's processor: ticks and heartbeats -> bars, the same heartbeats, late ticks.
 
     `grace_us` is how long after its end, in event time, a bar still takes quotes. Raises `ValueError` for intervals
     that are no whole seconds from 1 to `INTERVAL_MAX_S`, and `PoisonRecord` for a tick that is no quote.
@@ -38,7 +51,7 @@ def bars(intervals_s: Iterable[int] = INTERVALS_S, grace_us: int = GRACE_US) -> 
             f"bars of {intervals} s with a grace of {grace_us} µs: use 1 to {INTERVAL_MAX_S} s, and 0 µs or more"
         )
 
-    def process(state: State, segment: Segment) -> list[Event]:
+    def process(state: State, segment: Segment) -> list[Output]:
         if not len(segment):
             return []
         if segment.model is Tick:
@@ -50,39 +63,33 @@ def bars(intervals_s: Iterable[int] = INTERVALS_S, grace_us: int = GRACE_US) -> 
     return process
 
 
-class _Closing(NamedTuple):
-    """A candle that closes; sorts in the order in which bars are sent."""
-
-    at: int
-    """Place in the segment of the record that closes it."""
-    ts_end: int
-    interval_s: int
-    ts_event: int
-    symbol: str
-    venue: str
-    candle: Candle
-
-
-def _on_ticks(state: State, segment: Segment, intervals: tuple[int, ...], grace_us: int) -> list[Event]:
+def _on_ticks(state: State, segment: Segment, intervals: tuple[int, ...], grace_us: int) -> list[Output]:
     quotes = quotes_of(segment)
     known = [state.get(_key(*name), BarsState) for name in quotes.instruments]
     watermark = _watermarks(quotes, known)
     late = _late(quotes, watermark, intervals, grace_us)
     candles = _candles(quotes, late, known, intervals)
-    closing: list[_Closing] = []
-    for (symbol, venue, rows), own in zip(quotes.each(), candles, strict=True):
-        reached = watermark[rows]
-        due = np.array([candle.ts_end for candle in own], np.int64) + grace_us
-        places = np.searchsorted(reached, due).tolist()  # the first record whose time closes the candle
-        still_open = []
-        for candle, place in zip(own, places, strict=True):
-            if place == len(reached):
-                still_open.append(candle)
-                continue
-            at, time = int(quotes.index[rows][place]), int(reached[place])
-            closing.append(_Closing(at, candle.ts_end, candle.interval_s, time, symbol, venue, candle))
-        _keep(state, symbol, venue, int(reached[-1]), still_open)
-    return _sent(segment, closing, None if late is None else np.sort(quotes.index[late]))
+    places = np.full(len(candles.instrument), NEVER)
+    due = candles.ts_end + grace_us
+    bounds = np.searchsorted(candles.instrument, np.arange(len(known) + 1)).tolist()
+    for number, (symbol, venue, rows) in enumerate(quotes.each()):
+        own, reached = slice(bounds[number], bounds[number + 1]), watermark[rows]
+        found = np.searchsorted(reached, due[own])  # the first record whose time closes the candle
+        places[own] = np.where(found < len(reached), found + rows.start, NEVER)
+        still_open = own.start + np.flatnonzero(found == len(reached))
+        _keep(state, symbol, venue, int(reached[-1]), [candles.one(row) for row in still_open.tolist()])
+    closing = np.flatnonzero(places != NEVER)
+    at = quotes.index[places[closing]]
+    order = np.lexsort((candles.interval_s[closing], candles.ts_end[closing], at))
+    closing, at = closing[order], at[order]
+    names = [instrument(*name) for name in quotes.instruments]
+    made = _Closed(candles.take(closing), at, watermark[places[closing]], segment.ts_ingest[at])
+    if late is None:
+        return [Table(Bar, _bars(made, quotes.instruments, names))] if len(at) else []
+    made_late = [(row, tick_at(segment, row)) for row in np.sort(quotes.index[late]).tolist()]
+    bars_sent = zip(at.tolist(), Table(Bar, _bars(made, quotes.instruments, names)).events(), strict=True)
+    # A record either closes bars or is late.
+    return [event for _, event in sorted([*bars_sent, *made_late], key=itemgetter(0))]
 
 
 def _watermarks(quotes: Quotes, known: list[BarsState | None]) -> Ints:
@@ -111,30 +118,22 @@ def _late(quotes: Quotes, watermark: Ints, intervals: tuple[int, ...], grace_us:
 
 def _candles(
     quotes: Quotes, late: npt.NDArray[np.bool_] | None, known: list[BarsState | None], intervals: tuple[int, ...]
-) -> list[list[Candle]]:
-    """Return, for each instrument, the open candles with the segment's quotes added."""
+) -> Candles:
+    """Return the open candles with the segment's quotes added, sorted by instrument."""
     lengths = np.diff(np.array(quotes.bounds))
     prices = Prices.of(
         np.repeat(np.arange(len(lengths)), lengths), quotes.ts_event, quotes.bid, quotes.ask, quotes.size
     )
     if late is not None:
         prices = prices.take(~late)
-    own: list[dict[tuple[int, int], Candle]] = [_opened(before) for before in known]
-    if len(prices.ts_event):
-        for interval_s in intervals:
-            numbers, folded = fold(prices, interval_s)
-            for number, candle in zip(numbers.tolist(), folded, strict=True):
-                key = (candle.interval_s, candle.ts_start)
-                earlier = own[number].get(key)
-                own[number][key] = candle if earlier is None else joined(earlier, candle)
-    return [list(candles.values()) for candles in own]
+    opened = [(number, candle) for number, before in enumerate(known) for candle in _opened(before)]
+    before = Candles.of([number for number, _ in opened], [candle for _, candle in opened])
+    folded = [fold(prices, interval_s) for interval_s in intervals] if len(prices.ts_event) else []
+    return joined([before, *folded])
 
 
-def _opened(before: BarsState | None) -> dict[tuple[int, int], Candle]:
-    if before is None:
-        return {}
-    candles = map(Candle.from_state, before.open)
-    return {(candle.interval_s, candle.ts_start): candle for candle in candles}
+def _opened(before: BarsState | None) -> list[Candle]:
+    return [] if before is None else [Candle.from_state(candle) for candle in before.open]
 
 
 def _key(symbol: str, venue: str) -> str:
@@ -147,73 +146,73 @@ def _keep(state: State, symbol: str, venue: str, watermark: int, candles: list[C
     state.put(_key(symbol, venue), kept)
 
 
-def _on_heartbeats(state: State, segment: Rows, grace_us: int) -> list[Event]:
-    sent: list[Event] = []
-    for at, event in enumerate(segment.events):
-        heartbeat = cast("Heartbeat", event)
+def _on_heartbeats(state: State, segment: Rows, grace_us: int) -> list[Output]:
+    sent: list[Output] = []
+    for heartbeat, ts_ingest in zip(cast("Sequence[Heartbeat]", segment.events), segment.ts_ingest, strict=True):
         symbol, venue = heartbeat.symbol, heartbeat.venue
         before = state.get(_key(symbol, venue), BarsState)
         watermark = heartbeat.ts_event if before is None else max(before.watermark, heartbeat.ts_event)
-        candles = list(_opened(before).values())
+        candles = _opened(before)
         if heartbeat.closing and candles:
             # So that none of these bars is ever opened again.
             closed_by = max(watermark, *(candle.ts_end + grace_us for candle in candles))
         else:
             closed_by = watermark
         due = [candle for candle in candles if candle.ts_end + grace_us <= closed_by]
-        closing = [_Closing(at, candle.ts_end, candle.interval_s, watermark, symbol, venue, candle) for candle in due]
+        due.sort(key=lambda candle: (candle.ts_end, candle.interval_s))
         _keep(state, symbol, venue, closed_by, [candle for candle in candles if candle.ts_end + grace_us > closed_by])
-        sent += [*_sent(segment, closing, None), heartbeat]
+        if due:
+            zeros = np.zeros(len(due), np.int64)
+            closed = _Closed(Candles.of(zeros.tolist(), due), zeros, zeros + watermark, zeros + ts_ingest)
+            sent += Table(Bar, _bars(closed, [(symbol, venue)], [instrument(symbol, venue)])).events()
+        sent.append(heartbeat)
     return sent
 
 
-def _sent(segment: Segment, closing: list[_Closing], late: Ints | None) -> list[Event]:
-    """Return bars and late ticks by the records that caused them; a heartbeat goes before bars that close together."""
-    events: list[Event] = []
-    late_at = [] if late is None else late.tolist()
-    told = 0
-    previous = -1
-    for one in sorted(closing):
-        while told < len(late_at) and late_at[told] < one.at:
-            events.append(tick_at(segment, late_at[told]))
-            told += 1
-        ts_ingest = int(segment.ts_ingest[one.at])
-        if one.at != previous:
-            previous = one.at
-            events.append(Heartbeat(symbol=one.symbol, venue=one.venue, ts_event=one.ts_event - 1, ts_ingest=ts_ingest))
-        events.append(_bar(one, ts_ingest))
-    return events + [tick_at(segment, at) for at in late_at[told:]]
+class _Closed(NamedTuple):
+    """n candles that close, in the order in which their bars are sent."""
+
+    candles: Candles
+    at: Ints
+    """(n,) place in the segment of the record that closes each."""
+    ts_event: Ints
+    """(n,) event time at which it closes, µs."""
+    ts_ingest: Ints
+    """(n,) of that record, µs."""
 
 
-def _bar(closing: _Closing, ts_ingest: int) -> Bar:
-    candle = closing.candle
-    name = instrument(closing.symbol, closing.venue)
-    event_id = derive_id("Bar", name, candle.interval_s, candle.ts_start, 0)
-    return Bar(
-        event_id=event_id,
-        ts_event=closing.ts_event,
-        ts_ingest=ts_ingest,
-        correlation_id=event_id,  # ticks have no ids: a chain starts with its bar
-        causation_id=event_id,
-        symbol=closing.symbol,
-        venue=closing.venue,
-        interval_s=candle.interval_s,
-        ts_start=candle.ts_start,
-        ts_end=closing.ts_end,
-        mid_open=candle.mid_open,
-        mid_high=candle.mid_high,
-        mid_low=candle.mid_low,
-        mid_close=candle.mid_close,
-        bid_open=candle.bid_open,
-        bid_high=candle.bid_high,
-        bid_low=candle.bid_low,
-        bid_close=candle.bid_close,
-        ask_open=candle.ask_open,
-        ask_high=candle.ask_high,
-        ask_low=candle.ask_low,
-        ask_close=candle.ask_close,
-        spread_mean=candle.spread_sum / (SPREAD_SCALE * candle.quotes),
-        count=candle.quotes,
-        volume=candle.volume_sum / VOLUME_SCALE,
-        quote_ts=candle.quote_ts,
+def _bars(closed: _Closed, instruments: Sequence[tuple[str, str]], names: Sequence[str]) -> pl.DataFrame:
+    """Return the bars as a frame."""
+    candles = closed.candles
+    intervals = set(candles.interval_s.tolist())
+    id_of = {
+        (number, interval_s): id_with("Bar", name, interval_s, after=0)
+        for number, name in enumerate(names)
+        for interval_s in intervals
+    }
+    places = zip(candles.instrument.tolist(), candles.interval_s.tolist(), strict=True)
+    starts = candles.ts_start.tolist()
+    ids = pl.Series([id_of[place](start) for place, start in zip(places, starts, strict=True)], dtype=pl.String)
+    symbols, venues = zip(*instruments, strict=True)
+    prices = dict(zip(PRICE_FIELDS, candles.prices, strict=True))
+    return pl.DataFrame(
+        {
+            "event_id": ids,
+            "tenant_id": pl.Series([None] * len(ids), dtype=pl.String),
+            "ts_event": closed.ts_event,
+            "ts_ingest": closed.ts_ingest,
+            "correlation_id": ids,  # ticks have no ids: a chain starts with its bar
+            "causation_id": ids,
+            "symbol": pl.Series(symbols, dtype=pl.String).gather(candles.instrument),
+            "venue": pl.Series(venues, dtype=pl.String).gather(candles.instrument),
+            "interval_s": candles.interval_s,
+            "ts_start": candles.ts_start,
+            "ts_end": candles.ts_end,
+            "revision": np.zeros(len(ids), np.int64),
+            **prices,
+            "spread_mean": means(candles.spread_sum, candles.quotes, SPREAD_SCALE),
+            "count": candles.quotes,
+            "volume": means(candles.volume_sum, np.ones(len(ids), np.int64), VOLUME_SCALE),
+            "quote_ts": candles.quote_ts,
+        }
     )

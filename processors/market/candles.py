@@ -1,5 +1,8 @@
 """Fold quotes into candles: prices, count and sums of each interval, exactly, however the quotes are cut.
 
+Candles of a segment are columns, for a quiet market makes nearly as many as it has quotes; a `Candle` is one of them
+that stays open.
+
 Prices are kept as they came, so highs and lows need no rounding. Sums are whole numbers, so the order of adding does
 not matter: spreads in 10^-10 of the quote currency, volumes in 10^-6 units. A quote adds at most 10^18 to either
 (limits in `quotes.py`), and the sums are stored with 38 digits, so that 10^20 quotes fit in one bar.
@@ -7,7 +10,7 @@ not matter: spreads in 10^-10 of the quote currency, volumes in 10^-6 units. A q
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
@@ -18,11 +21,12 @@ from tradewind.processors.market.quotes import Floats, Ints
 SECOND_US = 1_000_000
 SPREAD_SCALE = 10**10  # as fine as every decimal price
 VOLUME_SCALE = 10**6
+PRICES = 12  # of a candle: four of each of three sides
 SUM_LIMIT = 2**63 - 1  # above this a sum of a segment is made with Python's unbounded integers
 
 
 class Candle(NamedTuple):
-    """The quotes of one instrument and interval so far."""
+    """The quotes of one instrument and interval so far; its fields are, in this order, the columns of `Candles`."""
 
     interval_s: int
     ts_start: int
@@ -63,27 +67,86 @@ class Candle(NamedTuple):
         return cls(**cast("dict[str, Any]", {**record, **sums}))
 
 
-def joined(earlier: Candle, later: Candle) -> Candle:
-    """Return one candle of two of the same interval, of which one's quotes all arrived before the other's."""
-    return Candle(
-        interval_s=later.interval_s,
-        ts_start=later.ts_start,
-        quotes=earlier.quotes + later.quotes,
-        quote_ts=later.quote_ts,
-        spread_sum=earlier.spread_sum + later.spread_sum,
-        volume_sum=earlier.volume_sum + later.volume_sum,
-        mid_open=earlier.mid_open,
-        mid_high=max(earlier.mid_high, later.mid_high),
-        mid_low=min(earlier.mid_low, later.mid_low),
-        mid_close=later.mid_close,
-        bid_open=earlier.bid_open,
-        bid_high=max(earlier.bid_high, later.bid_high),
-        bid_low=min(earlier.bid_low, later.bid_low),
-        bid_close=later.bid_close,
-        ask_open=earlier.ask_open,
-        ask_high=max(earlier.ask_high, later.ask_high),
-        ask_low=min(earlier.ask_low, later.ask_low),
-        ask_close=later.ask_close,
+class Candles(NamedTuple):
+    """n candles, column by column."""
+
+    instrument: Ints
+    """(n,) number of the instrument."""
+    interval_s: Ints
+    ts_start: Ints
+    quotes: Ints
+    """(n,) how many."""
+    quote_ts: Ints
+    """(n,) event time of the newest quote by arrival, µs."""
+    spread_sum: Ints
+    """(n,) in 10^-10 of the quote currency; Python's integers where 64 bits do not hold them."""
+    volume_sum: Ints
+    """(n,) in 10^-6 units; likewise."""
+    prices: Floats
+    """(12, n): open, high, low and close of mid, of bid, and of ask."""
+
+    @property
+    def ts_end(self) -> Ints:
+        """(n,) end of each interval, exclusive, µs."""
+        return self.ts_start + self.interval_s * SECOND_US
+
+    def take(self, rows: Any) -> Candles:
+        """Return some of the candles."""
+        return Candles(*(column[..., rows] for column in self))
+
+    def one(self, row: int) -> Candle:
+        """Return one candle."""
+        prices = self.prices[:, row].tolist()
+        return Candle(*(int(column[row]) for column in self[1:-1]), *prices)
+
+    @classmethod
+    def of(cls, instruments: Sequence[int], candles: Sequence[Candle]) -> Candles:
+        """Return candles as columns."""
+        numbers = list(zip(*(candle[:6] for candle in candles), strict=True)) or [()] * 6
+        sums = (_fitting(column) for column in numbers[4:])
+        prices = np.array([candle[6:] for candle in candles], np.float64).reshape(-1, PRICES).T
+        return cls(
+            np.array(instruments, np.int64), *(np.array(column, np.int64) for column in numbers[:4]), *sums, prices
+        )
+
+
+def _fitting(sums: Sequence[int]) -> Ints:
+    wide = any(value > SUM_LIMIT for value in sums)
+    return np.array(sums, object if wide else np.int64)
+
+
+def joined(parts: Sequence[Candles]) -> Candles:
+    """Return the candles of several parts, each interval of an instrument once, sorted by instrument.
+
+    Where two parts have the same one, all quotes of the part that is named first arrived before the other's.
+    """
+    columns = [np.concatenate(column, axis=-1) for column in zip(*parts, strict=True)]
+    every = Candles(*columns)
+    order = np.lexsort((every.ts_start, every.interval_s, every.instrument))  # stable: earlier parts come first
+    every = every.take(order)
+    same = (
+        (every.instrument[1:] == every.instrument[:-1])
+        & (every.interval_s[1:] == every.interval_s[:-1])
+        & (every.ts_start[1:] == every.ts_start[:-1])
+    )
+    if not same.any():
+        return every
+    first = np.concatenate(([0], np.flatnonzero(~same) + 1))
+    last = np.append(first[1:], len(order)) - 1
+    prices = every.prices[:, last]
+    for side in range(0, PRICES, 4):
+        prices[side] = every.prices[side, first]
+        prices[side + 1] = np.maximum.reduceat(every.prices[side + 1], first)
+        prices[side + 2] = np.minimum.reduceat(every.prices[side + 2], first)
+    return Candles(
+        every.instrument[first],
+        every.interval_s[first],
+        every.ts_start[first],
+        np.add.reduceat(every.quotes, first),
+        every.quote_ts[last],
+        _sums(every.spread_sum, first),
+        _sums(every.volume_sum, first),
+        prices,
     )
 
 
@@ -120,8 +183,8 @@ class Prices(NamedTuple):
         )
 
 
-def fold(prices: Prices, interval_s: int) -> tuple[Ints, list[Candle]]:
-    """Return (instrument of each candle, the candles), sorted by instrument and start."""
+def fold(prices: Prices, interval_s: int) -> Candles:
+    """Return the candles of some quotes, at least one, sorted by instrument and start."""
     interval = interval_s * SECOND_US
     start = prices.ts_event // interval * interval
     same = prices.instrument[1:] == prices.instrument[:-1]
@@ -131,21 +194,32 @@ def fold(prices: Prices, interval_s: int) -> tuple[Ints, list[Candle]]:
         same = prices.instrument[1:] == prices.instrument[:-1]
     first = np.concatenate(([0], np.flatnonzero(~same | (start[1:] != start[:-1])) + 1))
     last = np.append(first[1:], len(start)) - 1
-    columns: list[list[Any]] = [
-        [interval_s] * len(first),
-        start[first].tolist(),
-        (last - first + 1).tolist(),
-        prices.ts_event[last].tolist(),
+    sides: list[Floats] = []
+    for side in prices.sides:
+        sides += [side[first], np.maximum.reduceat(side, first), np.minimum.reduceat(side, first), side[last]]
+    return Candles(
+        prices.instrument[first],
+        np.full(len(first), interval_s),
+        start[first],
+        last - first + 1,
+        prices.ts_event[last],
         _sums(prices.spread, first),
         _sums(prices.volume, first),
-    ]
-    for side in prices.sides:
-        highs, lows = np.maximum.reduceat(side, first), np.minimum.reduceat(side, first)
-        columns += [side[first].tolist(), highs.tolist(), lows.tolist(), side[last].tolist()]
-    return prices.instrument[first], list(map(Candle._make, zip(*columns, strict=True)))
+        np.stack(sides),
+    )
 
 
-def _sums(values: Ints, first: Ints) -> list[int]:
-    if int(values.max()) * len(values) > SUM_LIMIT:
-        return cast("list[int]", np.add.reduceat(values.astype(object), first).tolist())
-    return cast("list[int]", np.add.reduceat(values, first).tolist())
+def _sums(values: Ints, first: Ints) -> Ints:
+    if values.dtype == object or int(values.max()) * len(values) > SUM_LIMIT:
+        values = values.astype(object)
+    return cast("Ints", np.add.reduceat(values, first))
+
+
+def means(sums: Ints, counts: Ints, scale: int) -> Floats:
+    """Return sums / (scale * counts), each the double nearest to the exact quotient."""
+    exact = 2**53  # up to here a double holds every integer, and IEEE rounds a quotient of two doubles once
+    divisors = counts * scale
+    if sums.dtype != object and int(sums.max(initial=0)) <= exact and int(divisors.max(initial=0)) <= exact:
+        return cast("Floats", sums / divisors)
+    whole = zip(sums.tolist(), counts.tolist(), strict=True)
+    return np.array([total / (scale * count) for total, count in whole], np.float64)

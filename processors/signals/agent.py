@@ -31,7 +31,9 @@ class _Failed(Exception):
 
 
 def signals(strategies: Iterable[Strategy]) -> Processor:
-    """Return the signals agent's processor: bars and heartbeats -> signals, alerts and the same heartbeats.
+    """Return the signals agent's processor: bars and heartbeats -> signals, alerts and heartbeats.
+
+    The heartbeats that come in pass on, and each bar tells one microsecond less than its own time.
 
     Raises `ValueError` where two strategies share a name, or where a name or an interval is unusable.
     """
@@ -58,6 +60,9 @@ def signals(strategies: Iterable[Strategy]) -> Processor:
         sent: list[Event] = []
         for event, ts_ingest in zip(rows_of(segment).events, segment.ts_ingest.tolist(), strict=True):
             if isinstance(event, Bar):
+                # No bar of the instrument that follows is earlier, and so nothing that this agent sends after it.
+                time = event.ts_event - 1
+                sent.append(Heartbeat(symbol=event.symbol, venue=event.venue, ts_event=time, ts_ingest=ts_ingest))
                 sent += _on_bar(state, asked, event, ts_ingest)
             else:
                 sent.append(event)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import polars as pl
+
 from tradewind.connectors.settings import Settings
-from tradewind.processors.batch import Columns, Segment
+from tradewind.processors.batch import Columns, Output, Segment, Table
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.event import Event
 from tradewind.streams.runtime.agent import Agent, dead_letter_topic
@@ -14,6 +16,7 @@ from tradewind.streams.runtime.errors import AgentCrashed
 from tradewind.streams.runtime.outbox import Outgoing
 from tradewind.streams.runtime.pieces import US_PER_MS
 from tradewind.topics import Topic
+from tradewind.topics.keys import instrument_key
 from tradewind.topics.partitioner import partition_of
 
 
@@ -29,19 +32,17 @@ class Router:
                 routes.setdefault(model, []).append((settings.physical(topic), topic))
         self._routes = routes
 
-    def route(self, events: Sequence[Event], segment: Segment | None) -> Iterator[Outgoing]:
-        """Yield the records of events that a segment caused; raises `AgentCrashed` for one that no output carries.
+    def route(self, outputs: Sequence[Output], segment: Segment | None) -> Iterator[Outgoing]:
+        """Yield the records of what a segment caused; raises `AgentCrashed` for an event that no output carries.
 
         A record's timestamp is its event's `ts_ingest`. Ticks have none of their own: they keep their record's.
         """
         passed_on: Callable[[Event], int] | None = None
-        for event in events:
-            routes = self._routes.get(type(event))
-            if routes is None:
-                raise AgentCrashed(
-                    f"agent {self._agent.name}: its processor returned a {type(event).__name__}, which none of "
-                    "its outputs carries"
-                )
+        for event in outputs:
+            if isinstance(event, Table):
+                yield from self._table(event)
+                continue
+            routes = self._routes_of(type(event))
             ts_ingest = getattr(event, "ts_ingest", None)
             if ts_ingest is None:
                 assert segment is not None  # dead letters, which come without one, have a ts_ingest
@@ -52,6 +53,32 @@ class Router:
                 key = topic.key(event)
                 for partition in _partitions(topic, event, key):
                     yield Outgoing(name, partition, key.encode(), value, ts_ingest // US_PER_MS)
+
+    def _routes_of(self, model: type[Event]) -> list[tuple[str, Topic]]:
+        routes = self._routes.get(model)
+        if routes is None:
+            raise AgentCrashed(
+                f"agent {self._agent.name}: its processor returned a {model.__name__}, which none of its outputs "
+                "carries"
+            )
+        return routes
+
+    def _table(self, table: Table) -> Iterator[Outgoing]:
+        """Yield the records of a table, in the order of its rows; each instrument is keyed once."""
+        frame = table.frame
+        names = frame.select(pl.concat_str("symbol", pl.lit("."), "venue").alias("name"))["name"].to_list()
+        stamps = (frame["ts_ingest"] // US_PER_MS).to_list()
+        values = self._codec.encode_columns(table.model, frame)
+        for name, topic in self._routes_of(table.model):
+            if topic.key is not instrument_key or topic.partition_key is not None or topic.broadcast:
+                raise AgentCrashed(
+                    f"agent {self._agent.name}: its processor returned a table for {topic.name}, which is not keyed by "
+                    "instrument: return events"
+                )
+            keys = {of: of.encode() for of in set(names)}
+            partitions = {of: partition_of(key, topic.partitions) for of, key in keys.items()}
+            for of, value, stamp in zip(names, values, stamps, strict=True):
+                yield Outgoing(name, partitions[of], keys[of], value, stamp)
 
 
 def _partitions(topic: Topic, event: Event, key: str) -> Sequence[int]:
