@@ -30,7 +30,7 @@ def cluster(settings: Settings, tmp_path: Path) -> Iterator[Cluster]:
     own.close()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)])
 def test_kill_9_at_random_moments(cluster: Cluster, seed: int) -> None:
     """Two agents in one process, killed again and again between reading, processing, sending and committing."""
     chance = random.Random(seed)
