@@ -92,7 +92,7 @@ class Candles(NamedTuple):
 
     def take(self, rows: Any) -> Candles:
         """Return some of the candles."""
-        return Candles(*(column[..., rows] for column in self))
+        return Candles._make(column[..., rows] for column in self)
 
     def one(self, row: int) -> Candle:
         """Return one candle."""
@@ -105,9 +105,8 @@ class Candles(NamedTuple):
         numbers = list(zip(*(candle[:6] for candle in candles), strict=True)) or [()] * 6
         sums = (_fitting(column) for column in numbers[4:])
         prices = np.array([candle[6:] for candle in candles], np.float64).reshape(-1, PRICES).T
-        return cls(
-            np.array(instruments, np.int64), *(np.array(column, np.int64) for column in numbers[:4]), *sums, prices
-        )
+        whole = [np.array(column, np.int64) for column in (instruments, *numbers[:4])]
+        return cls._make([*whole, *sums, prices])
 
 
 def _fitting(sums: Sequence[int]) -> Ints:
@@ -218,8 +217,9 @@ def _sums(values: Ints, first: Ints) -> Ints:
 def means(sums: Ints, counts: Ints, scale: int) -> Floats:
     """Return sums / (scale * counts), each the double nearest to the exact quotient."""
     exact = 2**53  # up to here a double holds every integer, and IEEE rounds a quotient of two doubles once
-    divisors = counts * scale
-    if sums.dtype != object and int(sums.max(initial=0)) <= exact and int(divisors.max(initial=0)) <= exact:
-        return cast("Floats", sums / divisors)
+    small = sums.dtype != object and int(sums.max(initial=0)) <= exact and int(counts.max(initial=0)) <= exact // scale
+    if small:
+        found: Floats = sums / (counts * scale)
+        return found
     whole = zip(sums.tolist(), counts.tolist(), strict=True)
     return np.array([total / (scale * count) for total, count in whole], np.float64)
