@@ -10,12 +10,18 @@ from pathlib import Path
 from types import TracebackType
 
 import psutil
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from tradewind.connectors.kafka.client import options
 from tradewind.connectors.settings import Settings
 
 POLL_S = 0.02
+LOADING = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+}
+"""What a broker answers for a group that nobody has joined yet."""
 MIB = 1024 * 1024
 
 
@@ -40,7 +46,7 @@ class GroupProgress(AbstractContextManager["GroupProgress"]):
         try:
             found = self._consumer.committed(self._asked, timeout=10)
         except KafkaException as error:
-            if not error.args[0].retriable():
+            if error.args[0].code() not in LOADING:
                 raise
         else:
             self._seen = sum(max(at.offset, 0) for at in found)
