@@ -25,6 +25,8 @@ CONNECT_TIMEOUT_S: Final = 3.0
 READ_TIMEOUT_S: Final = 10.0  # a registry that has just started takes seconds for its first answer
 ATTEMPTS: Final = 6
 FIRST_PAUSE_S: Final = 0.2  # doubled after each attempt: 6.2 s in all, longer than a registry's restart takes
+LONGEST_PAUSE_S: Final = 2.0
+PATIENT_ATTEMPTS: Final = 35  # a minute: for workers, which have nothing better to do, such as while a machine starts
 AT_ONCE: Final = 4  # subjects registered at the same time: an embedded registry gains nothing from more
 MEDIA_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 SHOWN: Final = 500  # characters of an answer that an error quotes
@@ -54,8 +56,9 @@ class UnknownSchema(LookupError):
 class SchemaRegistry:
     """A client of one registry. Close it, or use it as a context; may be used by several threads."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, attempts: int = ATTEMPTS) -> None:
         """Connect to the registry that the settings name; raises `ServiceNotConfigured` where they name none."""
+        self._attempts = attempts
         registry = settings.registry
         if registry.url is None:
             raise ServiceNotConfigured(
@@ -124,7 +127,7 @@ class SchemaRegistry:
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
         """Send a request, several times where that may help: every request of this client can be repeated."""
         pause = FIRST_PAUSE_S
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, self._attempts + 1):
             try:
                 answer = self._client.request(
                     method, path, json=body, headers=None if body is None else {"Content-Type": MEDIA_TYPE}
@@ -135,18 +138,18 @@ class SchemaRegistry:
                 if answer.status_code not in TRY_AGAIN:
                     return answer
                 problem = _said(answer)
-            if attempt < ATTEMPTS:
+            if attempt < self._attempts:
                 time.sleep(pause)
-                pause *= 2
-        raise RegistryUnavailable(f"{self._client.base_url}: no answer to {path} in {ATTEMPTS} attempts: {problem}")
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+        raise RegistryUnavailable(f"{self._client.base_url}: no answer to {path} in {attempt} attempts: {problem}")
 
 
-def open_codec(settings: Settings) -> Codec:
+def open_codec(settings: Settings, attempts: int = ATTEMPTS) -> Codec:
     """Register every committed schema and return the codec that uses their ids; raises `RegistryError`.
 
     The codec asks the registry again only for ids of other schemas, once for each.
     """
-    with SchemaRegistry(settings) as registry:
+    with SchemaRegistry(settings, attempts) as registry:
         ids = registry.register()
 
     def resolve(schema_id: int) -> str:

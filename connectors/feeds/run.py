@@ -17,7 +17,7 @@ from tradewind.connectors.feeds.pace import Pace
 from tradewind.connectors.feeds.prefetch import Ended, Prefetch
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.kafka.producer import Run
-from tradewind.connectors.registry import open_codec
+from tradewind.connectors.registry import PATIENT_ATTEMPTS, open_codec
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.market import Heartbeat
@@ -63,7 +63,7 @@ def run_feed(
     `FeedError` and `StreamError`; what was published until then stays, and the next run goes on after it.
     """
     ensure(settings, (TICKS, TRADES, FEED_POSITIONS))
-    codec = open_codec(settings)
+    codec = open_codec(settings, PATIENT_ATTEMPTS)
     started = time.monotonic()
     with FeedLog(settings, codec, feed.name, feed.source) as log:
         publisher = _Publisher(feed, settings, Pace(speed, feed.live), codec, log, started)

@@ -68,7 +68,7 @@ def _stopped_by_signals() -> threading.Event:
 
 
 def _loops(names: Sequence[str]) -> list[SinkLoop]:
-    from tradewind.connectors.registry import open_codec  # noqa: PLC0415
+    from tradewind.connectors.registry import PATIENT_ATTEMPTS, open_codec  # noqa: PLC0415
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
     from tradewind.connectors.sinks.loop import SinkLoop  # noqa: PLC0415
 
@@ -77,7 +77,7 @@ def _loops(names: Sequence[str]) -> list[SinkLoop]:
     if unknown:
         raise click.UsageError(f"there is no sink {unknown[0]!r}; sinks are: {', '.join(sorted(known))}")
     settings = Settings()
-    codec = open_codec(settings)
+    codec = open_codec(settings, PATIENT_ATTEMPTS)
     return [SinkLoop(settings, known[name](settings), codec) for name in dict.fromkeys(names)]
 
 

@@ -16,7 +16,7 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 @click.option("--slot", help="Name of this worker, which no other live worker of the cluster has.  [default: random]")
 def worker(roles: tuple[str, ...], *, slot: str | None) -> None:
     """Run the agents of these roles: market, signals, sizing, risk, execution, portfolio."""
-    from tradewind.connectors.registry import open_codec  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.registry import PATIENT_ATTEMPTS, open_codec  # noqa: PLC0415 - help comes at once
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
     from tradewind.streams.agents import AGENTS  # noqa: PLC0415
     from tradewind.streams.runtime import RuntimeStopped, run_agents  # noqa: PLC0415
@@ -28,7 +28,7 @@ def worker(roles: tuple[str, ...], *, slot: str | None) -> None:
     settings = Settings()
     agents = [AGENTS[role](settings) for role in dict.fromkeys(roles)]
     try:
-        asyncio.run(run_agents(agents, settings, open_codec(settings), slot=slot))
+        asyncio.run(run_agents(agents, settings, open_codec(settings, PATIENT_ATTEMPTS), slot=slot))
     except RuntimeStopped:
         logging.getLogger("tradewind.worker").exception("stopped")  # with what the agent's own code raised
         sys.exit(1)
