@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -19,6 +21,26 @@ UNREACHABLE = {
     KafkaError._RESOLVE,
     KafkaError.REQUEST_TIMED_OUT,
 }
+LEADERLESS = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.REPLICA_NOT_AVAILABLE,
+}
+"""What brokers answer for a partition that has just been created, or whose broker is starting again."""
+LEADERLESS_PAUSE_S = 0.1
+T = TypeVar("T")
+
+
+def once_led(question: Callable[[], T]) -> T:
+    """Return the answer to a question about a partition, asked again for `ANSWER_S` while nobody leads it."""
+    deadline = time.monotonic() + ANSWER_S
+    while True:
+        try:
+            return question()
+        except KafkaException as error:
+            if error.args[0].code() not in LEADERLESS or time.monotonic() > deadline:
+                raise
+        time.sleep(LEADERLESS_PAUSE_S)
 
 
 def options(settings: Settings) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from tradewind.connectors.kafka.client import ANSWER_S, options, told
+from tradewind.connectors.kafka.client import ANSWER_S, once_led, options, told
 from tradewind.connectors.kafka.errors import BrokerUnavailable, OffsetGone, StreamError
 from tradewind.connectors.settings import Settings
 
@@ -82,7 +82,7 @@ def _batches(
 
 def _begin(consumer: Consumer, topic: str, partition: int, start: Start) -> int:
     """Return the offset to begin at; a start beyond the end begins at the end, and earlier records are dropped."""
-    ends = consumer.get_watermark_offsets(TopicPartition(topic, partition), ANSWER_S)
+    ends = once_led(lambda: consumer.get_watermark_offsets(TopicPartition(topic, partition), ANSWER_S))
     if ends is None:
         raise BrokerUnavailable(f"{topic}/{partition}: Kafka did not tell its offsets within {ANSWER_S:.0f} s")
     first, end = int(ends[0]), int(ends[1])
@@ -94,7 +94,7 @@ def _begin(consumer: Consumer, topic: str, partition: int, start: Start) -> int:
         if start.tzinfo is None:
             raise StreamError(f"start {start.isoformat()} has no time zone: give one, such as {start.isoformat()}Z")
         at = TopicPartition(topic, partition, int(start.timestamp() * 1000))
-        (found,) = consumer.offsets_for_times([at], ANSWER_S)
+        (found,) = once_led(lambda: consumer.offsets_for_times([at], ANSWER_S))
         return end if found.offset in {OFFSET_END, -1} else int(found.offset)
     if not isinstance(start, int) or start < 0:
         raise StreamError(f"start {start!r}: give 'earliest', 'latest', an offset from 0 on, or a datetime")

@@ -35,6 +35,7 @@ from tradewind.streams.runtime import agent_topics, group_of
 from tradewind.topics import BARS, DOMAIN_TOPICS, TICKS
 
 CHECKOUT = Path(tradewind.__file__).resolve().parents[1]
+SHARED_DATA = CHECKOUT.parent / "shared" / "data"
 PEERS = CHECKOUT / "infra" / "bench" / "peers"
 SCHEMAS = CHECKOUT / "schemas"
 FILES = ("oanda-eurusd-quotes-20140501.zip", "oanda-xauusd-quotes-20140501.zip")
@@ -59,11 +60,10 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str]) -> int:
     """Run the bench; returns the exit code."""
     given = arguments(argv)
-    beside = CHECKOUT.parent / "shared" / "data"
     files = (
         [path.resolve() for path in given.files]
         if given.files is not None
-        else [beside / name for name in FILES if (beside / name).exists()]
+        else [SHARED_DATA / name for name in FILES if (SHARED_DATA / name).exists()]
     )
     with services() as settings:
         ensure(settings, (*DOMAIN_TOPICS, replace(BARS, name=PEER_BARS)))
@@ -110,10 +110,15 @@ def tradewind_pace(settings: Settings, name: str, ticks: int) -> tuple[Pace, flo
 
 
 def peer_rate(settings: Settings, peer: str, run: int, ticks: int) -> float:
-    """Run a peer until it has read `ticks` ticks; return its rate, ticks/s."""
+    """Run a peer until it has read `ticks` ticks; return its rate, ticks/s.
+
+    `PEER_eos` is the peer with its exactly-once guarantee.
+    """
+    program, _, guarantee = peer.partition("_")
     python = sys.executable if peer == "faust" else str(CHECKOUT / ".venv-bench" / "bin" / "python")
-    command = [python, str(PEERS / f"{peer}_bars.py"), settings.bootstrap, settings.physical(TICKS), PEER_BARS]
+    command = [python, str(PEERS / f"{program}_bars.py"), settings.bootstrap, settings.physical(TICKS), PEER_BARS]
     command += [str(SCHEMAS), str(ticks // 10), str(ticks), f"bench.{peer}.{run}"]
+    command += [guarantee] if guarantee else []
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=settings.data
     ) as process:

@@ -1,4 +1,4 @@
-"""quixstreams: one event at a time through a data frame; arguments: BROKER IN OUT SCHEMAS WARM_UP TOTAL GROUP."""
+"""quixstreams: one event at a time through a data frame; arguments: BROKER IN OUT SCHEMAS WARM_UP TOTAL GROUP [eos]."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from by_event import BarsByEvent, Progress
 from quixstreams import Application
 
 broker, source, target, schemas, warm_up, total, group = sys.argv[1:8]
+guarantee = "exactly-once" if sys.argv[8:] == ["eos"] else "at-least-once"
 bars, progress = BarsByEvent(Path(schemas)), Progress(int(warm_up), int(total))
 
 
@@ -24,6 +25,7 @@ def main() -> None:
     app = Application(
         broker_address=broker,
         consumer_group=group,
+        processing_guarantee=guarantee,
         auto_offset_reset="earliest",
         auto_create_topics=False,
         loglevel="WARNING",

@@ -1,0 +1,98 @@
+"""The stream runtime: ticks to bars beside the peers, a whole pipeline, and two exactly-once hops under steady loads.
+
+ticks_to_bars            a pre-filled topic through the market agent, exactly once: decoding, state, changelog, bars
+faust, quixstreams       the same work, at least once, without a changelog; quixstreams_eos: with its exactly-once
+end_to_end               feed, broker, market agent and QuestDB sink, all at once
+eos_two_hops             two agents in a row, each with state, each a transaction a batch: what they pass at most
+eos_RATE_p50, p99        event latency over both hops at a steady rate, from the sender's clock to a committed read
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tradewind.connectors.kafka.admin import ensure
+from tradewind.connectors.registry import open_codec
+from tradewind.connectors.settings import Settings
+from tradewind.infra.bench.parts.end_to_end import end_to_end
+from tradewind.infra.bench.parts.filled import fill
+from tradewind.infra.bench.parts.hops import capacity, latency_ms
+from tradewind.infra.bench.parts.results import Result, report
+from tradewind.infra.bench.parts.services import services
+from tradewind.infra.bench.ticks import FILES, PEER_BARS, SHARED_DATA, peer_rate, tradewind_pace
+from tradewind.schemas.codec import Codec
+from tradewind.topics import BARS, DOMAIN_TOPICS
+
+PEERS = ("faust", "quixstreams", "quixstreams_eos")
+RATES = (50, 500)
+Runs = dict[str, list[float]]
+
+
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """Return what was asked for."""
+    parser = argparse.ArgumentParser(
+        prog="bench runtime", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--ticks", type=int, default=1_000_000, help="ticks on the topic")
+    parser.add_argument("--peer-ticks", type=int, default=100_000, help="ticks of it that each peer reads")
+    parser.add_argument("--hop-events", type=int, default=300_000, help="events before the first of two hops")
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long each steady rate lasts")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the bench; returns the exit code."""
+    given = arguments(argv)
+    files = [SHARED_DATA / name for name in FILES if (SHARED_DATA / name).exists()]
+    found: Runs = {}
+    with services() as settings:
+        codec = open_codec(settings)
+        ensure(settings, (*DOMAIN_TOPICS, replace(BARS, name=PEER_BARS)))
+        fill(settings, codec, files, given.ticks)
+        for run in range(given.runs):
+            _ticks(settings, run, given, found)
+            _hops(settings, codec, run, given, found)
+        for run in range(given.runs):
+            rate = end_to_end(settings, f"e2e{run}.", given.ticks)
+            found.setdefault("end_to_end_ticks_per_s", []).append(rate)
+    report(
+        [Result.of(name, _unit(name), runs) for name, runs in found.items()], _notes(given, files), as_json=given.json
+    )
+    return 0
+
+
+def _ticks(settings: Settings, run: int, given: argparse.Namespace, found: Runs) -> None:
+    own, peak = tradewind_pace(settings, f"bench-market-{run}", given.ticks)
+    found.setdefault("ticks_to_bars_per_s", []).append(own.per_s)
+    found.setdefault("worker_peak_rss_mb", []).append(peak)
+    for peer in PEERS:
+        found.setdefault(f"{peer}_ticks_per_s", []).append(peer_rate(settings, peer, run, given.peer_ticks))
+
+
+def _hops(settings: Settings, codec: Codec, run: int, given: argparse.Namespace, found: Runs) -> None:
+    found.setdefault("eos_two_hops_per_s", []).append(capacity(settings, codec, f"hops-{run}", given.hop_events))
+    for rate in RATES:
+        latencies = latency_ms(settings, codec, f"hops-{run}-{rate}", rate, given.seconds)
+        for percent in (50, 99):
+            found.setdefault(f"eos_{rate}_p{percent}_ms", []).append(float(np.percentile(latencies, percent)))
+
+
+def _unit(name: str) -> str:
+    if name.endswith("_ms"):
+        return "ms"
+    return "MiB" if name.endswith("_mb") else "events/s" if "hops" in name else "ticks/s"
+
+
+def _notes(given: argparse.Namespace, files: Sequence[Path]) -> list[str]:
+    source = " and ".join(path.name for path in files) or "the simulator"
+    return [
+        f"{given.ticks:,} ticks of {source}; peers read {given.peer_ticks:,}; warm-up: a tenth of what is read",
+        f"two hops: {given.hop_events:,} events, or {given.seconds:.0f} s at each rate after 5 s of warm-up; 12 keys",
+    ]
