@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["DeadLetter", "TaskPosition"]
+__all__ = ["DeadLetter", "Redriven", "TaskPosition"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,10 +16,10 @@ class DeadLetter(Event):
     """A record that an agent could not process, whole, with the reason."""
 
     SCHEMA: ClassVar[str] = "tradewind.runtime.DeadLetter"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     event_id: str
-    """derived from agent, topic, partition and offset"""
+    """derived from agent, topic, partition and offset, and after the first attempt from its number"""
     agent: str
     """the agent that failed"""
     error: Literal["UNDECODABLE", "POISON"]
@@ -40,6 +40,8 @@ class DeadLetter(Event):
     """the record's key"""
     value: bytes | None = None
     """the record's value"""
+    attempt: int = 1
+    """1 where the record failed when it was first read, 2 where it failed after its first redrive, and so on"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -55,6 +57,7 @@ class DeadLetter(Event):
             key=record["key"],
             value=record["value"],
             headers=tuple(record["headers"]),
+            attempt=record["attempt"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,6 +73,41 @@ class DeadLetter(Event):
             "key": self.key,
             "value": self.value,
             "headers": list(self.headers),
+            "attempt": self.attempt,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redriven(Event):
+    """Says that a dead letter was sent back to its agent; written in the transaction that sent it."""
+
+    SCHEMA: ClassVar[str] = "tradewind.runtime.Redriven"
+    VERSION: ClassVar[int] = 1
+
+    event_id: str
+    """the letter's event_id"""
+    agent: str
+    """the agent that it was sent to"""
+    times: int
+    """how often it has been sent, this time included"""
+    ts_redriven: int
+    """when it was sent last"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            event_id=record["event_id"],
+            agent=record["agent"],
+            times=record["times"],
+            ts_redriven=record["ts_redriven"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "agent": self.agent,
+            "times": self.times,
+            "ts_redriven": self.ts_redriven,
         }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal, cast
 
 from tradewind.connectors.kafka.admin import partition_counts
@@ -10,12 +10,14 @@ from tradewind.connectors.settings import Settings
 from tradewind.processors.batch import Processor
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat
-from tradewind.schemas.runtime import DeadLetter, TaskPosition
+from tradewind.schemas.runtime import DeadLetter, Redriven, TaskPosition
 from tradewind.streams.runtime.errors import AgentMisdeclared, TopicsDiffer
 from tradewind.topics import Topic
+from tradewind.topics.topic import RETENTION_BYTES
 
 BATCH_LIMIT = 20_000  # records of one transaction: 60 ms of work, so that its 5-10 ms of round trips weigh little
 POSITION_KEY = "@position"
+REDRIVE_COMMAND = "dlq"  # of `tradewind`: what sends dead letters back
 INSTRUMENT_FIELDS = {"symbol", "venue", "ts_event"}
 
 
@@ -114,9 +116,38 @@ def dead_letter_topic(agent: Agent) -> Topic:
     )
 
 
+def redrive_topic(agent: Agent) -> Topic:
+    """Return the topic of dead letters that are sent back to the agent: an input that its declaration does not name.
+
+    It is read by this agent alone: sent to their origin again, the records would reach all its other consumers twice.
+    """
+    return replace(
+        dead_letter_topic(agent),
+        name=f"{agent.name}.redrive",
+        producers=(REDRIVE_COMMAND,),
+        consumers=(agent.name,),
+        retention_bytes=agent.partitions
+        * RETENTION_BYTES,  # all that the dead letters may be, of one partition's origin
+    )
+
+
+def redriven_topic(agent: Agent) -> Topic:
+    """Return the topic that tells which dead letters were sent back, for those who would send them again."""
+    return Topic(
+        name=f"{agent.name}.redriven",
+        model=Redriven,
+        key=_letter_id,
+        owner=agent.name,
+        producers=(REDRIVE_COMMAND,),
+        consumers=(REDRIVE_COMMAND,),
+        partitions=1,
+        cleanup="compact",
+    )
+
+
 def agent_topics(agent: Agent) -> tuple[Topic, ...]:
     """Return the topics that the runtime needs for an agent besides its inputs and outputs."""
-    return (changelog_topic(agent), dead_letter_topic(agent))
+    return (changelog_topic(agent), dead_letter_topic(agent), redrive_topic(agent), redriven_topic(agent))
 
 
 def check_topics(agent: Agent, settings: Settings) -> None:
@@ -147,3 +178,7 @@ def _position_key(event: Event) -> str:
 def _letter_key(event: Event) -> str:
     letter = cast("DeadLetter", event)
     return f"{letter.topic}/{letter.partition}/{letter.offset}"
+
+
+def _letter_id(event: Event) -> str:
+    return cast("Redriven", event).event_id

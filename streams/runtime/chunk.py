@@ -14,12 +14,25 @@ CHUNK_RECORDS = 5_000  # some 1.5 MB of Python objects for ticks; larger fetches
 class Record(Protocol):
     """A record as aiokafka's parser yields it."""
 
-    offset: int
-    timestamp: int
-    """ms since 1970."""
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]
+    @property
+    def offset(self) -> int:
+        """Where it lies in its partition."""
+
+    @property
+    def timestamp(self) -> int:
+        """When the origin of its chain came in, ms since 1970."""
+
+    @property
+    def key(self) -> bytes | None:
+        """None where it has none."""
+
+    @property
+    def value(self) -> bytes | None:
+        """None for a tombstone."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        """Name and value of each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

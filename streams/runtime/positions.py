@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Literal, TypeVar
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaException
@@ -93,17 +93,22 @@ class GroupPositions:
 
 
 def start_positions(
-    agent: str, partition: int, group: Mapping[str, int | None], changelog: Mapping[str, int]
+    agent: str,
+    partition: int,
+    group: Mapping[str, int | None],
+    changelog: Mapping[str, int],
+    implicit: Collection[str] = (),
 ) -> dict[str, int | None]:
     """Return where a task starts in each input; None where neither side has ever known: a first start.
 
     `group` holds the group's stable offset of every input, `changelog` what the task wrote in the same transactions.
     They are equal, or the group's have expired. Anything else raises `PositionsDiffer`: the state would not fit the
-    records.
+    records. `implicit` are the inputs that the runtime adds. A worker of a version that did not have them writes a
+    changelog without them; it did not read them either, so that the group's offsets stand.
     """
     found: dict[str, int | None] = {}
     for topic, offset in group.items():
-        written = changelog.get(topic)
+        written = changelog.get(topic, offset if topic in implicit else None)
         if offset is not None and offset != written:
             raise PositionsDiffer(
                 f"agent {agent}, partition {partition}: the group is at offset {offset} of {topic}, the changelog at "

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import cast
 
 from tradewind.connectors.settings import Settings
-from tradewind.processors.batch import PoisonRecord, Segment
-from tradewind.processors.identity import derive_id
+from tradewind.processors.batch import PoisonRecord, Rows, Segment, rows_of
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.runtime import DeadLetter
-from tradewind.streams.runtime.agent import Agent
+from tradewind.streams.runtime.agent import Agent, redrive_topic
 from tradewind.streams.runtime.changelog import Changelog
 from tradewind.streams.runtime.chunk import Chunk, Record
+from tradewind.streams.runtime.dead_letters import ErrorKind, Misdirected, RedrivenRecord, as_read, letter_of, origins
 from tradewind.streams.runtime.errors import AgentCrashed
 from tradewind.streams.runtime.hold import Held, note_heartbeats, reached_by
 from tradewind.streams.runtime.outbox import Draft, Outgoing, Patience
-from tradewind.streams.runtime.pieces import US_PER_MS, Cutter, Piece, part
+from tradewind.streams.runtime.pieces import Cutter, Piece, part
 from tradewind.streams.runtime.routing import Router
 from tradewind.streams.runtime.state import TaskState
-
-LETTER_BYTES = 512 * 1024  # of a value in a dead letter: with key and headers it stays below what brokers take, 1 MB
-REASON_CHARS = 1_000
 
 
 class AgentWork:
@@ -32,8 +29,9 @@ class AgentWork:
         self.cutter = Cutter(codec)
         self.router = Router(agent, settings, codec)
         self.changelog = Changelog(agent, settings, codec)
-        self.names = {topic.name: settings.physical(topic) for topic in agent.inputs}
-        """Name of an input -> its name on the cluster."""
+        self.redrive = redrive_topic(agent)
+        self.names = {topic.name: settings.physical(topic) for topic in (*agent.inputs, self.redrive)}
+        """Name of an input -> its name on the cluster; the redrive topic, which the declaration does not name, too."""
         self.order = agent.reading_order()
 
 
@@ -69,6 +67,8 @@ class Task:
         """
         hold, held = self._work.agent.hold, self._held
         self.released = 0
+        for chunk in chunks.get(self._work.redrive.name, ()):
+            self._redrive(chunk, draft, patience)
         for topic in self._work.order:
             for chunk in chunks.get(topic.name, ()):
                 self._follows(topic.name, chunk)
@@ -78,11 +78,40 @@ class Task:
                         held.add(piece)
                     else:
                         self._process(topic.name, piece, draft)
+                        self._moved[topic.name] = piece.next
         if held is not None and hold is not None:
             for piece in held.release(reached_by(self.state), self._work.agent.batch_limit):
                 self.released += len(piece.records) + len(piece.undecodable)
                 self._process(hold.topic.name, piece, draft)
+                self._moved[hold.topic.name] = piece.next
         self._close(draft)
+
+    def _redrive(self, chunk: Chunk, draft: Draft, patience: Patience) -> None:
+        """Process redriven letters as the records that they were, at their origin, so that derived ids do not change.
+
+        A record of a held input is processed at once, not held again. What is held goes in order, and this record's
+        turn had come when it failed: what it would wait for has been reached, or, where it was undecodable and nothing
+        came after it, is about to be. Queued now it would stand behind records that are younger than it.
+        """
+        redrive = self._work.redrive
+        self._follows(redrive.name, chunk)
+        for letters in self._work.cutter.cut(redrive, chunk):
+            for bad in letters.undecodable:  # it is no letter: somebody else wrote to the topic
+                self._bury((redrive.name, self.partition), bad.record, "UNDECODABLE", bad.reason, draft)
+            if letters.segment is not None:
+                self._redrive_letters(rows_of(letters.segment), chunk, draft, patience)
+        self._moved[redrive.name] = chunk.next
+
+    def _redrive_letters(self, letters: Rows, chunk: Chunk, draft: Draft, patience: Patience) -> None:
+        work = self._work
+        for found in origins(work.agent, self.partition, cast("Sequence[DeadLetter]", letters.events)):
+            if isinstance(found, Misdirected):
+                at = found.letter.topic, found.letter.partition
+                self._bury(at, found.record, found.letter.error, found.reason, draft)
+                continue
+            for piece in work.cutter.cut(found.topic, as_read(found, chunk, work.names[found.topic.name])):
+                patience.check()
+                self._process(found.topic.name, piece, draft)
 
     def _follows(self, topic: str, chunk: Chunk) -> None:
         """Check that a chunk goes on where the one before ended: nothing that was fetched may be left out."""
@@ -98,14 +127,13 @@ class Task:
 
     def _process(self, topic: str, piece: Piece, draft: Draft) -> None:
         for bad in piece.undecodable:
-            self._bury(topic, bad.record, "UNDECODABLE", bad.reason, draft)
+            self._bury((topic, self.partition), bad.record, "UNDECODABLE", bad.reason, draft)
         if piece.segment is not None:
             self._apply(topic, piece.segment, piece.records, draft)
             hold = self._work.agent.hold
             if hold is not None and topic == hold.until.name:
                 note_heartbeats(piece.segment, self.state)
                 self.state.accept_segment()
-        self._moved[topic] = piece.next
 
     def _apply(self, topic: str, segment: Segment, records: Sequence[Record], draft: Draft) -> None:
         """Run the processor on a segment, without the records that it calls poison.
@@ -124,7 +152,7 @@ class Task:
                 at = poison.index
                 if not 0 <= at < len(of):
                     raise AgentCrashed(f"{self._where(topic, of)}: poison at {at} of {len(of)} records") from poison
-                self._bury(topic, of[at], "POISON", poison.reason, draft)
+                self._bury((topic, self.partition), of[at], "POISON", poison.reason, draft)
                 rest, before = (part(now, at + 1, len(of)), of[at + 1 :]), (part(now, 0, at), of[:at])
                 waiting.extend(found for found in (rest, before) if found[1])
                 continue
@@ -135,30 +163,14 @@ class Task:
             self.state.accept_segment()
 
     def _where(self, topic: str, records: Sequence[Record]) -> str:
+        redriven = " (redriven)" if isinstance(records[0], RedrivenRecord) else ""
         return (
             f"agent {self._work.agent.name} on {topic}, partition {self.partition}, offsets {records[0].offset} to "
-            f"{records[-1].offset}; nothing of the batch is committed"
+            f"{records[-1].offset}{redriven}; nothing of the batch is committed"
         )
 
-    def _bury(
-        self, topic: str, record: Record, error: Literal["UNDECODABLE", "POISON"], reason: str, draft: Draft
-    ) -> None:
-        agent, value = self._work.agent.name, record.value
-        if value is not None and len(value) > LETTER_BYTES:
-            value, reason = value[:LETTER_BYTES], f"(value cut from {len(value)} bytes) {reason}"
-        letter = DeadLetter(
-            event_id=derive_id(agent, topic, self.partition, record.offset),
-            agent=agent,
-            error=error,
-            reason=reason[:REASON_CHARS],
-            topic=topic,
-            partition=self.partition,
-            offset=record.offset,
-            ts_ingest=record.timestamp * US_PER_MS,
-            key=record.key,
-            value=value,
-            headers=tuple({"key": key, "value": value} for key, value in record.headers),
-        )
+    def _bury(self, at: tuple[str, int], record: Record, error: ErrorKind, reason: str, draft: Draft) -> None:
+        letter = letter_of(self._work.agent.name, at, record, error, reason)
         draft.messages.extend(self._work.router.route([letter], None))
 
     def start(self, first: Mapping[str, int], draft: Draft) -> None:

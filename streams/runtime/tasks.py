@@ -55,13 +55,11 @@ class Tasks:
         State that is in memory is kept where it was applied up to the group's stable offset: else the changelog has it.
         Raises `StartsUncommitted` where the first offsets could not be committed, or perhaps were: try it again.
         """
-        self._check_shape(lease)
+        owned = self._owned(lease)
         self._outbox.ready(superseded)
-        stable = self._positions.stable(lease.partitions, superseded)
-        by_task = {
-            partition: {topic: stable[name, partition] for topic, name in self._work.names.items()}
-            for partition in lease.tasks
-        }
+        names = self._work.names
+        stable = self._positions.stable([(name, task) for task in owned for name in names.values()], superseded)
+        by_task = {task: {topic: stable[name, task] for topic, name in names.items()} for task in owned}
         kept = {partition: task for partition, task in self._tasks.items() if by_task.get(partition) == task.applied}
         restored = self._work.changelog.restore(by_task.keys() - kept.keys(), self._positions, superseded)
         tasks: dict[int, Task] = {}
@@ -71,26 +69,37 @@ class Tasks:
                 state, applied = kept[partition].state, kept[partition].applied
             else:
                 state = TaskState(restored[partition].values)
-                starts = start_positions(self._agent.name, partition, group, restored[partition].inputs)
+                starts = start_positions(
+                    self._agent.name, partition, group, restored[partition].inputs, (self._work.redrive.name,)
+                )
                 applied = {topic: offset for topic, offset in starts.items() if offset is not None}
             tasks[partition] = Task(self._work, partition, state, applied)
         self._tasks = tasks
         self._make_explicit(lease, by_task, superseded)
         return {
-            (self._work.names[topic], partition): offset
+            (names[topic], partition): offset
             for partition, task in self._tasks.items()
             for topic, offset in task.applied.items()
+            if (names[topic], partition) in lease.partitions
         }
 
-    def _check_shape(self, lease: Lease) -> None:
-        """Raise where a task got some of its inputs only: the assignor is Range, so the topics differ in partitions."""
-        for partition in lease.tasks:
-            for topic, name in self._work.names.items():
+    def _owned(self, lease: Lease) -> list[int]:
+        """Return the tasks of a lease: the partitions of the declared inputs, which come together.
+
+        Raises where a task got some of them only: the assignor is Range, so the topics differ in partitions. While
+        workers of a version without redrive are in the group, those with it share the redrive topic among themselves,
+        so that it may be apart from its task. It is not read then; its position is the task's all the same.
+        """
+        inputs = {topic.name: self._work.names[topic.name] for topic in self._agent.inputs}
+        owned = sorted({partition for name, partition in lease.partitions if name in inputs.values()})
+        for partition in owned:
+            for topic, name in inputs.items():
                 if (name, partition) not in lease.partitions:
                     raise PositionsDiffer(
                         f"agent {self._agent.name}: partition {partition} came without {topic}. Its inputs need equal "
                         "partition counts on the cluster: compare them with `tradewind topics verify`."
                     )
+        return owned
 
     def _make_explicit(
         self, lease: Lease, by_task: Mapping[int, Mapping[str, int | None]], superseded: Superseding
@@ -103,13 +112,16 @@ class Tasks:
             partition: [topic for topic, offset in group.items() if offset is None]
             for partition, group in by_task.items()
         }
-        at = [
-            (self._work.names[topic], partition)
+        at = {
+            (self._work.names[topic], partition): topic == self._work.redrive.name
             for partition, topics in missing.items()
             for topic in topics
             if topic not in self._tasks[partition].applied
-        ]
-        ends = self._positions.ends(at, self._agent.first_start, superseded)
+        }
+        first_start = self._agent.first_start
+        ends = self._positions.ends([of for of, redrive in at.items() if not redrive], first_start, superseded)
+        # Letters may have been redriven before the agent was first here to read them: somebody waits for each.
+        ends |= self._positions.ends([of for of, redrive in at.items() if redrive], "earliest", superseded)
         draft = Draft()
         for partition, topics in missing.items():
             known = self._tasks[partition].applied

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
-from tradewind.streams.runtime.agent import Agent, check_topics, group_of
+from tradewind.streams.runtime.agent import Agent, check_topics, group_of, redrive_topic
 from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.errors import RuntimeStopped, StartsUncommitted, Superseded, TransactionsFail
 from tradewind.streams.runtime.inbox import Inbox
@@ -42,7 +42,7 @@ class Worker:
         self._tasks = Tasks(agent, settings, codec, f"{self.group}.{slot}")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"transactions of {agent.name}")
         self._app = AgentApp(agent, settings, self._fail)
-        self._names = {settings.physical(topic): topic.name for topic in agent.inputs}
+        self._names = {settings.physical(topic): topic.name for topic in (*agent.inputs, redrive_topic(agent))}
         for name in self._names:
             self._app.feed(name, self._arrived)
         self._app.on_rebalance_complete.connect(self._on_assigned)
@@ -234,7 +234,9 @@ class Worker:
         batch, count = Batch(), 0
         for partition in (*tasks[self._first_task :], *tasks[: self._first_task]):
             for name, topic in self._names.items():
-                inbox = self._inboxes[name, partition]
+                inbox = self._inboxes.get((name, partition))
+                if inbox is None:  # a part of a task without the rest, which is not read: see `Tasks.establish`
+                    continue
                 while len(inbox) and count < self._limit:
                     chunk = inbox.take()
                     count += max(1, len(chunk.records))

@@ -162,8 +162,8 @@ def test_an_array_may_not_claim_more_items_than_bytes() -> None:
     )
     value = CODEC.encode(letter)
     with pytest.raises(UndecodableRecord, match=r"DeadLetter.headers, at byte \d+: the record ends too early"):
-        CODEC.decode(value[:-1] + b"\xfe\xff\xff\xff\x7f")
-    sized = value[:-1] + b"\1\x06\2k\0\0"  # one item, in a block that states its size
+        CODEC.decode(value[:-2] + b"\xfe\xff\xff\xff\x7f")
+    sized = value[:-2] + b"\1\x06\2k\0\0" + value[-1:]  # one item, in a block that states its size
     assert CODEC.decode(sized) == replace(letter, headers=({"key": "k", "value": None},))
 
 

@@ -23,6 +23,15 @@ def test_nobody_knows() -> None:
     assert start_positions("a", 0, {"x": 5, "y": None}, {"x": 5}) == {"x": 5, "y": None}
 
 
+def test_an_input_of_the_runtime_stands_where_the_group_has_it_though_an_older_version_wrote_last() -> None:
+    """A worker from before redrive read none of it and named none of it; between equals they still have to agree."""
+    assert start_positions("a", 0, {"x": 5, "r": 3}, {"x": 5}, ("r",)) == {"x": 5, "r": 3}
+    assert start_positions("a", 0, {"x": 5, "r": None}, {"x": 5}, ("r",)) == {"x": 5, "r": None}
+    assert start_positions("a", 0, {"x": 5, "r": None}, {"x": 5, "r": 3}, ("r",)) == {"x": 5, "r": 3}
+    with pytest.raises(PositionsDiffer, match="the group is at offset 3 of r, the changelog at 4"):
+        start_positions("a", 0, {"x": 5, "r": 3}, {"x": 5, "r": 4}, ("r",))
+
+
 @pytest.mark.parametrize("changelog", [{}, {"x": 4}, {"x": 6}])
 def test_any_other_difference_stops_the_worker(changelog: dict[str, int]) -> None:
     """An operator moved the group, or the changelog was emptied: the state would not fit the records."""

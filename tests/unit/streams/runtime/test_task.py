@@ -12,10 +12,11 @@ from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.schemas.runtime import DeadLetter, TaskPosition
 from tradewind.streams.runtime.agent import Agent, Hold
+from tradewind.streams.runtime.dead_letters import LETTER_BYTES
 from tradewind.streams.runtime.errors import AgentCrashed
 from tradewind.streams.runtime.outbox import Draft, Impatient, Patience
 from tradewind.streams.runtime.state import TaskState
-from tradewind.streams.runtime.task import LETTER_BYTES, AgentWork, Task
+from tradewind.streams.runtime.task import AgentWork, Task
 from tradewind.topics import DECISIONS, LATE_TICKS, TICKS
 
 TICKS_AND_POISON = st.lists(st.integers(-3, 20), max_size=30)
