@@ -37,7 +37,8 @@ class Run:
     """Its name on the cluster."""
     partition: int
     key: bytes
-    values: Sequence[bytes]
+    values: Sequence[bytes | None]
+    """None deletes the key of a compacted topic."""
     timestamp_ms: int
 
 
@@ -131,7 +132,7 @@ class Transactions:
                 self._when_there_is_room(run, value)
         self._producer.poll(0)
 
-    def _when_there_is_room(self, run: Run, value: bytes) -> None:
+    def _when_there_is_room(self, run: Run, value: bytes | None) -> None:
         deadline = time.monotonic() + ANSWER_S
         while time.monotonic() < deadline:
             self._producer.poll(QUEUE_FULL_S)

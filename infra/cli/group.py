@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "topics": "List, create and check topics.",
     "publish": "Publish events to a topic.",
     "consume": "Print the events of a topic.",
+    "dlq": "Count, read and send back what agents and sinks could not process.",
     "halt": "Stop a tenant's trading, or let it go on.",
     "feed": "Publish market data from files or the simulator.",
     "prepare": "Register schemas, create topics and migrate the database.",

@@ -1,0 +1,191 @@
+"""`tradewind dlq`: the dead letters of agents and sinks: count them, read them, send them back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from tradewind.infra.cli.plain_errors import plain_errors
+
+if TYPE_CHECKING:
+    from tradewind.connectors.dead_letters import Owner, Plan, Wanted
+    from tradewind.connectors.kafka.consumption import Undecodable
+    from tradewind.connectors.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _MomentType(click.ParamType):
+    """A time with its zone, as µs."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read what was typed."""
+        from tradewind.connectors.kafka.json_events import time_from_json  # noqa: PLC0415 - help comes at once
+
+        try:
+            return time_from_json(value)
+        except (ValueError, OverflowError) as error:
+            self.fail(f"{value!r} is no time such as 2026-01-31T09:00:00Z ({error})", param, ctx)
+
+
+def filters(command: F) -> F:
+    """Give a command the options that choose letters, as `wanted`."""
+    from functools import wraps  # noqa: PLC0415
+
+    @wraps(command)
+    def with_wanted(**given: Any) -> Any:
+        from tradewind.connectors.dead_letters import Wanted  # noqa: PLC0415
+
+        if given["offset"] is not None and given["partition"] is None:
+            raise click.UsageError("--offset needs --partition: an offset alone is in every partition")
+        names = ("error", "topic", "reason", "since", "until", "partition", "offset")
+        return command(wanted=Wanted(**{name: given.pop(name) for name in names}), **given)
+
+    moment = _MomentType()
+    options = (
+        click.option("--error", type=click.Choice(["UNDECODABLE", "POISON"], case_sensitive=False), help="This kind."),
+        click.option("--topic", metavar="TOPIC", help="Records of this topic."),
+        click.option("--reason", metavar="TEXT", help="The reason has this text in it, in any case."),
+        click.option("--since", type=moment, metavar="TIME", help="The record came in then or later."),
+        click.option("--until", type=moment, metavar="TIME", help="The record came in before."),
+        click.option("--partition", type=click.IntRange(min=0), metavar="P", help="The record's partition."),
+        click.option("--offset", type=click.IntRange(min=0), metavar="N", help="The record's offset in it."),
+    )
+    wrapped: Any = with_wanted
+    for option in reversed(options):
+        wrapped = option(wrapped)
+    chosen: F = wrapped
+    return chosen
+
+
+@click.group()
+def dlq() -> None:
+    """Count, read and send back the records that agents and sinks could not process (docs/dead-letters.md)."""
+
+
+@dlq.command("list")
+@click.argument("names", nargs=-1, metavar="[AGENT]...")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for machines.")
+@plain_errors
+def list_letters(names: tuple[str, ...], *, as_json: bool) -> None:
+    """Count the dead letters of agents and sinks, by kind of error, topic, reason and attempt."""
+    from tradewind.connectors.dead_letters import letters, marks, survey, tally  # noqa: PLC0415
+    from tradewind.infra.cli import dlq_shown  # noqa: PLC0415
+
+    settings, owners = _owners(names)
+    groups = []
+    for owner in owners:
+        found = survey((letter for _, letter in letters(settings, owner, _told)), marks(settings, owner))
+        groups += tally(found)
+    if as_json:
+        click.echo(json.dumps([dlq_shown.group_to_json(group) for group in groups], ensure_ascii=False))
+    else:
+        click.echo(dlq_shown.table(groups) if groups else f"no dead letters of {', '.join(one.name for one in owners)}")
+
+
+@dlq.command()
+@click.argument("name", metavar="AGENT")
+@filters
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="End after so many letters.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, one letter a line.")
+@plain_errors
+def show(name: str, *, wanted: Wanted, limit: int | None, as_json: bool) -> None:
+    """Print dead letters of AGENT whole: the event where the value is one, else its bytes in hexadecimal."""
+    from itertools import islice  # noqa: PLC0415
+
+    from tradewind.connectors.dead_letters import letters, marks  # noqa: PLC0415
+    from tradewind.connectors.registry import open_codec  # noqa: PLC0415
+    from tradewind.infra.cli import dlq_shown  # noqa: PLC0415
+
+    settings, (owner,) = _owners([name])
+    sent, codec = marks(settings, owner), open_codec(settings)
+    chosen = (pair for pair in letters(settings, owner, _told) if wanted.takes(pair[1]))
+    none = True
+    for record, letter in islice(chosen, limit):
+        none = False
+        shown = dlq_shown.letter_to_json(record, letter, sent.get(letter.event_id), codec)
+        click.echo(json.dumps(shown, ensure_ascii=False) if as_json else dlq_shown.letter_to_text(shown))
+    if none:
+        raise click.ClickException(_none_of(owner))
+
+
+@dlq.command()
+@click.argument("name", metavar="AGENT")
+@filters
+@click.option("--again", is_flag=True, help="Send letters too that were sent before.")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and send nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@plain_errors
+def redrive(name: str, *, wanted: Wanted, again: bool, dry_run: bool, yes: bool) -> None:
+    """Send dead letters back to AGENT, which processes each as if it had just read it for the first time.
+
+    Each letter is sent once, also where the command is killed and run again.
+    """
+    from tradewind.connectors.dead_letters import letters, marks, plan, send, survey, tally  # noqa: PLC0415
+    from tradewind.infra.cli import dlq_shown  # noqa: PLC0415
+
+    settings, (owner,) = _owners([name])
+    if owner.returns is None:
+        raise click.ClickException(_sink_advice(owner))
+    found = survey((letter for _, letter in letters(settings, owner, _told)), marks(settings, owner), wanted)
+    chosen = plan(found, owner.returns, again=again)
+    if not found.entries:
+        raise click.ClickException(_none_of(owner))
+    for reason in _left_out(chosen):
+        click.echo(f"not sent: {reason}", err=True)
+    if not chosen.send:
+        raise click.ClickException(f"none of the {len(found.entries):,} letters of {owner.name} is to be sent")
+    click.echo(dlq_shown.table(tally(found, chosen.send.values())))
+    count, topic = len(chosen.send), settings.physical(owner.returns.redrive)
+    if dry_run:
+        click.echo(f"dry run: {count:,} would be sent to {topic}")
+        return
+    if not yes:
+        click.confirm(f"send {count:,} letters back to {owner.name}, by {topic}?", abort=True)
+    done = send(settings, owner, chosen)
+    click.echo(f"sent {done.sent:,} letters to {topic}")
+    if done.meanwhile:
+        click.echo(f"{done.meanwhile:,} had been sent meanwhile, by another command", err=True)
+    if done.gone:
+        click.echo(f"{done.gone:,} had been removed meanwhile, by the topic's retention", err=True)
+
+
+def _owners(names: tuple[str, ...] | list[str]) -> tuple[Settings, list[Owner]]:
+    from tradewind.connectors.dead_letters.reading import those_there  # noqa: PLC0415
+    from tradewind.connectors.settings import Settings  # noqa: PLC0415
+    from tradewind.infra.cli.letter_owners import owners_named  # noqa: PLC0415
+
+    settings = Settings()
+    owners = owners_named(names, settings)
+    return settings, those_there(settings, owners, named=bool(names))
+
+
+def _told(record: Undecodable) -> None:
+    click.echo(f"no dead letter: {record}", err=True)
+
+
+def _none_of(owner: Owner) -> str:
+    return f"no dead letter of {owner.name} is such; `tradewind dlq list {owner.name}` counts what there is"
+
+
+def _left_out(chosen: Plan) -> list[str]:
+    reasons = [
+        (chosen.redriven, "redriven already (--again sends them once more)"),
+        (chosen.failed_again, "failed again after a redrive: the later letter of the same record stands for them"),
+        (chosen.cut, "cut, for the value did not fit the letter: read the record at its origin"),
+        (chosen.unread, "of topics or partitions that the agent does not read"),
+    ]
+    return [f"{count:,} {reason}" for count, reason in reasons if count]
+
+
+def _sink_advice(owner: Owner) -> str:
+    return (
+        f"{owner.name} is a sink, which is sent nothing back: writing a record twice changes nothing in its store, so "
+        "that it can read its topics again. Repair the cause, stop the sink, set its position back to the first of the "
+        "records that `tradewind dlq show` names, and start it: docs/dead-letters.md says how for each store"
+    )
