@@ -21,6 +21,7 @@ from runtime_records import CODEC, INGEST_MS
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.kafka.records import raw_records
 from tradewind.connectors.settings import Settings
+from tradewind.schemas.codec import Codec
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Tick
 from tradewind.streams.runtime import Agent, agent_topics, group_of, run_agents
@@ -45,9 +46,10 @@ def ticks(count: int, first: int = 0, symbols: Sequence[str] = SYMBOLS) -> list[
 class Cluster:
     """One namespace."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, codec: Codec = CODEC) -> None:
         self.settings = settings
         self.folder = folder
+        self.codec = codec
         self._workers: list[Worker] = []
         self._admin = AdminClient(settings.librdkafka())
         self._producer = Producer(
@@ -61,15 +63,21 @@ class Cluster:
         }
         ensure(self.settings, topics.values())
 
-    def publish(self, topic: Topic, events: Iterable[Event | bytes | None], symbol: str = "EURUSD") -> None:
-        """Publish events where their key belongs; bytes go where `symbol` lies."""
+    def publish(
+        self,
+        topic: Topic,
+        events: Iterable[Event | bytes | None],
+        symbol: str = "EURUSD",
+        to: Callable[[Event], int] | None = None,
+    ) -> None:
+        """Publish events where their key belongs, or where `to` says; bytes go where `symbol` lies."""
         name = self.settings.physical(topic)
         for event in events:
-            value = CODEC.encode(event) if isinstance(event, Event) else event
+            value = self.codec.encode(event) if isinstance(event, Event) else event
             key = topic.key(event).encode() if isinstance(event, Event) else f"{symbol}.T".encode()
             while True:
                 try:
-                    partition = partition_of(key, topic.partitions)
+                    partition = to(event) if to and isinstance(event, Event) else partition_of(key, topic.partitions)
                     self._producer.produce(name, value, key, partition, timestamp=INGEST_MS)
                     break
                 except BufferError:
@@ -84,15 +92,15 @@ class Cluster:
                 assert record.timestamp()[1] == INGEST_MS, "outputs carry the timestamp of their origin"
                 value = record.value()
                 assert value is not None
-                found.append((record.partition() or 0, record.offset() or 0, CODEC.decode(value)))
+                found.append((record.partition() or 0, record.offset() or 0, self.codec.decode(value)))
         return [event for _, _, event in sorted(found, key=lambda at: at[:2])]
 
-    def offsets(self, agent: Agent) -> dict[tuple[str, int], int | None]:
-        """Return the group's stable offsets by logical topic and partition."""
+    def offsets(self, agent: Agent, *also: Topic) -> dict[tuple[str, int], int | None]:
+        """Return the group's stable offsets by logical topic and partition: of the inputs, and of others."""
         positions = GroupPositions(self.settings, group_of(agent, self.settings))
         at = {
             (self.settings.physical(topic), p): (topic.name, p)
-            for topic in agent.inputs
+            for topic in (*agent.inputs, *also)
             for p in range(topic.partitions)
         }
         try:
@@ -112,26 +120,26 @@ class Cluster:
         consumer.commit(offsets=[Coordinates(self.settings.physical(name), partition, to)], asynchronous=False)
         consumer.close()
 
-    def ends(self, agent: Agent) -> dict[tuple[str, int], int]:
-        """Return the last stable offset of every input."""
+    def ends(self, agent: Agent, *also: Topic) -> dict[tuple[str, int], int]:
+        """Return the last stable offset of every input, and of other topics."""
         at = {
             (self.settings.physical(topic), p): (topic.name, p)
-            for topic in agent.inputs
+            for topic in (*agent.inputs, *also)
             for p in range(topic.partitions)
         }
         asked = {Coordinates(*name): OffsetSpec.latest() for name in at}
         answers = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED)
         return {at[told.topic, told.partition]: answer.result(WAIT_S).offset for told, answer in answers.items()}
 
-    def caught_up(self, agent: Agent) -> bool:
+    def caught_up(self, agent: Agent, *also: Topic) -> bool:
         """Tell whether the agent has committed all there is: its lag is zero, markers included."""
-        return self.offsets(agent) == self.ends(agent)
+        return self.offsets(agent, *also) == self.ends(agent, *also)
 
     def state(self, agent: Agent) -> dict[int, Restored]:
         """Return what the changelog says of each task."""
         positions = GroupPositions(self.settings, group_of(agent, self.settings))
         try:
-            changelog = Changelog(agent, self.settings, CODEC)
+            changelog = Changelog(agent, self.settings, self.codec)
             return changelog.restore(range(agent.partitions), positions, lambda: False)
         finally:
             positions.close()
@@ -161,7 +169,7 @@ class Cluster:
     async def running(self, *agents: Agent) -> AsyncIterator[asyncio.Task[None]]:
         """Run agents in this process, ready when the body begins and stopped after it; an error of theirs is raised."""
         stop, ready = asyncio.Event(), asyncio.Event()
-        task = asyncio.ensure_future(run_agents(agents, self.settings, CODEC, on_ready=ready.set, stop=stop))
+        task = asyncio.ensure_future(run_agents(agents, self.settings, self.codec, on_ready=ready.set, stop=stop))
         waiting = asyncio.ensure_future(ready.wait())
         try:
             await asyncio.wait({task, waiting}, timeout=WAIT_S, return_when=asyncio.FIRST_COMPLETED)
@@ -173,9 +181,9 @@ class Cluster:
             stop.set()
             await task
 
-    def start(self, *names: str) -> Worker:
+    def start(self, *names: str, program: str = "runtime_agents.py") -> Worker:
         """Start a worker of its own process for agents of `runtime_agents`."""
-        worker = Worker(self, names)
+        worker = Worker(self, names, program)
         self._workers.append(worker)
         return worker
 
@@ -189,11 +197,11 @@ class Cluster:
 class Worker:
     """A process that runs agents."""
 
-    def __init__(self, cluster: Cluster, names: Sequence[str]) -> None:
+    def __init__(self, cluster: Cluster, names: Sequence[str], program: str) -> None:
         self.log = cluster.folder / f"{'-'.join(names)}-{time.monotonic_ns()}.log"
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", str(TESTS / "runtime_agents.py"), *names],
+                [sys.executable, "-P", str(TESTS / program), *names],
                 env={**environment(cluster.settings), "PYTHONPATH": str(TESTS)},
                 stdout=out,
                 stderr=out,

@@ -1,0 +1,31 @@
+"""`runtime_agents.py` as a worker of a version without redrive: it neither reads that input nor writes of it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from runtime_agents import main
+
+from tradewind.streams.runtime import task, transport
+
+subscribe, share = transport.AgentApp.feed, task.AgentWork.__init__
+
+
+def feed(self: transport.AgentApp, topic: str, deliver: Any) -> None:
+    """Subscribe to the declared inputs alone."""
+    if not topic.endswith(".redrive"):
+        subscribe(self, topic, deliver)
+
+
+def inputs_alone(self: task.AgentWork, *args: Any) -> None:
+    """Know the declared inputs alone: positions, offsets and changelogs are theirs."""
+    share(self, *args)
+    del self.names[self.redrive.name]
+
+
+transport.AgentApp.feed = feed  # type: ignore[method-assign]
+task.AgentWork.__init__ = inputs_alone  # type: ignore[method-assign]
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
