@@ -1,4 +1,4 @@
-"""Reasons of dead letters: which are of one kind, and which say that the letter is not whole."""
+"""Reasons of dead letters: which are of one kind."""
 
 from __future__ import annotations
 
@@ -8,16 +8,9 @@ KIND_CHARS = 80  # what fits beside the other columns of a terminal; the whole r
 NUMBER = re.compile(r"0x[0-9a-f]+|\b(?=[0-9a-f]*[0-9])[0-9a-f]{8,}\b|-?\d+(?:\.\d+)?", re.IGNORECASE)
 """Hexadecimal numbers, ids, and decimal ones: what differs between reasons of one kind."""
 SPACE = re.compile(r"\s+")
-CUT = "(value cut from "
-"""How the reason begins where the value did not fit the letter: `streams/runtime/dead_letters.py` writes it."""
 
 
 def kind_of_reason(reason: str) -> str:
     """Return the reason with `#` for its numbers and ids, on one line, and cut."""
     kind = SPACE.sub(" ", NUMBER.sub("#", reason)).strip()
     return kind if len(kind) <= KIND_CHARS else kind[: KIND_CHARS - 1] + "…"
-
-
-def is_cut(reason: str) -> bool:
-    """Return whether a reason says that the letter holds only the first part of the value."""
-    return reason.startswith(CUT)

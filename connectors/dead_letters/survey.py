@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from sys import intern
 
+from tradewind.connectors.dead_letters.fit import is_cut
 from tradewind.connectors.dead_letters.owner import Returns
-from tradewind.connectors.dead_letters.reasons import is_cut, kind_of_reason
+from tradewind.connectors.dead_letters.reasons import kind_of_reason
 from tradewind.connectors.dead_letters.wanted import EVERY, Wanted
 from tradewind.schemas.runtime import DeadLetter, Redriven
 

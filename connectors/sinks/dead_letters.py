@@ -8,6 +8,7 @@ from typing import Literal, Protocol, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from tradewind.connectors.dead_letters.fit import fitted
 from tradewind.connectors.kafka.admin import create_missing
 from tradewind.connectors.kafka.client import told
 from tradewind.connectors.kafka.producer import producer_options
@@ -54,17 +55,18 @@ def dead_letter(sink: str, topic: Topic, rejected: Rejected) -> DeadLetter:
     """Return the letter; its id depends on the record's origin alone, so that sent again it is no second letter."""
     message = rejected.message
     origin = (topic.name, message.partition(), message.offset())
+    value, reason = fitted(message.value(), rejected.reason)
     return DeadLetter(
         event_id=derive_id("dead letter", sink, *origin),
         agent=sink,
         error=rejected.error,
-        reason=rejected.reason,
+        reason=reason,
         topic=topic.name,
         partition=message.partition(),
         offset=message.offset(),
         ts_ingest=message.timestamp()[1] * TIMESTAMP_UNIT_US,
         key=message.key(),
-        value=message.value(),
+        value=value,
         headers=tuple({"key": key, "value": value} for key, value in message.headers() or ()),
     )
 

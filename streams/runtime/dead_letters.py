@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tradewind.connectors.dead_letters.fit import fitted
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.runtime import DeadLetter
 from tradewind.streams.runtime.agent import Agent
@@ -13,8 +14,6 @@ from tradewind.streams.runtime.chunk import Chunk, Record
 from tradewind.topics import Topic
 
 US_PER_MS = 1000
-LETTER_BYTES = 512 * 1024  # of a value in a dead letter: with key and headers it stays below what brokers take, 1 MB
-REASON_CHARS = 1_000
 ErrorKind = Literal["UNDECODABLE", "POISON"]
 
 
@@ -51,14 +50,13 @@ class Misdirected:
 
 def letter_of(agent: str, at: tuple[str, int], record: Record, error: ErrorKind, reason: str) -> DeadLetter:
     """Return the letter of a record of `at`, topic and partition; its id is the same whenever it is made again."""
-    value, attempt = record.value, record.attempt if isinstance(record, RedrivenRecord) else 1
-    if value is not None and len(value) > LETTER_BYTES:
-        value, reason = value[:LETTER_BYTES], f"(value cut from {len(value)} bytes) {reason}"
+    attempt = record.attempt if isinstance(record, RedrivenRecord) else 1
+    value, reason = fitted(record.value, reason)
     return DeadLetter(
         event_id=derive_id(agent, *at, record.offset, *((attempt,) if attempt > 1 else ())),
         agent=agent,
         error=error,
-        reason=reason[:REASON_CHARS],
+        reason=reason,
         topic=at[0],
         partition=at[1],
         offset=record.offset,

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradewind.connectors.dead_letters import Plan, Returns, Wanted, plan, survey, tally
-from tradewind.connectors.dead_letters.reasons import CUT, KIND_CHARS, is_cut, kind_of_reason
+from tradewind.connectors.dead_letters.fit import CUT, LETTER_BYTES, is_cut
+from tradewind.connectors.dead_letters.reasons import KIND_CHARS, kind_of_reason
 from tradewind.connectors.dead_letters.spool import Spool
 from tradewind.connectors.dead_letters.survey import Standing
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.runtime import DeadLetter, Redriven
 from tradewind.streams.runtime.agent import Agent, redrive_topic, redriven_topic
-from tradewind.streams.runtime.dead_letters import LETTER_BYTES, letter_of, record_of
+from tradewind.streams.runtime.dead_letters import letter_of, record_of
 from tradewind.topics import BARS, TICKS
 
 AGENT = Agent(name="a", inputs=(TICKS,), outputs=(BARS,), processor=lambda state, segment: [])

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runtime_records import CODEC, INGEST_MS, LEASE, NOWHERE, Raw, beat, by_rows, chunk, tick
 
+from tradewind.connectors.dead_letters.fit import LETTER_BYTES
 from tradewind.processors.batch import PoisonRecord, Processor, Rows, Segment, State
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.event import Event
@@ -18,7 +19,6 @@ from tradewind.schemas.runtime import DeadLetter, TaskPosition
 from tradewind.streams.runtime.agent import Agent, Hold, redrive_topic
 from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.dead_letters import (
-    LETTER_BYTES,
     Misdirected,
     OriginRun,
     RedrivenRecord,

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from runtime_records import CODEC, INGEST_MS, NOWHERE, beat, by_rows, chunk, tick
 
+from tradewind.connectors.dead_letters.fit import LETTER_BYTES
 from tradewind.processors.batch import PoisonRecord, Processor, Rows, State
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.schemas.runtime import DeadLetter, TaskPosition
 from tradewind.streams.runtime.agent import Agent, Hold
-from tradewind.streams.runtime.dead_letters import LETTER_BYTES
 from tradewind.streams.runtime.errors import AgentCrashed
 from tradewind.streams.runtime.outbox import Draft, Impatient, Patience
 from tradewind.streams.runtime.state import TaskState
