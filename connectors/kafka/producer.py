@@ -127,7 +127,7 @@ class Transactions:
         )
         for value in run.values:
             try:
-                produce(topic, value, key, partition, None, timestamp)
+                produce(topic, value, key, partition, timestamp=timestamp)
             except BufferError:
                 self._when_there_is_room(run, value)
         self._producer.poll(0)
@@ -137,7 +137,7 @@ class Transactions:
         while time.monotonic() < deadline:
             self._producer.poll(QUEUE_FULL_S)
             try:
-                self._producer.produce(run.topic, value, run.key, run.partition, None, run.timestamp_ms)
+                self._producer.produce(run.topic, value, run.key, run.partition, timestamp=run.timestamp_ms)
             except BufferError:
                 continue
             return

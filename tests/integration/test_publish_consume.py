@@ -91,6 +91,13 @@ def test_what_is_published_is_consumed(ready: Settings) -> None:
     assert all(abs(r.timestamp_ms / 1000 - time.time()) < 300 for r in records)
 
 
+def test_a_record_is_dated_when_its_event_came_in(ready: Settings) -> None:
+    """Not when it was published: a replay is years later, and latency and retention go by it."""
+    publish(POSITIONS, [position("alpha", 1)], ready)
+    (record,) = consume(POSITIONS, settings=ready)
+    assert record.timestamp_ms == 1_788_000_000_000
+
+
 def test_a_wrong_event_is_refused_before_anything_is_published(ready: Settings) -> None:
     """The message says what the topic carries, and where the event belongs."""
     event = position("alpha", 1)

@@ -57,7 +57,7 @@ def _produce(producer: Producer, run: Run) -> None:
     for value in run.values:
         while True:
             try:
-                producer.produce(run.topic, value, run.key, run.partition, None, run.timestamp_ms)
+                producer.produce(run.topic, value, run.key, run.partition, timestamp=run.timestamp_ms)
             except BufferError:
                 producer.poll(ROOM_S)
             else:
