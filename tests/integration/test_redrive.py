@@ -36,7 +36,7 @@ from tradewind.streams.runtime.dead_letters import letter_of
 from tradewind.topics import BARS, LATE_TICKS, TICKS
 from tradewind.topics.partitioner import partition_of
 
-COUNT = AGENTS["count"]
+COUNT, SLOW = AGENTS["count"], AGENTS["slow"]
 GARBAGE = b"garbage"
 
 
@@ -255,6 +255,27 @@ async def test_letters_that_were_sent_before_the_first_start_are_read_though_inp
     async with cluster.running(latest):
         await soon(lambda: cluster.caught_up(latest, redrive_topic(latest)), "the redriven ones")
     assert cluster.totals(latest) == (len(SYMBOLS), sum(range(500, 500 + len(SYMBOLS))))
+
+
+async def test_an_agent_that_is_killed_among_redriven_records_processes_each_once(cluster: Cluster) -> None:
+    """Outputs, state and the position in the redrive topic are one transaction, as for what it declares."""
+    cluster.create(SLOW)
+    redrive = redrive_topic(SLOW)
+    backwards = [letter(tick, 10**9 - tick.seq, cluster, SLOW) for tick in ticks(2000, 3000)]  # a segment for each
+    send_back(cluster, SLOW, backwards)
+    cluster.publish(TICKS, ticks(3000))
+    try:
+        killed = cluster.start("slow")
+        await soon(lambda: any(cluster.offsets(SLOW, redrive)[redrive.name, task] for task in range(4)), "some of them")
+        killed.kill()
+        assert not cluster.caught_up(SLOW, redrive)
+        successor = cluster.start("slow")
+        await soon(lambda: cluster.caught_up(SLOW, redrive), "the others")
+        assert successor.stop() == 0
+    finally:
+        cluster.close()
+    assert cluster.totals(SLOW) == (5000, sum(range(5000)))
+    assert sorted(event.seq for event in cluster.read(LATE_TICKS) if isinstance(event, Tick)) == list(range(5000))
 
 
 def test_marks_are_forgotten_with_their_letters(registered: Cluster) -> None:
