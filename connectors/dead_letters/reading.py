@@ -10,6 +10,7 @@ from tradewind.connectors.kafka.admin import partition_counts
 from tradewind.connectors.kafka.consumption import Record, Undecodable, consume
 from tradewind.connectors.kafka.errors import TopicMissing
 from tradewind.connectors.settings import Settings
+from tradewind.schemas.codec import Codec
 from tradewind.schemas.runtime import DeadLetter, Redriven
 from tradewind.topics import Topic
 
@@ -39,19 +40,21 @@ def _topics(owner: Owner) -> tuple[Topic, ...]:
     return (owner.letters,) if owner.returns is None else (owner.letters, owner.returns.redrive, owner.returns.redriven)
 
 
-def letters(settings: Settings, owner: Owner, on_undecodable: OnUndecodable) -> Iterator[tuple[Record, DeadLetter]]:
+def letters(
+    settings: Settings, owner: Owner, codec: Codec, on_undecodable: OnUndecodable
+) -> Iterator[tuple[Record, DeadLetter]]:
     """Yield an owner's letters up to the present end, each with where it lies; those of one origin in order."""
-    for record in consume(owner.letters, settings=settings, on_undecodable=on_undecodable):
+    for record in consume(owner.letters, settings=settings, codec=codec, on_undecodable=on_undecodable):
         if record.event is not None:
             yield record, cast("DeadLetter", record.event)
 
 
-def marks(settings: Settings, owner: Owner) -> dict[str, Redriven]:
+def marks(settings: Settings, owner: Owner, codec: Codec) -> dict[str, Redriven]:
     """Return the marks of an owner's letters that were redriven, by the letter's id; a sink has none."""
     found: dict[str, Redriven] = {}
     if owner.returns is None:
         return found
-    for record in consume(owner.returns.redriven, settings=settings):
+    for record in consume(owner.returns.redriven, settings=settings, codec=codec):
         if record.event is None:
             found.pop(record.key.decode("utf-8", "replace"), None)
         else:

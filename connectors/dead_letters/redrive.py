@@ -16,7 +16,6 @@ from tradewind.connectors.dead_letters.spool import Spool
 from tradewind.connectors.dead_letters.survey import Plan
 from tradewind.connectors.kafka.consumption import Undecodable
 from tradewind.connectors.kafka.producer import Run, Transactions
-from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.runtime import DeadLetter, Redriven
@@ -38,15 +37,14 @@ class Sent:
     """Removed by the topic's retention since they were chosen."""
 
 
-def send(settings: Settings, owner: Owner, chosen: Plan) -> Sent:
+def send(settings: Settings, owner: Owner, codec: Codec, chosen: Plan) -> Sent:
     """Send the chosen letters of an agent; raises `StreamError`, and then the same command goes on where this ended.
 
     They go in the order of their origin. Dead letters lie in another: an agent's partitions share all of its topic.
     """
     assert owner.returns is not None  # a sink has no plan
-    codec = open_codec(settings)
     with Transactions(settings, settings.physical(f"tradewind.{owner.name}.redrive")) as transactions, Spool() as spool:
-        known = marks(settings, owner)
+        known = marks(settings, owner, codec)
         due = {at for at, times in chosen.times.items() if times == (known[at].times if at in known else 0)}
         filed = _fill(spool, due, settings, owner, codec)
         expired = set() if filed is None else known.keys() - filed
@@ -73,7 +71,7 @@ def _fill(spool: Spool, due: set[str], settings: Settings, owner: Owner, codec: 
     """
     filed: set[str] = set()
     unreadable: list[Undecodable] = []
-    for _, letter in letters(settings, owner, unreadable.append):
+    for _, letter in letters(settings, owner, codec, unreadable.append):
         if letter.event_id in due and letter.event_id not in filed:
             spool.add(letter.event_id, codec.encode(letter))
         filed.add(letter.event_id)

@@ -62,19 +62,21 @@ def consume(
     follow: bool = False,
     partitions: Collection[int] | None = None,
     on_undecodable: Callable[[Undecodable], None] | None = None,
+    codec: Codec | None = None,
 ) -> Iterator[Record]:
     """Yield the events of a topic, given by itself or by its name, up to its end as it is now; with `follow`, for ever.
 
     Events of one partition come in order. `tenant` keeps that tenant's events and, where a topic's own events are
     shared by all, such as bars, those too. `on_undecodable` is told of records that are no event of the topic, and the
-    others go on; without it the first one raises `UnreadableRecord`. Raises `UnknownTopic` and `StreamError`.
+    others go on; without it the first one raises `UnreadableRecord`. `codec` saves opening one for each of many topics.
+    Raises `UnknownTopic` and `StreamError`.
     """
     settings = settings or Settings()
     topic = topic_named(topic, DOMAIN_TOPICS) if isinstance(topic, str) else topic
     chosen = chosen_partitions(settings, topic, partitions)
     if limit is not None and limit < 0:
         raise StreamError(f"a limit of {limit}: give a number from 0 on")
-    codec = open_codec(settings)
+    codec = codec or open_codec(settings)
     batches = raw_records(settings, settings.physical(topic), chosen, start, follow=follow)
     return islice(_records(codec, topic, batches, tenant, on_undecodable), limit)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tradewind.connectors.dead_letters import Owner, Plan, Wanted
     from tradewind.connectors.kafka.consumption import Undecodable
     from tradewind.connectors.settings import Settings
+    from tradewind.schemas.codec import Codec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,10 +78,10 @@ def list_letters(names: tuple[str, ...], *, as_json: bool) -> None:
     from tradewind.connectors.dead_letters import letters, marks, survey, tally  # noqa: PLC0415
     from tradewind.infra.cli import dlq_shown  # noqa: PLC0415
 
-    settings, owners = _owners(names)
+    settings, codec, owners = _owners(names)
     groups = []
     for owner in owners:
-        found = survey((letter for _, letter in letters(settings, owner, _told)), marks(settings, owner))
+        found = survey((letter for _, letter in letters(settings, owner, codec, _told)), marks(settings, owner, codec))
         groups += tally(found)
     if as_json:
         click.echo(json.dumps([dlq_shown.group_to_json(group) for group in groups], ensure_ascii=False))
@@ -99,12 +100,11 @@ def show(name: str, *, wanted: Wanted, limit: int | None, as_json: bool) -> None
     from itertools import islice  # noqa: PLC0415
 
     from tradewind.connectors.dead_letters import letters, marks  # noqa: PLC0415
-    from tradewind.connectors.registry import open_codec  # noqa: PLC0415
     from tradewind.infra.cli import dlq_shown  # noqa: PLC0415
 
-    settings, (owner,) = _owners([name])
-    sent, codec = marks(settings, owner), open_codec(settings)
-    chosen = (pair for pair in letters(settings, owner, _told) if wanted.takes(pair[1]))
+    settings, codec, (owner,) = _owners([name])
+    sent = marks(settings, owner, codec)
+    chosen = (pair for pair in letters(settings, owner, codec, _told) if wanted.takes(pair[1]))
     none = True
     for record, letter in islice(chosen, limit):
         none = False
@@ -129,44 +129,51 @@ def redrive(name: str, *, wanted: Wanted, again: bool, dry_run: bool, yes: bool)
     from tradewind.connectors.dead_letters import letters, marks, plan, send, survey, tally  # noqa: PLC0415
     from tradewind.infra.cli import dlq_shown  # noqa: PLC0415
 
-    settings, (owner,) = _owners([name])
+    settings, codec, (owner,) = _owners([name])
     if owner.returns is None:
         raise click.ClickException(_sink_advice(owner))
-    found = survey((letter for _, letter in letters(settings, owner, _told)), marks(settings, owner), wanted)
+    found = survey(
+        (letter for _, letter in letters(settings, owner, codec, _told)), marks(settings, owner, codec), wanted
+    )
     chosen = plan(found, owner.returns, again=again)
     if not found.entries:
         raise click.ClickException(_none_of(owner))
     for reason in _left_out(chosen):
         click.echo(f"not sent: {reason}", err=True)
     if not chosen.send:
-        raise click.ClickException(f"none of the {len(found.entries):,} letters of {owner.name} is to be sent")
+        raise click.ClickException(f"nothing to send of {_letters(len(found.entries))} of {owner.name}")
     click.echo(dlq_shown.table(tally(found, chosen.send.values())))
     count, topic = len(chosen.send), settings.physical(owner.returns.redrive)
     if dry_run:
         click.echo(f"dry run: {count:,} would be sent to {topic}")
         return
     if not yes:
-        click.confirm(f"send {count:,} letters back to {owner.name}, by {topic}?", abort=True)
-    done = send(settings, owner, chosen)
-    click.echo(f"sent {done.sent:,} letters to {topic}")
+        click.confirm(f"send {_letters(count)} back to {owner.name}, by {topic}?", abort=True)
+    done = send(settings, owner, codec, chosen)
+    click.echo(f"sent {_letters(done.sent)} to {topic}")
     if done.meanwhile:
         click.echo(f"{done.meanwhile:,} had been sent meanwhile, by another command", err=True)
     if done.gone:
         click.echo(f"{done.gone:,} had been removed meanwhile, by the topic's retention", err=True)
 
 
-def _owners(names: tuple[str, ...] | list[str]) -> tuple[Settings, list[Owner]]:
+def _owners(names: tuple[str, ...] | list[str]) -> tuple[Settings, Codec, list[Owner]]:
     from tradewind.connectors.dead_letters.reading import those_there  # noqa: PLC0415
+    from tradewind.connectors.registry import open_codec  # noqa: PLC0415
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
     from tradewind.infra.cli.letter_owners import owners_named  # noqa: PLC0415
 
     settings = Settings()
-    owners = owners_named(names, settings)
-    return settings, those_there(settings, owners, named=bool(names))
+    owners = those_there(settings, owners_named(names, settings), named=bool(names))
+    return settings, open_codec(settings), owners
 
 
 def _told(record: Undecodable) -> None:
     click.echo(f"no dead letter: {record}", err=True)
+
+
+def _letters(count: int) -> str:
+    return f"{count:,} letter{'' if count == 1 else 's'}"
 
 
 def _none_of(owner: Owner) -> str:

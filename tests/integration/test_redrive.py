@@ -157,7 +157,7 @@ async def test_what_failed_is_sent_back_to_its_agent_alone_once_that_is_repaired
     assert (refused.exit_code, "redriven already" in refused.output) == (1, True), refused.output
     async with cluster.running(REPAIRED):
         done = await asyncio.to_thread(dlq, settings, "redrive", "market", "--yes")
-        assert "sent 1 letters" in done.output, "the one that failed again, and no other"
+        assert "sent 1 letter to" in done.output, "the one that failed again, and no other"
         await soon(lambda: cluster.caught_up(REPAIRED, redrive), "the third attempt")
     assert [one.attempt for one in letters(cluster, REPAIRED) if one.offset == 31] == [1, 2, 3]
     assert cluster.totals(REPAIRED)[0] == 60
