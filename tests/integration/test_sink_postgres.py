@@ -34,6 +34,16 @@ from tradewind.topics import DECISIONS, FILLS, ORDER_EVENTS, ORDER_REQUESTS, POS
 TOPICS = (ORDER_REQUESTS, DECISIONS, ORDER_EVENTS, FILLS, POSITIONS)
 
 
+class FaultySink(PostgresSink):
+    """Cannot write the fill of sequence 40."""
+
+    async def write(self, batch: Batch) -> None:
+        """Write, where it is not among them."""
+        if len(batch) and 40 in batch.frame["quote_seq"]:
+            raise PoisonBatch("sequence 40")
+        await super().write(batch)
+
+
 @pytest.fixture
 async def migrated(settings: Settings, database: PostgresSettings) -> Settings:
     """Give settings whose database has the tables."""
@@ -170,6 +180,28 @@ class TestRows:
             settings, f"SELECT next_offset FROM sink_positions WHERE topic = '{FILLS.name}' AND partition = 0"
         )
         assert offset == [(500,)]
+
+    async def test_set_back_it_writes_what_it_had_refused_and_leaves_the_rest_as_it_is(
+        self, migrated: Settings, publisher: Publisher
+    ) -> None:
+        """What docs/dead-letters.md says to do about a sink's dead letters once the sink is repaired."""
+        await asyncio.to_thread(self._set_back, migrated, publisher)
+
+    def _set_back(self, settings: Settings, publisher: Publisher) -> None:
+        publisher.publish(FILLS, [fill(number) for number in range(100)], partition=2)
+        with running(settings, FaultySink(settings), publisher.codec) as loop:
+            until(lambda: loop.counters.poison == 1, "one is refused")
+            until(lambda: loop.counters.written == 99, "all others are written")
+        before = query(settings, "SELECT * FROM fills ORDER BY event_id")
+        query(
+            settings,
+            f"UPDATE sink_positions SET next_offset = 40 WHERE topic = '{FILLS.name}' AND partition = 2 RETURNING 1",
+        )
+        with running(settings, PostgresSink(settings), publisher.codec) as loop:
+            until(lambda: loop.counters.written == 60, "it has read again what follows")
+        after = query(settings, "SELECT * FROM fills ORDER BY event_id")
+        assert len(after) == 100
+        assert set(before) < set(after)
 
 
 class TestExactlyOnce:
