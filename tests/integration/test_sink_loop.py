@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
+from pipeline import environment
 from sinking import FAST, Publisher, running, tick, until
 
 from tradewind.connectors.kafka import consume
@@ -23,6 +26,8 @@ from tradewind.connectors.sinks.loop import SinkLoop
 from tradewind.schemas.market import Tick
 from tradewind.schemas.runtime import DeadLetter
 from tradewind.topics import TICKS, Topic
+
+DEAD_LETTERS = Path(__file__).resolve().parents[2] / "docs/dead-letters.md"
 
 
 class Store:
@@ -214,6 +219,28 @@ def test_a_dead_letter_holds_the_record_whole(settings: Settings, publisher: Pub
         publisher.codec.encode(tick(3)),
     ]
     assert letters[1].reason == "no threes"  # type: ignore[attr-defined]
+
+
+def test_a_sink_without_positions_of_its_own_is_set_back_as_the_document_says(
+    settings: Settings, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its program runs as it stands there; the sink reads on from that offset, in that partition alone."""
+    store = Store()
+    for partition in (1, 2):
+        publisher.publish(TICKS, [tick(10 * partition + number) for number in range(5)], partition=partition)
+    with running(settings, Plain(store), publisher.codec):
+        until(lambda: len(store.seqs) == 10, "all are written")
+        until(lambda: publisher.lag(f"tradewind.{Plain.name}", TICKS) == 0, "the lag is zero")
+    for name, value in environment(settings).items():
+        monkeypatch.setenv(name, value)
+    (program,) = re.findall(r"^```python\n(.*?)^```", DEAD_LETTERS.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert program.count('"questdb", "market.ticks", 2, 1234') == 1
+    exec(compile(program.replace('"questdb", "market.ticks", 2, 1234', '"plain", "market.ticks", 2, 3'), "doc", "exec"))
+    store.seqs.clear()
+    with running(settings, Plain(store), publisher.codec):
+        until(lambda: len(store.seqs) == 2, "it reads again")
+        until(lambda: publisher.lag(f"tradewind.{Plain.name}", TICKS) == 0, "and no more")
+    assert store.seqs == [23, 24]
 
 
 def test_a_sink_of_ones_own_takes_ten_lines(settings: Settings, publisher: Publisher) -> None:
