@@ -1,6 +1,6 @@
 """Two agents in a row that do what every agent does: decode, keep state, send on. Each runs in a process of its own.
 
-    python -m tradewind.infra.bench.parts.hops NAME FIRST|SECOND
+    python -m tradewind.infra.bench.parts.hops NAME 0|1...
 
 Event latency is taken from a tick's `ts_event`, which the sender sets to its wall clock, to the moment at which a
 read_committed consumer has the tick behind the second agent.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from threading import Event as Flag
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +29,14 @@ from confluent_kafka import Producer
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.kafka.client import options
 from tradewind.connectors.kafka.records import raw_records
-from tradewind.connectors.registry import open_codec
+from tradewind.connectors.registry import PATIENT_ATTEMPTS, open_codec
 from tradewind.connectors.settings import Settings
 from tradewind.infra.bench.parts.measured import GroupProgress, pace
 from tradewind.processors.batch import Output, Segment, State, rows_of
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.market import Tick
 from tradewind.streams.runtime import Agent, agent_topics, group_of, run_agents
+from tradewind.streams.runtime.outbox import Outbox
 from tradewind.topics import LATE_TICKS, Topic
 from tradewind.topics.partitioner import partition_of
 
@@ -42,6 +45,9 @@ WARM_UP_S = 5.0
 STOP_S = 20.0
 TIMEOUT_S = 300.0
 US = 1_000_000
+MODULE = "tradewind.infra.bench.parts.hops"
+FREEZE = signal.SIGUSR1
+"""A worker that gets it stops itself (SIGSTOP) when it next has its offsets staged and is about to commit."""
 QUEUED = 200_000
 
 
@@ -84,9 +90,8 @@ class Hops:
     def running(self, settings: Settings) -> Iterator[Callable[[], bool]]:
         """Run both agents; gives what tells whether they still do."""
         environment = {**os.environ, "TRADEWIND_DATA": str(settings.data)}
-        module = "tradewind.infra.bench.parts.hops"
         workers = [
-            subprocess.Popen([sys.executable, "-P", "-m", module, self.name, number], env=environment)
+            subprocess.Popen([sys.executable, "-P", "-m", MODULE, self.name, number], env=environment)
             for number in ("0", "1")
         ]
         try:
@@ -197,12 +202,31 @@ def _read(settings: Settings, codec: Codec, topic: Topic, found: list[tuple[int,
             return
 
 
+def freeze_on_signal() -> None:
+    """Have `FREEZE` stop this process between the offsets and the commit of its next transaction."""
+    asked = Flag()
+    commit = Outbox._commit
+
+    def frozen(outbox: Outbox, *args: Any) -> Any:
+        if asked.is_set():
+            asked.clear()
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return commit(outbox, *args)
+
+    Outbox._commit = frozen  # type: ignore[method-assign, assignment]
+    signal.signal(FREEZE, lambda *_: asked.set())
+
+
 def main() -> None:
-    """Run one of the agents until told to stop."""
-    logging.basicConfig(level=logging.WARNING)
-    name, number = sys.argv[1:3]
+    """Run agents until told to stop."""
+    signal.signal(FREEZE, signal.SIG_IGN)  # until the worker is there
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    name, *numbers = sys.argv[1:]
     settings = Settings()
-    asyncio.run(run_agents([Hops(name).agent(int(number))], settings, open_codec(settings)))
+    codec = open_codec(settings, PATIENT_ATTEMPTS)
+    freeze_on_signal()
+    asyncio.run(run_agents([Hops(name).agent(int(number)) for number in numbers], settings, codec))
 
 
 if __name__ == "__main__":

@@ -14,21 +14,28 @@ from tradewind.infra.services.stack import Stack
 
 @contextmanager
 def services() -> Iterator[Settings]:
-    """Start the services, and give the settings that reach them; a bench never measures somebody's own cluster.
+    """Start the services, and give the settings that reach them."""
+    with stack() as (_, settings):
+        yield settings
+
+
+@contextmanager
+def stack(brokers: int = 1) -> Iterator[tuple[Stack, Settings]]:
+    """Start the services, with one or several brokers; a bench never measures somebody's own cluster.
 
     So what names one, in the environment or in `.env`, is not looked at, here and in the processes that are measured.
     """
     for name in [name for name in os.environ if name.startswith("TRADEWIND_") and name != "TRADEWIND_CACHE"]:
         del os.environ[name]
-    with tempfile.TemporaryDirectory(prefix="tradewind-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tradewind-bench-", ignore_cleanup_errors=True) as folder:
         data = Path(folder)
-        stack = Stack(data, _own(data), base_port=None)
-        stack.start()
+        own = Stack(data, _own(data), base_port=None, brokers=brokers)
+        own.start()
         try:
             os.chdir(data)
-            yield _own(data)
+            yield own, _own(data)
         finally:
-            stack.stop()
+            own.stop()
 
 
 def _own(data: Path) -> Settings:

@@ -1,0 +1,204 @@
+"""Does to workers and brokers what happens to them in years, in minutes; a seed chooses what and when."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from tradewind.connectors.kafka.client import options
+from tradewind.connectors.settings import Settings
+from tradewind.infra.bench.parts.hops import FREEZE, MODULE, Hops
+from tradewind.infra.services.kafka import Kafka
+from tradewind.infra.services.stack import Stack
+from tradewind.streams.runtime import Agent, group_of
+from tradewind.streams.runtime.positions import GroupPositions
+
+MOST_WORKERS = 4
+AWAY_S = (0.5, 6.0)  # a stopped broker
+FROZEN_S = 13.0  # longer than a session and than a transaction: another worker has the partitions by then
+FREEZE_S = 30.0  # for a worker to come to its next commit
+GAP_S = (0.2, 3.0)  # between faults: from before a rebalance is over to well after it
+SETTLE_S = 300.0
+STOP_S = 30.0
+
+
+class Chaos:
+    """Owns the workers of two agents; a context that leaves none running."""
+
+    def __init__(self, stack: Stack, settings: Settings, hops: Hops, chance: random.Random) -> None:
+        kafka = stack.service("kafka")
+        assert isinstance(kafka, Kafka)
+        self._kafka, self._settings, self._hops, self._chance = kafka, settings, hops, chance
+        self._environment = {**os.environ, "TRADEWIND_DATA": str(settings.data)}
+        self._workers: list[subprocess.Popen[bytes]] = []
+        self._log = (settings.data / "workers.log").open("ab")
+        self._faults: dict[str, tuple[int, Callable[[], None]]] = {
+            "killed a worker": (8, self._kill_worker),
+            "added a worker": (2, self._add),
+            "stopped a worker": (2, self._remove),
+            "froze a worker between its offsets and its commit": (1, self._freeze),
+            "killed a broker": (2, self._kill_broker),
+            "stopped a broker for a while": (1, self._stop_broker),
+            "let the groups' offsets expire": (1, self._expire),
+        }
+        self._done: Counter[str] = Counter()
+        self.kills = 0
+
+    def __enter__(self) -> Self:
+        self._add()
+        self._add()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            worker.send_signal(signal.SIGCONT)
+            worker.kill()
+            worker.wait()
+        self._log.close()
+
+    @property
+    def summary(self) -> str:
+        """What was done, and how often."""
+        return ", ".join(f"{what} {times} times" for what, times in sorted(self._done.items()))
+
+    def next(self) -> str:
+        """Do one thing at a moment of chance; returns what. Each kind comes once before chance alone decides."""
+        time.sleep(self._chance.uniform(*GAP_S))
+        self._alive()
+        new = [what for what in self._faults if what not in self._done]
+        weights = [weight for weight, _ in self._faults.values()]
+        chosen = self._chance.choices(list(self._faults), weights)[0]
+        if new and self._chance.random() < len(new) / len(self._faults):
+            chosen = self._chance.choice(new)
+        self._faults[chosen][1]()
+        self._done[chosen] += 1
+        return chosen
+
+    def settle(self) -> None:
+        """Wait until both agents have processed all there is."""
+        deadline = time.monotonic() + SETTLE_S
+        while not all(self._caught_up(self._hops.agent(number)) for number in (0, 1)):
+            self._alive()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the agents did not catch up within {SETTLE_S:.0f} s")
+            time.sleep(1.0)
+        while self._workers:
+            self._remove()
+
+    def _alive(self) -> None:
+        ended = [worker.returncode for worker in self._workers if worker.poll() is not None]
+        if ended:
+            self._log.flush()
+            tail = (self._settings.data / "workers.log").read_text("utf-8", "replace")[-4000:]
+            raise RuntimeError(f"a worker ended by itself with {ended[0]}:\n{tail}")
+
+    def _caught_up(self, agent: Agent) -> bool:
+        """Tell whether an agent has committed the end of its input, markers included."""
+        name = self._settings.physical(agent.inputs[0])
+        at = [(name, partition) for partition in range(agent.partitions)]
+        positions = GroupPositions(self._settings, group_of(agent, self._settings))
+        try:
+            return positions.stable(at, lambda: False) == positions.ends(at, "latest", lambda: False)
+        finally:
+            positions.close()
+
+    def _add(self) -> None:
+        if len(self._workers) >= MOST_WORKERS:
+            self._remove()
+        command = [sys.executable, "-P", "-m", MODULE, self._hops.name, "0", "1"]
+        self._workers.append(subprocess.Popen(command, env=self._environment, stdout=self._log, stderr=self._log))
+
+    def _pick(self) -> subprocess.Popen[bytes]:
+        return self._workers.pop(self._chance.randrange(len(self._workers)))
+
+    def _kill_worker(self) -> None:
+        worker = self._pick()
+        worker.kill()
+        worker.wait()
+        self.kills += 1
+        self._add()
+
+    def _remove(self) -> None:
+        worker = self._pick()
+        worker.terminate()
+        code = worker.wait(STOP_S)
+        if code not in (0, -signal.SIGTERM):  # the latter where it had not come as far as its handlers
+            raise RuntimeError(f"a worker that was asked to stop ended with {code}")
+
+    def _freeze(self) -> None:
+        """Freeze a worker between its offsets and its commit until another has taken over, then let it go on."""
+        self._add()
+        worker = self._chance.choice(self._workers)
+        worker.send_signal(FREEZE)
+        deadline = time.monotonic() + FREEZE_S
+        while _state(worker.pid) != "T":
+            if time.monotonic() > deadline or worker.poll() is not None:
+                worker.send_signal(signal.SIGSTOP)  # it had nothing to commit: frozen all the same
+                break
+            time.sleep(0.02)
+        time.sleep(FROZEN_S)
+        worker.send_signal(signal.SIGCONT)
+
+    def _kill_broker(self) -> None:
+        node = self._chance.randrange(self._kafka.nodes)
+        self._kafka.servers[node].kill()
+        self.kills += 1
+        time.sleep(self._chance.uniform(*AWAY_S))
+        self._kafka.start_node(node + 1)
+        self._kafka.wait_ready()
+
+    def _stop_broker(self) -> None:
+        node = self._chance.randrange(self._kafka.nodes)
+        self._kafka.servers[node].stop()
+        time.sleep(self._chance.uniform(*AWAY_S))
+        self._kafka.start_node(node + 1)
+        self._kafka.wait_ready()
+
+    def _expire(self) -> None:
+        """Stop all workers, delete what the groups committed, as a broker does after a week, and start again."""
+        count = len(self._workers)
+        while self._workers:
+            self._remove()
+        admin = AdminClient(options(self._settings))
+        for number in (0, 1):
+            _forget(admin, group_of(self._hops.agent(number), self._settings))
+        for _ in range(count):
+            self._add()
+
+
+def _forget(admin: AdminClient, group: str) -> None:
+    """Delete a group once the members that were killed are out of it: their sessions end first."""
+    deadline = time.monotonic() + STOP_S
+    while True:
+        try:
+            admin.delete_consumer_groups([group])[group].result(STOP_S)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1.0)
+        else:
+            return
+
+
+def _state(pid: int) -> str:
+    """Return the kernel's letter for a process: T where it is stopped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return ""
