@@ -70,6 +70,12 @@ def in_order(state: State, segment: Segment) -> list[Event]:
     return list(rows_of(segment).events)
 
 
+def unsorted_relay(state: State, segment: Segment) -> list[Event]:
+    """Relay the last tick of each symbol, in an order that Python makes up anew in each process."""
+    last = {event.symbol: event for event in rows_of(segment).events if isinstance(event, Tick)}
+    return [last[symbol] for symbol in set(last)]
+
+
 AGENTS: dict[str, Agent] = {
     agent.name: agent
     for agent in (
@@ -77,6 +83,7 @@ AGENTS: dict[str, Agent] = {
         Agent(name="slow", inputs=(TICKS,), outputs=(LATE_TICKS,), processor=slow_relay, batch_limit=500),
         Agent(name="picky", inputs=(TICKS,), outputs=(LATE_TICKS,), processor=picky_relay),
         Agent(name="broken", inputs=(TICKS,), outputs=(LATE_TICKS,), processor=broken, batch_limit=100),
+        Agent(name="unsorted", inputs=(TICKS,), outputs=(LATE_TICKS,), processor=unsorted_relay),
         Agent(name="sums", inputs=(LATE_TICKS,), outputs=(), processor=add_up),
         Agent(name="count", inputs=(TICKS,), outputs=(), processor=add_up),
         Agent(

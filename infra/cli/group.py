@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "publish": "Publish events to a topic.",
     "consume": "Print the events of a topic.",
     "dlq": "Count, read and send back what agents and sinks could not process.",
+    "replay": "Run an agent's journal again, and compare it with what it did.",
     "halt": "Stop a tenant's trading, or let it go on.",
     "feed": "Publish market data from files or the simulator.",
     "prepare": "Register schemas, create topics and migrate the database.",

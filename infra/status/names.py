@@ -19,7 +19,7 @@ COUNTED = {
 }
 """A topic's main event -> the total that it adds to; heartbeats on the same topic add to none."""
 DEAD_LETTERS = "dlq"
-KEPT_FOR_A_CONSUMER = ("changelog", "redrive", "redriven", DEAD_LETTERS)
+KEPT_FOR_A_CONSUMER = ("changelog", "journal", "redrive", "redriven", DEAD_LETTERS)
 """Topics that a consumer has for itself, as `<consumer>.<one of these>`."""
 CONSUMERS = tuple(dict.fromkeys(name for topic in DOMAIN_TOPICS for name in (*topic.producers, *topic.consumers)))
 """Agents, sinks and feeds, as the topics name them: importing the agents themselves takes a second."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["DeadLetter", "Redriven", "TaskPosition"]
+__all__ = ["DeadLetter", "JournalEntry", "Redriven", "StateSnapshot", "TaskPosition"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,64 @@ class DeadLetter(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry(Event):
+    """What one transaction of a task processed, in which order, and the digests of what came of it."""
+
+    SCHEMA: ClassVar[str] = "tradewind.runtime.JournalEntry"
+    VERSION: ClassVar[int] = 1
+
+    agent: str
+    """the agent"""
+    partition: int
+    """the partition that the task owns of every input"""
+    sequence: int
+    """entries of a task are numbered from 0 without gaps"""
+    starts: tuple[Mapping[str, int | str], ...]
+    """inputs that were placed at an offset without reading up to it, as at a first start"""
+    ranges: tuple[Mapping[str, bytes | int | str], ...]
+    """what was processed, in that order: committed records of [first, next), their digest (16 bytes), and four check sums that tell which single value changed"""
+    skipped: tuple[Mapping[str, int | str], ...]
+    """records that became dead letters, with the kind of error"""
+    outputs: int
+    """number of records sent: outputs and dead letters, to every topic and partition"""
+    outputs_digest: bytes
+    """16 bytes: digest of those records, in order"""
+    state_digest: bytes
+    """16 bytes: digest of the task's state after"""
+    versions: Mapping[str, str] | None = None
+    """what the entries from here on were made by; in the first entry after a task was taken over"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            agent=record["agent"],
+            partition=record["partition"],
+            sequence=record["sequence"],
+            starts=tuple(record["starts"]),
+            ranges=tuple(record["ranges"]),
+            skipped=tuple(record["skipped"]),
+            outputs=record["outputs"],
+            outputs_digest=record["outputs_digest"],
+            state_digest=record["state_digest"],
+            versions=record["versions"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "agent": self.agent,
+            "partition": self.partition,
+            "sequence": self.sequence,
+            "starts": list(self.starts),
+            "ranges": list(self.ranges),
+            "skipped": list(self.skipped),
+            "outputs": self.outputs,
+            "outputs_digest": self.outputs_digest,
+            "state_digest": self.state_digest,
+            "versions": self.versions,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Redriven(Event):
     """Says that a dead letter was sent back to its agent; written in the transaction that sent it."""
 
@@ -112,11 +170,61 @@ class Redriven(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateSnapshot(Event):
+    """A part of a task's whole state as it was before an entry of its journal."""
+
+    SCHEMA: ClassVar[str] = "tradewind.runtime.StateSnapshot"
+    VERSION: ClassVar[int] = 1
+
+    agent: str
+    """the agent"""
+    partition: int
+    """the partition that the task owns of every input"""
+    sequence: int
+    """number of the first entry that the state knows nothing of"""
+    part: int
+    """number of this part, from 0 on"""
+    parts: int
+    """number of parts"""
+    inputs: tuple[Mapping[str, int | str], ...]
+    """every input with the offset that was read next"""
+    state_digest: bytes
+    """16 bytes: digest of the state"""
+    data: bytes
+    """this part of the state's bytes: each key and value after its length, sorted by key"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            agent=record["agent"],
+            partition=record["partition"],
+            sequence=record["sequence"],
+            part=record["part"],
+            parts=record["parts"],
+            inputs=tuple(record["inputs"]),
+            state_digest=record["state_digest"],
+            data=record["data"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "agent": self.agent,
+            "partition": self.partition,
+            "sequence": self.sequence,
+            "part": self.part,
+            "parts": self.parts,
+            "inputs": list(self.inputs),
+            "state_digest": self.state_digest,
+            "data": self.data,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPosition(Event):
     """Where a task goes on reading, written to its changelog in the transaction that moved it there."""
 
     SCHEMA: ClassVar[str] = "tradewind.runtime.TaskPosition"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     agent: str
     """the agent"""
@@ -124,6 +232,12 @@ class TaskPosition(Event):
     """the partition that the task owns of every input"""
     inputs: tuple[Mapping[str, int | str], ...]
     """every input with the offset that is read next"""
+    sequence: int = 0
+    """number of the next entry of the task's journal"""
+    state_digest: bytes = b""
+    """16 bytes: digest of the task's state at this position; none where a version before wrote it"""
+    snapshot: int = -1
+    """number of the entry before which the last whole snapshot of the state was taken; -1 where none was"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -131,6 +245,9 @@ class TaskPosition(Event):
             agent=record["agent"],
             partition=record["partition"],
             inputs=tuple(record["inputs"]),
+            sequence=record["sequence"],
+            state_digest=record["state_digest"],
+            snapshot=record["snapshot"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -138,4 +255,7 @@ class TaskPosition(Event):
             "agent": self.agent,
             "partition": self.partition,
             "inputs": list(self.inputs),
+            "sequence": self.sequence,
+            "state_digest": self.state_digest,
+            "snapshot": self.snapshot,
         }

@@ -10,7 +10,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.processors.batch import Processor
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat
-from tradewind.schemas.runtime import DeadLetter, Redriven, TaskPosition
+from tradewind.schemas.runtime import DeadLetter, JournalEntry, Redriven, StateSnapshot, TaskPosition
 from tradewind.streams.runtime.errors import AgentMisdeclared, TopicsDiffer
 from tradewind.topics import Topic
 from tradewind.topics.topic import RETENTION_BYTES
@@ -145,9 +145,29 @@ def redriven_topic(agent: Agent) -> Topic:
     )
 
 
+def journal_topic(agent: Agent) -> Topic:
+    """Return the topic that tells what the agent processed, in which order, with snapshots of its state."""
+    return Topic(
+        name=f"{agent.name}.journal",
+        model=JournalEntry,
+        also=(StateSnapshot,),
+        key=_journal_key,
+        owner=agent.name,
+        producers=(agent.name,),
+        consumers=(),
+        partitions=agent.partitions,
+    )
+
+
 def agent_topics(agent: Agent) -> tuple[Topic, ...]:
     """Return the topics that the runtime needs for an agent besides its inputs and outputs."""
-    return (changelog_topic(agent), dead_letter_topic(agent), redrive_topic(agent), redriven_topic(agent))
+    return (
+        changelog_topic(agent),
+        dead_letter_topic(agent),
+        redrive_topic(agent),
+        redriven_topic(agent),
+        journal_topic(agent),
+    )
 
 
 def check_topics(agent: Agent, settings: Settings) -> None:
@@ -182,3 +202,7 @@ def _letter_key(event: Event) -> str:
 
 def _letter_id(event: Event) -> str:
     return cast("Redriven", event).event_id
+
+
+def _journal_key(event: Event) -> str:
+    return str(cast("JournalEntry | StateSnapshot", event).sequence)

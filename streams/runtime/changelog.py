@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message
@@ -14,8 +14,10 @@ from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec, UndecodableRecord
 from tradewind.schemas.event import Event
 from tradewind.schemas.runtime import TaskPosition
-from tradewind.streams.runtime.agent import POSITION_KEY, Agent, changelog_topic, group_of
+from tradewind.streams.runtime.agent import Agent, changelog_topic, group_of
+from tradewind.streams.runtime.encoded_state import EncodedState
 from tradewind.streams.runtime.errors import StateUnreadable, Superseded
+from tradewind.streams.runtime.journal import JournalPosition
 from tradewind.streams.runtime.positions import GroupPositions, Superseding
 from tradewind.streams.runtime.state import Writes
 
@@ -33,6 +35,13 @@ class Restored:
     values: dict[str, Event] = field(default_factory=dict)
     inputs: dict[str, int] = field(default_factory=dict)
     """The next offset of each input, in the transaction that wrote last; empty where none ever did."""
+    raw: dict[str, bytes] = field(default_factory=dict)
+    """The values as they were written."""
+    encoded: EncodedState = field(default_factory=EncodedState)
+    """The same, with their digest."""
+    journal: JournalPosition = field(default_factory=JournalPosition)
+    digest: bytes = b""
+    """Of the state, as the transaction that wrote last had it; empty where a version before the journal wrote it."""
 
 
 class Changelog:
@@ -52,18 +61,23 @@ class Changelog:
             "queued.max.messages.kbytes": BUFFER_KBYTES,
         }
 
-    def records(
-        self, writes: Writes, partition: int, inputs: Mapping[str, int]
-    ) -> Iterator[tuple[bytes, bytes | None]]:
-        """Yield (key, value) of what a transaction writes: state, and where the task goes on; None deletes."""
-        for key, value in writes.items():
-            yield key.encode(), None if value is None else self._codec.encode(value)
-        position = TaskPosition(
-            agent=self._agent.name,
-            partition=partition,
-            inputs=tuple({"topic": topic, "next": offset} for topic, offset in sorted(inputs.items())),
+    def changes(self, writes: Writes) -> list[tuple[str, bytes | None]]:
+        """Return (key, value) of what a transaction changes in the state; None deletes."""
+        encode = self._codec.encode
+        return [(key, None if value is None else encode(value)) for key, value in writes.items()]
+
+    def position(self, partition: int, inputs: Mapping[str, int], journal: JournalPosition, digest: bytes) -> bytes:
+        """Return the value of `POSITION_KEY`: where the task goes on, and the digest of its state there."""
+        return self._codec.encode(
+            TaskPosition(
+                agent=self._agent.name,
+                partition=partition,
+                inputs=tuple({"topic": topic, "next": offset} for topic, offset in sorted(inputs.items())),
+                sequence=journal.sequence,
+                state_digest=digest,
+                snapshot=journal.snapshot,
+            )
         )
-        yield POSITION_KEY.encode(), self._codec.encode(position)
 
     def restore(
         self, partitions: Iterable[int], positions: GroupPositions, superseded: Superseding
@@ -83,7 +97,19 @@ class Changelog:
         }
         if behind:
             self._read(found, behind, superseded)
+        for partition, restored in found.items():
+            restored.encoded = EncodedState(restored.raw)
+            self._check(partition, restored)
         return found
+
+    def _check(self, partition: int, restored: Restored) -> None:
+        """Raise where the values are not those that the digest beside the position was made of."""
+        if restored.digest and restored.encoded.digest != restored.digest:
+            raise StateUnreadable(
+                f"{self.topic}, partition {partition}: its {len(restored.encoded)} values are not the state that the "
+                "last transaction left: records of it are lost or changed. Restore the topic, or delete the group's "
+                "offsets and the changelog's records to process all again."
+            )
 
     def _read(self, found: dict[int, Restored], behind: dict[int, int], superseded: Superseding) -> None:
         started = told = time.monotonic()
@@ -117,16 +143,20 @@ class Changelog:
         try:
             if value is None:
                 found[partition].values.pop(key.decode(), None)
+                found[partition].raw.pop(key.decode(), None)
             else:
-                self._keep(found[partition], key.decode(), self._codec.decode(value))
+                self._keep(found[partition], key.decode(), value, self._codec.decode(value))
         except (UndecodableRecord, UnicodeDecodeError, AttributeError) as cause:
             raise StateUnreadable(
                 f"{self.topic}, partition {partition}, offset {offset}: no state ({cause})"
             ) from cause
         return 1
 
-    def _keep(self, restored: Restored, key: str, value: Event) -> None:
+    def _keep(self, restored: Restored, key: str, encoded: bytes, value: Event) -> None:
         if isinstance(value, TaskPosition):
             restored.inputs = {str(entry["topic"]): int(entry["next"]) for entry in value.inputs}
+            restored.journal = JournalPosition(value.sequence, value.snapshot)
+            restored.digest = value.state_digest
         else:
             restored.values[key] = value
+            restored.raw[key] = encoded

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import cast
 
-import numpy as np
 import polars as pl
 
 from tradewind.processors.batch import Columns, Micros, Rows, Segment
 from tradewind.schemas.codec import Codec, MisalignedRecords, UndecodableRecord
 from tradewind.schemas.event import Event
-from tradewind.streams.runtime.chunk import Chunk, Record
+from tradewind.streams.runtime.chunk import Chunk, Record, RecordColumns, columns_of
 from tradewind.streams.runtime.errors import SchemaUnavailable
 from tradewind.topics import Topic
 
@@ -63,35 +63,35 @@ class Cutter:
         self._codec = codec
         self._models: dict[tuple[bytes, str], type[Event] | str] = {}
 
-    def cut(self, topic: Topic, chunk: Chunk) -> Iterator[Piece]:
-        """Yield the pieces of a chunk in order; one without a segment where the chunk has no records."""
+    def cut(self, topic: Topic, chunk: Chunk, columns: RecordColumns | None = None) -> Iterator[Piece]:
+        """Yield the pieces of a chunk in order; one without a segment where the chunk has no records.
+
+        `columns` are those of the chunk's records, for whoever has them already.
+        """
         records = chunk.records
         if not records:
             yield Piece(None, (), (), chunk.next)
             return
-        values = [record.value for record in records]
+        columns = columns or columns_of(records)
         start = 0
-        for prefix, count in _runs(values):
+        for prefix, count in _runs(columns.values):
             stop = start + count
             follows = chunk.next if stop == len(records) else records[stop].offset
-            run = records if count == len(records) else records[start:stop]
-            yield self._decoded(topic, chunk.source[1], prefix, run, follows)
+            yield self._decoded(topic, chunk.source[1], prefix, columns.part(start, stop), follows)
             start = stop
 
-    def _decoded(
-        self, topic: Topic, partition: int, prefix: bytes | None, run: Sequence[Record], follows: int
-    ) -> Piece:
+    def _decoded(self, topic: Topic, partition: int, prefix: bytes | None, run: RecordColumns, follows: int) -> Piece:
         model = "it has no value" if prefix is None else self._model(topic, prefix)
         if isinstance(model, str):
-            return Piece(None, (), tuple(Undecodable(record, model) for record in run), follows)
+            return Piece(None, (), tuple(Undecodable(record, model) for record in run.records), follows)
         good: Sequence[Record]
         segment: Segment | None
         if topic.columnar:
             frame, good, bad = self._columns(model, run)
-            segment = None if frame is None else Columns(topic.name, partition, model, frame, *_stamps(good))
+            segment = None if frame is None else Columns(topic.name, partition, model, frame, *_stamps(good, run))
         else:
-            events, good, bad = self._rows(run)
-            segment = Rows(topic.name, partition, events, *_stamps(good)) if events else None
+            events, good, bad = self._rows(run.records)
+            segment = Rows(topic.name, partition, events, *_stamps(good, run)) if events else None
         return Piece(segment, good, tuple(bad), follows)
 
     def _rows(self, run: Sequence[Record]) -> tuple[list[Event], Sequence[Record], list[Undecodable]]:
@@ -109,12 +109,12 @@ class Cutter:
         return events, good, bad
 
     def _columns(
-        self, model: type[Event], run: Sequence[Record]
+        self, model: type[Event], run: RecordColumns
     ) -> tuple[pl.DataFrame | None, Sequence[Record], list[Undecodable]]:
         try:
-            return self._frame(model, run), run, []
+            return self._codec.decode_columns(model, cast("Sequence[bytes]", run.values)), run.records, []
         except MisalignedRecords:
-            _, good, bad = self._rows(run)
+            _, good, bad = self._rows(run.records)
         try:
             return (self._frame(model, good) if good else None), good, bad
         except MisalignedRecords:  # decodable one by one, such as with bytes left over at the end: find them by halves
@@ -173,7 +173,7 @@ def _value(record: Record) -> bytes:
     return record.value
 
 
-def _stamps(records: Sequence[Record]) -> tuple[Micros, Micros]:
-    count = len(records)
-    offsets = np.fromiter([record.offset for record in records], np.int64, count)
-    return offsets, np.fromiter([record.timestamp for record in records], np.int64, count) * US_PER_MS
+def _stamps(good: Sequence[Record], run: RecordColumns) -> tuple[Micros, Micros]:
+    """Return the offsets and timestamps, µs, of the records of a run that could be decoded."""
+    of = run if len(good) == len(run) else columns_of(good)
+    return of.offsets, of.timestamps * US_PER_MS

@@ -9,16 +9,19 @@ from tradewind.connectors.settings import Settings
 from tradewind.processors.batch import PoisonRecord, Rows, Segment, rows_of
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.runtime import DeadLetter
-from tradewind.streams.runtime.agent import Agent, redrive_topic
+from tradewind.streams.runtime.agent import POSITION_KEY, Agent, redrive_topic
 from tradewind.streams.runtime.changelog import Changelog
-from tradewind.streams.runtime.chunk import Chunk, Record
+from tradewind.streams.runtime.chunk import Chunk, Record, columns_of
 from tradewind.streams.runtime.dead_letters import ErrorKind, Misdirected, RedrivenRecord, as_read, letter_of, origins
+from tradewind.streams.runtime.encoded_state import EncodedState
 from tradewind.streams.runtime.errors import AgentCrashed
 from tradewind.streams.runtime.hold import Held, note_heartbeats, reached_by
+from tradewind.streams.runtime.journal import Journal, TaskJournal
 from tradewind.streams.runtime.outbox import Draft, Outgoing, Patience
 from tradewind.streams.runtime.pieces import Cutter, Piece, part
 from tradewind.streams.runtime.routing import Router
 from tradewind.streams.runtime.state import TaskState
+from tradewind.topics import Topic
 
 
 class AgentWork:
@@ -29,6 +32,7 @@ class AgentWork:
         self.cutter = Cutter(codec)
         self.router = Router(agent, settings, codec)
         self.changelog = Changelog(agent, settings, codec)
+        self.journal = Journal(agent, settings, codec)
         self.redrive = redrive_topic(agent)
         self.names = {topic.name: settings.physical(topic) for topic in (*agent.inputs, self.redrive)}
         """Name of an input -> its name on the cluster; the redrive topic, which the declaration does not name, too."""
@@ -38,12 +42,21 @@ class AgentWork:
 class Task:
     """One partition of an agent. Used by the worker's thread only."""
 
-    def __init__(self, work: AgentWork, partition: int, state: TaskState, applied: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        work: AgentWork,
+        partition: int,
+        state: TaskState,
+        applied: Mapping[str, int],
+        journal: TaskJournal | None = None,
+    ) -> None:
+        """Go on from a state and the positions that belong to it; a journal that begins where none is given."""
         self._work = work
         self.partition = partition
         self.state = state
         self.applied = dict(applied)
         """The next offset of every input, as committed together with the state."""
+        self.journal = journal or TaskJournal(work.journal, partition, EncodedState())
         self._moved: dict[str, int] = {}
         self._read = dict(applied)
         self._latest_ms = 0
@@ -67,24 +80,46 @@ class Task:
         """
         hold, held = self._work.agent.hold, self._held
         self.released = 0
+        self.journal.begin(draft)
         for chunk in chunks.get(self._work.redrive.name, ()):
             self._redrive(chunk, draft, patience)
         for topic in self._work.order:
             for chunk in chunks.get(topic.name, ()):
                 self._follows(topic.name, chunk)
-                for piece in self._work.cutter.cut(topic, chunk):
-                    patience.check()
-                    if held is not None and hold is not None and topic == hold.topic:
+                if held is not None and hold is not None and topic == hold.topic:
+                    records = columns_of(chunk.records)
+                    self.journal.hold(chunk, records)
+                    for piece in self._work.cutter.cut(topic, chunk, records):
+                        patience.check()
                         held.add(piece)
-                    else:
-                        self._process(topic.name, piece, draft)
-                        self._moved[topic.name] = piece.next
+                else:
+                    self._process_chunk(topic, chunk, draft, patience)
         if held is not None and hold is not None:
             for piece in held.release(reached_by(self.state), self._work.agent.batch_limit):
                 self.released += len(piece.records) + len(piece.undecodable)
                 self._process(hold.topic.name, piece, draft)
                 self._moved[hold.topic.name] = piece.next
+            self.journal.released(hold.topic.name, self._moved.get(hold.topic.name, 0))
         self._close(draft)
+
+    def rerun(self, ranges: Iterable[tuple[Topic, Chunk]], draft: Draft, patience: Patience) -> None:
+        """Process what an entry of the journal says was processed: in its order, with nothing held."""
+        self.journal.begin(draft)
+        for topic, chunk in ranges:
+            if topic == self._work.redrive:
+                self._redrive(chunk, draft, patience)
+            else:
+                self._follows(topic.name, chunk)
+                self._process_chunk(topic, chunk, draft, patience)
+        self._close(draft)
+
+    def _process_chunk(self, topic: Topic, chunk: Chunk, draft: Draft, patience: Patience) -> None:
+        records = columns_of(chunk.records)
+        self.journal.processed(topic.name, chunk, records)
+        for piece in self._work.cutter.cut(topic, chunk, records):
+            patience.check()
+            self._process(topic.name, piece, draft)
+            self._moved[topic.name] = piece.next
 
     def _redrive(self, chunk: Chunk, draft: Draft, patience: Patience) -> None:
         """Process redriven letters as the records that they were, at their origin, so that derived ids do not change.
@@ -93,9 +128,10 @@ class Task:
         turn had come when it failed: what it would wait for has been reached, or, where it was undecodable and nothing
         came after it, is about to be. Queued now it would stand behind records that are younger than it.
         """
-        redrive = self._work.redrive
+        redrive, records = self._work.redrive, columns_of(chunk.records)
         self._follows(redrive.name, chunk)
-        for letters in self._work.cutter.cut(redrive, chunk):
+        self.journal.processed(redrive.name, chunk, records)
+        for letters in self._work.cutter.cut(redrive, chunk, records):
             for bad in letters.undecodable:  # it is no letter: somebody else wrote to the topic
                 self._bury((redrive.name, self.partition), bad.record, "UNDECODABLE", bad.reason, draft)
             if letters.segment is not None:
@@ -170,6 +206,7 @@ class Task:
         )
 
     def _bury(self, at: tuple[str, int], record: Record, error: ErrorKind, reason: str, draft: Draft) -> None:
+        self.journal.skipped(at, record.offset, error)
         letter = letter_of(self._work.agent.name, at, record, error, reason)
         draft.messages.extend(self._work.router.route([letter], None))
 
@@ -177,6 +214,8 @@ class Task:
         """Add to the draft where inputs are read from that the group has no offset of."""
         self._moved.update(first)
         self._read.update(first)
+        self.journal.begin(draft)
+        self.journal.started(first)
         self._close(draft)
 
     def _close(self, draft: Draft) -> None:
@@ -184,21 +223,26 @@ class Task:
         if not self._moved:
             return
         inputs = {**self.applied, **self._moved}
-        changelog = self._work.changelog
-        for key, value in changelog.records(self.state.writes(), self.partition, inputs):
-            draft.messages.append(Outgoing(changelog.topic, self.partition, key, value, self._latest_ms))
+        changelog, stamp = self._work.changelog, self._latest_ms
+        changes = changelog.changes(self.state.writes())
+        at, digest = self.journal.close(draft, changes, self.applied, stamp)
+        kept = [(key.encode(), value) for key, value in changes]
+        kept.append((POSITION_KEY.encode(), changelog.position(self.partition, inputs, at, digest)))
+        draft.messages.extend(Outgoing(changelog.topic, self.partition, key, value, stamp) for key, value in kept)
         for topic, offset in self._moved.items():
             draft.offsets[self._work.names[topic], self.partition] = offset
 
     def commit(self) -> None:
         """Keep what the batch did, once its transaction has committed."""
         self.state.commit()
+        self.journal.commit()
         self.applied.update(self._moved)
         self._moved.clear()
 
     def drop(self) -> None:
         """Forget what the batch did, and what is held: records are read again from what is committed."""
         self.state.drop()
+        self.journal.drop()
         self._moved.clear()
         self._read = dict(self.applied)
         self._held = self._nothing_held()

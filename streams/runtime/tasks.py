@@ -10,6 +10,7 @@ from tradewind.schemas.codec import Codec
 from tradewind.streams.runtime.agent import Agent, group_of
 from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.errors import PositionsDiffer, SchemaUnavailable, StartsUncommitted, Superseded
+from tradewind.streams.runtime.journal import TaskJournal
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.outbox import PATIENCE_S, Draft, Impatient, Outbox, Outcome, Patience
 from tradewind.streams.runtime.positions import GroupPositions, Superseding, start_positions
@@ -67,13 +68,16 @@ class Tasks:
             if partition in kept:
                 kept[partition].drop()
                 state, applied = kept[partition].state, kept[partition].applied
+                encoded, at = kept[partition].journal.encoded, kept[partition].journal.position
             else:
                 state = TaskState(restored[partition].values)
+                encoded, at = restored[partition].encoded, restored[partition].journal
                 starts = start_positions(
                     self._agent.name, partition, group, restored[partition].inputs, (self._work.redrive.name,)
                 )
                 applied = {topic: offset for topic, offset in starts.items() if offset is not None}
-            tasks[partition] = Task(self._work, partition, state, applied)
+            journal = TaskJournal(self._work.journal, partition, encoded, at)
+            tasks[partition] = Task(self._work, partition, state, applied, journal)
         self._tasks = tasks
         self._make_explicit(lease, by_task, superseded)
         return {

@@ -22,13 +22,14 @@ def agent(*inputs: Topic, hold: Hold | None = None, batch_limit: int = 1) -> Age
 
 
 def test_topics_and_group_derive_from_the_name() -> None:
-    """The changelog is compacted and has a partition for each task; dead letters are kept beside it."""
-    changelog, letters, redrive, redriven = agent_topics(agent(TICKS))
+    """The changelog is compacted and has a partition for each task; dead letters and the journal are kept beside it."""
+    changelog, letters, redrive, redriven, journal = agent_topics(agent(TICKS))
     assert (changelog.name, changelog.cleanup, changelog.partitions) == ("a.changelog", "compact", TICKS.partitions)
     assert (letters.name, letters.cleanup, letters.partitions) == ("a.dlq", "delete", TICKS.partitions)
     assert (redrive.name, redrive.cleanup, redrive.partitions) == ("a.redrive", "delete", TICKS.partitions)
     assert redrive.retention_bytes >= letters.retention_bytes * letters.partitions, "no letter is lost on its way back"
     assert (redriven.name, redriven.cleanup, redriven.partitions) == ("a.redriven", "compact", 1)
+    assert (journal.name, journal.cleanup, journal.partitions) == ("a.journal", "delete", TICKS.partitions)
     assert group_of(agent(TICKS), NOWHERE) == "t.tradewind.a"
 
 

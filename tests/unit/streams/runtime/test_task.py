@@ -11,7 +11,7 @@ from tradewind.connectors.dead_letters.fit import LETTER_BYTES
 from tradewind.processors.batch import PoisonRecord, Processor, Rows, State
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat, Tick
-from tradewind.schemas.runtime import DeadLetter, TaskPosition
+from tradewind.schemas.runtime import DeadLetter, JournalEntry, TaskPosition
 from tradewind.streams.runtime.agent import Agent, Hold
 from tradewind.streams.runtime.errors import AgentCrashed
 from tradewind.streams.runtime.outbox import Draft, Impatient, Patience
@@ -63,7 +63,16 @@ def test_a_batch_yields_outputs_state_and_positions() -> None:
     changes = {
         out.key: CODEC.decode(out.value) for out in draft.messages if out.topic == "t.latest.changelog" and out.value
     }
-    position = TaskPosition(agent="latest", partition=0, inputs=({"topic": "market.ticks", "next": 3},))
+    entry = sent(draft, "t.latest.journal")[-1]
+    assert isinstance(entry, JournalEntry)
+    position = TaskPosition(
+        agent="latest",
+        partition=0,
+        inputs=({"topic": "market.ticks", "next": 3},),
+        sequence=1,
+        state_digest=entry.state_digest,
+        snapshot=0,
+    )
     assert changes == {b"last": tick(7), b"@position": position}
     assert {out.partition for out in draft.messages if out.topic == "t.latest.changelog"} == {0}
     assert draft.offsets == {("t.market.ticks", 0): 3}
@@ -148,7 +157,7 @@ def test_a_chunk_of_markers_only_moves_the_position() -> None:
     draft = Draft()
     task.run({"market.ticks": [chunk(TICKS, [], 0)]}, draft, Patience(60))
     assert draft.offsets == {("t.market.ticks", 0): 0}
-    assert [out.key for out in draft.messages] == [b"@position"]
+    assert [out.key for out in draft.messages if out.topic == "t.latest.changelog"] == [b"@position"]
 
 
 def test_held_ticks_go_when_the_decisions_have_caught_up_even_in_the_same_batch() -> None:

@@ -1,0 +1,101 @@
+"""What the journal costs a worker, without a broker: digests of inputs, outputs and state, by the record.
+
+The best of many rounds is told: what else runs on the machine only ever makes a round longer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+
+from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+
+from tradewind.connectors.settings import Settings
+from tradewind.schemas.codec import MODELS, Codec
+from tradewind.streams.market import market
+from tradewind.streams.runtime.chunk import CHUNK_RECORDS, Chunk, columns_of
+from tradewind.streams.runtime.digest import digest_of_outputs, digest_of_records
+from tradewind.streams.runtime.encoded_state import EncodedState
+from tradewind.streams.runtime.journal import Journal, JournalPosition, TaskJournal
+from tradewind.streams.runtime.lease import Lease
+from tradewind.streams.runtime.outbox import Draft, Outgoing
+from tradewind.topics import TICKS
+
+VALUE_BYTES = 60  # of a tick
+BAR_BYTES = 280
+STATE_KEYS = 1_000  # changed by one batch
+ROUNDS = 200
+BATCH_BYTES = 1 << 22  # of the batch that is parsed
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the bench; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="bench journal", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args(argv)
+    found = {name: best_ns(work, asked.rounds) / count for name, (work, count) in _works().items()}
+    if asked.json:
+        print(json.dumps({name: round(each, 1) for name, each in found.items()}))
+    else:
+        for name, each in found.items():
+            print(f"{name:48} {each:8.0f} ns each  {1e9 / each:12,.0f}/s")
+    return 0
+
+
+def best_ns(work: Callable[[], object], rounds: int) -> float:
+    """Return the shortest time that a piece of work took."""
+    best = float("inf")
+    for _ in range(rounds):
+        begun = time.perf_counter_ns()
+        work()
+        best = min(best, time.perf_counter_ns() - begun)
+    return best
+
+
+def _works() -> dict[str, tuple[Callable[[], object], int]]:
+    """Return what is measured: name -> (work, how many things it is about)."""
+    chance = Random(1)  # noqa: S311 - bytes to hash, not a secret
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, BATCH_BYTES)
+    for at in range(CHUNK_RECORDS):
+        builder.append(at, 1_700_000_000_000 + at, b"EURUSD.OANDA", chance.randbytes(VALUE_BYTES), [])
+    records = list(DefaultRecordBatch(bytes(builder.build())))
+    columns = columns_of(records)
+    bars = [Outgoing("market.bars", 0, b"EURUSD.OANDA", chance.randbytes(BAR_BYTES), at) for at in range(CHUNK_RECORDS)]
+    state = EncodedState({f"key/{at}": chance.randbytes(BAR_BYTES) for at in range(STATE_KEYS)})
+    changes = [(f"key/{at}", chance.randbytes(BAR_BYTES)) for at in range(STATE_KEYS)]
+    return {
+        "records taken apart, which decoding needs too": (lambda: columns_of(records), CHUNK_RECORDS),
+        "digest of inputs of 60 bytes": (lambda: digest_of_records(columns), CHUNK_RECORDS),
+        "digest of outputs of 280 bytes": (lambda: digest_of_outputs(bars, ""), CHUNK_RECORDS),
+        "digest of a change of state": (lambda: state.stage(changes), STATE_KEYS),
+        "snapshot of a state, by the value": (state.dump, STATE_KEYS),
+        "entry of one record, one output and one change": (_entry(), 1),
+    }
+
+
+def _entry() -> Callable[[], None]:
+    """Return the work of writing an entry for the smallest batch."""
+    codec = Codec({name: number for number, name in enumerate(sorted(MODELS), 1)}, dict[int, str]().__getitem__)
+    settings = Settings(data=Path("nowhere"))
+    shared = Journal(market(settings), settings, codec, snapshots=False)
+    task = TaskJournal(shared, 0, EncodedState(), JournalPosition(1, 0))
+    record = Outgoing("market.bars", 0, b"EURUSD.OANDA", bytes(BAR_BYTES), 1)
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, BATCH_BYTES)
+    builder.append(0, 1_700_000_000_000, b"EURUSD.OANDA", bytes(VALUE_BYTES), [])
+    records = columns_of(list(DefaultRecordBatch(bytes(builder.build()))))
+    chunk = Chunk((TICKS.name, 0), Lease("bench", 0, "bench", frozenset()), 0, 0, records.records, 1)
+
+    def work() -> None:
+        draft = Draft()
+        task.begin(draft)
+        task.processed(TICKS.name, chunk, records)
+        draft.messages.append(record)
+        task.close(draft, [("key", bytes(BAR_BYTES))], {TICKS.name: 0}, 0)
+        task.commit()
+
+    return work
