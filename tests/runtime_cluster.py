@@ -147,7 +147,10 @@ class Cluster:
     def totals(self, agent: Agent) -> tuple[int, int]:
         """Return the number of ticks, and the sum of their sequences, that an adding agent's state holds."""
         values = [
-            value for task in self.state(agent).values() for value in task.values.values() if isinstance(value, Tick)
+            value
+            for task in self.state(agent).values()
+            for encoded in task.raw.values()
+            if isinstance(value := CODEC.decode(encoded), Tick)
         ]
         return sum(value.ts_event for value in values), sum(value.seq for value in values)
 

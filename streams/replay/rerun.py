@@ -58,7 +58,7 @@ class Rerun:
             if EncodedState(values).digest != first.state_digest:
                 return self._of_snapshot(first, f"{len(values)} values of another digest")
             self._positions = {str(each["topic"]): int(each["next"]) for each in first.inputs}
-        state = TaskState({key: self._codec.decode(value) for key, value in values.items()})
+        state = TaskState(values, self._codec.decode)
         self._go_on(agent, state, EncodedState(values), self._begin)
         return None
 

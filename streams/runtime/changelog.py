@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message
@@ -12,9 +12,9 @@ from confluent_kafka import TopicPartition as Coordinates
 
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec, UndecodableRecord
-from tradewind.schemas.event import Event
+from tradewind.schemas.codec.wire import FRAME_BYTES
 from tradewind.schemas.runtime import TaskPosition
-from tradewind.streams.runtime.agent import Agent, changelog_topic, group_of
+from tradewind.streams.runtime.agent import POSITION_KEY, Agent, changelog_topic, group_of
 from tradewind.streams.runtime.encoded_state import EncodedState
 from tradewind.streams.runtime.errors import StateUnreadable, Superseded
 from tradewind.streams.runtime.journal import JournalPosition
@@ -25,6 +25,7 @@ READ_RECORDS = 5_000  # of one call
 READ_S = 0.5  # of one call, so that a lease that ends is noticed
 PROGRESS_S = 5.0  # between lines of the log while a restore goes on
 BUFFER_KBYTES = 16 * 1024  # what librdkafka may hold of a changelog in advance
+POSITION = POSITION_KEY.encode()
 log = logging.getLogger(__name__)
 
 
@@ -32,7 +33,6 @@ log = logging.getLogger(__name__)
 class Restored:
     """What a changelog says of one task."""
 
-    values: dict[str, Event] = field(default_factory=dict)
     inputs: dict[str, int] = field(default_factory=dict)
     """The next offset of each input, in the transaction that wrote last; empty where none ever did."""
     raw: dict[str, bytes] = field(default_factory=dict)
@@ -51,6 +51,8 @@ class Changelog:
         self._agent = agent
         self._codec = codec
         self.topic = settings.physical(changelog_topic(agent))
+        self._known: set[bytes] = set()
+        """Frames of schemas that are known to be of ours: a handful."""
         self._options = {
             **settings.librdkafka(),
             "group.id": group_of(agent, settings),  # librdkafka asks for one; it neither joins nor commits
@@ -120,8 +122,7 @@ class Changelog:
             while behind:
                 if superseded():
                     raise Superseded
-                for message in consumer.consume(READ_RECORDS, READ_S):
-                    count += self._apply(found, behind, message)
+                count += self._apply(found, consumer.consume(READ_RECORDS, READ_S), behind)
                 if behind and time.monotonic() - told > PROGRESS_S:
                     told = time.monotonic()
                     log.info("%s: restoring, %d records read, %d partitions to go", self.topic, count, len(behind))
@@ -131,32 +132,48 @@ class Changelog:
             "%s: restored %d partitions from %d records in %.1f s", self.topic, total, count, time.monotonic() - started
         )
 
-    def _apply(self, found: dict[int, Restored], behind: dict[int, int], message: Message) -> int:
-        partition, offset, error = message.partition(), message.offset(), message.error()
-        if error is not None:
-            if error.code() != KafkaError._PARTITION_EOF:
-                raise KafkaException(error)
-            if offset >= behind.get(partition, offset + 1):
-                del behind[partition]
-            return 0
-        key, value = message.key(), message.value()
-        try:
-            if value is None:
-                found[partition].values.pop(key.decode(), None)
-                found[partition].raw.pop(key.decode(), None)
-            else:
-                self._keep(found[partition], key.decode(), value, self._codec.decode(value))
-        except (UndecodableRecord, UnicodeDecodeError, AttributeError) as cause:
-            raise StateUnreadable(
-                f"{self.topic}, partition {partition}, offset {offset}: no state ({cause})"
-            ) from cause
-        return 1
+    def _apply(self, found: dict[int, Restored], messages: Sequence[Message], behind: dict[int, int]) -> int:
+        """Take in what was read; return how many records that were."""
+        count = len(messages)
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                count -= 1
+                _note_end(message, error, behind)
+                continue
+            restored, key, value = found[message.partition()], message.key(), message.value()
+            try:
+                if value is None:
+                    restored.raw.pop(key.decode(), None)
+                elif value[:FRAME_BYTES] in self._known and key != POSITION:
+                    restored.raw[key.decode()] = value
+                else:
+                    self._keep(restored, key, value)
+            except (UndecodableRecord, UnicodeDecodeError, AttributeError) as cause:
+                raise StateUnreadable(
+                    f"{self.topic}, partition {message.partition()}, offset {message.offset()}: no state ({cause})"
+                ) from cause
+        return count
 
-    def _keep(self, restored: Restored, key: str, encoded: bytes, value: Event) -> None:
-        if isinstance(value, TaskPosition):
-            restored.inputs = {str(entry["topic"]): int(entry["next"]) for entry in value.inputs}
-            restored.journal = JournalPosition(value.sequence, value.snapshot)
-            restored.digest = value.state_digest
-        else:
-            restored.values[key] = value
-            restored.raw[key] = encoded
+    def _keep(self, restored: Restored, key: bytes, encoded: bytes) -> None:
+        """Keep a value as it was written; what schema it has is checked now, the rest when it is asked for."""
+        if key != POSITION:
+            self._codec.model_of(self._codec.schema_id(encoded))
+            self._known.add(encoded[:FRAME_BYTES])
+            restored.raw[key.decode()] = encoded
+            return
+        position = self._codec.decode(encoded)
+        if not isinstance(position, TaskPosition):
+            raise UndecodableRecord(f"{POSITION_KEY} holds a {type(position).__name__}")
+        restored.inputs = {str(entry["topic"]): int(entry["next"]) for entry in position.inputs}
+        restored.journal = JournalPosition(position.sequence, position.snapshot)
+        restored.digest = position.state_digest
+
+
+def _note_end(message: Message, error: KafkaError, behind: dict[int, int]) -> None:
+    """Note that a partition was read to its end; raises any other error."""
+    if error.code() != KafkaError._PARTITION_EOF:
+        raise KafkaException(error)
+    partition, offset = message.partition(), message.offset()
+    if offset >= behind.get(partition, offset + 1):
+        del behind[partition]

@@ -10,6 +10,7 @@ from tradewind.streams.runtime.digest import DIGEST_BYTES
 
 MODULUS = 1 << 8 * DIGEST_BYTES
 _LENGTH = Struct("<I")
+_pack = _LENGTH.pack
 
 
 class EncodedState:
@@ -22,7 +23,7 @@ class EncodedState:
 
     def __init__(self, values: Mapping[str, bytes] | None = None) -> None:
         self._values = dict(values or {})
-        self._sum = sum(_hash(key, value) for key, value in self._values.items()) % MODULUS
+        self._sum = sum(map(_hash, self._values, self._values.values())) % MODULUS
         self.size = sum(len(key) + len(value) for key, value in self._values.items())
         """Bytes of all keys and values that are committed."""
         self._changes: dict[str, bytes | None] = {}
@@ -100,5 +101,5 @@ def _parts(data: bytes) -> Iterator[bytes]:
 
 def _hash(key: str, value: bytes) -> int:
     name = key.encode()
-    whole = _LENGTH.pack(len(name)) + name + value
+    whole = _pack(len(name)) + name + value
     return int.from_bytes(blake2b(whole, digest_size=DIGEST_BYTES).digest(), "big")

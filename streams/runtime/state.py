@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
+from tradewind.schemas.codec import UndecodableRecord
 from tradewind.schemas.event import Event
+from tradewind.streams.runtime.errors import StateUnreadable
 
 E = TypeVar("E", bound=Event)
 RESERVED = "@"  # keys that begin so belong to the runtime: what it must restore together with the processor's state
@@ -16,11 +18,17 @@ Writes = dict[str, Event | None]
 class TaskState:
     """Values by key, in three layers: what the segment in hand writes, what the batch wrote before, what is committed.
 
-    Values are frozen models. A layer maps a deleted key to None. Nothing here is shared between threads.
+    Values are frozen models. A layer maps a deleted key to None. Nothing here is shared between threads. What was
+    restored stays encoded until it is asked for: most keys of a large state are not, and decoding them all took longer
+    than reading them.
     """
 
-    def __init__(self, values: Mapping[str, Event] | None = None) -> None:
+    def __init__(
+        self, values: Mapping[str, Event | bytes] | None = None, decode: Callable[[bytes], Event] | None = None
+    ) -> None:
+        """Begin with committed values, for those that are encoded with what decodes them."""
         self._values = dict(values or {})
+        self._decode = decode
         self._sorted = sorted(self._values)
         self._batch: Writes = {}
         self._segment: Writes = {}
@@ -33,9 +41,19 @@ class TaskState:
         elif key in self._batch:
             value = self._batch[key]
         else:
-            value = self._values.get(key)
+            value = self._committed(key)
         if value is not None and not isinstance(value, model):
             raise TypeError(f"state {key!r} holds a {type(value).__name__}, not a {model.__name__}")
+        return value
+
+    def _committed(self, key: str) -> Event | None:
+        value = self._values.get(key)
+        if isinstance(value, bytes):
+            assert self._decode is not None  # given with the encoded values
+            try:
+                value = self._values[key] = self._decode(value)
+            except UndecodableRecord as cause:
+                raise StateUnreadable(f"state {key!r}: the changelog's record is no state ({cause})") from cause
         return value
 
     def put(self, key: str, value: Event) -> None:

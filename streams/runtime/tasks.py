@@ -40,6 +40,7 @@ class Tasks:
 
     def __init__(self, agent: Agent, settings: Settings, codec: Codec, transactional_id: str) -> None:
         self._agent = agent
+        self._codec = codec
         self._work = AgentWork(agent, settings, codec)
         self._positions = GroupPositions(settings, group_of(agent, settings))
         self._outbox = Outbox(settings, transactional_id)
@@ -70,7 +71,7 @@ class Tasks:
                 state, applied = kept[partition].state, kept[partition].applied
                 encoded, at = kept[partition].journal.encoded, kept[partition].journal.position
             else:
-                state = TaskState(restored[partition].values)
+                state = TaskState(restored[partition].raw, self._codec.decode)
                 encoded, at = restored[partition].encoded, restored[partition].journal
                 starts = start_positions(
                     self._agent.name, partition, group, restored[partition].inputs, (self._work.redrive.name,)

@@ -272,7 +272,7 @@ async def test_a_changelog_that_lost_a_value_stops_the_worker(cluster: Cluster) 
     cluster.publish(TICKS, ticks(600))
     async with cluster.running(COUNT):
         await soon(lambda: cluster.caught_up(COUNT), "all processed")
-    partition, key = next((at, key) for at, task in cluster.state(COUNT).items() for key in task.values)
+    partition, key = next((at, key) for at, task in cluster.state(COUNT).items() for key in task.raw)
     write(cluster, changelog_topic(COUNT), partition, key.encode(), None)
     with pytest.raises(RuntimeStopped, match=r"are not the state that the last transaction left"):
         async with cluster.running(COUNT) as worker:

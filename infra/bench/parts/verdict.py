@@ -74,7 +74,10 @@ def _mismatches(settings: Settings, codec: Codec, hops: Hops, number: int, expec
         restored = Changelog(agent, settings, codec).restore(range(agent.partitions), positions, lambda: False)
     finally:
         positions.close()
-    counts = {
-        key: value.seq for task in restored.values() for key, value in task.values.items() if isinstance(value, Tick)
-    }
+    counts: dict[str, int] = {}
+    for task in restored.values():
+        for key, encoded in task.raw.items():
+            value = codec.decode(encoded)
+            if isinstance(value, Tick):
+                counts[key] = value.seq
     return sum(counts.get(symbol, 0) != len(wanted) for symbol, wanted in expected.items())

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from runtime_records import beat, tick
+from runtime_records import CODEC, beat, tick
 
+from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat, Tick
+from tradewind.streams.runtime.errors import StateUnreadable
 from tradewind.streams.runtime.state import TaskState
 
 KEYS = st.text("ab/", max_size=3)
@@ -64,6 +66,13 @@ class StateMachine(RuleBasedStateMachine):
         self.state.drop()
         self.batch, self.segment, self.clean = dict(self.committed), dict(self.committed), True
 
+    @precondition(lambda self: self.clean)
+    @rule()
+    def restore(self) -> None:
+        """Another worker takes over: it has the bytes of what was committed."""
+        self.state = TaskState({key: CODEC.encode(value) for key, value in self.committed.items()}, CODEC.decode)
+        self.batch, self.segment = dict(self.committed), dict(self.committed)
+
     @invariant()
     def reads_its_writes(self) -> None:
         assert list(self.state.keys("")) == sorted(self.segment)
@@ -89,6 +98,24 @@ def test_keys_may_be_written_while_they_are_iterated_over() -> None:
         state.delete(key)
         state.put(key + "x", tick(3))
     assert list(state.keys("")) == ["ax", "bx"]
+
+
+def test_what_was_restored_is_decoded_when_it_is_asked_for_and_only_then() -> None:
+    """A key that nobody asks for costs its bytes; one that is damaged stops the worker where it is needed."""
+    asked: list[bytes] = []
+
+    def decode(value: bytes) -> Event:
+        asked.append(value)
+        return CODEC.decode(value)
+
+    good = CODEC.encode(tick(1))
+    state = TaskState({"a": good, "b": good, "torn": good[:-1]}, decode)
+    assert list(state.keys("")) == ["a", "b", "torn"]
+    assert asked == []
+    assert (state.get("a", Tick), state.get("a", Tick)) == (tick(1), tick(1))
+    assert asked == [good]
+    with pytest.raises(StateUnreadable, match="state 'torn': the changelog's record is no state"):
+        state.get("torn", Tick)
 
 
 def test_a_value_of_another_model_is_a_bug() -> None:
