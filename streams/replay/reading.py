@@ -19,7 +19,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.streams.runtime.lease import TopicPartition
 
 READ_RECORDS = 5_000  # of one call
-WAIT_S = 0.2  # of one call
+WAIT_S = 0.05  # of one call, which waits for as many records as it may return, or else for this long
 SILENCE_S = 30.0  # outlasts a broker's restart, and a transaction that is pending before what is asked for
 QUEUED_KIB = 4 * 1024  # read ahead by each reader, of which a task has one for each input and output partition
 PASSING = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}

@@ -24,11 +24,17 @@ from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.kafka.records import raw_records
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.market import Tick
-from tradewind.schemas.runtime import JournalEntry, TaskPosition
+from tradewind.schemas.runtime import DeadLetter, JournalEntry, TaskPosition
 from tradewind.streams.agents import AGENTS as DOMAIN_AGENTS
 from tradewind.streams.runtime import Agent, RuntimeStopped, agent_topics
 from tradewind.streams.runtime import journal as journal_module
-from tradewind.streams.runtime.agent import POSITION_KEY, changelog_topic, journal_topic
+from tradewind.streams.runtime.agent import (
+    POSITION_KEY,
+    changelog_topic,
+    dead_letter_topic,
+    journal_topic,
+    redrive_topic,
+)
 from tradewind.streams.runtime.outbox import Outbox, Outcome
 from tradewind.topics import DECISIONS, LATE_TICKS, TICKS, Topic
 
@@ -187,7 +193,13 @@ async def test_held_and_dead_records_are_done_again_in_the_order_of_their_proces
     picky = verified(cluster.settings, "picky")
     # picky and holding both send to the topic of late ticks: each finds its own records among the other's
     assert_equal(picky, 3001, 3001)
-    assert poison > 0
+    letters = [letter for letter in cluster.read(dead_letter_topic(PICKY)) if isinstance(letter, DeadLetter)]
+    assert len(letters) == poison + 1
+    for letter in letters:
+        write(cluster, redrive_topic(PICKY), letter.partition, b"letter", CODEC.encode(letter))
+    async with cluster.running(PICKY):
+        await soon(lambda: len(cluster.read(dead_letter_topic(PICKY))) == 2 * len(letters), "they failed once more")
+    assert_equal(verified(cluster.settings, "picky"), 3001 + len(letters), 3001 + len(letters))
 
 
 async def test_one_byte_that_changed_is_found_with_its_coordinates(cluster: Cluster, tmp_path: Path) -> None:
