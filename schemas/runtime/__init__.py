@@ -94,8 +94,8 @@ class JournalEntry(Event):
     """inputs that were placed at an offset without reading up to it, as at a first start"""
     ranges: tuple[Mapping[str, bytes | int | str], ...]
     """what was processed, in that order: committed records of [first, next), their digest (16 bytes), and four check sums that tell which single value changed"""
-    skipped: tuple[Mapping[str, int | str], ...]
-    """records that became dead letters, with the kind of error"""
+    skipped: tuple[Mapping[str, int | str | tuple[int, ...]], ...]
+    """records that became dead letters, by where they were and the kind of error, in the order in which they did"""
     outputs: int
     """number of records sent: outputs and dead letters, to every topic and partition"""
     outputs_digest: bytes

@@ -139,11 +139,7 @@ class Rerun:
         where = {"agent": entry.agent, "partition": entry.partition}
         number = entry.sequence
         if entry.skipped != again.skipped:
-            both = (*entry.skipped, *again.skipped)
-            first = next((each for each in both if (each in entry.skipped) != (each in again.skipped)), both[0])
-            at = {"agent": entry.agent, **{name: first[name] for name in ("topic", "partition", "offset")}}
-            kinds = ["processed" if first not in of else str(first["error"]) for of in (entry.skipped, again.skipped)]
-            return Difference("dead letter", number, at, kinds[0], kinds[1])
+            return _of_letters(entry, again)
         if (entry.outputs, entry.outputs_digest) != (again.outputs, again.outputs_digest):
             then, now = (f"{each.outputs} records of digest {each.outputs_digest.hex()}" for each in (entry, again))
             return Difference("output", number, where, then, now)
@@ -174,3 +170,17 @@ def _of_input(
     within = {**where, "from offset": int(each["first"]), "to before": int(each["next"])}
     then, now = f"{count} records of digest {recorded.digest.hex()}", f"{len(records)} of {found.digest.hex()}"
     return within, then, now
+
+
+def _of_letters(entry: JournalEntry, again: JournalEntry) -> Difference:
+    """Return the first record that became a dead letter on one side, and not the same on the other."""
+    then, now = (_letters(of.skipped) for of in (entry, again))
+    both = [*then, *now]
+    topic, partition, offset = next((at for at in both if then.get(at) != now.get(at)), both[0])
+    where = {"agent": entry.agent, "topic": topic, "partition": partition, "offset": offset}
+    recorded, found = (of.get((topic, partition, offset), "processed") for of in (then, now))
+    return Difference("dead letter", entry.sequence, where, recorded, found)
+
+
+def _letters(skipped: Sequence[Mapping[str, Any]]) -> dict[tuple[str, int, int], str]:
+    return {(of["topic"], of["partition"], offset): of["error"] for of in skipped for offset in of["offsets"]}

@@ -61,7 +61,8 @@ class _Batch:
     first_message: int = 0
     starts: dict[str, int] = field(default_factory=dict)
     ranges: list[dict[str, Any]] = field(default_factory=list)
-    skipped: list[dict[str, Any]] = field(default_factory=list)
+    skipped: dict[tuple[str, int, str], list[int]] = field(default_factory=dict)
+    """By topic, partition and kind of error: a batch of nothing but garbage fits into an entry that brokers take."""
 
 
 @dataclass(slots=True)
@@ -142,8 +143,7 @@ class TaskJournal:
 
     def skipped(self, at: tuple[str, int], offset: int, error: str) -> None:
         """Note a record of `at`, topic and partition, that became a dead letter; a redriven one by its origin."""
-        topic, partition = at
-        self._batch.skipped.append({"topic": topic, "partition": partition, "offset": offset, "error": error})
+        self._batch.skipped.setdefault((*at, error), []).append(offset)
 
     def close(
         self, draft: Draft, changes: Iterable[tuple[str, bytes | None]], inputs: Mapping[str, int], timestamp: int
@@ -161,7 +161,10 @@ class TaskJournal:
             sequence=sequence,
             starts=tuple({"topic": topic, "next": offset} for topic, offset in sorted(batch.starts.items())),
             ranges=tuple(batch.ranges),
-            skipped=tuple(batch.skipped),
+            skipped=tuple(
+                {"topic": topic, "partition": partition, "error": error, "offsets": tuple(offsets)}
+                for (topic, partition, error), offsets in batch.skipped.items()
+            ),
             outputs=len(outputs),
             outputs_digest=digest_of_outputs(outputs, self._journal.namespace),
             state_digest=digest,

@@ -157,8 +157,19 @@ def test_ranges_are_never_merged_and_dead_letters_are_told() -> None:
     task.run({TICKS.name: chunks}, draft, Patience(60))
     entry = entry_of(draft)
     assert [(each["first"], each["next"]) for each in entry.ranges] == [(0, 2), (2, 4)]
-    assert [(each["offset"], each["error"]) for each in entry.skipped] == [(1, "UNDECODABLE"), (2, "POISON")]
+    assert [(each["offsets"], each["error"]) for each in entry.skipped] == [((1,), "UNDECODABLE"), ((2,), "POISON")]
     assert entry.outputs == 4
+
+
+def test_a_batch_of_nothing_but_garbage_is_an_entry_that_brokers_take() -> None:
+    """They refuse records of a megabyte: the agent would stop at the garbage for good."""
+    journal, draft = TaskJournal(work_of().journal, 0, EncodedState(), JournalPosition(1, 0)), Draft()
+    journal.begin(draft)
+    for offset in range(10**9, 10**9 + 50_000):  # twice a batch, with kinds that alternate
+        journal.skipped((TICKS.name, 0), offset, ("UNDECODABLE", "POISON")[offset % 2])
+    journal.close(draft, [], {TICKS.name: 0}, 0)
+    assert sum(len(each["offsets"]) for each in entry_of(draft).skipped) == 50_000  # type: ignore[arg-type]
+    assert len(draft.messages[0].value or b"") < 500_000
 
 
 def test_the_first_entry_after_a_take_over_says_by_what_it_was_made() -> None:
