@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tradewind.infra.cli.process_log import set_up_log
+
 if TYPE_CHECKING:
     from tradewind.connectors.sinks.loop import SinkLoop
     from tradewind.connectors.sinks.sink import SinkFactory
 
 ENTRY_POINTS = "tradewind.sinks"
 """Group of the entry points that name sinks of other packages."""
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 COLLECT_AFTER = 200_000
 """Objects between two garbage collections. Records come by the ten thousand and hold no cycles: at Python's 700,
 looking for them takes a third of a sink's time."""
@@ -44,8 +45,7 @@ def sink(names: tuple[str, ...]) -> None:
 
     Ends within 5 s of SIGTERM or Ctrl-C; exits with 1 where a sink cannot go on.
     """
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every request
+    set_up_log()
     stop = _stopped_by_signals()
     loops = _loops(names)
     gc.collect()

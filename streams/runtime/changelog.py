@@ -42,6 +42,8 @@ class Changelog:
         self._agent = agent
         self._codec = codec
         self.topic = settings.physical(changelog_topic(agent))
+        self.read_records = 0
+        """Counts what restores have read, for whoever watches over them."""
         self._options = {
             **settings.librdkafka(),
             "group.id": group_of(agent, settings),  # librdkafka asks for one; it neither joins nor commits
@@ -87,7 +89,7 @@ class Changelog:
 
     def _read(self, found: dict[int, Restored], behind: dict[int, int], superseded: Superseding) -> None:
         started = told = time.monotonic()
-        count, total = 0, len(behind)
+        count, counted, total = 0, 0, len(behind)
         consumer = Consumer(self._options)
         try:
             consumer.assign([Coordinates(self.topic, partition, OFFSET_BEGINNING) for partition in behind])
@@ -96,6 +98,8 @@ class Changelog:
                     raise Superseded
                 for message in consumer.consume(READ_RECORDS, READ_S):
                     count += self._apply(found, behind, message)
+                self.read_records += count - counted
+                counted = count
                 if behind and time.monotonic() - told > PROGRESS_S:
                     told = time.monotonic()
                     log.info("%s: restoring, %d records read, %d partitions to go", self.topic, count, len(behind))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tradewind.streams.runtime.lease import Lease, TopicPartition
@@ -48,3 +49,5 @@ class Chunk:
     records: Sequence[Record]
     next: int
     """The position after the records, past markers: what is committed once they are processed."""
+    fetched_s: float = field(default_factory=time.monotonic)
+    """When it was fetched, on the monotonic clock."""

@@ -1,0 +1,125 @@
+"""Watches the workers of a process from a thread of its own: asks Kafka where topics end, judges, and says so.
+
+A complaint is said once and its end once: in the log and as an alert. Metrics and `/ready` show it as long as it holds.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import wait
+
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException
+from confluent_kafka import TopicPartition as Coordinates
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from tradewind.connectors.kafka.client import UNREACHABLE, options
+from tradewind.connectors.settings import Settings
+from tradewind.schemas.codec import Codec
+from tradewind.streams.runtime.alerts import Alerts, alert_of
+from tradewind.streams.runtime.lease import TopicPartition
+from tradewind.streams.runtime.observer import Observer, describe
+from tradewind.streams.runtime.watchdog import Memory, Stuck, judge
+
+LOOK_S = 2.0  # between two looks; one costs some milliseconds of processor time
+LOOKS_PER_BOUND = 4  # at least, so that a short bound is kept to
+ANSWER_S = 2.0  # of one question: a broker that needs longer counts as silent
+SILENT = UNREACHABLE | {KafkaError._TIMED_OUT_QUEUE, KafkaError.COORDINATOR_NOT_AVAILABLE}
+CLOSE_S = 4.0  # for the look in hand
+log = logging.getLogger(__name__)
+What = tuple[str, str, TopicPartition | None]
+"""(group, kind, partition) of a complaint."""
+
+
+class Watch:
+    """Looks at workers until closed."""
+
+    def __init__(self, observers: Sequence[Observer], settings: Settings, codec: Codec) -> None:
+        self._observers = observers
+        self._settings = settings
+        self._bounds = settings.watchdog
+        shortest = min(self._bounds.model_dump().values())
+        self._every_s = min(LOOK_S, shortest / LOOKS_PER_BOUND)
+        self._inputs = [
+            (settings.physical(topic), partition)
+            for of in observers
+            for topic in of.agent.inputs
+            for partition in range(topic.partitions)
+        ]
+        self._admin = AdminClient(options(settings))
+        self._alerts = Alerts(settings, codec)
+        self._memories = {of.group: Memory() for of in observers}
+        self._stuck: dict[What, Stuck] = {}
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchdogs", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Look no more; a look that waits for Kafka is left behind after some seconds."""
+        self._closing.set()
+        self._thread.join(CLOSE_S)
+
+    def _run(self) -> None:
+        try:
+            while not self._closing.wait(self._every_s):
+                self._look()
+        except Exception:
+            log.exception("watchdogs have ended by a bug; the workers go on without them")
+        finally:
+            self._alerts.close()
+
+    def _look(self) -> None:
+        ends = self._ends()
+        found: dict[What, Stuck] = {}
+        for of in self._observers:
+            seen = of.seen(time.monotonic(), ends)
+            self._memories[of.group], stuck = judge(self._memories[of.group], seen, self._bounds)
+            of.complain(stuck)
+            found.update({(of.group, *one.what): one for one in stuck})
+        for what in found.keys() - self._stuck.keys():
+            self._say(what[0], found[what], over=False)
+        for what in self._stuck.keys() - found.keys():
+            self._say(what[0], self._stuck[what], over=True)
+        self._stuck = found
+        self._alerts.tend()
+
+    def _say(self, group: str, stuck: Stuck, *, over: bool) -> None:
+        now_s, now_us = time.monotonic(), time.time_ns() // 1000
+        since_us = now_us - int((now_s - stuck.since_s) * 1_000_000)
+        said = describe(stuck, group, now_s)
+        if over:
+            said = f"over: {said}"
+            log.warning("watchdog: %s", said)
+        else:
+            log.error("watchdog: %s", said)
+        self._alerts.publish(alert_of(stuck, group, since_us, now_us, said, over=over))
+
+    def _ends(self) -> dict[TopicPartition, int] | None:
+        """Return the last stable offset of every input; None where the broker does not answer."""
+        spec = OffsetSpec.latest()
+        asked = self._admin.list_offsets(
+            {Coordinates(*at): spec for at in self._inputs},
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=ANSWER_S,
+        )
+        wait(asked.values(), ANSWER_S)
+        found: dict[TopicPartition, int] = {}
+        answered = False
+        for at, answer in asked.items():
+            if not answer.done():
+                continue
+            error = answer.exception()
+            if error is None:
+                found[at.topic, at.partition] = answer.result().offset
+            answered = answered or not _is_silence(error)
+        return found if answered else None
+
+
+def _is_silence(error: BaseException | None) -> bool:
+    """Return whether an error says that no broker answered; one that refuses, or knows no such topic, has."""
+    return isinstance(error, KafkaException) and error.args[0].code() in SILENT
