@@ -1,4 +1,4 @@
-"""How the commands that run for long write their log: to standard error, with times, without other packages' chatter."""
+"""How commands that run for long write their log: to standard error, with times, without the chatter of packages."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ import click
 from tradewind.infra.cli.process_log import set_up_log
 
 if TYPE_CHECKING:
+    from tradewind.connectors.settings import Settings
     from tradewind.connectors.sinks.loop import SinkLoop
     from tradewind.connectors.sinks.sink import SinkFactory
 
@@ -47,11 +48,20 @@ def sink(names: tuple[str, ...]) -> None:
     """
     set_up_log()
     stop = _stopped_by_signals()
-    loops = _loops(names)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
-    if not run(loops, stop):
+    from tradewind.connectors.settings import Settings  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.sinks.telemetry import SinkTelemetry  # noqa: PLC0415
+    from tradewind.connectors.telemetry.process import telemetry  # noqa: PLC0415
+
+    settings = Settings()
+    loops = _loops(names, settings)
+    with telemetry(settings, "-".join(loop.sink.name for loop in loops)) as told:
+        for loop in loops:
+            SinkTelemetry(loop, settings, told)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(COLLECT_AFTER)
+        well = run(loops, stop)
+    if not well:
         sys.exit(1)
 
 
@@ -67,16 +77,14 @@ def _stopped_by_signals() -> threading.Event:
     return stop
 
 
-def _loops(names: Sequence[str]) -> list[SinkLoop]:
+def _loops(names: Sequence[str], settings: Settings) -> list[SinkLoop]:
     from tradewind.connectors.registry import PATIENT_ATTEMPTS, open_codec  # noqa: PLC0415
-    from tradewind.connectors.settings import Settings  # noqa: PLC0415
     from tradewind.connectors.sinks.loop import SinkLoop  # noqa: PLC0415
 
     known = factories()
     unknown = [name for name in names if name not in known]
     if unknown:
         raise click.UsageError(f"there is no sink {unknown[0]!r}; sinks are: {', '.join(sorted(known))}")
-    settings = Settings()
     codec = open_codec(settings, PATIENT_ATTEMPTS)
     return [SinkLoop(settings, known[name](settings), codec) for name in dict.fromkeys(names)]
 

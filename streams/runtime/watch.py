@@ -9,13 +9,8 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import wait
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException
-from confluent_kafka import TopicPartition as Coordinates
-from confluent_kafka.admin import AdminClient, OffsetSpec
-
-from tradewind.connectors.kafka.client import UNREACHABLE, options
+from tradewind.connectors.kafka.ends import Ends
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
 from tradewind.streams.runtime.alerts import Alerts, alert_of
@@ -25,8 +20,6 @@ from tradewind.streams.runtime.watchdog import Memory, Stuck, judge
 
 LOOK_S = 2.0  # between two looks; one costs some milliseconds of processor time
 LOOKS_PER_BOUND = 4  # at least, so that a short bound is kept to
-ANSWER_S = 2.0  # of one question: a broker that needs longer counts as silent
-SILENT = UNREACHABLE | {KafkaError._TIMED_OUT_QUEUE, KafkaError.COORDINATOR_NOT_AVAILABLE}
 CLOSE_S = 4.0  # for the look in hand
 log = logging.getLogger(__name__)
 What = tuple[str, str, TopicPartition | None]
@@ -48,7 +41,7 @@ class Watch:
             for topic in of.agent.inputs
             for partition in range(topic.partitions)
         ]
-        self._admin = AdminClient(options(settings))
+        self._ends = Ends(settings)
         self._alerts = Alerts(settings, codec)
         self._memories = {of.group: Memory() for of in observers}
         self._stuck: dict[What, Stuck] = {}
@@ -74,7 +67,7 @@ class Watch:
             self._alerts.close()
 
     def _look(self) -> None:
-        ends = self._ends()
+        ends = self._ends.ask(self._inputs)
         found: dict[What, Stuck] = {}
         for of in self._observers:
             seen = of.seen(time.monotonic(), ends)
@@ -98,28 +91,3 @@ class Watch:
         else:
             log.error("watchdog: %s", said)
         self._alerts.publish(alert_of(stuck, group, since_us, now_us, said, over=over))
-
-    def _ends(self) -> dict[TopicPartition, int] | None:
-        """Return the last stable offset of every input; None where the broker does not answer."""
-        spec = OffsetSpec.latest()
-        asked = self._admin.list_offsets(
-            {Coordinates(*at): spec for at in self._inputs},
-            isolation_level=IsolationLevel.READ_COMMITTED,
-            request_timeout=ANSWER_S,
-        )
-        wait(asked.values(), ANSWER_S)
-        found: dict[TopicPartition, int] = {}
-        answered = False
-        for at, answer in asked.items():
-            if not answer.done():
-                continue
-            error = answer.exception()
-            if error is None:
-                found[at.topic, at.partition] = answer.result().offset
-            answered = answered or not _is_silence(error)
-        return found if answered else None
-
-
-def _is_silence(error: BaseException | None) -> bool:
-    """Return whether an error says that no broker answered; one that refuses, or knows no such topic, has."""
-    return isinstance(error, KafkaException) and error.args[0].code() in SILENT
