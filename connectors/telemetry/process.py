@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # OpenTelemetry takes 0.2 s and some 20 MB: processes without
 STANDARD_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 EXPORT_EVERY_MS = 15_000  # metrics by OTLP
 QUEUED_SPANS = 4_096  # that wait to be sent; more are dropped, and OpenTelemetry's log says so
-SEND_S = 5.0  # for one request: a collector that is away must not hold up the end of a process
+SEND_S = 2.0  # for one request: a collector that is away must not hold up the end of a process
 log = logging.getLogger(__name__)
 
 
