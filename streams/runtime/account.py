@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from tradewind.connectors.telemetry.trace_context import Traced
 from tradewind.processors.batch import Columns, Segment
 
@@ -47,8 +45,8 @@ class Account:
     """Where the group goes on."""
     sizes: Mapping[int, TaskSize] = field(default_factory=dict)
     """By partition."""
-    newest_us: tuple[int, int] | None = None
-    """(ts_event, ts_ingest) of the newest event of the batch, µs; None where events have no time."""
+    latest: tuple[Segment | None, ...] = ()
+    """What each task processed last."""
     traced: tuple[Traced, ...] = ()
     """The events that were sent and belong to a chain; kept only where somebody asked for traces."""
 
@@ -63,19 +61,26 @@ class Account:
     def committed(self, tasks: Iterable[Task], draft: Draft, *, traces: bool) -> None:
         """Take over what the commit has made true."""
         self.sent, self.letters, self.offsets = len(draft.messages), draft.letters, draft.offsets
+        tasks = tuple(tasks)
         self.sizes = {task.partition: task.size() for task in tasks}
-        self.newest_us = max(filter(None, (_newest(task.latest) for task in tasks)), default=None)
+        self.latest = tuple(task.latest for task in tasks)
         if traces:
             self.traced = tuple(out.traced for out in draft.messages if out.traced is not None)
 
+    def newest_us(self) -> tuple[int, int] | None:
+        """Return (ts_event, ts_ingest), µs, of the newest event; None where events have no time."""
+        return _newest(self.latest)
 
-def _newest(segment: Segment | None) -> tuple[int, int] | None:
-    """Return (ts_event, ts_ingest), µs, of a segment's last event."""
-    if segment is None or not len(segment):
+
+def _newest(segments: Iterable[Segment | None]) -> tuple[int, int] | None:
+    """Return (ts_event, ts_ingest), µs, of the last event of the segment that came in last."""
+    found = [segment for segment in segments if segment is not None and len(segment)]
+    if not found:
         return None
+    segment = max(found, key=lambda one: int(one.ts_ingest[-1]))
     if isinstance(segment, Columns):
-        if "ts_event" not in segment.frame.columns:
-            return None
-        return int(segment.frame["ts_event"].tail(1).cast(pl.Int64).item()), int(segment.ts_ingest[-1])
-    ts_event = getattr(segment.events[-1], "ts_event", None)
-    return None if ts_event is None else (ts_event, int(segment.ts_ingest[-1]))
+        times = segment.frame.get_column("ts_event", default=None)
+        ts_event = None if times is None else times[-1]
+    else:
+        ts_event = getattr(segment.events[-1], "ts_event", None)
+    return None if ts_event is None else (int(ts_event), int(segment.ts_ingest[-1]))

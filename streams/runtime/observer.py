@@ -163,8 +163,9 @@ class Observer:
         for topic, first_ms in self._first_ms(batch, account).items():
             seconds = max(0.0, now_us / US_PER_S - first_ms / MS_PER_S)
             self._record(metrics.LATENCY, seconds, {**self._labels, TOPIC: topic})
-        if account.newest_us is not None:
-            ts_event, ts_ingest = account.newest_us
+        newest_us = account.newest_us()
+        if newest_us is not None:
+            ts_event, ts_ingest = newest_us
             if abs(ts_ingest - ts_event) < LIVE_US:
                 self._record(metrics.EVENT_LATENCY, max(0.0, (now_us - ts_event) / US_PER_S), self._labels)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 
 import pytest
 from opentelemetry.sdk.resources import Resource
@@ -14,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import Decision as Sampling
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
-from tradewind import Bar, Fill, Strategy, Tick, View
+from tradewind import Bar, Decision, Fill, Signal, Strategy, Tick, View
 from tradewind.connectors.telemetry.spans import Spans
 from tradewind.connectors.telemetry.trace_context import Traced, as_traced, is_traced, span_id, trace_id
 from tradewind.testing import Pipeline
@@ -34,7 +33,7 @@ class AlwaysLong(Strategy):
 
 @pytest.fixture(scope="module")
 def chain() -> list[Traced]:
-    """Give every event of some minutes of trading that belongs to a chain."""
+    """Give every event that the agents send with a header in some minutes of trading: all of a chain but its bar."""
     mids = [1.1 + n % 7 / 1e4 for n in range(1200)]
     ticks = [
         Tick(symbol="EURUSD", venue="TEST", seq=n, ts_event=n * 1_000_000, bid=mid, ask=mid + 0.0002)
@@ -42,7 +41,7 @@ def chain() -> list[Traced]:
     ]
     outcome = Pipeline(strategies=[AlwaysLong()]).run(ticks)
     assert outcome.of(Fill)
-    return [as_traced(event) for event in outcome.events if is_traced(type(event))]
+    return [as_traced(event) for event in outcome.events if is_traced(type(event)) and not isinstance(event, Bar)]
 
 
 @pytest.fixture
@@ -53,47 +52,48 @@ def exporter() -> Iterator[InMemorySpanExporter]:
     made.shutdown()
 
 
-def spans_of(exporter: InMemorySpanExporter, events: list[Traced], ratio: float = 1.0) -> dict[str, ReadableSpan]:
-    """Return the spans of events by the ids of those."""
+def spans_of(exporter: InMemorySpanExporter, events: list[Traced], ratio: float = 1.0) -> dict[int, ReadableSpan]:
+    """Return the spans of events by their ids."""
     Spans(SimpleSpanProcessor(exporter), Resource.create({}), ratio).emit(events, BEGUN_US, ENDED_US, {"group": "g"})
-    return {str((span.attributes or {})["tradewind.event_id"]): span for span in exporter.get_finished_spans()}
+    return {span.context.span_id: span for span in exporter.get_finished_spans()}
+
+
+def number(event_id: str) -> int:
+    """Return the id of an event's span as OpenTelemetry holds it."""
+    return int(span_id(event_id), 16)
 
 
 def test_one_trace_runs_from_the_bar_to_each_fill(chain: list[Traced], exporter: InMemorySpanExporter) -> None:
     """Every span's parent is that of the event that caused it, up to the bar, which has none."""
     spans = spans_of(exporter, chain)
-    assert spans.keys() == {event.event_id for event in chain}
-    by_id = {event.event_id: event for event in chain}
-    fills = [event for event in chain if isinstance(event, Fill)]
-    for fill in fills:
-        path: list[Traced] = [fill]
-        while path[-1].causation_id != path[-1].event_id:
-            path.append(by_id[path[-1].causation_id])
-        assert [type(event).__name__ for event in path][-1] == "Bar"
-        for event, cause in pairwise(path):
-            span = spans[event.event_id]
-            assert span.parent is not None
-            assert span.parent.span_id == int(span_id(cause.event_id), 16)
-            assert span.context.trace_id == span.parent.trace_id == int(path[-1].event_id, 16)
-        assert spans[path[-1].event_id].parent is None
+    assert spans.keys() == {number(event.event_id) for event in chain} | {number(of.correlation_id) for of in chain}
+    for fill in (event for event in chain if isinstance(event, Fill)):
+        span, names = spans[number(fill.event_id)], []
+        while span.parent is not None:
+            names.append(span.name)
+            assert span.context.trace_id == span.parent.trace_id == int(fill.correlation_id, 16)
+            span = spans[span.parent.span_id]
+        assert names == ["Fill", "OrderEvent", "OrderEvent", "Decision", "OrderRequest", "Signal"]
+        assert (span.name, span.context.span_id) == ("origin", number(fill.correlation_id))
 
 
 def test_a_span_lasts_from_its_batch_to_the_commit(chain: list[Traced], exporter: InMemorySpanExporter) -> None:
-    """The first of a chain begins when its origin came in; attributes say what people look for."""
-    bar = replace(next(event for event in chain if isinstance(event, Bar)), ts_ingest=1_500_000)
+    """The first one from the arrival of its origin to the batch that took it; attributes say what people look for."""
+    signal = next(replace(event, ts_ingest=1_500_000) for event in chain if isinstance(event, Signal))
     fill = next(event for event in chain if isinstance(event, Fill))
-    spans = spans_of(exporter, [bar, fill])
-    assert (spans[bar.event_id].start_time, spans[bar.event_id].end_time) == (1_500_000_000, 3_000_000_000)
-    assert (spans[fill.event_id].start_time, spans[fill.event_id].end_time) == (2_000_000_000, 3_000_000_000)
-    assert spans[fill.event_id].name == "Fill"
-    attributes = dict(spans[fill.event_id].attributes or {})
-    assert attributes["tradewind.tenant_id"] == fill.tenant_id
+    spans = spans_of(exporter, [signal, fill])
+    lasts = {span.name: (span.start_time, span.end_time) for span in spans.values()}
+    assert lasts["origin"] == (1_500_000_000, 2_000_000_000)
+    assert lasts["Signal"] == lasts["Fill"] == (2_000_000_000, 3_000_000_000)
+    attributes = dict(spans[number(fill.event_id)].attributes or {})
+    assert (attributes["tradewind.event_id"], attributes["tradewind.tenant_id"]) == (fill.event_id, fill.tenant_id)
     assert (attributes["tradewind.symbol"], attributes["group"]) == ("EURUSD", "g")
 
 
 def test_an_event_that_goes_to_many_partitions_is_one_span(chain: list[Traced], exporter: InMemorySpanExporter) -> None:
     """Kill switches are sent to all."""
-    spans_of(exporter, [chain[0], chain[0]])
+    decision = next(event for event in chain if isinstance(event, Decision))
+    spans_of(exporter, [decision, decision])
     assert len(exporter.get_finished_spans()) == 1
 
 
@@ -102,14 +102,10 @@ def test_a_trace_is_sampled_whole_or_not_at_all_as_opentelemetry_would(
     chain: list[Traced], exporter: InMemorySpanExporter, ratio: float
 ) -> None:
     """Each process decides by itself, from the trace's id, and all decide alike."""
-    spans = spans_of(exporter, chain, ratio)
-    kept = {event.correlation_id for event in chain if event.event_id in spans}
+    kept = {span.context.trace_id for span in spans_of(exporter, chain, ratio).values()}
     sampler = TraceIdRatioBased(ratio)
-    traces = {event.correlation_id for event in chain}
-    expected = {
-        correlation_id
-        for correlation_id in traces
-        if sampler.should_sample(None, int(trace_id(correlation_id), 16), "").decision is Sampling.RECORD_AND_SAMPLE
-    }
-    assert kept == expected
-    assert len(exporter.get_finished_spans()) == sum(event.correlation_id in expected for event in chain)
+    traces = {int(trace_id(event.correlation_id), 16) for event in chain}
+    chosen = {of for of in traces if sampler.should_sample(None, of, "").decision is Sampling.RECORD_AND_SAMPLE}
+    assert kept == chosen
+    events = sum(int(event.correlation_id, 16) in chosen for event in chain)
+    assert len(exporter.get_finished_spans()) == events + len(chosen)
