@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -30,6 +31,12 @@ def readiness(url: str) -> tuple[int, dict[str, list[str]]]:
         return refused.code, json.load(refused)["reasons"]
     except OSError:
         return 0, {}
+
+
+def lives(url: str) -> bool:
+    """Return whether `/live` answers 200."""
+    with urllib.request.urlopen(f"{url}/live", timeout=ANSWER_S) as answer:
+        return bool(answer.status == HTTPStatus.OK)
 
 
 class Scrape:
