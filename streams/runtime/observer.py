@@ -43,7 +43,6 @@ class Observer:
         self.agent = agent
         self.group = group_of(agent, settings)
         self._instruments, self._spans = telemetry.instruments, telemetry.spans
-        self._names = {settings.physical(topic): topic.name for topic in agent.inputs}
         self._held = None if agent.hold is None else settings.physical(agent.hold.topic)
         self._labels: Labels = {SYSTEM: "kafka", GROUP: self.group}
         self._work = {**self._labels, OPERATION: "process"}

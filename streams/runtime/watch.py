@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from tradewind.connectors.kafka.ends import Ends
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
+from tradewind.streams.runtime.agent import redrive_topic
 from tradewind.streams.runtime.alerts import Alerts, alert_of
 from tradewind.streams.runtime.lease import TopicPartition
 from tradewind.streams.runtime.observer import Observer, describe
@@ -38,7 +39,7 @@ class Watch:
         self._inputs = [
             (settings.physical(topic), partition)
             for of in observers
-            for topic in of.agent.inputs
+            for topic in (*of.agent.inputs, redrive_topic(of.agent))
             for partition in range(topic.partitions)
         ]
         self._ends = Ends(settings)
