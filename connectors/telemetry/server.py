@@ -16,6 +16,7 @@ from prometheus_client.exposition import choose_encoder
 from tradewind.connectors.telemetry.health import Health
 
 REQUEST_S = 5.0  # for a client to say what it wants
+STOP_S = 0.1  # how soon the server sees that it is to end
 BACKLOG = 16  # clients that wait to be served: scrapes come one at a time, people a few
 JSON = "application/json"
 log = logging.getLogger(__name__)
@@ -40,7 +41,9 @@ class Endpoint:
         self._registry, self._health = registry, health
         self._server = _Server((host, port), self._handler())
         self.url = f"http://{host}:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, name="telemetry", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(STOP_S,), name="telemetry", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:

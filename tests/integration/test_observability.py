@@ -15,11 +15,14 @@ from runtime_agents import AGENTS
 from runtime_cluster import Cluster, soon, ticks
 from runtime_records import CODEC
 from scraping import Scrape, readiness, served
+from sinking import Publisher, running, tick, until
 
 from tradewind import Bar, Fill, Strategy, View
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.kafka.records import raw_records
 from tradewind.connectors.settings import Settings, WatchdogSettings
+from tradewind.connectors.sinks import Batch, Sink, StoreUnavailable
+from tradewind.connectors.sinks.telemetry import SinkTelemetry
 from tradewind.connectors.telemetry.health import Health
 from tradewind.connectors.telemetry.process import Telemetry, telemetry
 from tradewind.connectors.telemetry.spans import Spans
@@ -150,6 +153,41 @@ async def test_a_position_that_does_not_move_is_told_with_its_partition(settings
     assert scrape.sum("tradewind_consumer_lag", **on) == 50
     assert scrape.sum("tradewind_consumer_lag_time_seconds", **on) > 1_000_000, "these records are of 2023"
     assert scrape.sum("tradewind_watchdog_stuck", tradewind_kind="position", **on) == 1
+
+
+class InMemory(Sink):
+    """A store that can be away."""
+
+    name = "memory"
+    topics: tuple[Topic, ...] = (TICKS,)
+    away = True
+
+    async def write(self, batch: Batch) -> None:
+        """Take a batch, or nothing."""
+        if self.away:
+            raise StoreUnavailable("away")
+
+
+def test_a_sink_whose_store_is_away_is_not_ready_and_shows_its_lag(settings: Settings) -> None:
+    """Once the store is back it is, without any."""
+    told, url = served(settings)
+    publisher = Publisher(told, [TICKS])
+    publisher.publish(TICKS, [tick(seq) for seq in range(1000)])
+    sink = InMemory()
+    with telemetry(told, "memory") as found, running(told, sink, publisher.codec) as loop:
+        SinkTelemetry(loop, told, found)
+        until(lambda: loop.counters.retries > 2, "writes fail")
+        status, reasons = readiness(url)
+        assert status == 503
+        assert any("writing" in reason and "away" in reason for reason in reasons["sink memory"])
+        of = {"messaging_consumer_group_name": told.physical("tradewind.memory")}
+        assert Scrape(url).has("tradewind_consumer_lag", 1000, **of)
+        assert Scrape(url).sum("tradewind_sink_retries_total", **of) > 2
+        sink.away = False
+        until(lambda: readiness(url) == (200, {}) and loop.counters.written == 1000, "all is written")
+        until(lambda: Scrape(url).has("tradewind_consumer_lag", 0, **of), "no lag")
+        assert Scrape(url).has("tradewind_sink_written_total", 1000, **of)
+        assert Scrape(url).has("messaging_client_consumed_messages_total", 1000, **of)
 
 
 class AlwaysLong(Strategy):
