@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tradewind.connectors.settings import Settings
@@ -31,6 +31,12 @@ class Batch:
     def add(self, partition: int, topic: str, chunk: Chunk) -> None:
         """Add a chunk behind those of its partition."""
         self.chunks.setdefault(partition, {}).setdefault(topic, []).append(chunk)
+
+    def by_source(self) -> Iterator[tuple[TopicPartition, list[Chunk]]]:
+        """Yield the chunks of each partition, by its name on the cluster."""
+        for topics in self.chunks.values():
+            for chunks in topics.values():
+                yield chunks[0].source, chunks
 
     def touch(self, partition: int) -> None:
         """Run a task though nothing new arrived for it."""

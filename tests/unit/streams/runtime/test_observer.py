@@ -9,7 +9,7 @@ import pytest
 from runtime_records import CODEC, INGEST_MS, NOWHERE, beat, chunk, tick
 
 from tradewind.connectors.telemetry import metrics
-from tradewind.connectors.telemetry.instruments import check_declared
+from tradewind.connectors.telemetry.instruments import Source, check_declared
 from tradewind.connectors.telemetry.metrics import KIND, METRICS, OUTCOME, PARTITION, TOPIC, Instrument, Metric
 from tradewind.connectors.telemetry.process import Telemetry
 from tradewind.processors.batch import Segment, State
@@ -34,14 +34,16 @@ class Recorded:
     """Instruments that keep what is recorded."""
 
     values: list[tuple[str, float, dict[str, str]]] = field(default_factory=list)
+    points: Source = lambda _: ()
 
     def record(self, metric: Metric, value: float, attributes: dict[str, str]) -> None:
         check_declared(metric, attributes)
         assert metric.kind is Instrument.HISTOGRAM
         self.values.append((metric.name, value, attributes))
 
-    def add_source(self, source: object) -> None:
-        """Ask nobody."""
+    def add_source(self, source: Source) -> None:
+        """Ask it for points."""
+        self.points = source
 
     def of(self, metric: Metric) -> list[float]:
         return [value for name, value, _ in self.values if name == metric.name]
@@ -85,7 +87,7 @@ class Bench:
     def points(self, metric: Metric) -> dict[tuple[str, ...], float]:
         """Return what a counter or gauge is, by the attributes that are not of the whole group."""
         found = {}
-        for value, attributes in self.observer.points(metric):
+        for value, attributes in self.recorded.points(metric):
             check_declared(metric, attributes)
             own = [attributes[name] for name in (KIND, OUTCOME, TOPIC, PARTITION) if name in attributes]
             found[tuple(own)] = value
