@@ -46,6 +46,11 @@ def test_another_assignment_begins_anew() -> None:
     assert looks(at(100, 5, 9), Seen(130, {}, {TICKS: 9}), at(170, 5, 9)) == ()
 
 
+def test_what_a_partition_had_to_read_is_forgotten_with_it() -> None:
+    """Another worker may have read it meanwhile, and a broker that is silent does not say."""
+    assert {of.kind for of in looks(at(100, 5, 9), Seen(110, {}), at(111, 5, None), at(180, 5, None))} == {"broker"}
+
+
 def test_a_silent_broker_is_told_and_what_was_behind_stays_behind() -> None:
     """Its last word on the end counts; once it answers, its silence is over."""
     assert looks(at(100, 5, 9), at(102, 5, None), at(117, 5, None)) == (Stuck("broker", 102),)
