@@ -69,6 +69,36 @@ class InfluxSettings(_Part):
     """Bytes that a table may take on disk before its oldest partitions are dropped."""
 
 
+class MetricsSettings(_Part):
+    """Where a worker, sink or feed answers `/metrics`, `/live` and `/ready`."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65_535)
+    """0 answers nowhere."""
+
+
+class OtlpSettings(_Part):
+    """Where metrics and traces are sent by OTLP over HTTP."""
+
+    endpoint: str | None = None
+    """Such as `http://collector:4318`; None takes OTEL_EXPORTER_OTLP_ENDPOINT, and without that nothing is sent."""
+    sample_ratio: float = Field(default=0.1, ge=0, le=1)
+    """Part of the traces that is sent. The trace's id decides, so that every process keeps the same ones."""
+
+
+class WatchdogSettings(_Part):
+    """How long something may stand still before a worker says so: log, metrics, `/ready`, an alert."""
+
+    position_s: float = Field(default=60.0, gt=0)
+    """A partition that has records to read, and whose committed position does not move."""
+    transaction_s: float = Field(default=30.0, gt=0)
+    """A batch that was begun, while none commits: three times what the broker grants a transaction."""
+    restore_s: float = Field(default=60.0, gt=0)
+    """A restore that reads nothing more: what the group's offsets may take to be stable."""
+    broker_s: float = Field(default=15.0, gt=0)
+    """A broker that does not answer: more than a restart takes."""
+
+
 class Settings(BaseSettings):
     """Everything that a process of Tradewind is told from outside."""
 
@@ -87,6 +117,9 @@ class Settings(BaseSettings):
     postgres: PostgresSettings = PostgresSettings()
     registry: RegistrySettings = RegistrySettings()
     influx: InfluxSettings = InfluxSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    otlp: OtlpSettings = OtlpSettings()
+    watchdog: WatchdogSettings = WatchdogSettings()
     tenants: tuple[Tenant, ...] = DEFAULT_TENANTS
     bar_grace_ms: int = Field(default=500, ge=0)
     """How long after its end, in event time, a bar still takes quotes."""

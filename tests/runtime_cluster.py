@@ -21,13 +21,15 @@ from runtime_records import CODEC, INGEST_MS
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.kafka.records import raw_records
 from tradewind.connectors.settings import Settings
+from tradewind.connectors.telemetry.process import Telemetry
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Tick
+from tradewind.schemas.notifications import Alert
 from tradewind.streams.runtime import Agent, agent_topics, group_of, run_agents
 from tradewind.streams.runtime.changelog import Changelog, Restored
 from tradewind.streams.runtime.positions import GroupPositions
-from tradewind.topics import Topic
+from tradewind.topics import ALERTS, Topic
 from tradewind.topics.partitioner import partition_of
 
 SYMBOLS = ("EURUSD", "XAUUSD", "BTCUSD", "ETHUSD", "GBPUSD", "USDJPY")
@@ -94,6 +96,13 @@ class Cluster:
                 assert value is not None
                 found.append((record.partition() or 0, record.offset() or 0, self.codec.decode(value)))
         return [event for _, _, event in sorted(found, key=lambda at: at[:2])]
+
+    def alerts(self) -> list[Alert]:
+        """Return the alerts, those of a source in order."""
+        name = self.settings.physical(ALERTS)
+        batches = raw_records(self.settings, name, range(ALERTS.partitions), "earliest")
+        found = [self.codec.decode(record.value() or b"") for batch in batches for record in batch]
+        return sorted((event for event in found if isinstance(event, Alert)), key=lambda alert: alert.ts_ingest)
 
     def offsets(self, agent: Agent, *also: Topic) -> dict[tuple[str, int], int | None]:
         """Return the group's stable offsets by logical topic and partition: of the inputs, and of others."""
@@ -169,10 +178,12 @@ class Cluster:
             assert self.totals(agent) == (count, sum(range(count))), agent.name
 
     @contextlib.asynccontextmanager
-    async def running(self, *agents: Agent) -> AsyncIterator[asyncio.Task[None]]:
+    async def running(self, *agents: Agent, telemetry: Telemetry | None = None) -> AsyncIterator[asyncio.Task[None]]:
         """Run agents in this process, ready when the body begins and stopped after it; an error of theirs is raised."""
         stop, ready = asyncio.Event(), asyncio.Event()
-        task = asyncio.ensure_future(run_agents(agents, self.settings, self.codec, on_ready=ready.set, stop=stop))
+        task = asyncio.ensure_future(
+            run_agents(agents, self.settings, self.codec, on_ready=ready.set, stop=stop, telemetry=telemetry)
+        )
         waiting = asyncio.ensure_future(ready.wait())
         try:
             await asyncio.wait({task, waiting}, timeout=WAIT_S, return_when=asyncio.FIRST_COMPLETED)

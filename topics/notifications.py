@@ -16,6 +16,6 @@ ALERTS = Topic(
     model=Alert,
     key=_source,
     owner="notifications",
-    producers=("signals",),
+    producers=("signals", "runtime"),
     consumers=(),
 )

@@ -59,14 +59,16 @@ class SinkLoop:
         letters = DeadLetters(settings, sink.name, codec)
         self._writer = Writer(sink, codec, letters, self.limits, self.counters)
         self._leases: dict[tuple[str, int], Lease] = {}
+        self._assigned = False
         self._paused = False
         self._stalled_since_s: float | None = None
         self._commit_at_s = 0.0
         self._stopping = False
         self._unanswered = False
+        self.group = settings.physical(f"tradewind.{sink.name}")
         self._options = {
             **options(settings),
-            "group.id": settings.physical(f"tradewind.{sink.name}"),
+            "group.id": self.group,
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "enable.partition.eof": True,  # tells the position behind the markers of transactions
@@ -83,6 +85,29 @@ class SinkLoop:
             **(consumer_options or {}),
         }
         self._incremental = "cooperative" in self._options["partition.assignment.strategy"]
+
+    @property
+    def paused(self) -> bool:
+        """Whether partitions are paused, since the store is slow or down. For any thread."""
+        return self._paused
+
+    def positions(self) -> dict[tuple[str, int], int]:
+        """Return how far each partition that is read is written, by (topic on the cluster, number). For any thread."""
+        return {key: lease.written for key, lease in list(self._leases.items()) if lease.opened}
+
+    def not_ready(self) -> list[str]:
+        """Return what keeps the sink from writing; nothing where it writes. For any thread."""
+        found = [] if self._assigned else [f"{self.group}: it waits for an assignment of partitions"]
+        found += [
+            f"{self.group}: the position of {topic}, partition {partition}, is not known yet"
+            for (topic, partition), lease in list(self._leases.items())
+            if not lease.opened
+        ]
+        if self._paused:
+            found.append(f"{self.group}: partitions are paused, since the store is slow or down")
+        if (trouble := self._writer.trouble) is not None:
+            found.append(f"{self.group}: {trouble}")
+        return found
 
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set; raises what stopped the sink otherwise. Ends within 5 s of `stop`."""
@@ -279,6 +304,7 @@ class SinkLoop:
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         """Take partitions, paused until their positions are known."""
+        self._assigned = True
         for place in places:
             place.offset = (
                 OFFSET_BEGINNING  # replaced by a seek; without it the client would look for a position itself

@@ -68,6 +68,8 @@ class Writer:
         self.load_bytes = 0
         self.moved = False
         """Set whenever a run is done with; the reader resets it."""
+        self.trouble: str | None = None
+        """What is being tried again, and why it failed; None where nothing is."""
 
     # -- for the consumer's thread ------------------------------------------------------------------------------------
 
@@ -247,14 +249,16 @@ class Writer:
         attempt = 0
         while True:
             if self._stopping or not wanted():
+                self.trouble = None
                 raise _Dropped
             try:
-                return await work()
+                done = await work()
             except Exception as error:
                 if not is_transient(error):
                     raise
                 attempt += 1
                 self._counters.retries += 1
+                self.trouble = f"{what} failed {attempt} times: {error or type(error)}"
                 pause = pause_s(self._limits, attempt, self._random)
                 log.error(  # noqa: TRY400 - the same trace every few seconds says no more
                     "sink %s: %s failed %d times, again in %.1f s: %s",
@@ -264,6 +268,9 @@ class Writer:
                     pause,
                     error or type(error),
                 )
+            else:
+                self.trouble = None
+                return done
             until = time.monotonic() + pause
             while (left := until - time.monotonic()) > 0 and wanted() and not self._stopping:  # noqa: ASYNC110
                 await asyncio.sleep(min(left, NOTICE_S))

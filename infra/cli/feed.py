@@ -63,17 +63,20 @@ def feed(  # noqa: PLR0917 - click passes them by name
     published again. Ctrl-C or SIGTERM ends after the block in hand.
     """
     from tradewind.connectors.feeds.sources import open_feed  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.feeds.telemetry import FeedTelemetry  # noqa: PLC0415
     from tradewind.connectors.feeds.together import run_feeds  # noqa: PLC0415
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
+    from tradewind.connectors.telemetry.process import telemetry  # noqa: PLC0415
 
     settings = Settings()
     feeds = [open_feed(source, seed=seed, rate=rate, symbols=symbols, sessions=not no_sessions) for source in sources]
     stop = Event()
     _stop_on_signals(stop)
-    progress = None if quiet else _Progress()
-    reports = run_feeds(
-        feeds, settings, speed=None if isinstance(speed, str) else speed, stop=stop, on_progress=progress
-    )
+    with telemetry(settings, "feed") as told:
+        progress = FeedTelemetry(told, (one.name for one in feeds), None if quiet else _Progress())
+        reports = run_feeds(
+            feeds, settings, speed=None if isinstance(speed, str) else speed, stop=stop, on_progress=progress
+        )
     for report in reports:
         _tell(report)
 

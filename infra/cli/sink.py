@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tradewind.infra.cli.process_log import set_up_log
+
 if TYPE_CHECKING:
+    from tradewind.connectors.settings import Settings
     from tradewind.connectors.sinks.loop import SinkLoop
     from tradewind.connectors.sinks.sink import SinkFactory
 
 ENTRY_POINTS = "tradewind.sinks"
 """Group of the entry points that name sinks of other packages."""
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 COLLECT_AFTER = 200_000
 """Objects between two garbage collections. Records come by the ten thousand and hold no cycles: at Python's 700,
 looking for them takes a third of a sink's time."""
@@ -44,14 +46,22 @@ def sink(names: tuple[str, ...]) -> None:
 
     Ends within 5 s of SIGTERM or Ctrl-C; exits with 1 where a sink cannot go on.
     """
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every request
+    set_up_log()
     stop = _stopped_by_signals()
-    loops = _loops(names)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
-    if not run(loops, stop):
+    from tradewind.connectors.settings import Settings  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.sinks.telemetry import SinkTelemetry  # noqa: PLC0415
+    from tradewind.connectors.telemetry.process import telemetry  # noqa: PLC0415
+
+    settings = Settings()
+    loops = _loops(names, settings)
+    with telemetry(settings, "-".join(loop.sink.name for loop in loops)) as told:
+        for loop in loops:
+            SinkTelemetry(loop, settings, told)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(COLLECT_AFTER)
+        well = run(loops, stop)
+    if not well:
         sys.exit(1)
 
 
@@ -67,16 +77,14 @@ def _stopped_by_signals() -> threading.Event:
     return stop
 
 
-def _loops(names: Sequence[str]) -> list[SinkLoop]:
+def _loops(names: Sequence[str], settings: Settings) -> list[SinkLoop]:
     from tradewind.connectors.registry import PATIENT_ATTEMPTS, open_codec  # noqa: PLC0415
-    from tradewind.connectors.settings import Settings  # noqa: PLC0415
     from tradewind.connectors.sinks.loop import SinkLoop  # noqa: PLC0415
 
     known = factories()
     unknown = [name for name in names if name not in known]
     if unknown:
         raise click.UsageError(f"there is no sink {unknown[0]!r}; sinks are: {', '.join(sorted(known))}")
-    settings = Settings()
     codec = open_codec(settings, PATIENT_ATTEMPTS)
     return [SinkLoop(settings, known[name](settings), codec) for name in dict.fromkeys(names)]
 

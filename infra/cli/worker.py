@@ -8,7 +8,7 @@ import sys
 
 import click
 
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+from tradewind.infra.cli.process_log import set_up_log
 
 
 @click.command()
@@ -18,17 +18,20 @@ def worker(roles: tuple[str, ...], *, slot: str | None) -> None:
     """Run the agents of these roles: market, signals, sizing, risk, execution, portfolio."""
     from tradewind.connectors.registry import PATIENT_ATTEMPTS, open_codec  # noqa: PLC0415 - help comes at once
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
+    from tradewind.connectors.telemetry.process import telemetry  # noqa: PLC0415
     from tradewind.streams.agents import AGENTS  # noqa: PLC0415
     from tradewind.streams.runtime import RuntimeStopped, run_agents  # noqa: PLC0415
 
     unknown = [role for role in roles if role not in AGENTS]
     if unknown:
         raise click.UsageError(f"there is no role {unknown[0]!r}; roles are: {', '.join(AGENTS)}")
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
+    set_up_log()
     settings = Settings()
     agents = [AGENTS[role](settings) for role in dict.fromkeys(roles)]
     try:
-        asyncio.run(run_agents(agents, settings, open_codec(settings, PATIENT_ATTEMPTS), slot=slot))
+        with telemetry(settings, "-".join(agent.name for agent in agents)) as told:
+            codec = open_codec(settings, PATIENT_ATTEMPTS)
+            asyncio.run(run_agents(agents, settings, codec, slot=slot, telemetry=told))
     except RuntimeStopped:
         logging.getLogger("tradewind.worker").exception("stopped")  # with what the agent's own code raised
         sys.exit(1)

@@ -13,8 +13,9 @@ from tradewind.infra.services.service import LOOPBACK, PortInUse
 DEFAULT_BASE = 19090
 """Away from the servers' own defaults (9092, 5432, ...), which a developer's machine may have in use."""
 MAX_BROKERS = 3
-SPAN = 16
-"""Ports that one base stands for; the first two are left to the dashboard and the API."""
+SPAN = 32
+"""Ports that one base stands for; the first two are left to the dashboard and the API, the second half to workers."""
+METRICS_FIRST = 16
 FREE_FIRST, FREE_LAST = 20_000, 32_000
 """Where free ports are looked for: below the range that systems hand out to outgoing connections, one of which
 could otherwise take the port of a server that is being restarted."""
@@ -62,6 +63,11 @@ class Ports:
     def postgres(self) -> int:
         """PostgreSQL."""
         return self.base + 12
+
+    @property
+    def metrics(self) -> tuple[int, ...]:
+        """Metrics and readiness of workers, sinks and the feed, in the order in which they start."""
+        return tuple(range(self.base + METRICS_FIRST, self.base + SPAN))
 
 
 def ports(base: int | None) -> Ports:

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from tradewind.connectors.settings import Settings
 from tradewind.infra.services.service import ServiceHealth
 from tradewind.infra.services.stack import check
+from tradewind.infra.status.readiness import with_readiness
 from tradewind.infra.status.sizes import sizes
 from tradewind.infra.status.watch import Glance, Watch, last_totals
 from tradewind.infra.up.state import WorkerState, read_state
@@ -62,7 +63,7 @@ class Report:
 def report(settings: Settings, data: Path) -> Report:
     """Ask the services, and count up to the present end of the topics."""
     services = tuple(check(data, settings))
-    workers = read_state(data)
+    workers = with_readiness(read_state(data))
     if not any(service.name == "kafka" and service.healthy for service in services):
         return Report(services, workers, None, last_totals(data), {})
     watch = Watch(settings, data)

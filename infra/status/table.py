@@ -17,6 +17,7 @@ from tradewind.infra.status.watch import Glance
 
 if TYPE_CHECKING:
     from tradewind.infra.status.report import Report
+    from tradewind.infra.up.state import WorkerState
 
 SHOWN = {"denied": "denials", "dead_letters": "dead letters"}
 """Totals that people know by another name."""
@@ -66,10 +67,11 @@ def tables(report: Report) -> RenderableType:
     for service in report.services:
         sign = Text("up", "green") if service.healthy else Text(f"down: {service.detail}", "red")
         services.add_row(service.name, sign, service.version, service.url)
-    workers = Table("worker", "", "pid", "ended", "log", box=SIMPLE_HEAD)
+    workers = Table("worker", "", "ready", "pid", "ended", "log", box=SIMPLE_HEAD)
     for worker in report.workers:
         style = "red" if worker.down else "green"
-        workers.add_row(worker.name, Text(worker.phase, style), str(worker.pid or ""), str(worker.deaths), worker.log)
+        phase, ended = Text(worker.phase, style), str(worker.deaths)
+        workers.add_row(worker.name, phase, _ready(worker), str(worker.pid or ""), ended, worker.log)
     parts: list[RenderableType] = [services, *([workers] if report.workers else [])]
     if report.glance is None:
         counted = ", ".join(f"{SHOWN.get(name, name)} {events:,}" for name, events in report.totals.items())
@@ -82,6 +84,13 @@ def tables(report: Report) -> RenderableType:
         shown = "" if size is None else f"{size / 1e6:,.1f}"
         topics.add_row(topic.name, f"{topic.records:,}", f"{topic.rate_per_s:,.1f}", shown)
     return Group(*parts, flow_table(report.glance), topics)
+
+
+def _ready(worker: WorkerState) -> Text:
+    """Return whether a worker is ready, and why not."""
+    if worker.ready is None:
+        return Text("")
+    return Text("yes", "green") if worker.ready else Text("; ".join(worker.reasons) or "no", "red")
 
 
 def clock(seconds: float) -> str:

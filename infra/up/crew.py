@@ -18,6 +18,7 @@ from enum import Enum
 from pathlib import Path
 
 from tradewind.infra.services.process import Command, Server
+from tradewind.infra.services.service import LOOPBACK
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 8.0
@@ -49,6 +50,8 @@ class Role:
     """The crew stops in ascending order of this: feeds, then agents, then sinks."""
     ends: bool = False
     """Whether it may end by itself, with exit code 0."""
+    metrics_port: int | None = None
+    """Where it answers `/metrics`, `/live` and `/ready`, on loopback; None is nowhere."""
 
 
 class Worker:
@@ -63,7 +66,8 @@ class Worker:
         folder = data / "workers" / role.name
         folder.mkdir(parents=True, exist_ok=True)
         argv = (sys.executable, "-P", "-m", "tradewind.infra.cli", *role.arguments)
-        self._server = Server(Command(role.name, argv, folder, self.log, environment), data / "run")
+        told = {**environment, **_metrics(role)}
+        self._server = Server(Command(role.name, argv, folder, self.log, told), data / "run")
         self._quick = 0
         self._began = 0.0
         self._next = 0.0
@@ -73,6 +77,11 @@ class Worker:
         """The process, while it runs."""
         record = self._server.record
         return record.pid if self.phase is Phase.RUNNING and record is not None else None
+
+    @property
+    def url(self) -> str | None:
+        """Where the process answers about itself; None where it does not."""
+        return None if self.role.metrics_port is None else f"http://{LOOPBACK}:{self.role.metrics_port}"
 
     def start(self, now: float) -> None:
         """Start the process; `now` is monotonic, in seconds."""
@@ -103,6 +112,13 @@ class Worker:
             return
         self._next = now + min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (self._quick - 1))
         self.phase = Phase.WAITING
+
+
+def _metrics(role: Role) -> dict[str, str]:
+    """Return the variables that tell a process where to answer: each has a port of its own."""
+    if role.metrics_port is None:
+        return {}
+    return {"TRADEWIND_METRICS__HOST": LOOPBACK, "TRADEWIND_METRICS__PORT": str(role.metrics_port)}
 
 
 class Crew:

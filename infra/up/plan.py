@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
+from tradewind.infra.services.ports import DEFAULT_BASE, Ports
 from tradewind.infra.up.crew import Role
 
 FEEDS, AGENTS, SINKS = range(3)
@@ -43,7 +44,9 @@ class Plan:
         slot = slot_of(data)
         agents = (Role(name, ("worker", *roles, "--slot", slot), AGENTS) for name, roles in WORKERS.items())
         sinks = (Role(f"sink-{store}", ("sink", store), SINKS) for store in STORES)
-        return (*agents, *sinks, self._feed())
+        found = (*agents, *sinks, self._feed())
+        ports = Ports(self.base_port or DEFAULT_BASE).metrics
+        return tuple(replace(role, metrics_port=ports[at]) for at, role in enumerate(found))
 
     def arguments(self) -> list[str]:
         """Return the arguments of `tradewind up` that ask for this plan."""

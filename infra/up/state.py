@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tradewind.infra.services.process import read_record
@@ -24,6 +24,12 @@ class WorkerState:
     pid: int | None
     deaths: int
     log: str
+    url: str | None = None
+    """Where it answers `/metrics`, `/live` and `/ready`; None where it does not."""
+    ready: bool | None = None
+    """What it says to `/ready`; None where nobody asked."""
+    reasons: tuple[str, ...] = ()
+    """Why it is not ready."""
 
     @property
     def down(self) -> bool:
@@ -34,7 +40,9 @@ class WorkerState:
 def write_state(data: Path, workers: Iterable[Worker]) -> None:
     """Replace what is written, at once."""
     states = [
-        asdict(WorkerState(worker.role.name, worker.phase.value, worker.pid, worker.deaths, str(worker.log)))
+        asdict(
+            WorkerState(worker.role.name, worker.phase.value, worker.pid, worker.deaths, str(worker.log), worker.url)
+        )
         for worker in workers
     ]
     draft = data / f".{FILE}"
@@ -68,5 +76,5 @@ def _as_it_is(state: WorkerState, data: Path) -> WorkerState:
     """Return the state with what the process table says: `up` may have been killed since."""
     record = read_record(data / "run" / f"{state.name}.json")
     if state.phase == Phase.RUNNING.value and (record is None or not record.alive):
-        return WorkerState(state.name, "gone", None, state.deaths, state.log)
+        return replace(state, phase="gone", pid=None)
     return state

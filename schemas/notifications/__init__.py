@@ -16,7 +16,7 @@ class Alert(Event):
     """Something that a person should know of."""
 
     SCHEMA: ClassVar[str] = "tradewind.notifications.Alert"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
@@ -31,13 +31,21 @@ class Alert(Event):
     severity: Literal["INFO", "WARNING", "CRITICAL"]
     """how urgent"""
     source: str
-    """agent, feed, sink or strategy"""
+    """agent, feed, sink, strategy or consumer group"""
     code: str
-    """a stable name, such as STRATEGY_QUARANTINED"""
+    """a stable name, such as STRATEGY_QUARANTINED or WATCHDOG_POSITION"""
     message: str
     """what happened and what to do"""
     tenant_id: str | None = None
     """the tenant that the event belongs to; null for market data, which all tenants share"""
+    group: str | None = None
+    """the consumer group that it is about; null where it is about none"""
+    topic: str | None = None
+    """the topic that it is about, by its name on the cluster; null where it is about none"""
+    partition: int | None = None
+    """the partition that it is about; null where it is about none"""
+    since: int | None = None
+    """since when it holds; null where it happened at one moment"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -52,6 +60,10 @@ class Alert(Event):
             source=record["source"],
             code=record["code"],
             message=record["message"],
+            group=record["group"],
+            topic=record["topic"],
+            partition=record["partition"],
+            since=record["since"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,4 +78,8 @@ class Alert(Event):
             "source": self.source,
             "code": self.code,
             "message": self.message,
+            "group": self.group,
+            "topic": self.topic,
+            "partition": self.partition,
+            "since": self.since,
         }

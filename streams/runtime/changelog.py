@@ -53,6 +53,8 @@ class Changelog:
         self.topic = settings.physical(changelog_topic(agent))
         self._known: set[bytes] = set()
         """Frames of schemas that are known to be of ours: a handful."""
+        self.read_records = 0
+        """Counts what restores have read, for whoever watches over them."""
         self._options = {
             **settings.librdkafka(),
             "group.id": group_of(agent, settings),  # librdkafka asks for one; it neither joins nor commits
@@ -115,7 +117,7 @@ class Changelog:
 
     def _read(self, found: dict[int, Restored], behind: dict[int, int], superseded: Superseding) -> None:
         started = told = time.monotonic()
-        count, total = 0, len(behind)
+        count, counted, total = 0, 0, len(behind)
         consumer = Consumer(self._options)
         try:
             consumer.assign([Coordinates(self.topic, partition, OFFSET_BEGINNING) for partition in behind])
@@ -123,6 +125,8 @@ class Changelog:
                 if superseded():
                     raise Superseded
                 count += self._apply(found, consumer.consume(READ_RECORDS, READ_S), behind)
+                self.read_records += count - counted
+                counted = count
                 if behind and time.monotonic() - told > PROGRESS_S:
                     told = time.monotonic()
                     log.info("%s: restoring, %d records read, %d partitions to go", self.topic, count, len(behind))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Protocol
 
@@ -54,6 +55,8 @@ class Chunk:
     records: Sequence[Record]
     next: int
     """The position after the records, past markers: what is committed once they are processed."""
+    fetched_s: float = field(default_factory=time.monotonic)
+    """When it was fetched, on the monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

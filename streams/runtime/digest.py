@@ -87,7 +87,7 @@ def digest_of_outputs(messages: Sequence[Outgoing], namespace: str) -> bytes:
     """Return the digest of records to be sent, in order; the namespace that begins their topics' names is no part."""
     if not messages:
         return blake2b(digest_size=DIGEST_BYTES).digest()
-    topics, partitions, keys, values, timestamps = zip(*messages, strict=True)
+    topics, partitions, keys, values, timestamps, _ = zip(*messages, strict=True)
     count = len(messages)
     number = {name: at for at, name in enumerate(dict.fromkeys(topics))}
     names = [name.removeprefix(namespace).encode() for name in number]

@@ -52,6 +52,16 @@ class Held:
         self.more = False
         """Whether the last release stopped at its limit, and not at a row that must wait."""
 
+    @property
+    def records(self) -> int:
+        """How many records wait."""
+        return sum(len(waiting.codes) for waiting in self._waiting)
+
+    @property
+    def first_ms(self) -> int | None:
+        """The timestamp of the first record that waits, ms; None where none does."""
+        return next((waiting.piece.records[0].timestamp for waiting in self._waiting if waiting.piece.records), None)
+
     def add(self, piece: Piece) -> None:
         """Queue a piece behind the others."""
         instruments, codes, ts_event = _decisive(piece.segment)

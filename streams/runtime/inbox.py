@@ -30,6 +30,11 @@ class Inbox:
         """How many records wait to be taken."""
         return self._records
 
+    @property
+    def first_ms(self) -> int | None:
+        """The timestamp of the first record that waits, ms; None where none does."""
+        return next((chunk.records[0].timestamp for chunk in self._chunks if chunk.records), None)
+
     def __len__(self) -> int:
         """How many chunks wait to be taken."""
         return len(self._chunks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -12,6 +13,8 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition as Coordinates
 
 from tradewind.connectors.settings import Settings
+from tradewind.connectors.telemetry.trace_context import Traced
+from tradewind.connectors.telemetry.trace_context import headers as trace_headers
 from tradewind.streams.runtime.bounded import NoAnswer, call_within
 from tradewind.streams.runtime.errors import AgentCrashed, Superseded, TransactionsFail
 from tradewind.streams.runtime.lease import Lease, TopicPartition
@@ -40,6 +43,8 @@ class Outgoing(NamedTuple):
     value: bytes | None
     timestamp: int
     """ms since 1970."""
+    traced: Traced | None = None
+    """The event, where its record carries the header that names its trace."""
 
 
 @dataclass(slots=True)
@@ -49,6 +54,8 @@ class Draft:
     messages: list[Outgoing] = field(default_factory=list)
     offsets: dict[TopicPartition, int] = field(default_factory=dict)
     """Where the group goes on."""
+    letters: Counter[str] = field(default_factory=Counter)
+    """Dead letters among the messages, by kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +153,11 @@ class Outbox:
 
     def _produce(self, producer: Producer, draft: Draft, patience: Patience) -> None:
         produce = producer.produce
-        for topic, partition, key, value, timestamp in draft.messages:
+        for topic, partition, key, value, timestamp, traced in draft.messages:
+            headers = None if traced is None else trace_headers(traced)
             while True:
                 try:
-                    produce(topic, value, key, partition, timestamp=timestamp)
+                    produce(topic, value, key, partition, timestamp=timestamp, headers=headers)
                 except BufferError:
                     patience.check()
                     producer.poll(POLL_S)

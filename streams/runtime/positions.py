@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Literal, TypeVar
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaException
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as Coordinates
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
@@ -45,7 +45,8 @@ class GroupPositions:
                 "reconnect.backoff.max.ms": 1000,
             }
         )
-        self._admin = AdminClient(settings.librdkafka())
+        self._options = settings.librdkafka()
+        self._admin = AdminClient(self._options)
 
     def stable(self, partitions: Iterable[TopicPartition], superseded: Superseding) -> dict[TopicPartition, int | None]:
         """Return the group's committed offsets, None where it has none, once no transaction is pending on any.
@@ -85,6 +86,9 @@ class GroupPositions:
                         f"group {self._group}: no offsets within {PATIENCE_S:.0f} s ({error!r}); is a "
                         "transaction pending that nobody ends, or the broker away? Start the worker again after that."
                     ) from error
+                if isinstance(error, KafkaException) and error.args[0].code() == KafkaError._NOENT:
+                    # A client that asked while a broker shut down keeps "no leader" for minutes after it is back.
+                    self._admin = AdminClient(self._options)
                 time.sleep(PAUSE_S)
 
     def close(self) -> None:

@@ -8,15 +8,21 @@ import gc
 import logging
 import secrets
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 from tradewind.connectors.settings import Settings
+from tradewind.connectors.telemetry.process import Telemetry
 from tradewind.schemas.codec import Codec
 from tradewind.streams.runtime.agent import Agent
 from tradewind.streams.runtime.errors import AgentMisdeclared
+from tradewind.streams.runtime.observer import Observer
+from tradewind.streams.runtime.watch import Watch
 from tradewind.streams.runtime.worker import Worker
 
 SLOT_BYTES = 4  # of a random slot: no two of a group's few workers share one
+BEAT_S = 1.0
+STANDING_S = 30.0  # of an event loop that hangs; a session has long expired by then
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 log = logging.getLogger(__name__)
 
@@ -29,33 +35,49 @@ async def run_agents(
     on_ready: Callable[[], None] | None = None,
     stop: asyncio.Event | None = None,
     slot: str | None = None,
+    telemetry: Telemetry | None = None,
 ) -> None:
     """Run agents until SIGTERM, SIGINT or `stop`; their topics exist, those of `agent_topics` included.
 
     Returns once the transactions in flight are finished or aborted. Raises `RuntimeStopped` where an agent cannot go
     on; the others are stopped too. `on_ready` is called once, when all agents have restored their tasks. A `slot`
     names this worker among those of its groups where a supervisor gives out such names, so that its successor ends
-    what it left pending at once; no two live workers may share one.
+    what it left pending at once; no two live workers may share one. `telemetry` is what they record to.
     """
     if not agents or len({agent.name for agent in agents}) < len(agents):
         raise AgentMisdeclared(f"a worker runs agents of different names, not {[agent.name for agent in agents]}")
     stop = stop or asyncio.Event()
-    workers = [Worker(agent, settings, codec, slot or secrets.token_hex(SLOT_BYTES)) for agent in agents]
-    with _signals(stop), _frozen():
+    telemetry = telemetry or Telemetry()
+    observers = [Observer(agent, settings, telemetry) for agent in agents]
+    workers = [Worker(of.agent, settings, codec, slot or secrets.token_hex(SLOT_BYTES), of) for of in observers]
+    with _signals(stop), _frozen(), _watched(observers, settings, codec):
+        beating = asyncio.ensure_future(_beat(telemetry))
         running = [asyncio.ensure_future(worker.run()) for worker in workers]
         stopped = asyncio.ensure_future(stop.wait())
         ready = asyncio.ensure_future(_when_ready(workers, on_ready))
         try:
             await asyncio.wait({*running, stopped}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (*running, stopped, ready):
+            for task in (*running, stopped, ready, beating):
                 task.cancel()
             results = await asyncio.gather(*running, return_exceptions=True)
-            await asyncio.gather(stopped, ready, return_exceptions=True)
+            await asyncio.gather(stopped, ready, beating, return_exceptions=True)
     for worker, result in zip(workers, results, strict=True):
         if isinstance(result, Exception):
             log.error("agent %s stopped: %s", worker.agent.name, result)
             raise result
+
+
+async def _beat(telemetry: Telemetry) -> None:
+    """Have `/live` know that the event loop goes round."""
+    beat = time.monotonic()
+    telemetry.health.must_live(
+        "event loop",
+        lambda: [f"it has stood for {s:.0f} s"] if (s := time.monotonic() - beat) > STANDING_S else [],
+    )
+    while True:
+        await asyncio.sleep(BEAT_S)
+        beat = time.monotonic()
 
 
 async def _when_ready(workers: Sequence[Worker], on_ready: Callable[[], None] | None) -> None:
@@ -64,6 +86,17 @@ async def _when_ready(workers: Sequence[Worker], on_ready: Callable[[], None] | 
     log.info("ready: %s", ", ".join(worker.agent.name for worker in workers))
     if on_ready is not None:
         on_ready()
+
+
+@contextlib.contextmanager
+def _watched(observers: Sequence[Observer], settings: Settings, codec: Codec) -> Iterator[None]:
+    """Have watchdogs look at the workers."""
+    watch = Watch(observers, settings, codec)
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.close()
 
 
 @contextlib.contextmanager

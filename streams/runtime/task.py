@@ -9,6 +9,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.processors.batch import PoisonRecord, Rows, Segment, rows_of
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.runtime import DeadLetter
+from tradewind.streams.runtime.account import TaskSize
 from tradewind.streams.runtime.agent import POSITION_KEY, Agent, redrive_topic
 from tradewind.streams.runtime.changelog import Changelog
 from tradewind.streams.runtime.chunk import Chunk, Record, columns_of
@@ -63,6 +64,9 @@ class Task:
         self._held = self._nothing_held()
         self.released = 0
         """Records of the held input that the batch in hand let go."""
+        self.latest: Segment | None = None
+        """What the batch in hand processed last."""
+        self._released_ms: int | None = None
 
     def _nothing_held(self) -> Held | None:
         hold = self._work.agent.hold
@@ -79,7 +83,7 @@ class Task:
         Raises `AgentCrashed` for a bug, and `Impatient`, between two pieces, when patience runs out.
         """
         hold, held = self._work.agent.hold, self._held
-        self.released = 0
+        self.released, self._released_ms, self.latest = 0, None, None
         self.journal.begin(draft)
         for chunk in chunks.get(self._work.redrive.name, ()):
             self._redrive(chunk, draft, patience)
@@ -96,6 +100,8 @@ class Task:
                     self._process_chunk(topic, chunk, draft, patience)
         if held is not None and hold is not None:
             for piece in held.release(reached_by(self.state), self._work.agent.batch_limit):
+                if self._released_ms is None and piece.records:
+                    self._released_ms = piece.records[0].timestamp
                 self.released += len(piece.records) + len(piece.undecodable)
                 self._process(hold.topic.name, piece, draft)
                 self._moved[hold.topic.name] = piece.next
@@ -166,6 +172,7 @@ class Task:
             self._bury((topic, self.partition), bad.record, "UNDECODABLE", bad.reason, draft)
         if piece.segment is not None:
             self._apply(topic, piece.segment, piece.records, draft)
+            self.latest = piece.segment
             hold = self._work.agent.hold
             if hold is not None and topic == hold.until.name:
                 note_heartbeats(piece.segment, self.state)
@@ -209,6 +216,7 @@ class Task:
         self.journal.skipped(at, record.offset, error)
         letter = letter_of(self._work.agent.name, at, record, error, reason)
         draft.messages.extend(self._work.router.route([letter], None))
+        draft.letters[error] += 1
 
     def start(self, first: Mapping[str, int], draft: Draft) -> None:
         """Add to the draft where inputs are read from that the group has no offset of."""
@@ -238,6 +246,12 @@ class Task:
         self.journal.commit()
         self.applied.update(self._moved)
         self._moved.clear()
+
+    def size(self) -> TaskSize:
+        """Return what the task holds, for metrics."""
+        held = self._held
+        count, first_ms = (0, None) if held is None else (held.records, held.first_ms)
+        return TaskSize(len(self.state), count, first_ms, self._released_ms)
 
     def drop(self) -> None:
         """Forget what the batch did, and what is held: records are read again from what is committed."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
+from tradewind.streams.runtime.account import Account, TaskSize
 from tradewind.streams.runtime.agent import Agent, group_of
 from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.errors import PositionsDiffer, SchemaUnavailable, StartsUncommitted, Superseded
@@ -25,10 +26,18 @@ class Batch:
     chunks: dict[int, dict[str, list[Chunk]]] = field(default_factory=dict)
     released: dict[int, int] = field(default_factory=dict)
     """Records of the held input that went, by task; filled in when the batch is run."""
+    account: Account = field(default_factory=Account)
+    """What came of it; filled in when the batch is run."""
 
     def add(self, partition: int, topic: str, chunk: Chunk) -> None:
         """Add a chunk behind those of its partition."""
         self.chunks.setdefault(partition, {}).setdefault(topic, []).append(chunk)
+
+    def by_source(self) -> Iterator[tuple[TopicPartition, list[Chunk]]]:
+        """Yield the chunks of each partition, by its name on the cluster."""
+        for topics in self.chunks.values():
+            for chunks in topics.values():
+                yield chunks[0].source, chunks
 
     def touch(self, partition: int) -> None:
         """Run a task though nothing new arrived for it."""
@@ -38,9 +47,13 @@ class Batch:
 class Tasks:
     """The tasks that a worker has a lease for. Used by the worker's thread only, `with_more` between its calls."""
 
-    def __init__(self, agent: Agent, settings: Settings, codec: Codec, transactional_id: str) -> None:
+    def __init__(
+        self, agent: Agent, settings: Settings, codec: Codec, transactional_id: str, *, traces: bool = False
+    ) -> None:
+        """With `traces`, a batch's account names the events that it sent."""
         self._agent = agent
         self._codec = codec
+        self._traces = traces
         self._work = AgentWork(agent, settings, codec)
         self._positions = GroupPositions(settings, group_of(agent, settings))
         self._outbox = Outbox(settings, transactional_id)
@@ -50,6 +63,15 @@ class Tasks:
     def with_more(self) -> list[int]:
         """The tasks that can go on without anything new."""
         return [partition for partition, task in self._tasks.items() if task.more]
+
+    @property
+    def restored_records(self) -> int:
+        """How many records of the changelog were read so far; a restore moves it. For any thread."""
+        return self._work.changelog.read_records
+
+    def sizes(self) -> dict[int, TaskSize]:
+        """Return what each task holds."""
+        return {partition: task.size() for partition, task in self._tasks.items()}
 
     def establish(self, lease: Lease, superseded: Superseding) -> dict[TopicPartition, int]:
         """Restore the tasks of a lease to what is committed; returns where to read on.
@@ -147,12 +169,13 @@ class Tasks:
 
     def run(self, lease: Lease, batch: Batch, patience: Patience) -> Outcome:
         """Process a batch and commit it; where that fails, nothing of it is kept, and `establish` comes next."""
-        draft = Draft()
+        draft, account = Draft(), batch.account
         tasks = [self._tasks[partition] for partition in sorted(batch.chunks)]
         try:
             for task in tasks:
                 task.run(batch.chunks[task.partition], draft, patience)
                 batch.released[task.partition] = task.released
+            account.processed()
             outcome = (
                 self._outbox.send(draft, lease, patience) if draft.offsets else Outcome("committed", "nothing moved")
             )
@@ -167,6 +190,9 @@ class Tasks:
                 task.commit()
             else:
                 task.drop()
+        account.ended()
+        if outcome.kind == "committed":
+            account.committed(tasks, draft, traces=self._traces)
         return outcome
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.errors import RuntimeStopped, StartsUncommitted, Superseded, TransactionsFail
 from tradewind.streams.runtime.inbox import Inbox
 from tradewind.streams.runtime.lease import Lease, TopicPartition
+from tradewind.streams.runtime.observer import Observer
 from tradewind.streams.runtime.outbox import PATIENCE_S, Outcome, Patience
 from tradewind.streams.runtime.tasks import Batch, Tasks
 from tradewind.streams.runtime.transport import AgentApp, ChunkConsumer
@@ -35,11 +36,12 @@ log = logging.getLogger(__name__)
 class Worker:
     """Runs one agent in this process. Everything here happens in the main event loop; `Tasks` belongs to the thread."""
 
-    def __init__(self, agent: Agent, settings: Settings, codec: Codec, slot: str) -> None:
+    def __init__(self, agent: Agent, settings: Settings, codec: Codec, slot: str, observer: Observer) -> None:
         self.agent = agent
+        self._observer = observer
         self._settings = settings
         self.group = group_of(agent, settings)
-        self._tasks = Tasks(agent, settings, codec, f"{self.group}.{slot}")
+        self._tasks = Tasks(agent, settings, codec, f"{self.group}.{slot}", traces=observer.traces)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"transactions of {agent.name}")
         self._app = AgentApp(agent, settings, self._fail)
         self._names = {settings.physical(topic): topic.name for topic in (*agent.inputs, redrive_topic(agent))}
@@ -129,6 +131,7 @@ class Worker:
             return
         try:
             async with self._turn:
+                self._observer.assigned()
                 await self._establish(lease)
         except Superseded:
             return
@@ -143,6 +146,7 @@ class Worker:
         self._hurry()
         async with self._turn:
             self._lease = None  # an assignment may have been under way
+            self._observer.let_go()
 
     def _hurry(self) -> None:
         self._patience.shorten(REVOKE_S)
@@ -154,6 +158,7 @@ class Worker:
         def superseded() -> bool:
             return self._stopping or self._consumer.thread.lease is not lease
 
+        self._observer.restoring(lambda: self._tasks.restored_records)
         self._epoch += 1
         self._interrupted.clear()
         thread = self._consumer.thread
@@ -175,6 +180,7 @@ class Worker:
         self._lease = lease
         thread.wanted.update(positions)
         thread.wake()
+        self._observer.restored(positions, self._tasks.sizes())
         log.info("%s: generation %d, %d tasks, epoch %d", self.group, lease.generation, len(lease.tasks), self._epoch)
 
     # Chunks
@@ -250,7 +256,9 @@ class Worker:
         """Run a batch as one transaction; where it fails, go back to what is committed."""
         self._patience = Patience(PATIENCE_S)
         begun = time.monotonic()
+        self._observer.began(batch, self._inboxes)
         outcome: Outcome = await self._in_thread(self._tasks.run, lease, batch, self._patience)
+        self._observer.ended(batch, outcome, self._inboxes)
         if outcome.kind == "committed":
             self._failures = 0
             self._adapt(time.monotonic() - begun)
@@ -261,6 +269,7 @@ class Worker:
         log.warning("%s: transaction %s (%s)", self.group, outcome.kind, outcome.reason)
         self._lease = None  # what is queued follows on what has failed
         if outcome.kind == "lease ended":
+            self._observer.let_go()
             return  # the next assignment says where to go on
         await self._pause(outcome.reason)
         await self._establish(lease)

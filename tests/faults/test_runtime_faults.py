@@ -1,5 +1,6 @@
 """Workers are killed, frozen, joined and cut off from the broker: nothing is lost, nothing doubled, state included."""
 
+import asyncio
 import random
 import shutil
 import signal
@@ -9,13 +10,16 @@ from pathlib import Path
 
 import pytest
 from runtime_agents import AGENTS
-from runtime_cluster import Cluster, ticks, until
+from runtime_cluster import Cluster, soon, ticks, until
+from scraping import lives, readiness, served
 
-from tradewind.connectors.settings import KafkaSettings, Settings
+from tradewind.connectors.kafka.admin import ensure
+from tradewind.connectors.settings import KafkaSettings, Settings, WatchdogSettings
+from tradewind.connectors.telemetry.process import telemetry
 from tradewind.infra.services.kafka import Kafka
 from tradewind.infra.services.place import Place
 from tradewind.infra.services.ports import ports
-from tradewind.topics import LATE_TICKS, TICKS
+from tradewind.topics import ALERTS, LATE_TICKS, TICKS
 
 SLOW, SUMS, COUNT = AGENTS["slow"], AGENTS["sums"], AGENTS["count"]
 SESSION_S = 10
@@ -121,6 +125,32 @@ def test_the_broker_is_killed_and_comes_back(broker: Kafka, tmp_path: Path, requ
     until(lambda: cluster.caught_up(SLOW) and cluster.caught_up(SUMS), "all processed", ALL_S)
     assert worker.stop() == 0
     cluster.assert_exactly_once(count, LATE_TICKS, SLOW, SUMS)
+
+
+async def test_a_worker_without_its_broker_is_not_ready_until_it_is_back(broker: Kafka, tmp_path: Path) -> None:
+    """It says why, lives on, and is ready again by itself; the alert waits for the broker, too."""
+    bounds = WatchdogSettings(position_s=600, transaction_s=600, restore_s=600, broker_s=2)
+    own = Settings(_env_file=None, data=tmp_path, kafka=KafkaSettings(bootstrap=broker.bootstrap), watchdog=bounds)
+    told, url = served(own)
+    cluster = Cluster(told, tmp_path)
+    cluster.create(COUNT)
+    ensure(told, (ALERTS,))
+    with telemetry(told, "count") as found:
+        async with cluster.running(COUNT, telemetry=found):
+            await soon(lambda: readiness(url) == (200, {}), "ready")
+            (server,) = broker.servers
+            await asyncio.to_thread(server.stop)
+            await soon(lambda: readiness(url)[0] == 503, "not ready")
+            reasons = [reason for found in readiness(url)[1].values() for reason in found]
+            assert any("the broker has not answered for" in reason for reason in reasons), reasons
+            assert await asyncio.to_thread(lives, url)
+            await asyncio.to_thread(broker.start)
+            await soon(lambda: readiness(url) == (200, {}), "ready again", ALL_S)
+            cluster.publish(TICKS, ticks(100))
+            await soon(lambda: cluster.caught_up(COUNT), "it works on")
+            await soon(lambda: len(cluster.alerts()) == 2, "alerts of the broker's silence and its end")
+    assert [alert.code for alert in cluster.alerts()] == ["WATCHDOG_BROKER", "WATCHDOG_BROKER_OVER"]
+    cluster.assert_exactly_once(100, None, COUNT)
 
 
 def test_a_backlog_of_a_million_ticks_does_not_fill_the_memory(cluster: Cluster) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from instance import FLOW_S, SERVICES, UP_S, WORKERS, Instance, wait
+from scraping import Scrape
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -42,6 +43,19 @@ def test_ticks_become_bars_and_every_group_reads(running: Instance) -> None:
         f"tradewind.{name}"
         for name in ("market", "signals", "sizing", "risk", "execution", "portfolio", "questdb", "postgres")
     }
+
+
+def test_every_process_is_ready_and_shows_metrics(running: Instance) -> None:
+    """Each at a port of its own, which status tells; the sinks and the feed, too."""
+    wait(lambda: all(worker["ready"] for worker in running.status()["workers"]), FLOW_S, running.status)
+    urls = {worker["name"]: worker["url"] for worker in running.status()["workers"]}
+    assert urls.keys() == WORKERS
+    assert len(set(urls.values())) == len(WORKERS)
+    assert Scrape(urls["market"]).sum("messaging_client_consumed_messages_total") > 0
+    wait(lambda: Scrape(urls["sink-questdb"]).sum("tradewind_sink_written_total") > 0, FLOW_S)
+    assert Scrape(urls["sink-questdb"]).sum("tradewind_consumer_lag") >= 0
+    assert Scrape(urls["feed"]).sum("tradewind_feed_published_total", tradewind_feed="simulator.1") > 0
+    assert "HTTP Request" not in (running.data / "logs" / "market.log").read_text()
 
 
 def test_a_second_up_says_that_one_is_running(running: Instance) -> None:

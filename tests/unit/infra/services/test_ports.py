@@ -24,7 +24,7 @@ def taken() -> Iterator[int]:
 def every(found: Ports) -> list[int]:
     """List all ports of a base."""
     single = (found.registry, found.registry_management, found.questdb_http, found.questdb_pg, found.postgres)
-    return [*found.brokers, *found.controllers, *single]
+    return [*found.brokers, *found.controllers, *single, *found.metrics]
 
 
 def test_all_ports_differ_and_lie_in_the_span() -> None:

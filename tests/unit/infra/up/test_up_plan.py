@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tradewind.infra.services.ports import DEFAULT_BASE
 from tradewind.infra.up.environment import variables
 from tradewind.infra.up.plan import Plan, slot_of
 
@@ -33,6 +34,13 @@ def test_every_agent_and_sink_runs_once(tmp_path: Path) -> None:
     words = [word for role in Plan().roles(tmp_path) for word in role.arguments if role.name != "feed"]
     for name in ("market", "signals", "sizing", "risk", "execution", "portfolio", "questdb", "postgres"):
         assert words.count(name) == 1
+
+
+def test_every_process_has_a_port_of_its_own_for_metrics(tmp_path: Path) -> None:
+    """In the second half of what the base stands for, the same at every start."""
+    for base in (None, 21_000):
+        found = [role.metrics_port for role in Plan(base_port=base).roles(tmp_path)]
+        assert found == [(base or DEFAULT_BASE) + 16 + at for at in range(len(found))]
 
 
 def test_a_detached_up_gets_the_same_plan() -> None:

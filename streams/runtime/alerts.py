@@ -1,0 +1,105 @@
+"""Publishes what watchdogs say as alerts, beside the agents' transactions, and without ever waiting for the broker.
+
+The producer is idempotent, its queue holds few messages, and an alert that cannot be delivered in time is logged. A
+complaint has one id however often it is published, so that whoever keeps alerts by id has it once.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from tradewind.connectors.kafka.client import options
+from tradewind.connectors.settings import Settings
+from tradewind.processors.identity import derive_id
+from tradewind.schemas.codec import Codec
+from tradewind.schemas.notifications import Alert
+from tradewind.streams.runtime.watchdog import Stuck
+from tradewind.topics import ALERTS
+from tradewind.topics.partitioner import partition_of
+
+QUEUED = 100  # alerts: a worker has some tens of partitions to complain of
+DELIVERY_MS = 600_000  # the broker may be what the alert is about, and come back
+CLOSE_S = 1.0  # to send what waits, at the end of a worker
+log = logging.getLogger(__name__)
+
+
+class Alerts:
+    """Used by one thread."""
+
+    def __init__(self, settings: Settings, codec: Codec) -> None:
+        self._settings = settings
+        self._codec = codec
+        self._topic = settings.physical(ALERTS)
+        self._producer: Producer | None = None
+
+    def publish(self, alert: Alert) -> None:
+        """Have an alert sent; returns at once, and logs where that is impossible."""
+        if self._producer is None:
+            self._producer = Producer(self._options())
+        key = ALERTS.key(alert).encode()
+        try:
+            self._producer.produce(
+                self._topic,
+                self._codec.encode(alert),
+                key,
+                partition_of(key, ALERTS.partitions),
+                on_delivery=_delivered,
+                timestamp=alert.ts_ingest // 1000,
+            )
+        except (BufferError, KafkaException) as error:
+            log.error("an alert is not published (%s): %s", error, alert.message)  # noqa: TRY400 - it is what it is
+
+    def tend(self) -> None:
+        """Hear what became of alerts that were sent."""
+        if self._producer is not None:
+            self._producer.poll(0)
+
+    def close(self) -> None:
+        """Send what waits, for a second at the most."""
+        if self._producer is not None:
+            self._producer.flush(CLOSE_S)
+            self._producer.purge()
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            **options(self._settings),
+            "enable.idempotence": True,
+            "queue.buffering.max.messages": QUEUED,
+            "delivery.timeout.ms": DELIVERY_MS,
+            "linger.ms": 0,
+        }
+
+
+def alert_of(stuck: Stuck, group: str, since_us: int, now_us: int, message: str, *, over: bool) -> Alert:
+    """Return the alert of a complaint, or of its end; times are µs since 1970.
+
+    A position that does not move is one complaint, whichever worker says so and whenever: its id derives from the
+    position. The others are told apart by when they began.
+    """
+    topic, partition = stuck.source or ("", -1)
+    begun = stuck.at if stuck.kind == "position" else since_us
+    first = derive_id("watchdog", group, stuck.kind, topic, partition, str(begun))
+    event_id = derive_id("watchdog over", first) if over else first
+    return Alert(
+        event_id=event_id,
+        ts_event=now_us if over else since_us,
+        ts_ingest=now_us,
+        correlation_id=first,
+        causation_id=first,
+        severity="INFO" if over else "CRITICAL",
+        source=group,
+        code=f"WATCHDOG_{stuck.kind.upper()}{'_OVER' if over else ''}",
+        message=message,
+        group=group,
+        topic=stuck.source[0] if stuck.source else None,
+        partition=stuck.source[1] if stuck.source else None,
+        since=since_us,
+    )
+
+
+def _delivered(error: KafkaError | None, message: Message) -> None:
+    if error is not None:
+        log.error("an alert was not delivered to %s: %s", message.topic(), error.str())

@@ -1,0 +1,264 @@
+"""What a worker tells of itself on real Kafka: counts, readiness, alerts, and one trace from bar to fill."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from runtime_agents import AGENTS
+from runtime_cluster import Cluster, soon, ticks
+from runtime_records import CODEC
+from scraping import Scrape, readiness, served
+from sinking import Publisher, running, tick, until
+
+from tradewind import Bar, Fill, Strategy, View
+from tradewind.connectors.kafka.admin import ensure
+from tradewind.connectors.kafka.records import raw_records
+from tradewind.connectors.settings import Settings, WatchdogSettings
+from tradewind.connectors.sinks import Batch, Sink, StoreUnavailable
+from tradewind.connectors.sinks.telemetry import SinkTelemetry
+from tradewind.connectors.telemetry.health import Health
+from tradewind.connectors.telemetry.process import Telemetry, telemetry
+from tradewind.connectors.telemetry.spans import Spans
+from tradewind.connectors.telemetry.trace_context import span_id
+from tradewind.processors.signals.agent import signals as signals_processor
+from tradewind.schemas.event import Event
+from tradewind.schemas.market import Heartbeat, Tick
+from tradewind.streams.agents import AGENTS as TRADING
+from tradewind.streams.runtime import Agent
+from tradewind.streams.runtime.outbox import Outbox, Outcome
+from tradewind.topics import (
+    ALERTS,
+    BARS,
+    DECISIONS,
+    FILLS,
+    ORDER_EVENTS,
+    ORDER_REQUESTS,
+    POSITIONS,
+    SIGNALS,
+    TICKS,
+    Topic,
+)
+
+PICKY, COUNT = AGENTS["picky"], AGENTS["count"]
+QUICK = WatchdogSettings(position_s=600, transaction_s=2, restore_s=600, broker_s=600)
+CHAIN = (SIGNALS, ORDER_REQUESTS, DECISIONS, ORDER_EVENTS, FILLS, POSITIONS)
+
+
+async def test_a_worker_shows_what_it_has_done(settings: Settings, tmp_path: Path) -> None:
+    """Over some thousand records: counts by partition, transactions, dead letters, state, latency; no lag at last."""
+    told, url = served(settings)
+    cluster = Cluster(told, tmp_path)
+    cluster.create(PICKY)
+    events: list[Event | bytes | None] = [*ticks(6000)[:3000], b"garbage", *ticks(3000, 3000)]
+    cluster.publish(TICKS, events)
+    with telemetry(told, "picky") as found:
+        assert readiness(url)[0] == 200, "nothing is asked of the process yet"
+        async with cluster.running(PICKY, telemetry=found):
+            assert readiness(url) == (200, {})
+            await soon(lambda: cluster.caught_up(PICKY), "all processed")
+            group, topic = told.physical("tradewind.picky"), told.physical(TICKS)
+            of = {"messaging_consumer_group_name": group}
+            on = {**of, "messaging_destination_name": topic}
+            await soon(lambda: Scrape(url).has("tradewind_consumer_lag", 0, **on), "the watch has seen the ends")
+            scrape = Scrape(url)
+    assert scrape.sum("messaging_client_consumed_messages_total", messaging_system="kafka", **on) == 6001
+    partitions = [labels for name, labels, _ in scrape.samples if name == "messaging_client_consumed_messages_total"]
+    assert {labels["messaging_destination_partition_id"] for labels in partitions} <= {"0", "1", "2", "3"}
+    assert scrape.sum("tradewind_dead_letters_total", tradewind_kind="UNDECODABLE", **of) == 1
+    committed = scrape.sum("tradewind_transactions_total", tradewind_outcome="committed", **of)
+    assert committed >= 1
+    assert scrape.sum("tradewind_batch_records_count", **of) == committed
+    assert scrape.sum("tradewind_batch_records_sum", **of) == 6001
+    for name in ("messaging_process_duration_seconds", "messaging_client_operation_duration_seconds"):
+        assert scrape.sum(f"{name}_count", **of) == committed
+        assert scrape.sum(f"{name}_sum", **of) > 0
+    assert scrape.sum("tradewind_batch_queue_time_seconds_count", **of) == committed
+    assert scrape.sum("tradewind_latency_seconds_count", **on) == committed
+    assert scrape.sum("tradewind_state_keys", **of) == 6, "one for each symbol"
+    assert scrape.sum("tradewind_rebalances_total", **of) == 1
+    assert scrape.sum("tradewind_restore_duration_seconds_count", **of) == 1
+    assert scrape.sum("tradewind_consumer_lag_time_seconds", **on) == 0
+    assert scrape.sum("tradewind_watchdog_stuck", **of) == 0
+    assert scrape.sum("tradewind_ready") == 1
+
+
+async def test_a_transaction_that_hangs_is_told_and_so_is_its_end(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On `/ready`, as a metric, in the log once, and as an alert once; the worker goes on as soon as it can."""
+    told, url = served(settings, watchdog=QUICK)
+    cluster = Cluster(told, tmp_path)
+    cluster.create(COUNT)
+    ensure(told, (ALERTS,))
+    go_on, commit = threading.Event(), Outbox._commit
+
+    def waits(self: Outbox, producer: Producer, patience: object) -> Outcome:
+        go_on.wait(30)
+        return commit(self, producer, patience)  # type: ignore[arg-type]
+
+    group = told.physical("tradewind.count")
+    with telemetry(told, "count") as found:
+        async with cluster.running(COUNT, telemetry=found):
+            await soon(lambda: readiness(url) == (200, {}), "ready")
+            monkeypatch.setattr(Outbox, "_commit", waits)
+            cluster.publish(TICKS, ticks(100))
+            await soon(lambda: readiness(url)[0] == 503, "not ready")
+            ((reason,),) = readiness(url)[1].values()
+            assert reason.startswith(f"{group}: no transaction has committed for ")
+            stuck = {"messaging_consumer_group_name": group, "tradewind_kind": "transaction"}
+            assert Scrape(url).sum("tradewind_watchdog_stuck", **stuck) == 1
+            await soon(lambda: len(cluster.alerts()) == 1, "an alert, while the transaction still hangs")
+            go_on.set()
+            await soon(lambda: readiness(url) == (200, {}), "ready again")
+            await soon(lambda: cluster.caught_up(COUNT), "all processed")
+            await soon(lambda: len(cluster.alerts()) == 2, "its end")
+            assert Scrape(url).sum("tradewind_watchdog_stuck", **stuck) == 0
+    first, end = cluster.alerts()
+    assert (first.code, first.severity, first.group) == ("WATCHDOG_TRANSACTION", "CRITICAL", group)
+    assert (end.code, end.severity, end.since) == ("WATCHDOG_TRANSACTION_OVER", "INFO", first.since)
+    assert (end.correlation_id, end.causation_id) == (first.event_id, first.event_id)
+    said = [record.message for record in caplog.records if record.message.startswith("watchdog: ")]
+    assert [line.startswith("watchdog: over") for line in said] == [False, True]
+    cluster.assert_exactly_once(100, None, COUNT)
+
+
+async def test_a_position_that_does_not_move_is_told_with_its_partition(settings: Settings, tmp_path: Path) -> None:
+    """Ticks that wait for decisions which never come: the alert names group, topic, partition and offset."""
+    bounds = WatchdogSettings(position_s=3, transaction_s=600, restore_s=600, broker_s=600)
+    told, url = served(settings, watchdog=bounds)
+    cluster = Cluster(told, tmp_path)
+    holding = AGENTS["holding"]
+    cluster.create(holding)
+    ensure(told, (ALERTS,))
+    with telemetry(told, "holding") as found:
+        async with cluster.running(holding, telemetry=found):
+            cluster.publish(TICKS, ticks(50, symbols=("EURUSD",)))
+            await soon(lambda: readiness(url)[0] == 503 and len(cluster.alerts()) == 1, "told")
+            scrape = Scrape(url)
+    (alert,) = cluster.alerts()
+    assert (alert.code, alert.topic) == ("WATCHDOG_POSITION", told.physical(TICKS))
+    assert f"partition {alert.partition}, stands at 0 for " in alert.message
+    on = {
+        "messaging_destination_name": told.physical(TICKS),
+        "messaging_destination_partition_id": str(alert.partition),
+    }
+    assert scrape.sum("tradewind_held_records", **on) == 50
+    assert scrape.sum("tradewind_consumer_lag", **on) == 50
+    assert scrape.sum("tradewind_consumer_lag_time_seconds", **on) > 1_000_000, "these records are of 2023"
+    assert scrape.sum("tradewind_watchdog_stuck", tradewind_kind="position", **on) == 1
+
+
+class InMemory(Sink):
+    """A store that can be away."""
+
+    name = "memory"
+    topics: tuple[Topic, ...] = (TICKS,)
+    away = True
+
+    async def write(self, batch: Batch) -> None:
+        """Take a batch, or nothing."""
+        if self.away:
+            raise StoreUnavailable("away")
+
+
+def test_a_sink_whose_store_is_away_is_not_ready_and_shows_its_lag(settings: Settings) -> None:
+    """Once the store is back it is, without any."""
+    told, url = served(settings)
+    publisher = Publisher(told, [TICKS])
+    publisher.publish(TICKS, [tick(seq) for seq in range(1000)])
+    sink = InMemory()
+    with telemetry(told, "memory") as found, running(told, sink, publisher.codec) as loop:
+        SinkTelemetry(loop, told, found)
+        until(lambda: loop.counters.retries > 2, "writes fail")
+        status, reasons = readiness(url)
+        assert status == 503
+        assert any("writing" in reason and "away" in reason for reason in reasons["sink memory"])
+        of = {"messaging_consumer_group_name": told.physical("tradewind.memory")}
+        assert Scrape(url).has("tradewind_consumer_lag", 1000, **of)
+        assert Scrape(url).sum("tradewind_sink_retries_total", **of) > 2
+        sink.away = False
+        until(lambda: readiness(url) == (200, {}) and loop.counters.written == 1000, "all is written")
+        until(lambda: Scrape(url).has("tradewind_consumer_lag", 0, **of), "no lag")
+        assert Scrape(url).has("tradewind_sink_written_total", 1000, **of)
+        assert Scrape(url).has("messaging_client_consumed_messages_total", 1000, **of)
+
+
+class AlwaysLong(Strategy):
+    """Buys at every bar of a minute."""
+
+    name, interval_s = "always-long", 60
+
+    def on_bar(self, memory: object, bar: Bar) -> View:
+        """Say so."""
+        return View("LONG", 1.0, "it is a test")
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    """Give a place for spans."""
+    made = InMemorySpanExporter()
+    yield made
+    made.shutdown()
+
+
+def traceparents(settings: Settings, topic: Topic) -> list[tuple[Event, str | None]]:
+    """Return the events of a topic with the traces that their records name."""
+    found: list[tuple[Event, str | None]] = []
+    for batch in raw_records(settings, settings.physical(topic), range(topic.partitions), "earliest"):
+        for record in batch:
+            headers = dict(record.headers() or [])
+            trace = headers.get("traceparent")
+            found.append((CODEC.decode(record.value() or b""), None if trace is None else trace.decode()))
+    return found
+
+
+async def test_one_trace_runs_from_the_bar_to_the_fill(
+    settings: Settings, tmp_path: Path, spans: InMemorySpanExporter
+) -> None:
+    """Through all six agents: headers name the bar as the trace and each event as a span, whose parent caused it."""
+    cluster = Cluster(settings, tmp_path)
+    agents: list[Agent] = [make(settings) for make in TRADING.values()]
+    agents = [
+        Agent(agent.name, agent.inputs, agent.outputs, signals_processor([AlwaysLong()]))
+        if agent.name == "signals"
+        else agent
+        for agent in agents
+    ]
+    cluster.create(*agents)
+    found = Telemetry(Health(), None, Spans(SimpleSpanProcessor(spans), Resource.create({}), 1.0))
+    mids = [1.1 + n % 7 / 1e4 for n in range(600)]
+    quotes = [
+        Tick(symbol="EURUSD", venue="TEST", seq=n, ts_event=n * 1_000_000, bid=mid, ask=mid + 0.0002)
+        for n, mid in enumerate(mids)
+    ]
+    async with cluster.running(*agents, telemetry=found):
+        cluster.publish(TICKS, quotes)
+        await soon(lambda: len(cluster.read(FILLS)) > 2, "fills")
+        await soon(lambda: all(cluster.caught_up(agent) for agent in agents if agent.hold is None), "all processed")
+    bars = {event.event_id for event, trace in traceparents(settings, BARS) if isinstance(event, Bar) and trace is None}
+    exported = {span.context.span_id: span for span in spans.get_finished_spans()}
+    seen = 0
+    for topic in CHAIN:
+        for event, trace in traceparents(settings, topic):
+            if isinstance(event, Heartbeat):
+                assert trace is None
+                continue
+            seen += 1
+            assert event.correlation_id in bars  # type: ignore[attr-defined]
+            own = span_id(event.event_id)  # type: ignore[attr-defined]
+            assert trace == f"00-{event.correlation_id}-{own}-01"  # type: ignore[attr-defined]
+            span = exported[int(own, 16)]
+            assert span.parent is not None
+            assert span.parent.span_id == int(span_id(event.causation_id), 16)  # type: ignore[attr-defined]
+            assert span.parent.span_id in exported
+    fills = [event for event, _ in traceparents(settings, FILLS) if isinstance(event, Fill)]
+    assert fills
+    assert seen >= 6 * len(fills)
+    assert all(span.end_time >= span.start_time for span in exported.values())  # type: ignore[operator]

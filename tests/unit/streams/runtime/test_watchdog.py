@@ -1,0 +1,184 @@
+"""Watchdogs complain of what has stood still for its bound, of nothing else, and stop when it moves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from tradewind.connectors.settings import WatchdogSettings
+from tradewind.streams.runtime.watchdog import Memory, Seen, Stuck, judge
+
+BOUNDS = WatchdogSettings(position_s=60, transaction_s=30, restore_s=50, broker_s=15)
+TICKS, BARS = ("market.ticks", 0), ("market.bars", 1)
+PARTITIONS = st.sampled_from([TICKS, BARS])
+
+
+def looks(*seen: Seen) -> tuple[Stuck, ...]:
+    """Return what is complained of after some looks."""
+    memory, stuck = Memory(), ()
+    for one in seen:
+        memory, stuck = judge(memory, one, BOUNDS)
+    return stuck
+
+
+def at(at_s: float, position: int, end: int | None) -> Seen:
+    """Return a look at one partition; without an end the broker is silent."""
+    return Seen(at_s, {TICKS: position}, None if end is None else {TICKS: end})
+
+
+def test_a_position_that_stands_with_lag_is_stuck_after_its_bound() -> None:
+    """Said with the position, what is behind it, and since when."""
+    assert looks(at(100, 5, 9), at(159, 5, 12)) == ()
+    assert looks(at(100, 5, 9), at(130, 5, 9), at(160, 5, 12)) == (Stuck("position", 100, TICKS, 5, 7),)
+
+
+def test_a_position_that_moves_or_has_caught_up_is_not() -> None:
+    """However slowly it moves, and however long nothing comes."""
+    assert looks(at(100, 5, 9), at(159, 6, 9), at(218, 7, 9)) == ()
+    assert looks(at(100, 9, 9), at(1000, 9, 9)) == ()
+    assert looks(at(100, 5, 9), at(130, 5, 5), at(170, 5, 9)) == ()
+
+
+def test_another_assignment_begins_anew() -> None:
+    """A partition that was with another worker meanwhile has not stood here."""
+    assert looks(at(100, 5, 9), Seen(130, {}, {TICKS: 9}), at(170, 5, 9)) == ()
+
+
+def test_what_a_partition_had_to_read_is_forgotten_with_it() -> None:
+    """Another worker may have read it meanwhile, and a broker that is silent does not say."""
+    assert {of.kind for of in looks(at(100, 5, 9), Seen(110, {}), at(111, 5, None), at(180, 5, None))} == {"broker"}
+
+
+def test_a_silent_broker_is_told_and_what_was_behind_stays_behind() -> None:
+    """Its last word on the end counts; once it answers, its silence is over."""
+    assert looks(at(100, 5, 9), at(102, 5, None), at(117, 5, None)) == (Stuck("broker", 102),)
+    assert {of.kind for of in looks(at(100, 5, 9), at(102, 5, None), at(160, 5, None))} == {"position", "broker"}
+    assert looks(at(100, 9, 9), at(102, 9, None), at(117, 9, 9)) == ()
+
+
+def test_a_restore_that_reads_on_is_not_stuck() -> None:
+    """However long it takes."""
+    reading = [Seen(at_s, ends={}, restored=at_s) for at_s in range(0, 500, 10)]
+    assert looks(*reading) == ()
+    stands = [replace(reading[-1], at_s=540.0)]
+    assert looks(*reading, *stands) == (Stuck("restore", 490, at=490),)
+
+
+class Worker(RuleBasedStateMachine):
+    """A worker whose whole history is kept, beside watchdogs that remember as little as they can."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 1000.0
+        self.positions = {TICKS: 0}
+        self.ends = {TICKS: 0, BARS: 0}
+        self.answers = True
+        self.uncommitted_s: float | None = None
+        self.restored: int | None = None
+        self.memory, self.stuck = Memory(), ()
+        self.history: list[Seen] = []
+
+    @rule(seconds=st.sampled_from([0.5, 2, 14, 15, 16, 29, 30, 31, 60]))
+    def time_passes(self, seconds: float) -> None:
+        """Look again after a while."""
+        self.now_s += seconds
+        seen = Seen(
+            self.now_s,
+            dict(self.positions),
+            dict(self.ends) if self.answers else None,
+            self.uncommitted_s,
+            self.restored,
+        )
+        self.memory, self.stuck = judge(self.memory, seen, BOUNDS)
+        self.history.append(seen)
+
+    @rule(of=PARTITIONS, records=st.integers(1, 5))
+    def records_come(self, of: tuple[str, int], records: int) -> None:
+        """Let a topic grow."""
+        self.ends[of] += records
+
+    @rule(of=PARTITIONS, records=st.integers(1, 5))
+    def a_batch_commits(self, of: tuple[str, int], records: int) -> None:
+        """Move a position, up to the end at most."""
+        if of in self.positions:
+            self.positions[of] = min(self.ends[of], self.positions[of] + records)
+            self.uncommitted_s = None
+
+    @rule()
+    def a_batch_begins(self) -> None:
+        """Unless one is in hand."""
+        self.uncommitted_s = self.now_s if self.uncommitted_s is None else self.uncommitted_s
+
+    @rule()
+    def the_broker_goes_or_comes(self) -> None:
+        """Answers end, or begin again."""
+        self.answers = not self.answers
+
+    @rule(of=PARTITIONS)
+    def a_partition_goes_or_comes(self, of: tuple[str, int]) -> None:
+        """Take a partition away, or give it back."""
+        if self.positions.pop(of, None) is None:
+            self.positions[of] = 0
+
+    @rule(records=st.integers(0, 3))
+    def a_restore_begins_or_reads_on(self, records: int) -> None:
+        """Let a restore read something, or nothing."""
+        self.restored = (self.restored or 0) + records
+
+    @rule()
+    def a_restore_ends(self) -> None:
+        """There is none in hand."""
+        self.restored = None
+
+    @invariant()
+    def complaints_are_what_the_history_says(self) -> None:
+        """Each kind is judged from all looks so far."""
+        found = {of.what: of.since_s for of in self.stuck}
+        assert found == self._expected()
+        assert len(self.stuck) == len(found)
+
+    def _expected(self) -> dict[tuple[str, tuple[str, int] | None], float]:
+        if not self.history:
+            return {}
+        now_s, last = self.history[-1].at_s, self.history[-1]
+        since: dict[tuple[str, tuple[str, int] | None], float | None] = {
+            ("position", of): self._standing(of) for of in last.positions
+        }
+        since["transaction", None] = last.uncommitted_since_s
+        since["broker", None] = _run([seen.at_s for seen in self.history], [seen.ends is None for seen in self.history])
+        since["restore", None] = _run(
+            [seen.at_s for seen in self.history],
+            [seen.restored is not None and seen.restored == last.restored for seen in self.history],
+        )
+        return {
+            what: begun
+            for what, begun in since.items()
+            if begun is not None and now_s - begun >= getattr(BOUNDS, f"{what[0]}_s")
+        }
+
+    def _standing(self, of: tuple[str, int]) -> float | None:
+        """Return since when a position has stood with lag, at every look."""
+        position, end, behind = self.history[-1].positions[of], None, []
+        for seen in self.history:
+            if of not in seen.positions:
+                end = None  # what a worker does not have it does not remember
+            elif seen.ends is not None:
+                end = seen.ends[of]
+            here = seen.positions.get(of)
+            behind.append(here == position and end is not None and end > position)
+        return _run([seen.at_s for seen in self.history], behind)
+
+
+def _run(times: list[float], holds: list[bool]) -> float | None:
+    """Return when the unbroken run began at whose end something holds; None where it does not hold now."""
+    begun = None
+    for time, held in zip(reversed(times), reversed(holds), strict=True):
+        if not held:
+            break
+        begun = time
+    return begun
+
+
+TestWorker = Worker.TestCase
