@@ -50,7 +50,8 @@ def default(field: Schema, where: str) -> str:
             unscaled = int.from_bytes(value.encode(DEFAULT_BYTES), "big", signed=True)
             return f'Decimal("{Decimal(unscaled).scaleb(-scale)}")'
         case "bytes", str():
-            return repr(value.encode(DEFAULT_BYTES))
+            text = repr(value.encode(DEFAULT_BYTES))
+            return text if '"' in text else f'b"{text[2:-1]}"'  # as the formatter writes it
         case "double", int() | float():
             return repr(float(value))
         case {"type": "array"}, []:

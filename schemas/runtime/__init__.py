@@ -234,7 +234,7 @@ class TaskPosition(Event):
     """every input with the offset that is read next"""
     sequence: int = 0
     """number of the next entry of the task's journal"""
-    state_digest: bytes = b''
+    state_digest: bytes = b""
     """16 bytes: digest of the task's state at this position; none where a version before wrote it"""
     snapshot: int = -1
     """number of the entry before which the last whole snapshot of the state was taken; -1 where none was"""
