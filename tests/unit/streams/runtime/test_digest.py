@@ -35,6 +35,7 @@ outputs = st.lists(
         key=some_bytes,
         value=some_bytes,
         timestamp=st.integers(0, 3),
+        traced=st.none(),
     ),
     max_size=5,
 )
