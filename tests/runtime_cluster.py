@@ -159,7 +159,7 @@ class Cluster:
             value
             for task in self.state(agent).values()
             for encoded in task.raw.values()
-            if isinstance(value := CODEC.decode(encoded), Tick)
+            if isinstance(value := self.codec.decode(encoded), Tick)
         ]
         return sum(value.ts_event for value in values), sum(value.seq for value in values)
 
