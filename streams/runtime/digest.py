@@ -19,6 +19,7 @@ DIGEST_BYTES = 16  # 128 bits: no two of 10^15 batches share one by chance
 NONE = -1
 """The length of a key or value that is not there."""
 LONG, INT = np.dtype("<i8"), np.dtype("<i4")
+BLOCK_RECORDS = 1_000  # some 300 KB of outputs, hashed while they are in the processor's cache
 CHECKS = ("rows", "row_moment", "columns", "column_moment")
 """The names of a digest's check sums, in their order."""
 
@@ -85,14 +86,18 @@ def _checks(values: Sequence[bytes | None]) -> tuple[int, int, int, int]:
 
 def digest_of_outputs(messages: Sequence[Outgoing], namespace: str) -> bytes:
     """Return the digest of records to be sent, in order; the namespace that begins their topics' names is no part."""
-    if not messages:
-        return blake2b(digest_size=DIGEST_BYTES).digest()
+    hashed = blake2b(digest_size=DIGEST_BYTES)
+    for at in range(0, len(messages), BLOCK_RECORDS):
+        _hash_outputs(hashed, messages[at : at + BLOCK_RECORDS], namespace)
+    return hashed.digest()
+
+
+def _hash_outputs(hashed: blake2b, messages: Sequence[Outgoing], namespace: str) -> None:
     topics, partitions, keys, values, timestamps, _ = zip(*messages, strict=True)
     count = len(messages)
     number = {name: at for at, name in enumerate(dict.fromkeys(topics))}
-    names = [name.removeprefix(namespace).encode() for name in number]
-    hashed = blake2b(np.array([count, len(names)], LONG).tobytes(), digest_size=DIGEST_BYTES)
-    for part in _lengths_and_bytes(names):
+    hashed.update(np.array([count, len(number)], LONG).tobytes())
+    for part in _lengths_and_bytes([name.removeprefix(namespace).encode() for name in number]):
         hashed.update(part)
     hashed.update(np.fromiter(map(number.__getitem__, topics), INT, count).tobytes())
     hashed.update(np.fromiter(partitions, INT, count).tobytes())
@@ -100,7 +105,6 @@ def digest_of_outputs(messages: Sequence[Outgoing], namespace: str) -> bytes:
     for column in (keys, values):
         for part in _lengths_and_bytes(column):
             hashed.update(part)
-    return hashed.digest()
 
 
 def _lengths_and_bytes(column: Sequence[bytes | None]) -> tuple[bytes, bytes]:
