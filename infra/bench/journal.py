@@ -6,7 +6,6 @@ The best of many rounds is told: what else runs on the machine only ever makes a
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from random import Random
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
 from tradewind.connectors.settings import Settings
+from tradewind.infra.bench.parts.results import Result, report
 from tradewind.schemas.codec import MODELS, Codec
 from tradewind.streams.market import market
 from tradewind.streams.runtime.chunk import CHUNK_RECORDS, Chunk, columns_of
@@ -38,12 +38,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(argv)
-    found = {name: best_ns(work, asked.rounds) / count for name, (work, count) in _works().items()}
-    if asked.json:
-        print(json.dumps({name: round(each, 1) for name, each in found.items()}))
-    else:
-        for name, each in found.items():
-            print(f"{name:48} {each:8.0f} ns each  {1e9 / each:12,.0f}/s")
+    results = [
+        Result.of(f"{name}_ns", "ns", [best_ns(work, asked.rounds) / count]) for name, (work, count) in _works().items()
+    ]
+    report(results, ["each: one record, change of state, value or entry"], as_json=asked.json)
     return 0
 
 
@@ -69,12 +67,12 @@ def _works() -> dict[str, tuple[Callable[[], object], int]]:
     state = EncodedState({f"key/{at}": chance.randbytes(BAR_BYTES) for at in range(STATE_KEYS)})
     changes = [(f"key/{at}", chance.randbytes(BAR_BYTES)) for at in range(STATE_KEYS)]
     return {
-        "records taken apart, which decoding needs too": (lambda: columns_of(records), CHUNK_RECORDS),
-        "digest of inputs of 60 bytes": (lambda: digest_of_records(columns), CHUNK_RECORDS),
-        "digest of outputs of 280 bytes": (lambda: digest_of_outputs(bars, ""), CHUNK_RECORDS),
-        "digest of a change of state": (lambda: state.stage(changes), STATE_KEYS),
-        "snapshot of a state, by the value": (state.dump, STATE_KEYS),
-        "entry of one record, one output and one change": (_entry(), 1),
+        "record_taken_apart": (lambda: columns_of(records), CHUNK_RECORDS),
+        "digest_of_input_60_bytes": (lambda: digest_of_records(columns), CHUNK_RECORDS),
+        "digest_of_output_280_bytes": (lambda: digest_of_outputs(bars, ""), CHUNK_RECORDS),
+        "digest_of_state_change": (lambda: state.stage(changes), STATE_KEYS),
+        "snapshot_of_value": (state.dump, STATE_KEYS),
+        "entry_of_smallest_batch": (_entry(), 1),
     }
 
 
