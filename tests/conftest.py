@@ -33,6 +33,7 @@ hypothesis.settings.register_profile("tradewind", deadline=None)  # on a busy ma
 hypothesis.settings.load_profile("tradewind")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin that shares the tests out looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep what needs services in one process, where several run the suite: two stacks slow each other down."""
     for item in items:
