@@ -26,19 +26,10 @@ from tradewind.infra.services.stack import Stack
 
 TIDY_S = 15.0
 DROP_ATTEMPTS, DROP_PAUSE_S = 40, 0.25
-UNIT = Path(__file__).parent / "unit"
 RUNNING = os.environ.get("TRADEWIND_TEST_STACK")
 
 hypothesis.settings.register_profile("tradewind", deadline=None)  # on a busy machine any example may take long
 hypothesis.settings.load_profile("tradewind")
-
-
-@pytest.hookimpl(tryfirst=True)  # before the plugin that shares the tests out looks for groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what needs services in one process, where several run the suite: two stacks slow each other down."""
-    for item in items:
-        if UNIT not in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("services"))
 
 
 @pytest.fixture(scope="session")
