@@ -82,8 +82,8 @@ def test_a_day_of_quotes_is_published_whole(settings: Settings, name: str) -> No
     last = expected["ts_event"].max()
     assert beat.closing
     assert isinstance(last, int)
-    assert beat.ts_event % 60_000_000 == 5_000_000
-    assert last < beat.ts_event <= last + 65_000_000
+    assert beat.ts_event % 60_000_000 == settings.bar_grace_ms * 1000, "it closes the last minute and no more"
+    assert last < beat.ts_event <= last + 61_000_000
     assert positions(settings)[-1].finished
 
 
