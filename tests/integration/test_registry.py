@@ -137,6 +137,13 @@ def test_the_codec_resolves_the_ids_of_other_writers(registry: SchemaRegistry, s
     assert codec.decode_columns(Heartbeat, [value]).to_dicts() == [beat.to_dict()]
 
 
+def listed(value: object) -> object:
+    """Return a value with every sequence as a list: models hold tuples where the other library makes lists."""
+    if isinstance(value, dict):
+        return {key: listed(each) for key, each in value.items()}
+    return [listed(each) for each in value] if isinstance(value, list | tuple) else value
+
+
 def test_confluents_deserializer_reads_what_the_codec_wrote(
     settings: Settings, confluent: SchemaRegistryClient
 ) -> None:
@@ -144,7 +151,7 @@ def test_confluents_deserializer_reads_what_the_codec_wrote(
     codec = open_codec(settings)
     read = AvroDeserializer(confluent, conf={"subject.name.strategy": record_subject_name_strategy})
     for event in samples():
-        assert with_whole_times(read(codec.encode(event), CONTEXT)) == event.to_dict()
+        assert listed(with_whole_times(read(codec.encode(event), CONTEXT))) == listed(event.to_dict())
 
 
 def test_the_codec_reads_what_confluents_serializer_wrote(settings: Settings, confluent: SchemaRegistryClient) -> None:
