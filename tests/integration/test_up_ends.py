@@ -16,7 +16,7 @@ from instance import FLOW_S, SERVICES, STOP_S, WORKERS, Instance, stop, wait
 from tradewind import Bar, Decision, Event, Fill, OrderRequest, Settings, Signal, consume
 from tradewind.topics import BARS, DECISIONS, FILLS, ORDER_REQUESTS, SIGNALS, Topic
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 HOURS = 2
 HELD: dict[str, tuple[Topic, type[Event]]] = {
     "bars": (BARS, Bar),
