@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+US_PER_MS = 1000
+"""Times of events are µs; those of Kafka's records are ms."""
+
 
 class Event:
     """An event. Subclasses are generated from the `.avsc` files: frozen, slotted dataclasses.

@@ -66,7 +66,9 @@ class Instance:
 
     def status(self) -> dict[str, Any]:
         """Return what `status --json` says."""
-        found: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
+        said = self.run("status", "--json")
+        assert said.stdout, said.stderr
+        found: dict[str, Any] = json.loads(said.stdout)
         return found
 
     def pids(self) -> dict[str, int]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 
+import pytest
 from confluent_kafka import Consumer, IsolationLevel, Producer
 from confluent_kafka import TopicPartition as Coordinates
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -28,6 +29,7 @@ from tradewind.schemas.market import Tick
 from tradewind.schemas.notifications import Alert
 from tradewind.streams.runtime import Agent, agent_topics, group_of, run_agents
 from tradewind.streams.runtime.changelog import Changelog, Restored
+from tradewind.streams.runtime.outbox import Outbox, Outcome
 from tradewind.streams.runtime.positions import GroupPositions
 from tradewind.topics import ALERTS, Topic
 from tradewind.topics.partitioner import partition_of
@@ -43,6 +45,26 @@ def ticks(count: int, first: int = 0, symbols: Sequence[str] = SYMBOLS) -> list[
         Tick(symbol=symbols[at % len(symbols)], venue="T", seq=at, ts_event=at, bid=1.0, ask=1.0)
         for at in range(first, first + count)
     ]
+
+
+def failing_commits(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Have every third transaction aborted and every seventh commit unanswered; returns what counts the attempts."""
+    attempts = 0
+    commit = Outbox._commit
+
+    def failing(self: Outbox, producer: Producer, patience: object) -> Outcome:
+        nonlocal attempts
+        attempts += 1
+        if attempts % 3 == 2:
+            return self._aborted(producer, "the test says so")
+        outcome = commit(self, producer, patience)  # type: ignore[arg-type]
+        if attempts % 7 == 6:
+            self._lose(producer)
+            return Outcome("in doubt", "the test says so")
+        return outcome
+
+    monkeypatch.setattr(Outbox, "_commit", failing)
+    return lambda: attempts
 
 
 class Cluster:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, cast
 
+import polars as pl
+
 from tradewind.schemas.event import Event
 
 
@@ -21,6 +23,11 @@ def instrument_key(event: Event) -> str:
     """`SYMBOL.VENUE` of an event of one instrument."""
     of = cast("_Instrument", event)
     return f"{of.symbol}.{of.venue}"
+
+
+def instrument_keys(frame: pl.DataFrame) -> pl.Series:
+    """`SYMBOL.VENUE` of each row of events of instruments."""
+    return frame.select(pl.concat_str("symbol", pl.lit("."), "venue").alias("instrument"))["instrument"]
 
 
 def position_key(event: Event) -> str:

@@ -18,11 +18,11 @@ from tradewind.connectors.kafka.consumption import Undecodable
 from tradewind.connectors.kafka.producer import Run, Transactions
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
+from tradewind.schemas.event import US_PER_MS
 from tradewind.schemas.runtime import DeadLetter, Redriven
 
 TRANSACTION_LETTERS = 500  # some 20 ms: a command that is killed loses little of its work
 TRANSACTION_BYTES = 4 * 1024 * 1024  # of large letters: sent well within the time that a transaction has
-US_PER_MS = 1000
 NS_PER_MS = 1_000_000
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 from tradewind.connectors.kafka.errors import BrokerUnavailable, StreamError
 from tradewind.connectors.settings import Settings
@@ -21,26 +21,34 @@ UNREACHABLE = {
     KafkaError._RESOLVE,
     KafkaError.REQUEST_TIMED_OUT,
 }
-LEADERLESS = {
+PASSING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError._NOENT,
+    KafkaError._UNKNOWN_PARTITION,
 }
-"""What brokers answer for a partition that has just been created, or whose broker is starting again."""
-LEADERLESS_PAUSE_S = 0.1
+"""What is answered for a partition or a group that has just been created, that moves to another broker, or whose broker
+is starting again. It passes by itself; of a topic that does not exist, the patience of `settled` ends."""
+PASSING_PAUSE_S = 0.1
 T = TypeVar("T")
 
 
-def once_led(question: Callable[[], T]) -> T:
-    """Return the answer to a question about a partition, asked again for `ANSWER_S` while nobody leads it."""
-    deadline = time.monotonic() + ANSWER_S
+def settled(question: Callable[[], T], patience_s: float = ANSWER_S) -> T:
+    """Return the answer to a question to the cluster, asked again while what is asked about is on its way."""
+    deadline = time.monotonic() + patience_s
     while True:
         try:
             return question()
         except KafkaException as error:
-            if error.args[0].code() not in LEADERLESS or time.monotonic() > deadline:
+            if error.args[0].code() not in PASSING or time.monotonic() > deadline:
                 raise
-        time.sleep(LEADERLESS_PAUSE_S)
+        time.sleep(PASSING_PAUSE_S)
 
 
 def options(settings: Settings) -> dict[str, Any]:
@@ -51,6 +59,34 @@ def options(settings: Settings) -> dict[str, Any]:
         "reconnect.backoff.max.ms": 1000,  # a broker that comes back is found within a second
         "enable.metrics.push": False,  # nothing here reads what brokers can collect of clients
     }
+
+
+def reading(settings: Settings, name: str, queued_kib: int) -> dict[str, Any]:
+    """Return the configuration of a consumer in no group: assigned by hand, committed records only, with an end.
+
+    `name` fills the group's place, which the client insists on; nothing is committed by it. `queued_kib` bounds what is
+    read ahead, over all partitions.
+    """
+    return {
+        **options(settings),
+        "group.id": settings.physical(f"tradewind.{name}"),
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "isolation.level": "read_committed",
+        "auto.offset.reset": "error",
+        "enable.partition.eof": True,
+        "fetch.wait.max.ms": 50,
+        "queued.max.messages.kbytes": queued_kib,
+    }
+
+
+def taken(consumer: Consumer, limit: int, wait_s: float) -> list[Message]:
+    """Return what has come in, errors among it, up to a number of records; waits only where there is nothing yet.
+
+    `Consumer.consume` waits for as many as it may return, or else for all of the time.
+    """
+    first = consumer.poll(wait_s)
+    return [] if first is None else [first, *consumer.consume(limit - 1, 0)]
 
 
 def told(error: KafkaException, doing: str, settings: Settings) -> StreamError:

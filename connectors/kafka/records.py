@@ -9,7 +9,7 @@ from typing import Literal
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from tradewind.connectors.kafka.client import ANSWER_S, once_led, options, told
+from tradewind.connectors.kafka.client import ANSWER_S, reading, settled, taken, told
 from tradewind.connectors.kafka.errors import BrokerUnavailable, OffsetGone, StreamError
 from tradewind.connectors.settings import Settings
 
@@ -17,7 +17,7 @@ Start = Literal["earliest", "latest"] | int | datetime
 """Where to begin in each partition: its ends, an offset, or the first record that came in at a time or later."""
 
 BATCH_RECORDS = 5_000  # handed on at once: 355k records/s, and a few hundred KiB
-WAIT_S = 0.1  # for the next batch: how soon a reader that is stopped notices
+WAIT_S = 0.1  # for the next record: how soon a reader that is stopped notices
 SILENCE_S = 30.0  # outlasts a broker's restart; a partition that is read to its end answers within one fetch
 QUEUED_KIB = 32 * 1024  # read ahead, over all partitions
 
@@ -30,19 +30,7 @@ def raw_records(
     Ends where the partitions ended when they were reached; with `follow` it never does, and yields an empty batch when
     there is nothing new. Raises `StreamError`.
     """
-    consumer = Consumer(
-        {
-            **options(settings),
-            "group.id": settings.physical("tradewind.reader"),  # required by the client, and not used
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
-            "isolation.level": "read_committed",
-            "auto.offset.reset": "error",
-            "enable.partition.eof": True,
-            "fetch.wait.max.ms": 50,
-            "queued.max.messages.kbytes": QUEUED_KIB,
-        }
-    )
+    consumer = Consumer(reading(settings, "reader", QUEUED_KIB))
     try:
         begins = {partition: _begin(consumer, topic, partition, start) for partition in sorted(partitions)}
         consumer.assign([TopicPartition(topic, partition, max(begin, 0)) for partition, begin in begins.items()])
@@ -60,7 +48,7 @@ def _batches(
     heard = time.monotonic()
     while unfinished or follow:
         batch: list[Message] = []
-        answers = consumer.consume(BATCH_RECORDS, WAIT_S)
+        answers = taken(consumer, BATCH_RECORDS, WAIT_S)
         if any(answer.error() is None or answer.error().code() == KafkaError._PARTITION_EOF for answer in answers):
             heard = time.monotonic()
         elif not follow and time.monotonic() - heard > SILENCE_S:
@@ -82,7 +70,7 @@ def _batches(
 
 def _begin(consumer: Consumer, topic: str, partition: int, start: Start) -> int:
     """Return the offset to begin at; a start beyond the end begins at the end, and earlier records are dropped."""
-    ends = once_led(lambda: consumer.get_watermark_offsets(TopicPartition(topic, partition), ANSWER_S))
+    ends = settled(lambda: consumer.get_watermark_offsets(TopicPartition(topic, partition), ANSWER_S))
     if ends is None:
         raise BrokerUnavailable(f"{topic}/{partition}: Kafka did not tell its offsets within {ANSWER_S:.0f} s")
     first, end = int(ends[0]), int(ends[1])
@@ -94,7 +82,7 @@ def _begin(consumer: Consumer, topic: str, partition: int, start: Start) -> int:
         if start.tzinfo is None:
             raise StreamError(f"start {start.isoformat()} has no time zone: give one, such as {start.isoformat()}Z")
         at = TopicPartition(topic, partition, int(start.timestamp() * 1000))
-        (found,) = once_led(lambda: consumer.offsets_for_times([at], ANSWER_S))
+        (found,) = settled(lambda: consumer.offsets_for_times([at], ANSWER_S))
         return end if found.offset in {OFFSET_END, -1} else int(found.offset)
     if not isinstance(start, int) or start < 0:
         raise StreamError(f"start {start!r}: give 'earliest', 'latest', an offset from 0 on, or a datetime")

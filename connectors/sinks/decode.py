@@ -19,10 +19,9 @@ from tradewind.connectors.sinks.sink import Batch
 from tradewind.processors.batch import Columns, Micros, Rows, Segment
 from tradewind.schemas.codec.errors import MisalignedRecords, UndecodableRecord
 from tradewind.schemas.codec.wire import FRAME_BYTES, framed_id
-from tradewind.schemas.event import Event
+from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.topics import Topic
 
-US_PER_MS = 1000
 FRAME_OF = itemgetter(slice(FRAME_BYTES))
 
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Iterable
 
-from tradewind.connectors.kafka.ends import Ends
+from tradewind.connectors.kafka.offsets import Offsets
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.sinks.loop import SinkLoop
 from tradewind.connectors.telemetry import metrics
@@ -26,7 +26,7 @@ class SinkTelemetry:
         self._settings = settings
         self._labels = {SYSTEM: "kafka", GROUP: loop.group}
         self._asking = threading.Lock()
-        self._ends: Ends | None = None
+        self._offsets: Offsets | None = None
         self._known: dict[tuple[str, int], int] = {}
         self._known_s = -ENDS_S
         if telemetry.instruments is not None:
@@ -60,8 +60,8 @@ class SinkTelemetry:
         with self._asking:
             positions = self._loop.positions()
             if time.monotonic() - self._known_s >= ENDS_S and positions:
-                self._ends = self._ends or Ends(self._settings)
-                self._known = self._ends.ask(positions) or self._known
+                self._offsets = self._offsets or Offsets(self._settings)
+                self._known = self._offsets.known(positions, "latest") or self._known
                 self._known_s = time.monotonic()
             return [
                 (max(0, self._known[at] - position), self._of(at))

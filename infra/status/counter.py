@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from tradewind.connectors.kafka.client import options
+from tradewind.connectors.kafka.client import PASSING, reading, taken
 from tradewind.connectors.settings import Settings
 from tradewind.infra.status.ledger import NOWHERE, Ledger, Partition, Pass, Position
 from tradewind.infra.status.names import events_of
@@ -39,18 +39,7 @@ class Counter:
         self._codec = codec
         self._models: dict[bytes, type[Event] | None] = {}
         self._names = events_of(settings)
-        self._consumer = Consumer(
-            {
-                **options(settings),
-                "group.id": settings.physical("tradewind.status"),  # never joined: partitions are assigned by hand
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "isolation.level": "read_committed",
-                "auto.offset.reset": "earliest",
-                "queued.max.messages.kbytes": BUFFER_KIB,
-                "fetch.wait.max.ms": 100,
-            }
-        )
+        self._consumer = Consumer({**reading(settings, "status", BUFFER_KIB), "auto.offset.reset": "earliest"})
         self._started = ledger.positions()
         self._assigned: set[Partition] = set()
 
@@ -89,11 +78,11 @@ class Counter:
 
     def _read(self, done: Pass, ends: Mapping[Partition, int], deadline: float) -> None:
         """Read up to `PASS_RECORDS` records, or up to the ends."""
-        taken = 0
+        count = 0
         waiting = {of for of, end in ends.items() if self._next(of) < end}
-        while waiting and taken < PASS_RECORDS and time.monotonic() < deadline:
-            messages = self._consumer.consume(BATCH, timeout=POLL_S)
-            taken += len(messages)
+        while waiting and count < PASS_RECORDS and time.monotonic() < deadline:
+            messages = taken(self._consumer, BATCH, POLL_S)
+            count += len(messages)
             for message in messages:
                 self._take(done, message)
             waiting = {of for of in waiting if done.next.get(of, 0) < ends[of]}
@@ -112,9 +101,10 @@ class Counter:
         of = (message.topic(), message.partition())
         error = message.error()
         if error is not None:
-            if error.code() != KafkaError._PARTITION_EOF:
+            if error.code() == KafkaError._PARTITION_EOF:
+                done.next[of] = message.offset()  # past the markers at the end
+            elif error.code() not in PASSING:
                 raise KafkaException(error)
-            done.next[of] = message.offset()  # past the markers at the end
             return
         done.last[of] = message.offset()
         done.next[of] = message.offset() + 1

@@ -16,9 +16,10 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
 
-from tradewind.connectors.kafka.client import options
+from tradewind.connectors.kafka.client import PASSING, options, reading, settled
+from tradewind.connectors.kafka.offsets import Offsets
 from tradewind.connectors.settings import Settings
 from tradewind.infra.status.ledger import Partition, Position
 from tradewind.infra.status.names import inputs_of, topics_of
@@ -26,15 +27,9 @@ from tradewind.infra.status.names import inputs_of, topics_of
 TIMEOUT_S = 5.0
 """How long one answer of Kafka may take; usual are milliseconds."""
 POLL_S = 0.05
+PEEKED_KIB = 1024
 PEEK_S = 2.0
 """How long to look for the first unread record of a partition."""
-MOVING = {
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError.OFFSET_NOT_AVAILABLE,
-}
-"""What Kafka says of a partition that is just being made, or moves to another broker; it passes by itself."""
 Place = tuple[Partition, int]
 """A partition, and an offset in it."""
 
@@ -60,18 +55,13 @@ class Flow:
         self._topics = frozenset(topics_of(settings))
         self._inputs = inputs_of(settings)
         self._admin = AdminClient({**options(settings), "socket.timeout.ms": int(TIMEOUT_S * 1000)})
+        self._offsets = Offsets(settings, IsolationLevel.READ_COMMITTED, TIMEOUT_S)
         self._peeker = Consumer(
             {
-                **options(settings),
-                "group.id": settings.physical("tradewind.status"),  # never joined: partitions are assigned by hand
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "isolation.level": "read_committed",
+                **reading(settings, "status", PEEKED_KIB),
                 "auto.offset.reset": "earliest",
                 "queued.min.messages": 1,
-                "queued.max.messages.kbytes": 1024,
                 "fetch.message.max.bytes": 1024,  # Kafka answers with one whole batch where that is larger
-                "fetch.wait.max.ms": 50,
             }
         )
 
@@ -88,11 +78,12 @@ class Flow:
 
     def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Return the last stable offset of each partition: where a read_committed consumer comes to its end."""
-        return self._offsets(partitions, OffsetSpec.latest())
+        asked = tuple(partitions)
+        return settled(lambda: self._offsets.listed(asked, "latest"), TIMEOUT_S)
 
     def groups(self) -> list[str]:
         """Return the consumer groups of ours that exist."""
-        listed = self._admin.list_consumer_groups(request_timeout=TIMEOUT_S).result()
+        listed = settled(lambda: self._admin.list_consumer_groups(request_timeout=TIMEOUT_S).result(), TIMEOUT_S)
         return sorted(self._inputs.keys() & {group.group_id for group in listed.valid})
 
     def lags(
@@ -103,9 +94,10 @@ class Flow:
         `counted` says where each partition's last record is: whoever is past it has only markers left to read.
         """
         groups = tuple(groups)
-        positions = self._positions(groups)
+        positions = settled(lambda: self._positions(groups), TIMEOUT_S)
         inputs = [(group, of) for group in groups for of in ends if of[0] in self._inputs[group]]
-        starts = self._offsets({of for group, of in inputs if (group, of) not in positions}, OffsetSpec.earliest())
+        new = {of for group, of in inputs if (group, of) not in positions}
+        starts = settled(lambda: self._offsets.listed(new, "earliest"), TIMEOUT_S)
         where = {key: positions.get(key, starts.get(key[1], 0)) for key in (*inputs, *positions) if key[1] in ends}
         behind = {(of, at) for (_, of), at in where.items() if at < ends[of] and _unread(at, ends[of], counted.get(of))}
         first = self._first_unread(behind) if ages else {}
@@ -116,22 +108,6 @@ class Flow:
             else Lag(group, *of, 0, 0.0)
             for (group, of), position in sorted(where.items())
         ]
-
-    def _offsets(self, partitions: Iterable[Partition], spec: OffsetSpec) -> dict[Partition, int]:
-        asked = {TopicPartition(*of): spec for of in partitions}
-        if not asked:
-            return {}
-        deadline = time.monotonic() + TIMEOUT_S
-        while True:
-            answers = self._admin.list_offsets(
-                asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=TIMEOUT_S
-            )
-            try:
-                return {(of.topic, of.partition): answer.result().offset for of, answer in answers.items()}
-            except KafkaException as error:
-                if error.args[0].code() not in MOVING or time.monotonic() > deadline:
-                    raise
-                time.sleep(POLL_S)
 
     def _positions(self, groups: Iterable[str]) -> dict[tuple[str, Partition], int]:
         """Return committed positions: (group, partition) -> offset."""
@@ -165,7 +141,7 @@ class Flow:
         while waiting and time.monotonic() < deadline:
             for message in self._peeker.consume(len(waiting), POLL_S):
                 error, of = message.error(), (message.topic(), message.partition())
-                if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                if error is not None and error.code() not in {KafkaError._PARTITION_EOF, *PASSING}:
                     raise KafkaException(error)
                 if of in waiting and error is None:
                     found[of, places[of]] = message.timestamp()[1]

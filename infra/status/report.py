@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka.errors import KafkaError
+from confluent_kafka import KafkaException
 
+from tradewind.connectors.registry import RegistryError
 from tradewind.connectors.settings import Settings
 from tradewind.infra.services.service import ServiceHealth
 from tradewind.infra.services.stack import check
@@ -31,14 +33,18 @@ class Report:
     services: tuple[ServiceHealth, ...]
     workers: tuple[WorkerState, ...]
     glance: Glance | None
-    """None where Kafka does not answer."""
+    """None where Kafka or the registry do not answer."""
     totals: Mapping[str, int]
     bytes: Mapping[str, int]
     """Topic -> bytes on disk."""
+    trouble: str | None = None
+    """Why there is no glance; None where there is one."""
 
     @property
     def healthy(self) -> bool:
-        """Whether every service answers and no worker is down."""
+        """Whether every service answers, no worker is down, and what flows could be counted."""
+        if self.glance is None:
+            return False
         return all(service.healthy for service in self.services) and all(not worker.down for worker in self.workers)
 
     def to_json(self) -> dict[str, Any]:
@@ -57,6 +63,7 @@ class Report:
             "groups": [asdict(lag) for lag in (glance.lags if glance is not None else ())],
             "totals": dict(self.totals),
             "uncounted": 0 if glance is None else glance.uncounted,
+            "trouble": self.trouble,
         }
 
 
@@ -65,7 +72,15 @@ def report(settings: Settings, data: Path) -> Report:
     services = tuple(check(data, settings))
     workers = with_readiness(read_state(data))
     if not any(service.name == "kafka" and service.healthy for service in services):
-        return Report(services, workers, None, last_totals(data), {})
+        return Report(services, workers, None, last_totals(data), {}, "Kafka does not answer")
+    try:
+        glance = _look(settings, data)
+    except (KafkaException, RegistryError) as error:
+        return Report(services, workers, None, last_totals(data), {}, f"nothing could be counted: {error}")
+    return Report(services, workers, glance, glance.totals, _sizes(settings, glance))
+
+
+def _look(settings: Settings, data: Path) -> Glance:
     watch = Watch(settings, data)
     try:
         fresh = not watch.sampled
@@ -75,7 +90,7 @@ def report(settings: Settings, data: Path) -> Report:
             glance = watch.look(COUNT_S)
     finally:
         watch.close()
-    return Report(services, workers, glance, glance.totals, _sizes(settings, glance))
+    return glance
 
 
 def _sizes(settings: Settings, glance: Glance) -> dict[str, int]:

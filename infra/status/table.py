@@ -75,7 +75,7 @@ def tables(report: Report) -> RenderableType:
     parts: list[RenderableType] = [services, *([workers] if report.workers else [])]
     if report.glance is None:
         counted = ", ".join(f"{SHOWN.get(name, name)} {events:,}" for name, events in report.totals.items())
-        return Group(*parts, Text(f"Kafka does not answer. When it last did: {counted}", "yellow"))
+        return Group(*parts, Text(f"{report.trouble}. What was counted before: {counted}", "yellow"))
     topics = Table("topic", "records", "per second", "MB", box=SIMPLE_HEAD)
     for column in topics.columns[1:]:
         column.justify = "right"

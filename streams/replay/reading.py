@@ -7,19 +7,19 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as Coordinates
-from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from tradewind.connectors.kafka.client import ANSWER_S, options, told
+from tradewind.connectors.kafka.client import ANSWER_S, reading, taken, told
 from tradewind.connectors.kafka.errors import BrokerUnavailable, OffsetGone, TopicMissing
+from tradewind.connectors.kafka.offsets import Offsets, Which
 from tradewind.connectors.settings import Settings
 from tradewind.streams.runtime.lease import TopicPartition
 
 READ_RECORDS = 5_000  # of one call
-WAIT_S = 0.05  # of one call, which waits for as many records as it may return, or else for this long
+WAIT_S = 0.05  # for the next record
 SILENCE_S = 30.0  # outlasts a broker's restart, and a transaction that is pending before what is asked for
 QUEUED_KIB = 4 * 1024  # read ahead by each reader, of which a task has one for each input and output partition
 PASSING = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}
@@ -44,19 +44,7 @@ class PartitionReader:
     def __init__(self, settings: Settings, at: TopicPartition, start: int) -> None:
         self.at = at
         self._settings = settings
-        self._consumer = Consumer(
-            {
-                **options(settings),
-                "group.id": settings.physical("tradewind.replay"),  # required by the client, and not used
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "isolation.level": "read_committed",
-                "auto.offset.reset": "error",
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 50,
-                "queued.max.messages.kbytes": QUEUED_KIB,
-            }
-        )
+        self._consumer = Consumer(reading(settings, "replay", QUEUED_KIB))
         self._consumer.assign([Coordinates(*at, start)])
         self._ahead: deque[Read] = deque()
         self._ended_at = start
@@ -99,7 +87,7 @@ class PartitionReader:
                     f"{topic}, partition {partition}: nothing up to offset {end} for {SILENCE_S:.0f} s; is a "
                     "transaction pending before it, or the broker away? Look at `tradewind status`"
                 )
-            for message in self._consumer.consume(READ_RECORDS, WAIT_S):
+            for message in taken(self._consumer, READ_RECORDS, WAIT_S):
                 error, offset = message.error(), message.offset() or 0
                 if error is None:
                     stamp = message.timestamp()[1]
@@ -114,20 +102,14 @@ class PartitionReader:
                     raise told(KafkaException(error), f"reading {self.at[0]}/{self.at[1]}", self._settings)
 
 
-def ends(
-    settings: Settings, at: Iterable[TopicPartition], which: Literal["earliest", "latest"]
-) -> dict[TopicPartition, int]:
+def ends(settings: Settings, at: Iterable[TopicPartition], which: Which) -> dict[TopicPartition, int]:
     """Return the first offset of partitions, or the one after their last record, committed or not."""
-    spec = OffsetSpec.earliest() if which == "earliest" else OffsetSpec.latest()
-    asked = {Coordinates(topic, partition): spec for topic, partition in at}
-    if not asked:
-        return {}
-    admin = AdminClient(options(settings))
-    answers = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ANSWER_S)
+    asked = tuple(at)
+    offsets = Offsets(settings, IsolationLevel.READ_UNCOMMITTED, ANSWER_S)
     try:
-        return {(found.topic, found.partition): answer.result(ANSWER_S).offset for found, answer in answers.items()}
+        return offsets.listed(asked, which)
     except (KafkaException, TimeoutError) as error:
-        names = ", ".join(sorted({coordinates.topic for coordinates in asked}))
+        names = ", ".join(sorted({topic for topic, _ in asked}))
         if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
             raise TopicMissing(f"the cluster lacks one of {names}: create it with `tradewind prepare`") from error
         raise BrokerUnavailable(f"offsets of {names}: {error!r}; look at `tradewind status`") from error

@@ -7,6 +7,7 @@ complaint has one id however often it is published, so that whoever keeps alerts
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -73,30 +74,43 @@ class Alerts:
         }
 
 
-def alert_of(stuck: Stuck, group: str, since_us: int, now_us: int, message: str, *, over: bool) -> Alert:
-    """Return the alert of a complaint, or of its end; times are µs since 1970.
+def alert_of(stuck: Stuck, group: str, since_us: int, now_us: int, message: str) -> Alert:
+    """Return the alert of a complaint; times are µs since 1970.
 
     A position that does not move is one complaint, whichever worker says so and whenever: its id derives from the
     position. The others are told apart by when they began.
     """
-    topic, partition = stuck.source or ("", -1)
+    topic, partition = stuck.source or (None, None)
     begun = stuck.at if stuck.kind == "position" else since_us
-    first = derive_id("watchdog", group, stuck.kind, topic, partition, str(begun))
-    event_id = derive_id("watchdog over", first) if over else first
+    event_id = derive_id("watchdog", group, stuck.kind, topic or "", -1 if partition is None else partition, str(begun))
     return Alert(
         event_id=event_id,
-        ts_event=now_us if over else since_us,
+        ts_event=since_us,
         ts_ingest=now_us,
-        correlation_id=first,
-        causation_id=first,
-        severity="INFO" if over else "CRITICAL",
+        correlation_id=event_id,
+        causation_id=event_id,
+        severity="CRITICAL",
         source=group,
-        code=f"WATCHDOG_{stuck.kind.upper()}{'_OVER' if over else ''}",
+        code=f"WATCHDOG_{stuck.kind.upper()}",
         message=message,
         group=group,
-        topic=stuck.source[0] if stuck.source else None,
-        partition=stuck.source[1] if stuck.source else None,
+        topic=topic,
+        partition=partition,
         since=since_us,
+    )
+
+
+def over_of(alert: Alert, now_us: int) -> Alert:
+    """Return the alert which says that what another one told is over."""
+    lasted_s = (now_us - alert.ts_event) / 1_000_000
+    return replace(
+        alert,
+        event_id=derive_id("watchdog over", alert.event_id),
+        ts_event=now_us,
+        ts_ingest=now_us,
+        severity="INFO",
+        code=f"{alert.code}_OVER",
+        message=f"over, after {lasted_s:.0f} s: {alert.message}",
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as Coordinates
 
+from tradewind.connectors.kafka.client import taken
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec, UndecodableRecord
 from tradewind.schemas.codec.wire import FRAME_BYTES
@@ -124,7 +125,7 @@ class Changelog:
             while behind:
                 if superseded():
                     raise Superseded
-                count += self._apply(found, consumer.consume(READ_RECORDS, READ_S), behind)
+                count += self._apply(found, taken(consumer, READ_RECORDS, READ_S), behind)
                 self.read_records += count - counted
                 counted = count
                 if behind and time.monotonic() - told > PROGRESS_S:

@@ -8,12 +8,12 @@ from typing import Literal
 
 from tradewind.connectors.dead_letters.fit import fitted
 from tradewind.processors.identity import derive_id
+from tradewind.schemas.event import US_PER_MS
 from tradewind.schemas.runtime import DeadLetter
 from tradewind.streams.runtime.agent import Agent
 from tradewind.streams.runtime.chunk import Chunk, Record
 from tradewind.topics import Topic
 
-US_PER_MS = 1000
 ErrorKind = Literal["UNDECODABLE", "POISON"]
 
 

@@ -17,6 +17,7 @@ from tradewind.processors.identity import instrument
 from tradewind.schemas.market import Heartbeat
 from tradewind.streams.runtime.pieces import Piece
 from tradewind.streams.runtime.state import RESERVED, TaskState
+from tradewind.topics.keys import instrument_keys
 
 REACHED = f"{RESERVED}reached/"
 NEVER = np.iinfo(np.int64).min
@@ -99,7 +100,7 @@ def _decisive(segment: Segment | None) -> tuple[Sequence[str], npt.NDArray[np.in
     if segment is None:
         return (), np.empty(0, np.int32), np.empty(0, np.int64)
     if isinstance(segment, Columns):
-        names = segment.frame.select(pl.concat_str("symbol", pl.lit("."), "venue").alias("name"))["name"]
+        names = instrument_keys(segment.frame)
         instruments = names.unique(maintain_order=True)
         codes = names.replace_strict(instruments, range(len(instruments)), return_dtype=pl.Int32).to_numpy()
         return instruments.to_list(), codes, segment.frame["ts_event"].cast(pl.Int64).to_numpy()

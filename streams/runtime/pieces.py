@@ -11,13 +11,12 @@ import polars as pl
 
 from tradewind.processors.batch import Columns, Micros, Rows, Segment
 from tradewind.schemas.codec import Codec, MisalignedRecords, UndecodableRecord
-from tradewind.schemas.event import Event
+from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.streams.runtime.chunk import Chunk, Record, RecordColumns, columns_of
 from tradewind.streams.runtime.errors import SchemaUnavailable
 from tradewind.topics import Topic
 
 FRAME_BYTES = 5  # magic byte and schema id: records that share them are of one schema
-US_PER_MS = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
+from confluent_kafka import Consumer, IsolationLevel, KafkaException
 from confluent_kafka import TopicPartition as Coordinates
-from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from tradewind.connectors.kafka.offsets import Offsets, Which
 from tradewind.connectors.settings import Settings
 from tradewind.streams.runtime.errors import PositionsDiffer, PositionsUnavailable, Superseded
 from tradewind.streams.runtime.lease import TopicPartition
 
 ATTEMPT_S = 2.0  # of one question to the broker, so that a lease that ends is noticed
-ANSWER_S = 5.0  # more than an attempt: librdkafka ends that by itself
 PATIENCE_S = (
     60.0  # transactions time out after 10 s, some brokers look every 10 s, and one that was killed is back in 15 s
 )
@@ -45,8 +44,7 @@ class GroupPositions:
                 "reconnect.backoff.max.ms": 1000,
             }
         )
-        self._options = settings.librdkafka()
-        self._admin = AdminClient(self._options)
+        self._offsets = Offsets(settings, IsolationLevel.READ_UNCOMMITTED, ATTEMPT_S)
 
     def stable(self, partitions: Iterable[TopicPartition], superseded: Superseding) -> dict[TopicPartition, int | None]:
         """Return the group's committed offsets, None where it has none, once no transaction is pending on any.
@@ -58,20 +56,11 @@ class GroupPositions:
         return {(at.topic, at.partition): at.offset if at.offset >= 0 else None for at in told}
 
     def ends(
-        self, partitions: Iterable[TopicPartition], which: Literal["earliest", "latest"], superseded: Superseding
+        self, partitions: Iterable[TopicPartition], which: Which, superseded: Superseding
     ) -> dict[TopicPartition, int]:
         """Return the first offset of partitions, or the one after their last record, committed or not."""
-        spec = OffsetSpec.earliest() if which == "earliest" else OffsetSpec.latest()
-        asked = {Coordinates(topic, partition): spec for topic, partition in partitions}
-        if not asked:
-            return {}
-        return self._ask(lambda: self._listed(asked), superseded)
-
-    def _listed(self, asked: Mapping[Coordinates, OffsetSpec]) -> dict[TopicPartition, int]:
-        answers = self._admin.list_offsets(
-            dict(asked), isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ATTEMPT_S
-        )
-        return {(at.topic, at.partition): answer.result(ANSWER_S).offset for at, answer in answers.items()}
+        asked = tuple(partitions)
+        return self._ask(lambda: self._offsets.listed(asked, which), superseded)
 
     def _ask(self, question: Callable[[], T], superseded: Superseding) -> T:
         deadline = time.monotonic() + PATIENCE_S
@@ -86,9 +75,6 @@ class GroupPositions:
                         f"group {self._group}: no offsets within {PATIENCE_S:.0f} s ({error!r}); is a "
                         "transaction pending that nobody ends, or the broker away? Start the worker again after that."
                     ) from error
-                if isinstance(error, KafkaException) and error.args[0].code() == KafkaError._NOENT:
-                    # A client that asked while a broker shut down keeps "no leader" for minutes after it is back.
-                    self._admin = AdminClient(self._options)
                 time.sleep(PAUSE_S)
 
     def close(self) -> None:

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import polars as pl
-
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.telemetry.trace_context import as_traced, is_traced
 from tradewind.processors.batch import Columns, Output, Segment, Table
 from tradewind.schemas.codec import Codec
-from tradewind.schemas.event import Event
+from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.schemas.market import Bar
 from tradewind.streams.runtime.agent import Agent, dead_letter_topic
 from tradewind.streams.runtime.errors import AgentCrashed
 from tradewind.streams.runtime.outbox import Outgoing
-from tradewind.streams.runtime.pieces import US_PER_MS
 from tradewind.topics import Topic
-from tradewind.topics.keys import instrument_key
+from tradewind.topics.keys import instrument_key, instrument_keys
 from tradewind.topics.partitioner import partition_of
 
 UNTRACED: frozenset[type[Event]] = frozenset({Bar})
@@ -73,7 +70,7 @@ class Router:
     def _table(self, table: Table) -> Iterator[Outgoing]:
         """Yield the records of a table, in the order of its rows; each instrument is keyed once."""
         frame = table.frame
-        names = frame.select(pl.concat_str("symbol", pl.lit("."), "venue").alias("name"))["name"].to_list()
+        names = instrument_keys(frame).to_list()
         stamps = (frame["ts_ingest"] // US_PER_MS).to_list()
         values = self._codec.encode_columns(table.model, frame)
         for name, topic in self._routes_of(table.model):

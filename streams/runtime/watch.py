@@ -10,11 +10,12 @@ import threading
 import time
 from collections.abc import Sequence
 
-from tradewind.connectors.kafka.ends import Ends
+from tradewind.connectors.kafka.offsets import Offsets
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
+from tradewind.schemas.notifications import Alert
 from tradewind.streams.runtime.agent import redrive_topic
-from tradewind.streams.runtime.alerts import Alerts, alert_of
+from tradewind.streams.runtime.alerts import Alerts, alert_of, over_of
 from tradewind.streams.runtime.lease import TopicPartition
 from tradewind.streams.runtime.observer import Observer, describe
 from tradewind.streams.runtime.watchdog import Memory, Stuck, judge
@@ -42,10 +43,11 @@ class Watch:
             for topic in (*of.agent.inputs, redrive_topic(of.agent))
             for partition in range(topic.partitions)
         ]
-        self._ends = Ends(settings)
+        self._offsets = Offsets(settings)
         self._alerts = Alerts(settings, codec)
         self._memories = {of.group: Memory() for of in observers}
-        self._stuck: dict[What, Stuck] = {}
+        self._said: dict[What, Alert] = {}
+        """What holds, as it was said first: its end has the same times and the same chain of ids."""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdogs", daemon=True)
 
@@ -68,27 +70,28 @@ class Watch:
             self._alerts.close()
 
     def _look(self) -> None:
-        ends = self._ends.ask(self._inputs)
+        ends = self._offsets.known(self._inputs, "latest") or None
         found: dict[What, Stuck] = {}
         for of in self._observers:
             seen = of.seen(time.monotonic(), ends)
             self._memories[of.group], stuck = judge(self._memories[of.group], seen, self._bounds)
             of.complain(stuck)
             found.update({(of.group, *one.what): one for one in stuck})
-        for what in found.keys() - self._stuck.keys():
-            self._say(what[0], found[what], over=False)
-        for what in self._stuck.keys() - found.keys():
-            self._say(what[0], self._stuck[what], over=True)
-        self._stuck = found
+        for what in self._said.keys() - found.keys():
+            self._say_over(self._said.pop(what))
+        for what in found.keys() - self._said.keys():
+            self._said[what] = self._say(what[0], found[what])
         self._alerts.tend()
 
-    def _say(self, group: str, stuck: Stuck, *, over: bool) -> None:
+    def _say(self, group: str, stuck: Stuck) -> Alert:
         now_s, now_us = time.monotonic(), time.time_ns() // 1000
         since_us = now_us - int((now_s - stuck.since_s) * 1_000_000)
-        said = describe(stuck, group, now_s)
-        if over:
-            said = f"over: {said}"
-            log.warning("watchdog: %s", said)
-        else:
-            log.error("watchdog: %s", said)
-        self._alerts.publish(alert_of(stuck, group, since_us, now_us, said, over=over))
+        alert = alert_of(stuck, group, since_us, now_us, describe(stuck, group, now_s))
+        log.error("watchdog: %s", alert.message)
+        self._alerts.publish(alert)
+        return alert
+
+    def _say_over(self, alert: Alert) -> None:
+        end = over_of(alert, time.time_ns() // 1000)
+        log.warning("watchdog: %s", end.message)
+        self._alerts.publish(end)

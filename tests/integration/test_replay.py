@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 from ledger import read_orders
 from pipeline import Pipeline
 from runtime_agents import AGENTS
-from runtime_cluster import WAIT_S, Cluster, soon, ticks
+from runtime_cluster import WAIT_S, Cluster, failing_commits, soon, ticks
 from runtime_records import CODEC, beat
 from runtime_replay import verified
 
@@ -35,7 +35,6 @@ from tradewind.streams.runtime.agent import (
     journal_topic,
     redrive_topic,
 )
-from tradewind.streams.runtime.outbox import Outbox, Outcome
 from tradewind.topics import DECISIONS, LATE_TICKS, TICKS, Topic
 
 NAMES = ("relay", "picky", "holding", "unsorted", "count")
@@ -112,27 +111,13 @@ async def test_what_survived_aborts_restarts_and_rebalances_is_done_again_equal(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Entries are numbered without gaps over all of it, and each input is in one of them once."""
-    attempts = 0
-    commit = Outbox._commit
-
-    def failing(self: Outbox, producer: Producer, patience: object) -> Outcome:
-        nonlocal attempts
-        attempts += 1
-        if attempts % 3 == 2:
-            return self._aborted(producer, "the test says so")
-        outcome = commit(self, producer, patience)  # type: ignore[arg-type]
-        if attempts % 7 == 6:
-            self._lose(producer)
-            return Outcome("in doubt", "the test says so")
-        return outcome
-
     monkeypatch.setattr("tradewind.streams.runtime.worker.PAUSE_S", 0.01)
     monkeypatch.setattr(journal_module, "SNAPSHOT_ENTRIES", 4)
     limited = replace(RELAY, batch_limit=500)
     cluster.create(limited)
     cluster.publish(TICKS, ticks(6000))
     with monkeypatch.context() as patched:
-        patched.setattr(Outbox, "_commit", failing)
+        attempts = failing_commits(patched)
         async with cluster.running(limited):
             await soon(lambda: cluster.caught_up(limited), "the first 6,000")
     async with cluster.running(limited):
@@ -143,7 +128,7 @@ async def test_what_survived_aborts_restarts_and_rebalances_is_done_again_equal(
         await asyncio.to_thread(other.kill)
         cluster.publish(TICKS, ticks(2000, 10_000))
         await soon(lambda: cluster.caught_up(limited), "the last 2,000")
-    assert attempts > 5
+    assert attempts() > 5
     cluster.assert_exactly_once(12_000, LATE_TICKS, limited)
     by_task: dict[int, list[int]] = {}
     for entry in journal_of(cluster, limited):

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition as Coordinates
 from runtime_agents import AGENTS
-from runtime_cluster import Cluster, group_metadata, soon, ticks
+from runtime_cluster import Cluster, failing_commits, group_metadata, soon, ticks
 from runtime_records import beat
 
 from tradewind.connectors.settings import Settings
@@ -18,7 +18,7 @@ from tradewind.schemas.runtime import DeadLetter
 from tradewind.streams.runtime import AgentCrashed, RuntimeStopped
 from tradewind.streams.runtime.agent import dead_letter_topic
 from tradewind.streams.runtime.lease import Lease
-from tradewind.streams.runtime.outbox import Outbox, Outcome
+from tradewind.streams.runtime.outbox import Outbox
 from tradewind.streams.runtime.transport import ChunkConsumer
 from tradewind.topics import BARS, DECISIONS, LATE_TICKS, TICKS
 
@@ -120,28 +120,14 @@ async def test_failed_transactions_rewind_and_lose_and_double_nothing(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every third transaction is aborted, every seventh has a commit whose answer is lost."""
-    attempts = 0
-    commit = Outbox._commit
-
-    def failing(self: Outbox, producer: Producer, patience: object) -> Outcome:
-        nonlocal attempts
-        attempts += 1
-        if attempts % 3 == 2:
-            return self._aborted(producer, "the test says so")
-        outcome = commit(self, producer, patience)  # type: ignore[arg-type]
-        if attempts % 7 == 6:
-            self._lose(producer)
-            return Outcome("in doubt", "the test says so")
-        return outcome
-
-    monkeypatch.setattr(Outbox, "_commit", failing)
+    attempts = failing_commits(monkeypatch)
     monkeypatch.setattr("tradewind.streams.runtime.worker.PAUSE_S", 0.01)
     limited = replace(RELAY, batch_limit=1000)
     cluster.create(limited, SUMS)
     cluster.publish(TICKS, ticks(20_000))
     async with cluster.running(limited, SUMS):
         await soon(lambda: cluster.caught_up(limited) and cluster.caught_up(SUMS), "all processed")
-    assert attempts > 12
+    assert attempts() > 12
     cluster.assert_exactly_once(20_000, LATE_TICKS, limited, SUMS)
 
 

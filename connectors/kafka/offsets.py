@@ -1,0 +1,75 @@
+"""Asks where partitions begin and end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import wait
+from typing import Literal
+
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from tradewind.connectors.kafka.client import options
+from tradewind.connectors.settings import Settings
+
+ANSWER_S = 2.0  # of one question: a broker that needs longer counts as silent
+SLACK_S = 3.0  # beyond that, librdkafka has ended the question by itself
+Place = tuple[str, int]
+"""(topic on the cluster, partition)."""
+Which = Literal["earliest", "latest"]
+SPECS = {"earliest": OffsetSpec.earliest, "latest": OffsetSpec.latest}
+
+
+class Offsets:
+    """One connection to ask by; for one thread at a time.
+
+    `isolation` says what "latest" is: the last stable offset, where read_committed consumers come to their end, or the
+    one after the last record, committed or not.
+    """
+
+    def __init__(
+        self, settings: Settings, isolation: IsolationLevel = IsolationLevel.READ_COMMITTED, answer_s: float = ANSWER_S
+    ) -> None:
+        self._options = {**options(settings), "socket.timeout.ms": int((answer_s + SLACK_S) * 1000)}
+        self._isolation = isolation
+        self._answer_s = answer_s
+        self._admin = AdminClient(self._options)
+
+    def listed(self, partitions: Iterable[Place], which: Which) -> dict[Place, int]:
+        """Return the offset of every partition; raises `KafkaException` or `TimeoutError` where one is not told."""
+        found, errors = self._ask(partitions, which)
+        if errors:
+            raise errors[0]
+        return found
+
+    def known(self, partitions: Iterable[Place], which: Which) -> dict[Place, int]:
+        """Return the offsets of those partitions that the cluster tells of.
+
+        What the client says of a broker that is away varies (no answer, no leader, no connection), so that no error is
+        told from another.
+        """
+        return self._ask(partitions, which)[0]
+
+    def _ask(
+        self, partitions: Iterable[Place], which: Which
+    ) -> tuple[dict[Place, int], list[KafkaException | TimeoutError]]:
+        wanted = {TopicPartition(*of): SPECS[which]() for of in partitions}
+        if not wanted:
+            return {}, []
+        asked = self._admin.list_offsets(wanted, isolation_level=self._isolation, request_timeout=self._answer_s)
+        wait(asked.values(), self._answer_s + SLACK_S)
+        found: dict[Place, int] = {}
+        errors: list[KafkaException | TimeoutError] = []
+        for of, answer in asked.items():
+            try:
+                found[of.topic, of.partition] = answer.result(0).offset
+            except (KafkaException, TimeoutError) as error:
+                errors.append(error)
+        if errors and (not found or any(_lost(error) for error in errors)):
+            # A client that asked while a broker shut down keeps "no leader" for minutes after it is back.
+            self._admin = AdminClient(self._options)
+        return found, errors
+
+
+def _lost(error: KafkaException | TimeoutError) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError._NOENT
