@@ -14,7 +14,6 @@ from tradewind.connectors.settings import Settings
 from tradewind.infra.services.service import ServiceHealth
 from tradewind.infra.status import report as reports
 from tradewind.infra.status.table import tables
-from tradewind.infra.status.watch import Watch
 
 
 @pytest.mark.parametrize(
@@ -31,7 +30,7 @@ def test_what_cannot_be_counted_is_told_with_the_reason(
 
     up = ServiceHealth("kafka", "127.0.0.1:1", healthy=True, version="4.3.1", detail="")
     monkeypatch.setattr(reports, "check", lambda *_: (up,))
-    monkeypatch.setattr(Watch, "look", fails)
+    monkeypatch.setattr(reports, "_look", fails)
     found = reports.report(Settings(data=tmp_path, _env_file=None), tmp_path)
     assert not found.healthy
     told = json.loads(json.dumps(found.to_json()))
