@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tradewind.infra.cli.plain_errors import plain_errors
+from tradewind.infra.up.gate import pass_gate
 
 if TYPE_CHECKING:
     from tradewind.connectors.feeds.run import FeedReport
@@ -68,6 +69,7 @@ def feed(  # noqa: PLR0917 - click passes them by name
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
     from tradewind.connectors.telemetry.process import telemetry  # noqa: PLC0415
 
+    pass_gate()
     settings = Settings()
     feeds = [open_feed(source, seed=seed, rate=rate, symbols=symbols, sessions=not no_sessions) for source in sources]
     stop = Event()

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tradewind.infra.up.gate import pass_gate
+
 if TYPE_CHECKING:
     from tradewind.connectors.settings import Settings
     from tradewind.topics import Topic
@@ -21,7 +23,9 @@ def prepare() -> None:
     from tradewind.connectors.registry import open_codec  # noqa: PLC0415
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
     from tradewind.infra.migrations import migrate  # noqa: PLC0415
+    from tradewind.streams import agents  # noqa: F401, PLC0415 - of which `every_topic` tells
 
+    pass_gate()
     settings = Settings()
     open_codec(settings)
     topics = every_topic(settings)

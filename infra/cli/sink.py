@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import click
 
 from tradewind.infra.cli.process_log import set_up_log
+from tradewind.infra.up.gate import pass_gate
 
 if TYPE_CHECKING:
-    from tradewind.connectors.settings import Settings
     from tradewind.connectors.sinks.loop import SinkLoop
     from tradewind.connectors.sinks.sink import SinkFactory
 
@@ -47,13 +47,21 @@ def sink(names: tuple[str, ...]) -> None:
     Ends within 5 s of SIGTERM or Ctrl-C; exits with 1 where a sink cannot go on.
     """
     set_up_log()
-    stop = _stopped_by_signals()
-    from tradewind.connectors.settings import Settings  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.registry import PATIENT_ATTEMPTS, open_codec  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.settings import Settings  # noqa: PLC0415
+    from tradewind.connectors.sinks.loop import SinkLoop  # noqa: PLC0415
     from tradewind.connectors.sinks.telemetry import SinkTelemetry  # noqa: PLC0415
     from tradewind.connectors.telemetry.process import telemetry  # noqa: PLC0415
 
+    known = factories()
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise click.UsageError(f"there is no sink {unknown[0]!r}; sinks are: {', '.join(sorted(known))}")
+    pass_gate()
+    stop = _stopped_by_signals()
     settings = Settings()
-    loops = _loops(names, settings)
+    codec = open_codec(settings, PATIENT_ATTEMPTS)
+    loops = [SinkLoop(settings, known[name](settings), codec) for name in dict.fromkeys(names)]
     with telemetry(settings, "-".join(loop.sink.name for loop in loops)) as told:
         for loop in loops:
             SinkTelemetry(loop, settings, told)
@@ -75,18 +83,6 @@ def _stopped_by_signals() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, told)
     return stop
-
-
-def _loops(names: Sequence[str], settings: Settings) -> list[SinkLoop]:
-    from tradewind.connectors.registry import PATIENT_ATTEMPTS, open_codec  # noqa: PLC0415
-    from tradewind.connectors.sinks.loop import SinkLoop  # noqa: PLC0415
-
-    known = factories()
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise click.UsageError(f"there is no sink {unknown[0]!r}; sinks are: {', '.join(sorted(known))}")
-    codec = open_codec(settings, PATIENT_ATTEMPTS)
-    return [SinkLoop(settings, known[name](settings), codec) for name in dict.fromkeys(names)]
 
 
 def run(loops: Sequence[SinkLoop], stop: threading.Event) -> bool:

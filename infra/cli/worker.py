@@ -9,6 +9,7 @@ import sys
 import click
 
 from tradewind.infra.cli.process_log import set_up_log
+from tradewind.infra.up.gate import pass_gate
 
 
 @click.command()
@@ -26,6 +27,7 @@ def worker(roles: tuple[str, ...], *, slot: str | None) -> None:
     if unknown:
         raise click.UsageError(f"there is no role {unknown[0]!r}; roles are: {', '.join(AGENTS)}")
     set_up_log()
+    pass_gate()
     settings = Settings()
     agents = [AGENTS[role](settings) for role in dict.fromkeys(roles)]
     try:

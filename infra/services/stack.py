@@ -78,8 +78,10 @@ class Stack:
         self._services: dict[str, Service] = {}
         self._external: frozenset[str] = frozenset()
 
-    def start(self) -> list[Running]:
+    def start(self, begun: Callable[[], None] = lambda: None) -> list[Running]:
         """Start the services, and publish where they listen. Raises `ServiceError`, with nothing left running.
+
+        `begun` is called once all is there that they need, and nothing of an earlier stack is left.
 
         What an earlier stack of this data folder left running, because it was killed, is stopped first.
         """
@@ -94,6 +96,7 @@ class Stack:
                     check_free(port, service.name)
             files = [name for name in self._services if name in artifacts.ROOTS]
             artifacts.ensure(files, lambda fetched: self._progress(Step("java", fetched=fetched)))
+            begun()
             running = self._start_all()
             endpoints.publish(self.data, self._endpoints())
         except BaseException:

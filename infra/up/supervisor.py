@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +18,7 @@ from tradewind.infra.services.service import Running, ServiceError
 from tradewind.infra.services.stack import Stack
 from tradewind.infra.up.crew import Crew, Phase
 from tradewind.infra.up.environment import variables
+from tradewind.infra.up.gate import Gate
 from tradewind.infra.up.holder import refuse_second
 from tradewind.infra.up.plan import Plan
 from tradewind.infra.up.screen import Screen, View
@@ -47,6 +48,8 @@ class Supervisor:
     def __init__(self, settings: Settings, data: Path, plan: Plan, screen: Screen) -> None:
         self._settings, self._data, self._plan, self._screen = settings, data, plan, screen
         self._stack = Stack(data, settings, plan.base_port or DEFAULT_BASE, screen.step)
+        self._prepared = Gate(data / "workers" / "prepared")
+        self._preparing: _Preparing | None = None
         self._crew: Crew | None = None
         self._watcher: Watcher | None = None
         self._repairs = _Repairs(self._stack)
@@ -65,17 +68,24 @@ class Supervisor:
                 self._stop()
 
     def _start(self) -> None:
-        self._stack.start()
-        self._started = True
-        remove_state(self._data)
-        environment = variables(self._data)
+        self._stack.start(self._launch)
+        assert self._preparing is not None
+        assert self._crew is not None
         self._screen.say("preparing schemas, topics and tables")
-        _prepare(self._data, environment)
-        self._crew = Crew(self._plan.roles(self._data), self._data, environment)
-        self._crew.tend()
+        self._preparing.finish()
+        self._prepared.open()
         write_state(self._data, self._crew.workers)
         self._watcher = Watcher(Settings(data=self._data), self._data)
         self._watcher.start()
+
+    def _launch(self) -> None:
+        """Start all processes beside the services, each held back until what it needs is there."""
+        self._started = True
+        remove_state(self._data)
+        environment = variables(self._data)
+        self._preparing = _Preparing(self._data, environment)
+        self._crew = Crew(self._plan.roles(self._data), self._data, {**environment, **self._prepared.variables})
+        self._crew.tend()
 
     def _watch(self) -> None:
         assert self._crew is not None
@@ -120,6 +130,8 @@ class Supervisor:
     def _stop(self) -> None:
         if not self._started:
             return  # the stack stopped what it had started, and another one's is not ours to stop
+        if self._preparing is not None:
+            self._preparing.end()
         if self._crew is not None:
             self._crew.stop(CREW_STOP_S)
         if self._watcher is not None:
@@ -175,23 +187,33 @@ class _Repairs:
                 server.stop()
 
 
-def _prepare(data: Path, environment: dict[str, str]) -> None:
-    """Register schemas, create topics and migrate the database, in a process of its own: its imports take 200 MB."""
-    folder = data / "workers" / "prepare"
-    folder.mkdir(parents=True, exist_ok=True)
-    argv = (sys.executable, "-P", "-m", "tradewind.infra.cli", "prepare")
-    log = data / "logs" / "prepare.log"
-    log.unlink(missing_ok=True)
-    server = Server(Command("prepare", argv, folder, log, environment), data / "run")
-    server.start()
-    deadline = time.monotonic() + PREPARE_S
-    try:
-        while (code := server.exit_code) is None and time.monotonic() < deadline:
+class _Preparing:
+    """Registers schemas, creates topics and migrates the database, in a process of its own: its imports take 200 MB."""
+
+    def __init__(self, data: Path, environment: Mapping[str, str]) -> None:
+        """Start the process, which waits for the services."""
+        folder, log = data / "workers" / "prepare", data / "logs" / "prepare.log"
+        folder.mkdir(parents=True, exist_ok=True)
+        log.unlink(missing_ok=True)
+        self._services = Gate(folder / "services")
+        argv = (sys.executable, "-P", "-m", "tradewind.infra.cli", "prepare")
+        told = {**environment, **self._services.variables}
+        self._server = Server(Command("prepare", argv, folder, log, told), data / "run")
+        self._server.start()
+
+    def finish(self) -> None:
+        """Let it go on, for the services are up, and wait for its end; raises `PrepareFailed`."""
+        self._services.open()
+        deadline = time.monotonic() + PREPARE_S
+        while (code := self._server.exit_code) is None and time.monotonic() < deadline:
             time.sleep(POLL_S)
-    finally:
-        server.stop(grace_s=0)
-    if code != 0:
-        raise PrepareFailed(f"schemas, topics and tables could not be made ready:\n{server.tail()}")
+        self.end()
+        if code != 0:
+            raise PrepareFailed(f"schemas, topics and tables could not be made ready:\n{self._server.tail()}")
+
+    def end(self) -> None:
+        """End the process where it still runs."""
+        self._server.stop(grace_s=0)
 
 
 @contextmanager
