@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 
 import httpx
 
+from tradewind.connectors.registered_ids import keep_ids, kept_ids
 from tradewind.connectors.settings import ServiceNotConfigured, Settings
 from tradewind.schemas.codec import SCHEMAS, Codec
 
@@ -147,10 +148,14 @@ class SchemaRegistry:
 def open_codec(settings: Settings, attempts: int = ATTEMPTS) -> Codec:
     """Register every committed schema and return the codec that uses their ids; raises `RegistryError`.
 
+    Where an embedded registry has them already, as a file beside it says, their ids are taken from there.
     The codec asks the registry again only for ids of other schemas, once for each.
     """
-    with SchemaRegistry(settings, attempts) as registry:
-        ids = registry.register()
+    ids = kept_ids(settings.registry, SCHEMAS)
+    if ids is None:
+        with SchemaRegistry(settings, attempts) as registry:
+            ids = registry.register()
+        keep_ids(settings.registry, SCHEMAS, ids)
 
     def resolve(schema_id: int) -> str:
         with SchemaRegistry(settings) as again:

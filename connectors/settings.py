@@ -56,6 +56,9 @@ class RegistrySettings(_Part):
     """Such as `http://host:port/apis/ccompat/v7`; None starts an embedded one."""
     user: str | None = None
     password: SecretStr | None = None
+    ids_file: Path | None = None
+    """Where the ids of the committed schemas are kept once they are registered; the embedded registry says where.
+    Leave it out for a registry that may be emptied, or restored, behind it."""
 
 
 class InfluxSettings(_Part):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import httpx
 
+from tradewind.connectors.registered_ids import forget_ids
 from tradewind.infra.services import archive, artifacts
 from tradewind.infra.services.passwords import password
 from tradewind.infra.services.place import Place
@@ -36,6 +38,11 @@ class Registry:
         return f"http://{LOOPBACK}:{self._ports.registry}{API}"
 
     @property
+    def ids_file(self) -> Path:
+        """Where the ids of registered schemas are kept while it runs."""
+        return self._data / self.name / "schema-ids.json"
+
+    @property
     def listens(self) -> Sequence[int]:
         """The ports that it needs."""
         return (self._ports.registry, self._ports.registry_management)
@@ -44,6 +51,7 @@ class Registry:
         """Start it (PostgreSQL must be up) and demand compatibility of all versions of a schema."""
         begun = time.monotonic()
         folder = self._place.folder(self.name)
+        forget_ids(self.ids_file)
         jar = archive.unpacked(artifacts.ensure(["registry"])["registry"][0]) / "quarkus-run.jar"
         server = Server(
             Command(

@@ -221,7 +221,7 @@ class Stack:
                 secret = password(self.data, f"postgres-{USER}")
                 found["postgres"] = {"url": service.url, "user": USER, "password": secret}
             elif isinstance(service, Registry):
-                found["registry"] = {"url": service.url}
+                found["registry"] = {"url": service.url, "ids_file": str(service.ids_file)}
             elif isinstance(service, QuestDB):
                 found["influx"] = {"url": service.url, "user": QUESTDB_USER, "password": password(self.data, name)}
         return found
