@@ -26,6 +26,7 @@ HIGHEST_RATE = 1_000_000.0  # more than a broker takes
 SPREAD_NOISE = 0.25  # standard deviation of the spread's logarithm
 SIZE_NOISE = 0.8  # of a size's logarithm
 VOLATILE_SPREAD = 0.5  # the spread grows with the square root of the regime's volatility
+LONGEST_HISTORY_S = 3600.0  # of ticks that are all published before the first one of now
 CLOCK_BACK_US = 60_000_000  # a clock that went back further than this is not waited for
 CLOCK_STEP_US = 1000  # a clock that goes back (a step of NTP) is waited for in steps of this
 
@@ -47,12 +48,16 @@ class Simulator:
     """Draws after which it ends; without, it never does."""
     sessions: bool = True
     """Whether Forex and gold close at weekends; without, they always trade."""
+    history_s: float = 0.0
+    """Seconds before its very first start whose ticks come at once, for strategies that need bars to begin with."""
     clock: Callable[[], int] = wall_clock
     sleep: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:
         if not 0 < self.rate <= HIGHEST_RATE:
             raise FeedError(f"a rate of {self.rate:g} ticks/s: give one above 0, at most {HIGHEST_RATE:,.0f}")
+        if not 0 <= self.history_s <= LONGEST_HISTORY_S:
+            raise FeedError(f"a history of {self.history_s:g} s: give one of 0 to {LONGEST_HISTORY_S:,.0f}")
         if self.seed < 0:
             raise FeedError(f"a seed of {self.seed}: give a whole number from 0 on")
 
@@ -96,6 +101,8 @@ class Simulator:
                 f"the clock is {(since - self.clock()) / 1e6:,.0f} s behind the last tick of {self.name}: "
                 "set it right, or use another seed"
             )
+        if not reached and self.history_s:
+            yield from self._history(draws, bounds, since)
         owed = 0.0
         while self.count is None or draws.record < self.count:
             self.sleep(bounds.span_us / 1e6)
@@ -111,6 +118,15 @@ class Simulator:
             times = since + np.arange(1, size + 1) * (now - since) // max(size, 1)
             since = now
             yield self._block(draws, times, floor=now)
+
+    def _history(self, draws: _Draws, bounds: Bounds, until: int) -> Iterator[Block]:
+        """Yield the blocks of the seconds before a time, at the rate, as fast as they are taken."""
+        span_us = int(self.history_s * 1e6)
+        total = int(self.history_s * self.rate)
+        for first in range(0, total, bounds.records):
+            numbers = np.arange(first, min(first + bounds.records, total))
+            times = until - span_us + numbers * span_us // total
+            yield self._block(draws, times, floor=int(times[-1]))
 
     def _open_share(self, now: int) -> float:
         """Return the share of draws whose instrument trades: as many more are drawn, so that the rate holds."""

@@ -28,14 +28,15 @@ def open_feed(
     rate: float = DEFAULT_RATE,
     symbols: Collection[str] = (),
     sessions: bool = True,
+    history_s: float = 0.0,
 ) -> Feed:
     """Return the feed of a source: `simulator`, a file, or a name in the entry point group `tradewind.feeds`.
 
-    `seed`, `rate` (ticks/s) and `sessions` are the simulator's; `symbols` are allowed in files beside the known ones.
-    Raises `FeedError`.
+    `seed`, `rate` (ticks/s), `sessions` and `history_s` are the simulator's; `symbols` are allowed in files beside the
+    known ones. Raises `FeedError`.
     """
     if source == SIMULATOR:
-        return Simulator(seed=seed, rate=rate, sessions=sessions)
+        return Simulator(seed=seed, rate=rate, sessions=sessions, history_s=history_s)
     entries = {entry.name: entry for entry in entry_points(group=GROUP)}
     if source in entries:
         return _loaded(entries[source])

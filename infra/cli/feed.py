@@ -44,6 +44,13 @@ class _Speed(click.ParamType):
 )
 @click.option("--rate", type=float, default=1000.0, show_default=True, help="The simulator's ticks a second.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The simulator's seed: each is a feed of its own.")
+@click.option(
+    "--history",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Seconds of ticks that the simulator gives at once at its very first start.",
+)
 @click.option("--no-sessions", is_flag=True, help="Let the simulator's Forex and gold trade at weekends.")
 @click.option("--symbol", "symbols", multiple=True, metavar="SYMBOL", help="Allow a symbol that is not known.")
 @click.option("--quiet", is_flag=True, help="Tell only the result.")
@@ -53,6 +60,7 @@ def feed(  # noqa: PLR0917 - click passes them by name
     speed: float | str,
     rate: float,
     seed: int,
+    history: float,
     no_sessions: bool,  # noqa: FBT001
     symbols: tuple[str, ...],
     quiet: bool,  # noqa: FBT001
@@ -71,7 +79,10 @@ def feed(  # noqa: PLR0917 - click passes them by name
 
     pass_gate()
     settings = Settings()
-    feeds = [open_feed(source, seed=seed, rate=rate, symbols=symbols, sessions=not no_sessions) for source in sources]
+    feeds = [
+        open_feed(source, seed=seed, rate=rate, symbols=symbols, sessions=not no_sessions, history_s=history)
+        for source in sources
+    ]
     stop = Event()
     _stop_on_signals(stop)
     with telemetry(settings, "feed") as told:

@@ -21,6 +21,7 @@ WORKERS = {
 """Name of a process -> its agents. They share one where a process of their own would idle: it takes some 120 MB."""
 STORES = ("questdb", "postgres")
 """The sinks that run."""
+HISTORY_S = 15
 SLOT_BYTES = 6
 
 
@@ -58,9 +59,9 @@ class Plan:
         speed = () if self.speed is None else ("--speed", self.speed)
         rate = () if self.rate is None else ("--rate", str(self.rate))
         sources = tuple(_absolute(source) for source in self.sources) or (SIMULATOR,)
-        # A first look on a Sunday should show every instrument.
-        weekends = () if self.sources else ("--no-sessions",)
-        return Role("feed", ("feed", *speed, *rate, *weekends, *sources), FEEDS, ends=True)
+        # A first look, be it on a Sunday, should show every instrument, and strategies need bars to begin with.
+        shown = () if self.sources else ("--no-sessions", "--history", str(HISTORY_S))
+        return Role("feed", ("feed", *speed, *rate, *shown, *sources), FEEDS, ends=True)
 
 
 def slot_of(data: Path) -> str:

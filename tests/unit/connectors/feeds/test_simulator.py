@@ -149,6 +149,20 @@ def live(clock: Clock, **options: object) -> Simulator:
     return Simulator(clock=clock, sleep=clock.sleep, **options)  # type: ignore[arg-type]
 
 
+def test_history_comes_at_once_at_the_first_start_alone() -> None:
+    """At the rate, up to the moment of the start; who goes on has it already."""
+    clock = Clock(WEDNESDAY)
+    blocks = list(islice(live(clock, rate=1000, history_s=15.0).read(Position(), Bounds(4_000, 50_000)), 8))
+    history = pl.concat(block.ticks for block in blocks[:4])
+    assert [block.ticks.height for block in blocks[:4]] == [4_000, 4_000, 4_000, 3_000]
+    assert history["ts_event"].min() == WEDNESDAY - 15 * SECOND
+    assert history["ts_event"].max() < WEDNESDAY <= blocks[4].ticks["ts_event"].min()  # type: ignore[operator]
+    assert pl.concat(block.ticks for block in blocks)["ts_event"].is_sorted()
+    again = next(iter(live(clock, rate=1000, history_s=15.0).read(blocks[-1].next, Bounds(4_000, 50_000))))
+    assert again.ticks["ts_event"].min() > blocks[-1].ticks["ts_event"].max()  # type: ignore[operator]
+    assert again.ticks.height < 1_100
+
+
 def test_a_live_simulator_keeps_its_rate_by_the_clock() -> None:
     """Times are the clock's; the rate holds on weekends too, with what is open."""
     for start in (WEDNESDAY, SATURDAY):

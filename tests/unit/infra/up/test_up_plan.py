@@ -18,7 +18,7 @@ def feed(plan: Plan, data: Path) -> tuple[str, ...]:
 
 def test_without_files_the_simulator_feeds(tmp_path: Path) -> None:
     """With the feed's own rate and speed."""
-    assert feed(Plan(), tmp_path) == ("feed", "--no-sessions", "simulator")
+    assert feed(Plan(), tmp_path) == ("feed", "--no-sessions", "--history", "15", "simulator")
 
 
 def test_files_are_named_by_their_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
