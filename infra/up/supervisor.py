@@ -48,7 +48,7 @@ class Supervisor:
     def __init__(self, settings: Settings, data: Path, plan: Plan, screen: Screen) -> None:
         self._settings, self._data, self._plan, self._screen = settings, data, plan, screen
         self._stack = Stack(data, settings, plan.base_port or DEFAULT_BASE, screen.step)
-        self._prepared = Gate(data / "workers" / "prepared")
+        self._prepared: Gate | None = None
         self._preparing: _Preparing | None = None
         self._crew: Crew | None = None
         self._watcher: Watcher | None = None
@@ -70,6 +70,7 @@ class Supervisor:
     def _start(self) -> None:
         self._stack.start(self._launch)
         assert self._preparing is not None
+        assert self._prepared is not None
         assert self._crew is not None
         self._screen.say("preparing schemas, topics and tables")
         self._preparing.finish()
@@ -84,6 +85,7 @@ class Supervisor:
         remove_state(self._data)
         environment = variables(self._data)
         self._preparing = _Preparing(self._data, environment)
+        self._prepared = Gate(self._data / "workers" / "prepared")
         self._crew = Crew(self._plan.roles(self._data), self._data, {**environment, **self._prepared.variables})
         self._crew.tend()
 

@@ -65,6 +65,7 @@ def test_a_second_up_says_that_one_is_running(running: Instance) -> None:
         assert second.returncode == 1
         assert "running" in second.stderr
         assert str(running.written_by()) in second.stderr
+        assert (running.data / "workers" / "prepared").exists(), "what is started again would wait for ever"
     assert all(service["healthy"] for service in running.status()["services"])
 
 
