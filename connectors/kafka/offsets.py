@@ -33,7 +33,11 @@ class Offsets:
         self._options = {**options(settings), "socket.timeout.ms": int((answer_s + SLACK_S) * 1000)}
         self._isolation = isolation
         self._answer_s = answer_s
-        self._admin = AdminClient(self._options)
+        self._admin: AdminClient | None = None
+
+    def close(self) -> None:
+        """Let the connection go; another question makes another one."""
+        self._admin = None
 
     def listed(self, partitions: Iterable[Place], which: Which) -> dict[Place, int]:
         """Return the offset of every partition; raises `KafkaException` or `TimeoutError` where one is not told."""
@@ -56,6 +60,7 @@ class Offsets:
         wanted = {TopicPartition(*of): SPECS[which]() for of in partitions}
         if not wanted:
             return {}, []
+        self._admin = self._admin or AdminClient(self._options)
         asked = self._admin.list_offsets(wanted, isolation_level=self._isolation, request_timeout=self._answer_s)
         wait(asked.values(), self._answer_s + SLACK_S)
         found: dict[Place, int] = {}
@@ -67,7 +72,7 @@ class Offsets:
                 errors.append(error)
         if errors and (not found or any(_lost(error) for error in errors)):
             # A client that asked while a broker shut down keeps "no leader" for minutes after it is back.
-            self._admin = AdminClient(self._options)
+            self.close()
         return found, errors
 
 

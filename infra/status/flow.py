@@ -68,6 +68,7 @@ class Flow:
     def close(self) -> None:
         """Close the clients."""
         self._peeker.close()
+        self._offsets.close()
 
     def partitions(self) -> list[Partition]:
         """Return the partitions of our topics that exist; raises `KafkaException` where Kafka does not answer."""

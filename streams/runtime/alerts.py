@@ -63,6 +63,7 @@ class Alerts:
         if self._producer is not None:
             self._producer.flush(CLOSE_S)
             self._producer.purge()
+            self._producer = None
 
     def _options(self) -> dict[str, Any]:
         return {

@@ -80,6 +80,7 @@ class GroupPositions:
     def close(self) -> None:
         """Let the connections go."""
         self._consumer.close()
+        self._offsets.close()
 
 
 def start_positions(

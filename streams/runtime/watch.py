@@ -68,6 +68,7 @@ class Watch:
             log.exception("watchdogs have ended by a bug; the workers go on without them")
         finally:
             self._alerts.close()
+            self._offsets.close()
 
     def _look(self) -> None:
         ends = self._offsets.known(self._inputs, "latest") or None

@@ -153,6 +153,7 @@ async def test_a_worker_without_its_broker_is_not_ready_until_it_is_back(broker:
     cluster.assert_exactly_once(100, None, COUNT)
 
 
+@pytest.mark.long
 def test_a_backlog_of_a_million_ticks_does_not_fill_the_memory(cluster: Cluster) -> None:
     """However much waits in Kafka, a worker holds a few fetches of it."""
     count = 1_000_000

@@ -174,6 +174,7 @@ def redrive_process(cluster: Cluster, name: str) -> subprocess.Popen[bytes]:
         )
 
 
+@pytest.mark.long
 def test_a_redrive_that_is_killed_and_run_again_sends_each_letter_once(registered: Cluster) -> None:
     """Killed with a transaction open, twice; then two at once, of which one shuts the other out."""
     cluster = registered

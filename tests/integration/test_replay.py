@@ -295,6 +295,7 @@ async def test_a_task_from_before_the_journal_begins_one_with_its_state(cluster:
     assert {result["first"] for result in results if result["entries"]} == {0}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not EURUSD.exists(), reason="the real market data is not beside this checkout")
 @pytest.mark.timeout(600)
 def test_every_agent_of_a_real_day_verifies(settings: Settings, database: object, tmp_path: Path) -> None:
