@@ -13,4 +13,5 @@ def market(settings: Settings) -> Agent:
         inputs=(TICKS,),
         outputs=(BARS, LATE_TICKS),
         processor=bars(grace_us=settings.bar_grace_ms * 1000),
+        latency_s=0.05,  # bars close once a second
     )

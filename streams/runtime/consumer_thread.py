@@ -24,6 +24,10 @@ FETCH_BYTES = 8 * 1024 * 1024  # of one answer over all partitions
 SESSION_MS = 10_000  # after this a worker that is gone or frozen loses its partitions
 HEARTBEAT_MS = 3_000  # a third of the session, as Kafka recommends
 REBALANCE_MS = 20_000  # how long a rebalance waits for members: more than what finishing a transaction takes
+PACE_S = (
+    0.01  # between two small takes, for each fetch costs broker and worker some milliseconds, however little it holds
+)
+MANY_RECORDS = 500  # of a take, after which the next one follows at once: there is a backlog
 POLL_MS = 60_000  # a worker that takes nothing for this long leaves the group: its transactions are stuck
 
 
@@ -42,6 +46,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         self._positions: dict[TopicPartition, int] = {}
         self._placed: Lease | None = None
         self._reading = False
+        self._rested_s = 0.0
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002 - Faust's signature
         conf = self.app.conf
@@ -120,7 +125,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 coordinator.check_errors()
                 if fetcher.error_future.done():
                     fetcher.error_future.result()
+                await asyncio.sleep(max(0.0, self._rested_s - time.monotonic()))
                 chunks = self._drain(fetcher)
+                if chunks and sum(len(chunk.records) for chunk in chunks) < MANY_RECORDS:
+                    self._rested_s = time.monotonic() + PACE_S
                 remaining = deadline - time.monotonic()
                 if chunks or remaining <= 0:
                     return chunks

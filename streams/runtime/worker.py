@@ -59,6 +59,8 @@ class Worker:
         self._interrupted = asyncio.Event()
         self._failures = 0
         self._limit = agent.batch_limit
+        self._began_s = 0.0
+        self._full = asyncio.Event()
         self._stopping = False
         self._first_task = 0
         self.ready = asyncio.Event()
@@ -209,7 +211,9 @@ class Worker:
     def _want(self, source: TopicPartition, inbox: Inbox) -> None:
         """Have a partition fetched where there is room for it."""
         thread = self._consumer.thread
-        if inbox.has_room and source not in thread.wanted:
+        if not inbox.has_room:
+            self._full.set()
+        elif source not in thread.wanted:
             thread.wanted.add(source)
             thread.wake()
 
@@ -218,6 +222,7 @@ class Worker:
     async def _batches(self) -> None:
         while True:
             await self._pending.wait()
+            await self._gathered()
             self._pending.clear()
             async with self._turn:
                 lease = self._lease
@@ -233,9 +238,17 @@ class Worker:
             if any(len(inbox) for inbox in self._inboxes.values()):
                 self._pending.set()
 
+    async def _gathered(self) -> None:
+        """Wait until a batch is due: the last one began an agent's latency ago, or an inbox is full."""
+        rest_s = self._began_s + self.agent.latency_s - time.monotonic()
+        if rest_s > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._full.wait(), rest_s)
+
     def _gather(self, lease: Lease) -> Batch | None:
         """Take what is queued, up to the batch's limit, starting with another task each time so that none starves."""
         tasks = lease.tasks
+        self._full.clear()
         self._first_task = (self._first_task + 1) % max(1, len(tasks))
         batch, count = Batch(), 0
         for partition in (*tasks[self._first_task :], *tasks[: self._first_task]):
@@ -255,7 +268,7 @@ class Worker:
     async def _transact(self, lease: Lease, batch: Batch) -> None:
         """Run a batch as one transaction; where it fails, go back to what is committed."""
         self._patience = Patience(PATIENCE_S)
-        begun = time.monotonic()
+        begun = self._began_s = time.monotonic()
         self._observer.began(batch, self._inboxes)
         outcome: Outcome = await self._in_thread(self._tasks.run, lease, batch, self._patience)
         self._observer.ended(batch, outcome, self._inboxes)

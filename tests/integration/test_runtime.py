@@ -2,7 +2,9 @@
 
 import asyncio
 import struct
+import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,8 @@ from tradewind.schemas.runtime import DeadLetter
 from tradewind.streams.runtime import AgentCrashed, RuntimeStopped
 from tradewind.streams.runtime.agent import dead_letter_topic
 from tradewind.streams.runtime.lease import Lease
-from tradewind.streams.runtime.outbox import Outbox
+from tradewind.streams.runtime.outbox import Outbox, Outcome, Patience
+from tradewind.streams.runtime.tasks import Batch, Tasks
 from tradewind.streams.runtime.transport import ChunkConsumer
 from tradewind.topics import BARS, DECISIONS, LATE_TICKS, TICKS
 
@@ -129,6 +132,35 @@ async def test_failed_transactions_rewind_and_lose_and_double_nothing(
         await soon(lambda: cluster.caught_up(limited) and cluster.caught_up(SUMS), "all processed")
     assert attempts() > 12
     cluster.assert_exactly_once(20_000, LATE_TICKS, limited, SUMS)
+
+
+async def test_transactions_keep_an_agents_latency_apart(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records that come one by one share them; with a backlog they follow one another at once."""
+    began: list[tuple[float, int]] = []
+    run = Tasks.run
+
+    def noted(self: Tasks, lease: Lease, batch: Batch, patience: Patience) -> Outcome:
+        began.append((time.monotonic(), sum(len(chunk.records) for _, of in batch.by_source() for chunk in of)))
+        return run(self, lease, batch, patience)
+
+    monkeypatch.setattr(Tasks, "run", noted)
+    patient = replace(RELAY, latency_s=1.0)
+    cluster.create(patient)
+    async with cluster.running(patient):
+        for number in range(40):
+            cluster.publish(TICKS, ticks(1, number))
+            await asyncio.sleep(0.05)
+        await soon(lambda: cluster.caught_up(patient), "all processed")
+    times = [at for at, records in began if records]
+    assert all(after - before >= 1.0 for before, after in pairwise(times))
+    assert len(times) < 40 / 4
+    cluster.assert_exactly_once(40, LATE_TICKS, patient)
+    began.clear()
+    cluster.publish(TICKS, ticks(100_000, 40, symbols=("EURUSD",)))
+    async with cluster.running(patient):
+        await soon(lambda: cluster.caught_up(patient), "the backlog")
+    times = [at for at, records in began if records]
+    assert any(after - before < 1.0 for before, after in pairwise(times))
 
 
 async def test_only_the_transactional_producer_moves_the_offsets(

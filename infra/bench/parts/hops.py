@@ -49,6 +49,7 @@ MODULE = "tradewind.infra.bench.parts.hops"
 FREEZE = signal.SIGUSR1
 """A worker that gets it stops itself (SIGSTOP) when it next has its offsets staged and is about to commit."""
 QUEUED = 200_000
+LINGER_MS = 5  # librdkafka's own
 
 
 def hop(state: State, segment: Segment) -> list[Output]:
@@ -126,7 +127,7 @@ def capacity(settings: Settings, codec: Codec, name: str, count: int) -> float:
 
 
 def latency_ms(settings: Settings, codec: Codec, name: str, rate: int, seconds: float) -> npt.NDArray[np.float64]:
-    """Send at a steady rate; return (n,) latencies over both agents, ms, those of the warm-up left out."""
+    """Send at a steady rate once both agents work; return (n,) latencies over both, ms, without the warm-up's."""
     hops = Hops(name)
     hops.create(settings)
     found: list[tuple[int, int]] = []
@@ -134,17 +135,24 @@ def latency_ms(settings: Settings, codec: Codec, name: str, rate: int, seconds: 
     with hops.running(settings) as alive:
         reader = Thread(target=_read, args=(settings, codec, hops.topic(2), found, done), daemon=True)
         reader.start()
+        _send_steadily(settings, codec, hops.topic(0), (1, 1.0), alive)
+        _wait(lambda: bool(found), "both agents to work")
+        found.clear()
         begin = time.time_ns() // 1000
         count = _send_steadily(settings, codec, hops.topic(0), (rate, WARM_UP_S + seconds), alive)
-        deadline = time.monotonic() + TIMEOUT_S
-        while len(found) < count and time.monotonic() < deadline:
-            time.sleep(0.05)
+        _wait(lambda: len(found) >= count, f"{count:,} events to come through two hops")
         done.set()
         reader.join()
-    if len(found) != count:
-        raise RuntimeError(f"{len(found):,} of {count:,} events came through two hops")
     after = begin + WARM_UP_S * US
     return np.array([(got - sent) / 1000 for sent, got in found if sent >= after])
+
+
+def _wait(until: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while not until():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"waited {TIMEOUT_S:.0f} s for {what}")
+        time.sleep(0.05)
 
 
 def _send_steadily(
@@ -152,7 +160,7 @@ def _send_steadily(
 ) -> int:
     rate, seconds = load
     total = int(rate * seconds)
-    with _sender(settings, topic, linger_ms=0) as send:
+    with _sender(settings, topic, linger_ms=LINGER_MS) as send:
         begun = time.monotonic()
         for number, (key, value) in enumerate(_on_time(codec, total, rate, begun)):
             send(key, value)

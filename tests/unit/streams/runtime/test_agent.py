@@ -16,9 +16,9 @@ NOTHING: Processor = lambda state, segment: []  # noqa: E731 - the smallest proc
 HOLD = Hold(topic=TICKS, until=DECISIONS, lookahead_us=1)
 
 
-def agent(*inputs: Topic, hold: Hold | None = None, batch_limit: int = 1) -> Agent:
+def agent(*inputs: Topic, hold: Hold | None = None, batch_limit: int = 1, latency_s: float = 0.0) -> Agent:
     """Return an agent of some inputs."""
-    return Agent(name="a", inputs=inputs, outputs=(), processor=NOTHING, hold=hold, batch_limit=batch_limit)
+    return Agent("a", inputs, (), NOTHING, hold, batch_limit=batch_limit, latency_s=latency_s)
 
 
 def test_topics_and_group_derive_from_the_name() -> None:
@@ -85,3 +85,10 @@ def test_an_inbox_asks_for_no_more_than_it_has_room_for() -> None:
     assert not retaining.has_room
     retaining.free(1)
     assert retaining.has_room
+
+
+def test_a_latency_is_no_more_than_the_group_waits() -> None:
+    """A worker that takes nothing for a minute would be expelled."""
+    for wrong in (-0.1, 10.1, float("nan")):
+        with pytest.raises(AgentMisdeclared, match="latency_s"):
+            agent(TICKS, latency_s=wrong)
