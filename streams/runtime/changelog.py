@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as Coordinates
 
-from tradewind.connectors.kafka.client import taken
+from tradewind.connectors.kafka.client import reading, taken
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec, UndecodableRecord
 from tradewind.schemas.codec.wire import FRAME_BYTES
 from tradewind.schemas.runtime import TaskPosition
-from tradewind.streams.runtime.agent import POSITION_KEY, Agent, changelog_topic, group_of
+from tradewind.streams.runtime.agent import POSITION_KEY, Agent, changelog_topic
 from tradewind.streams.runtime.encoded_state import EncodedState
 from tradewind.streams.runtime.errors import StateUnreadable, Superseded
 from tradewind.streams.runtime.journal import JournalPosition
@@ -25,7 +25,7 @@ from tradewind.streams.runtime.state import Writes
 READ_RECORDS = 5_000  # of one call
 READ_S = 0.5  # of one call, so that a lease that ends is noticed
 PROGRESS_S = 5.0  # between lines of the log while a restore goes on
-BUFFER_KBYTES = 16 * 1024  # what librdkafka may hold of a changelog in advance
+BUFFER_KIB = 16 * 1024  # what librdkafka may hold of a changelog in advance
 POSITION = POSITION_KEY.encode()
 log = logging.getLogger(__name__)
 
@@ -56,15 +56,7 @@ class Changelog:
         """Frames of schemas that are known to be of ours: a handful."""
         self.read_records = 0
         """Counts what restores have read, for whoever watches over them."""
-        self._options = {
-            **settings.librdkafka(),
-            "group.id": group_of(agent, settings),  # librdkafka asks for one; it neither joins nor commits
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "error",
-            "queued.max.messages.kbytes": BUFFER_KBYTES,
-        }
+        self._options = reading(settings, "restore", BUFFER_KIB)
 
     def changes(self, writes: Writes) -> list[tuple[str, bytes | None]]:
         """Return (key, value) of what a transaction changes in the state; None deletes."""

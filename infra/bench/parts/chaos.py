@@ -57,6 +57,7 @@ class Chaos:
         self.kills = 0
 
     def __enter__(self) -> Self:
+        signal.signal(FREEZE, signal.SIG_IGN)  # as workers inherit it: until they are there, it would end them
         self._add()
         self._add()
         return self
