@@ -126,6 +126,8 @@ class Settings(BaseSettings):
     tenants: tuple[Tenant, ...] = DEFAULT_TENANTS
     bar_grace_ms: int = Field(default=500, ge=0)
     """How long after its end, in event time, a bar still takes quotes."""
+    tick_leap_s: int = Field(default=3600, ge=1)
+    """How far a tick may be ahead of its instrument's event time before another one has to agree with it."""
     venue_latency_ms: int = Field(default=50, ge=1)
     """Simulated venue: event time between an order and the first quote that can fill it."""
 

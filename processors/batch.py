@@ -8,7 +8,7 @@ segment cut in two, one part after the other, gives the same events and the same
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -70,6 +70,14 @@ def rows_of(segment: Segment) -> Rows:
         return segment
     events = [segment.model.from_dict(record) for record in segment.frame.iter_rows(named=True)]
     return Rows(segment.topic, segment.partition, events, segment.offsets, segment.ts_ingest)
+
+
+def part(segment: Segment, start: int, stop: int) -> Segment:
+    """Return rows [start, stop) of a segment."""
+    offsets, ts_ingest = segment.offsets[start:stop], segment.ts_ingest[start:stop]
+    if isinstance(segment, Rows):
+        return replace(segment, events=segment.events[start:stop], offsets=offsets, ts_ingest=ts_ingest)
+    return replace(segment, frame=segment.frame.slice(start, stop - start), offsets=offsets, ts_ingest=ts_ingest)
 
 
 class State(Protocol):

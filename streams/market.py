@@ -2,6 +2,7 @@
 
 from tradewind.connectors.settings import Settings
 from tradewind.processors.market.bars import bars
+from tradewind.processors.market.candles import SECOND_US
 from tradewind.streams.runtime import Agent
 from tradewind.topics import BARS, LATE_TICKS, TICKS
 
@@ -12,6 +13,6 @@ def market(settings: Settings) -> Agent:
         name="market",
         inputs=(TICKS,),
         outputs=(BARS, LATE_TICKS),
-        processor=bars(grace_us=settings.bar_grace_ms * 1000),
+        processor=bars(grace_us=settings.bar_grace_ms * 1000, leap_us=settings.tick_leap_s * SECOND_US),
         latency_s=0.05,  # bars close once a second
     )

@@ -23,6 +23,8 @@ from tradewind.schemas.risk import Decision
 from tradewind.testing import MemoryState, columns, cut, rows
 
 SECOND = 1_000_000
+LEAP = 3600 * SECOND
+STEPS = (-3_000_000, -600_000, -400_000, 0, 0, 1, 300_000, 500_000, 1_000_000, 61_000_000, LEAP + 1)
 START = 1_398_902_400 * SECOND  # 2014-05-01
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 INSTRUMENTS = (("EURUSD", "OANDA"), ("XAUUSD", "OANDA"), ("EURUSD", "OTHER"))
@@ -155,9 +157,15 @@ def quote_streams(draw: st.DrawFn, most: int = 60) -> list[Tick | Heartbeat]:
     events: list[Tick | Heartbeat] = []
     for number in range(draw(st.integers(0, most))):
         name = draw(st.sampled_from(INSTRUMENTS))
-        step = draw(st.sampled_from((-3_000_000, -600_000, -400_000, 0, 0, 1, 300_000, 500_000, 1_000_000, 61_000_000)))
+        step = draw(
+            st.sampled_from(
+                (-3_000_000, -600_000, -400_000, 0, 0, 1, 300_000, 500_000, 1_000_000, 61_000_000, LEAP + 1)
+            )
+        )
         ts_event = max(clock[name] + step, START)
         clock[name] = max(clock[name], ts_event)
+        if draw(st.integers(0, 9)) == 0:  # one that goes astray: time does not follow it
+            ts_event = clock[name] + draw(st.sampled_from((LEAP, LEAP + 1, 2 * LEAP, 2 * LEAP + 1, 1000 * LEAP)))
         if draw(st.integers(0, 9)) == 0:
             closing = draw(st.integers(0, 3)) == 0
             events.append(heartbeat(ts_event, closing=closing, symbol=name[0], venue=name[1]))

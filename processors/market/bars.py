@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tradewind.processors.batch import Output, Processor, Rows, Segment, State, Table, rows_of
+from tradewind.processors.batch import Output, Processor, Rows, Segment, State, Table, part, rows_of
 from tradewind.processors.identity import id_with, instrument
 from tradewind.processors.market.candles import (
     SECOND_US,
@@ -29,6 +29,7 @@ from tradewind.processors.market.candles import (
     joined,
     means,
 )
+from tradewind.processors.market.leaps import LEAP_US, doubt_key, first_in_doubt
 from tradewind.processors.market.quotes import Ints, Quotes, quotes_of, tick_at
 from tradewind.schemas.market import Bar, BarsState, Heartbeat, Tick
 
@@ -39,32 +40,94 @@ GRACE_US = 500_000
 INTERVAL_MAX_S = 86_400  # a day; a longer bar would hold its quotes back for longer than any session
 
 
-def bars(intervals_s: Iterable[int] = INTERVALS_S, grace_us: int = GRACE_US) -> Processor:
-    """Return the market agent's processor: ticks and heartbeats -> bars, the same heartbeats, late ticks.
+def bars(intervals_s: Iterable[int] = INTERVALS_S, grace_us: int = GRACE_US, leap_us: int = LEAP_US) -> Processor:
+    """Return the market agent's processor: ticks and heartbeats -> bars, the same heartbeats, ticks that are in none.
 
-    `grace_us` is how long after its end, in event time, a bar still takes quotes. Raises `ValueError` for intervals
+    `grace_us` is how long after its end, in event time, a bar still takes quotes; `leap_us` how far ahead of its
+    instrument's time a tick may be before another one has to agree (`leaps.py`). Raises `ValueError` for intervals
     that are no whole seconds from 1 to `INTERVAL_MAX_S`, and `PoisonRecord` for a tick that is no quote.
     """
     intervals = tuple(sorted(set(intervals_s)))
-    if not intervals or intervals[0] < 1 or intervals[-1] > INTERVAL_MAX_S or grace_us < 0:
+    if not intervals or intervals[0] < 1 or intervals[-1] > INTERVAL_MAX_S or grace_us < 0 or leap_us < 1:
         raise ValueError(
-            f"bars of {intervals} s with a grace of {grace_us} µs: use 1 to {INTERVAL_MAX_S} s, and 0 µs or more"
+            f"bars of {intervals} s with a grace of {grace_us} µs and a leap of {leap_us} µs: use 1 to "
+            f"{INTERVAL_MAX_S} s, 0 µs or more, and 1 µs or more"
         )
+
+    rules = _Rules(intervals, grace_us, leap_us)
 
     def process(state: State, segment: Segment) -> list[Output]:
         if not len(segment):
             return []
         if segment.model is Tick:
-            return _on_ticks(state, segment, intervals, grace_us)
+            return _on_ticks(state, segment, rules)
         if segment.model is Heartbeat:
-            return _on_heartbeats(state, rows_of(segment), grace_us)
+            return _on_heartbeats(state, rows_of(segment), rules)
         raise TypeError(f"bars are made of ticks and heartbeats, not of {segment.model.__name__} ({segment.topic})")
 
     return process
 
 
-def _on_ticks(state: State, segment: Segment, intervals: tuple[int, ...], grace_us: int) -> list[Output]:
-    quotes = quotes_of(segment)
+class _Rules(NamedTuple):
+    intervals: tuple[int, ...]
+    """s, ascending."""
+    grace_us: int
+    leap_us: int
+
+
+def _on_ticks(state: State, segment: Segment, rules: _Rules) -> list[Output]:
+    quotes = quotes_of(segment)  # before anything is kept: it tells of poison by its place in the whole segment
+    at = _in_doubt(state, quotes, rules)
+    if at is None:
+        return _on_quotes(state, segment, quotes, rules)
+    sent: list[Output] = []
+    rest = segment
+    while at is not None:
+        if at:
+            before = part(rest, 0, at)
+            sent += _on_quotes(state, before, quotes_of(before), rules)
+        stands, said = _weighed(state, rest, at, rules)
+        sent += said
+        rest = part(rest, at if stands else at + 1, len(rest))
+        at = _in_doubt(state, quotes_of(rest), rules) if len(rest) else None
+    return [*sent, *(_on_quotes(state, rest, quotes_of(rest), rules) if len(rest) else [])]
+
+
+def _in_doubt(state: State, quotes: Quotes, rules: _Rules) -> int | None:
+    known = [state.get(_key(*name), BarsState) for name in quotes.instruments]
+    doubted = [state.get(doubt_key(*name), Tick) for name in quotes.instruments]
+    return first_in_doubt(quotes, [None if of is None else of.watermark for of in known], doubted, rules.leap_us)
+
+
+def _weighed(state: State, segment: Segment, at: int, rules: _Rules) -> tuple[bool, list[Output]]:
+    """Weigh a tick against the doubted one of its instrument; return whether it is still to come, and what goes.
+
+    Of two that leap, the second agrees with the first unless it is a leap behind: then it is the one to be doubted.
+    """
+    tick = tick_at(segment, at)
+    key, known = doubt_key(tick.symbol, tick.venue), state.get(_key(tick.symbol, tick.venue), BarsState)
+    doubted = state.get(key, Tick)
+    leaps = known is not None and tick.ts_event > known.watermark + rules.leap_us
+    if doubted is None:
+        state.put(key, tick)
+        return False, []
+    if leaps and tick.ts_event + rules.leap_us < doubted.ts_event:
+        state.put(key, tick)
+        return False, [doubted]
+    state.delete(key)
+    if leaps:
+        return True, _on_one(state, doubted, int(segment.ts_ingest[at]), rules)
+    return True, [doubted]
+
+
+def _on_one(state: State, tick: Tick, ts_ingest: int, rules: _Rules) -> list[Output]:
+    """Process a doubted tick when the record that it waited for has come."""
+    alone = Rows("", 0, [tick], np.zeros(1, np.int64), np.array([ts_ingest], np.int64))
+    return _on_quotes(state, alone, quotes_of(alone), rules)
+
+
+def _on_quotes(state: State, segment: Segment, quotes: Quotes, rules: _Rules) -> list[Output]:
+    intervals, grace_us = rules.intervals, rules.grace_us
     known = [state.get(_key(*name), BarsState) for name in quotes.instruments]
     watermark = _watermarks(quotes, known)
     late = _late(quotes, watermark, intervals, grace_us)
@@ -146,10 +209,12 @@ def _keep(state: State, symbol: str, venue: str, watermark: int, candles: list[C
     state.put(_key(symbol, venue), kept)
 
 
-def _on_heartbeats(state: State, segment: Rows, grace_us: int) -> list[Output]:
+def _on_heartbeats(state: State, segment: Rows, rules: _Rules) -> list[Output]:
+    grace_us = rules.grace_us
     sent: list[Output] = []
     for heartbeat, ts_ingest in zip(cast("Sequence[Heartbeat]", segment.events), segment.ts_ingest, strict=True):
         symbol, venue = heartbeat.symbol, heartbeat.venue
+        sent += _settled(state, heartbeat, int(ts_ingest), rules)
         before = state.get(_key(symbol, venue), BarsState)
         watermark = heartbeat.ts_event if before is None else max(before.watermark, heartbeat.ts_event)
         candles = _opened(before)
@@ -167,6 +232,16 @@ def _on_heartbeats(state: State, segment: Rows, grace_us: int) -> list[Output]:
             sent += Table(Bar, _bars(closed, [(symbol, venue)], [instrument(symbol, venue)])).events()
         sent.append(heartbeat)
     return sent
+
+
+def _settled(state: State, heartbeat: Heartbeat, ts_ingest: int, rules: _Rules) -> list[Output]:
+    """Return what comes of a doubted tick at a heartbeat: feeds say it of times that have passed, so it agrees."""
+    key = doubt_key(heartbeat.symbol, heartbeat.venue)
+    doubted = state.get(key, Tick)
+    if doubted is None or (doubted.ts_event > heartbeat.ts_event and not heartbeat.closing):
+        return []
+    state.delete(key)
+    return _on_one(state, doubted, ts_ingest, rules) if doubted.ts_event <= heartbeat.ts_event else [doubted]
 
 
 class _Closed(NamedTuple):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import cast
 
 import polars as pl
 
-from tradewind.processors.batch import Columns, Micros, Rows, Segment
+from tradewind.processors.batch import Columns, Micros, Rows, Segment, part
 from tradewind.schemas.codec import Codec, MisalignedRecords, UndecodableRecord
 from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.streams.runtime.chunk import Chunk, Record, RecordColumns, columns_of
@@ -45,14 +45,6 @@ class Piece:
         after = tuple(bad for bad in self.undecodable if bad.record.offset >= border)
         head = Piece(part(self.segment, 0, row), self.records[:row], before, border)
         return head, Piece(part(self.segment, row, len(self.segment)), self.records[row:], after, self.next)
-
-
-def part(segment: Segment, start: int, stop: int) -> Segment:
-    """Return rows [start, stop) of a segment."""
-    offsets, ts_ingest = segment.offsets[start:stop], segment.ts_ingest[start:stop]
-    if isinstance(segment, Rows):
-        return replace(segment, events=segment.events[start:stop], offsets=offsets, ts_ingest=ts_ingest)
-    return replace(segment, frame=segment.frame.slice(start, stop - start), offsets=offsets, ts_ingest=ts_ingest)
 
 
 class Cutter:

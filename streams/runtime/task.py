@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from tradewind.connectors.settings import Settings
-from tradewind.processors.batch import PoisonRecord, Rows, Segment, rows_of
+from tradewind.processors.batch import PoisonRecord, Rows, Segment, part, rows_of
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.runtime import DeadLetter
 from tradewind.streams.runtime.account import TaskSize
@@ -19,7 +19,7 @@ from tradewind.streams.runtime.errors import AgentCrashed
 from tradewind.streams.runtime.hold import Held, note_heartbeats, reached_by
 from tradewind.streams.runtime.journal import Journal, TaskJournal
 from tradewind.streams.runtime.outbox import Draft, Outgoing, Patience
-from tradewind.streams.runtime.pieces import Cutter, Piece, part
+from tradewind.streams.runtime.pieces import Cutter, Piece
 from tradewind.streams.runtime.routing import Router
 from tradewind.streams.runtime.state import TaskState
 from tradewind.topics import Topic

@@ -152,7 +152,7 @@ async def test_transactions_keep_an_agents_latency_apart(cluster: Cluster, monke
             await asyncio.sleep(0.05)
         await soon(lambda: cluster.caught_up(patient), "all processed")
     times = [at for at, records in began if records]
-    assert all(after - before >= 1.0 for before, after in pairwise(times))
+    assert all(after - before > 0.8 for before, after in pairwise(times)), "but for how long a thread takes to begin"
     assert len(times) < 40 / 4
     cluster.assert_exactly_once(40, LATE_TICKS, patient)
     began.clear()

@@ -32,6 +32,7 @@ FREEZE_S = 30.0  # for a worker to come to its next commit
 GAP_S = (0.2, 3.0)  # between faults: from before a rebalance is over to well after it
 SETTLE_S = 300.0
 STOP_S = 30.0
+TOLD = 20_000  # characters of a log that an error quotes
 
 
 class Chaos:
@@ -43,7 +44,9 @@ class Chaos:
         self._kafka, self._settings, self._hops, self._chance = kafka, settings, hops, chance
         self._environment = {**os.environ, "TRADEWIND_DATA": str(settings.data)}
         self._workers: list[subprocess.Popen[bytes]] = []
-        self._log = (settings.data / "workers.log").open("ab")
+        self._logs = settings.data / "workers"
+        self._logs.mkdir()
+        self._started = 0
         self._faults: dict[str, tuple[int, Callable[[], None]]] = {
             "killed a worker": (8, self._kill_worker),
             "added a worker": (2, self._add),
@@ -69,7 +72,6 @@ class Chaos:
             worker.send_signal(signal.SIGCONT)
             worker.kill()
             worker.wait()
-        self._log.close()
 
     @property
     def summary(self) -> str:
@@ -101,11 +103,13 @@ class Chaos:
             self._remove()
 
     def _alive(self) -> None:
-        ended = [worker.returncode for worker in self._workers if worker.poll() is not None]
-        if ended:
-            self._log.flush()
-            tail = (self._settings.data / "workers.log").read_text("utf-8", "replace")[-4000:]
-            raise RuntimeError(f"a worker ended by itself with {ended[0]}:\n{tail}")
+        for worker in self._workers:
+            if worker.poll() is not None:
+                said = self._log_of(worker.pid).read_text("utf-8", "replace")
+                raise RuntimeError(f"a worker ended by itself with {worker.returncode}:\n{said[-TOLD:]}")
+
+    def _log_of(self, pid: int) -> Path:
+        return self._logs / f"{pid}.log"
 
     def _caught_up(self, agent: Agent) -> bool:
         """Tell whether an agent has committed the end of its input, markers included."""
@@ -121,7 +125,12 @@ class Chaos:
         if len(self._workers) >= MOST_WORKERS:
             self._remove()
         command = [sys.executable, "-P", "-m", MODULE, self._hops.name, "0", "1"]
-        self._workers.append(subprocess.Popen(command, env=self._environment, stdout=self._log, stderr=self._log))
+        self._started += 1
+        draft = self._logs / f"{self._started}.starting"
+        with draft.open("wb") as log:
+            worker = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
+        draft.rename(self._log_of(worker.pid))
+        self._workers.append(worker)
 
     def _pick(self) -> subprocess.Popen[bytes]:
         return self._workers.pop(self._chance.randrange(len(self._workers)))

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from processing import (
     INSTRUMENTS,
+    LEAP,
     SECOND,
     START,
     as_columns,
@@ -34,30 +35,72 @@ from tradewind.testing import columns, run
 GRACE = 500_000
 
 
-def one_by_one(events: list[Any], intervals: tuple[int, ...] = (1, 60)) -> list[tuple[Any, ...]]:
-    """Do what docs/architecture.md says of bars, record by record, in exact arithmetic: an independent model."""
-    watermark: dict[Any, int] = {}
-    held: dict[Any, dict[tuple[int, int], list[Tick]]] = {}
-    sent: list[tuple[Any, ...]] = []
-    for number, event in enumerate(events):
-        name, stamp = (event.symbol, event.venue), 1_000 * (number + 1)
-        now = max(watermark.get(name, event.ts_event), event.ts_event)
-        mine = held.setdefault(name, {})
+class Model:
+    """Does what docs/architecture.md says of bars, record by record, in exact arithmetic."""
+
+    def __init__(self, intervals: tuple[int, ...] = (1, 60)) -> None:
+        self.intervals = intervals
+        self.watermark: dict[Any, int] = {}
+        self.held: dict[Any, dict[tuple[int, int], list[Tick]]] = {}
+        self.doubted: dict[Any, Tick] = {}
+        self.sent: list[tuple[Any, ...]] = []
+
+    def arrive(self, event: Any, stamp: int) -> None:
+        """Take a record in; a tick that leaps ahead of its instrument's time waits for one that agrees."""
+        name = (event.symbol, event.venue)
+        waiting = self.doubted.pop(name, None)
+        if isinstance(event, Heartbeat):
+            if waiting is not None and waiting.ts_event <= event.ts_event:
+                self.take(waiting, stamp)
+            elif waiting is not None and event.closing:
+                self.sent.append(("late", waiting))
+            elif waiting is not None:
+                self.doubted[name] = waiting
+            self.take(event, stamp)
+            return
+        leaps = name in self.watermark and event.ts_event > self.watermark[name] + LEAP
+        if waiting is None:
+            if leaps:
+                self.doubted[name] = event
+            else:
+                self.take(event, stamp)
+        elif leaps and event.ts_event + LEAP < waiting.ts_event:
+            self.sent.append(("late", waiting))
+            self.doubted[name] = event
+        else:
+            if leaps:
+                self.take(waiting, stamp)
+            else:
+                self.sent.append(("late", waiting))
+            self.arrive(event, stamp)
+
+    def take(self, event: Any, stamp: int) -> None:
+        """Let a record do what it does."""
+        name = (event.symbol, event.venue)
+        now = max(self.watermark.get(name, event.ts_event), event.ts_event)
+        mine = self.held.setdefault(name, {})
         closes = {key: start_end(key) + GRACE for key in mine}
         last = isinstance(event, Heartbeat) and event.closing
         due = sorted((key for key in mine if last or closes[key] <= now), key=lambda key: (start_end(key), key))
-        sent += [("bar", name, now, stamp, *key, summary(mine.pop(key))) for key in due]
-        watermark[name] = max([now, *(closes[key] for key in due)])
+        self.sent += [("bar", name, now, stamp, *key, summary(mine.pop(key))) for key in due]
+        self.watermark[name] = max([now, *(closes[key] for key in due)])
         if isinstance(event, Heartbeat):
-            sent.append(("heartbeat", name, event.ts_event, event.ts_ingest))
-            continue
-        keys = [(interval, event.ts_event // (interval * SECOND) * interval * SECOND) for interval in intervals]
-        if any(start_end(key) + GRACE <= watermark[name] for key in keys):
-            sent.append(("late", event))
+            self.sent.append(("heartbeat", name, event.ts_event, event.ts_ingest))
+            return
+        keys = [(interval, event.ts_event // (interval * SECOND) * interval * SECOND) for interval in self.intervals]
+        if any(start_end(key) + GRACE <= self.watermark[name] for key in keys):
+            self.sent.append(("late", event))
         else:
             for key in keys:
                 mine.setdefault(key, []).append(event)
-    return sent
+
+
+def one_by_one(events: list[Any]) -> list[tuple[Any, ...]]:
+    """Return what the model makes of records: an independent one, of one record after the other."""
+    model = Model()
+    for number, event in enumerate(events):
+        model.arrive(event, 1_000 * (number + 1))
+    return model.sent
 
 
 def start_end(key: tuple[int, int]) -> int:
@@ -133,6 +176,26 @@ def test_no_bar_is_earlier_than_one_before_it(stream: list[Any]) -> None:
         if isinstance(event, Bar):
             assert event.ts_event >= told.get((event.symbol, event.venue), 0)
             told[event.symbol, event.venue] = event.ts_event
+
+
+def test_one_tick_from_the_far_future_closes_nothing_and_makes_nothing_late() -> None:
+    """It is set aside when the next tick disagrees, and the bars are those without it."""
+    sane = [tick(START + at * SECOND // 4, seq=at) for at in range(40)]
+    astray = tick(START + 1000 * LEAP, seq=1000)
+    sent = result(bars(), ingested([*sane[:20], astray, *sane[20:]]))[0]
+    assert [event for event in sent if isinstance(event, Tick)] == [astray]
+    told = lambda events: [event.to_dict() | {"ts_ingest": 0} for event in events if isinstance(event, Bar)]  # noqa: E731
+    assert told(sent) == told(result(bars(), ingested(sane))[0])
+
+
+def test_after_a_night_no_tick_is_missing() -> None:
+    """The first tick of the morning waits for the second, and is in its bar."""
+    evening = [tick(START + at * SECOND // 4, seq=at) for at in range(8)]
+    morning = [tick(START + 10 * LEAP + at * SECOND // 4, seq=8 + at) for at in range(8)]
+    end = heartbeat(START + 11 * LEAP, closing=True)
+    sent = result(bars((1,)), ingested([*evening, *morning, end]))[0]
+    assert [event.count for event in sent if isinstance(event, Bar)] == [4, 4, 4, 4]
+    assert not [event for event in sent if isinstance(event, Tick)]
 
 
 def test_a_bar_closes_at_the_first_quote_past_its_grace() -> None:
