@@ -14,10 +14,12 @@ from tradewind.connectors.kafka.producer import Run, Transactions
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec, EncodeError
-from tradewind.schemas.event import Event
+from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.topics import DOMAIN_TOPICS, Topic, topic_named
 from tradewind.topics.partitioner import partition_of
 
+AHEAD_US = 3_600_000_000  # no clock is an hour wrong; most such times are of another unit
+DAY_US = 86_400_000_000
 TRANSACTION_RECORDS = 1_000  # what is visible at once: small enough to hold, large enough that commits do not count
 
 
@@ -56,6 +58,14 @@ def check_event(topic: Topic, event: object) -> Event:
     raise WrongEvent(f"{topic.name} carries {carried}, and was given {article}{advice}")
 
 
+def _check_time(event: Event, now_us: int) -> None:
+    """Refuse the far future: agents take their time from events, and one such would hold up all that follow it."""
+    ts_event = getattr(event, "ts_event", None)
+    if isinstance(ts_event, int) and ts_event > now_us + AHEAD_US:
+        days = (ts_event - now_us) / DAY_US
+        raise WrongEvent(f"its ts_event of {ts_event} is {days:,.1f} days ahead of the clock; times are µs since 1970")
+
+
 @dataclass(slots=True)
 class _Encoder:
     """Makes records of events."""
@@ -82,10 +92,11 @@ class _Encoder:
 
     def _runs(self, event: Event, now_ms: int) -> list[Run]:
         topic = self.topic
+        _check_time(event, now_ms * US_PER_MS)
         key = topic.key(event).encode()
         chosen = topic.partition_key(event).encode() if topic.partition_key else key
         targets = range(self.partitions) if topic.broadcast else (partition_of(chosen, self.partitions),)
         ingested = getattr(event, "ts_ingest", None)
-        timestamp_ms = now_ms if ingested is None else ingested // 1000
+        timestamp_ms = now_ms if ingested is None else ingested // US_PER_MS
         value = self.codec.encode(event)
         return [Run(self.name, target, key, (value,), timestamp_ms) for target in targets]

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -110,6 +111,9 @@ def test_a_wrong_event_is_refused_before_anything_is_published(ready: Settings) 
     with pytest.raises(WrongEvent, match=r"event 1,002: .*the first 1,000 are published"):
         publish(TICKS, [*(tick(n) for n in range(1001)), event], ready)
     assert len(list(consume(TICKS, settings=ready))) == 1000
+    nanoseconds = replace(tick(2), ts_event=1000 * tick(2).ts_event)
+    with pytest.raises(WrongEvent, match=r"event 2: its ts_event .* days ahead of the clock.*nothing was published"):
+        publish(TICKS, [tick(1), nanoseconds], ready)
 
 
 def test_an_unknown_topic_is_told_with_those_there_are(ready: Settings) -> None:
