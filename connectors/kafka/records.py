@@ -83,6 +83,8 @@ def _begin(consumer: Consumer, topic: str, partition: int, start: Start) -> int:
             raise StreamError(f"start {start.isoformat()} has no time zone: give one, such as {start.isoformat()}Z")
         at = TopicPartition(topic, partition, int(start.timestamp() * 1000))
         (found,) = settled(lambda: consumer.offsets_for_times([at], ANSWER_S))
+        if found.error is not None:
+            raise KafkaException(found.error)
         return end if found.offset in {OFFSET_END, -1} else int(found.offset)
     if not isinstance(start, int) or start < 0:
         raise StreamError(f"start {start!r}: give 'earliest', 'latest', an offset from 0 on, or a datetime")

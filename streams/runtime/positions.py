@@ -52,7 +52,7 @@ class GroupPositions:
         Raises `PositionsUnavailable` after `PATIENCE_S`, `Superseded` where the lease ended meanwhile.
         """
         asked = [Coordinates(topic, partition) for topic, partition in partitions]
-        told = self._ask(lambda: self._consumer.committed(asked, timeout=ATTEMPT_S), superseded)
+        told = self._ask(lambda: _whole(self._consumer.committed(asked, timeout=ATTEMPT_S)), superseded)
         return {(at.topic, at.partition): at.offset if at.offset >= 0 else None for at in told}
 
     def ends(
@@ -81,6 +81,14 @@ class GroupPositions:
         """Let the connections go."""
         self._consumer.close()
         self._offsets.close()
+
+
+def _whole(answers: list[Coordinates]) -> list[Coordinates]:
+    """Return the answers; raises `KafkaException` where one is an error, and its offset therefore none of the group."""
+    for answer in answers:
+        if answer.error is not None:
+            raise KafkaException(answer.error)
+    return answers
 
 
 def start_positions(

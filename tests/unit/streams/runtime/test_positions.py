@@ -1,10 +1,14 @@
 """Where a task starts: the group and the changelog agree, or one of them is not there, or the worker stops."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from tradewind.streams.runtime.errors import LeaseRefused, PositionsDiffer
 from tradewind.streams.runtime.lease import Lease
-from tradewind.streams.runtime.positions import start_positions
+from tradewind.streams.runtime.positions import _whole, start_positions
 
 
 def test_both_agree() -> None:
@@ -51,3 +55,13 @@ def test_a_lease_is_equal_to_itself_alone() -> None:
     one, other = (Lease("g", 1, "m", frozenset({("t", 0), ("u", 0), ("t", 2)})) for _ in range(2))
     assert one != other
     assert one.tasks == (0, 2)
+
+
+def test_an_error_is_no_absence_of_an_offset() -> None:
+    """A partition's own error leaves -1001 where its offset would be: a first start would begin from anywhere."""
+    good = SimpleNamespace(offset=-1001, error=None)
+    bad: Any = SimpleNamespace(offset=-1001, error=KafkaError(KafkaError.NOT_COORDINATOR))
+    answers: Any = [good, good]
+    assert _whole(answers) == answers
+    with pytest.raises(KafkaException, match="NOT_COORDINATOR"):
+        _whole([*answers, bad])
