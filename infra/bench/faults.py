@@ -56,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def suite(kills: int, seed: int, rate: int = RATE) -> tuple[Verdict, list[str]]:
-    """Run faults until there were `kills` kills, let all come to rest, and judge; returns notes on what was done."""
+    """Run faults until there were `kills` kills and each kind came, let all come to rest, and judge; with notes."""
     begun = time.monotonic()
     hops = Hops("faults")
     with stack(brokers=BROKERS) as (own, settings):
@@ -67,7 +67,7 @@ def suite(kills: int, seed: int, rate: int = RATE) -> tuple[Verdict, list[str]]:
             Load(settings, codec, hops.topic(0), rate) as load,
             Chaos(own, settings, hops, chance) as chaos,
         ):
-            while chaos.kills < kills:
+            while chaos.kills < kills or chaos.missing:
                 told = chaos.next()
                 print(f"{time.monotonic() - begun:6.0f} s, {load.sent:,} events: {told}", file=sys.stderr, flush=True)
             inputs = load.stop()

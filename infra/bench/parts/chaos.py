@@ -78,11 +78,16 @@ class Chaos:
         """What was done, and how often."""
         return ", ".join(f"{what} {times} times" for what, times in sorted(self._done.items()))
 
+    @property
+    def missing(self) -> list[str]:
+        """Kinds of faults that have not come yet."""
+        return [what for what in self._faults if what not in self._done]
+
     def next(self) -> str:
-        """Do one thing at a moment of chance; returns what. Each kind comes once before chance alone decides."""
+        """Do one thing at a moment of chance; returns what. Kinds that have not come yet come sooner."""
         time.sleep(self._chance.uniform(*GAP_S))
         self._alive()
-        new = [what for what in self._faults if what not in self._done]
+        new = self.missing
         weights = [weight for weight, _ in self._faults.values()]
         chosen = self._chance.choices(list(self._faults), weights)[0]
         if new and self._chance.random() < len(new) / len(self._faults):
