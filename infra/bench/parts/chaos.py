@@ -50,7 +50,7 @@ class Chaos:
         self._faults: dict[str, tuple[int, Callable[[], None]]] = {
             "killed a worker": (8, self._kill_worker),
             "added a worker": (2, self._add),
-            "stopped a worker": (2, self._remove),
+            "stopped a worker": (2, self._leave),
             "froze a worker between its offsets and its commit": (1, self._freeze),
             "killed a broker": (2, self._kill_broker),
             "stopped a broker for a while": (1, self._stop_broker),
@@ -153,6 +153,12 @@ class Chaos:
         code = worker.wait(STOP_S)
         if code not in (0, -signal.SIGTERM):  # the latter where it had not come as far as its handlers
             raise RuntimeError(f"a worker that was asked to stop ended with {code}")
+
+    def _leave(self) -> None:
+        """Stop a worker; another one stays."""
+        if len(self._workers) == 1:
+            self._add()
+        self._remove()
 
     def _freeze(self) -> None:
         """Freeze a worker between its offsets and its commit until another has taken over, then let it go on."""
