@@ -181,7 +181,7 @@ def test_a_sink_whose_store_is_away_is_not_ready_and_shows_its_lag(settings: Set
         assert status == 503
         assert any("writing" in reason and "away" in reason for reason in reasons["sink memory"])
         of = {"messaging_consumer_group_name": told.physical("tradewind.memory")}
-        assert Scrape(url).has("tradewind_consumer_lag", 1000, **of)
+        until(lambda: Scrape(url).has("tradewind_consumer_lag", 1000, **of), "the broker tells where the topic ends")
         assert Scrape(url).sum("tradewind_sink_retries_total", **of) > 2
         sink.away = False
         until(lambda: readiness(url) == (200, {}) and loop.counters.written == 1000, "all is written")
