@@ -76,21 +76,19 @@ class _Rules(NamedTuple):
 
 
 def _on_ticks(state: State, segment: Segment, rules: _Rules) -> list[Output]:
-    quotes = quotes_of(segment)  # before anything is kept: it tells of poison by its place in the whole segment
-    at = _in_doubt(state, quotes, rules)
-    if at is None:
-        return _on_quotes(state, segment, quotes, rules)
     sent: list[Output] = []
-    rest = segment
-    while at is not None:
+    rest, quotes = segment, quotes_of(segment)  # of all, first: it tells of poison by its place in the whole segment
+    while (at := _in_doubt(state, quotes, rules)) is not None:
         if at:
             before = part(rest, 0, at)
             sent += _on_quotes(state, before, quotes_of(before), rules)
         stands, said = _weighed(state, rest, at, rules)
         sent += said
         rest = part(rest, at if stands else at + 1, len(rest))
-        at = _in_doubt(state, quotes_of(rest), rules) if len(rest) else None
-    return [*sent, *(_on_quotes(state, rest, quotes_of(rest), rules) if len(rest) else [])]
+        if not len(rest):
+            return sent
+        quotes = quotes_of(rest)
+    return [*sent, *_on_quotes(state, rest, quotes, rules)]
 
 
 def _in_doubt(state: State, quotes: Quotes, rules: _Rules) -> int | None:
