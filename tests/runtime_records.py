@@ -12,6 +12,7 @@ from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.lease import Lease
+from tradewind.streams.runtime.records import Records
 from tradewind.topics import Topic
 
 LEASE = Lease("group", 1, "member", frozenset())
@@ -62,7 +63,7 @@ def raws(values: Sequence[Event | bytes | None], first: int = 0) -> list[Raw]:
 
 def chunk(topic: Topic, values: Sequence[Event | bytes | None], first: int = 0, partition: int = 0) -> Chunk:
     """Return a chunk of records as `raws` makes them."""
-    records = raws(values, first)
+    records = Records.of(raws(values, first))
     return Chunk((NOWHERE.physical(topic), partition), LEASE, 1, first, records, first + len(records))
 
 

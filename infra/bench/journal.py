@@ -11,18 +11,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
-from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from tradewind.connectors.settings import Settings
 from tradewind.infra.bench.parts.results import Result, report
 from tradewind.schemas.codec import MODELS, Codec
 from tradewind.streams.market import market
-from tradewind.streams.runtime.chunk import CHUNK_RECORDS, Chunk, columns_of
+from tradewind.streams.runtime.chunk import CHUNK_RECORDS, Chunk
 from tradewind.streams.runtime.digest import digest_of_outputs, digest_of_records
 from tradewind.streams.runtime.encoded_state import EncodedState
 from tradewind.streams.runtime.journal import Journal, JournalPosition, TaskJournal
 from tradewind.streams.runtime.lease import Lease
 from tradewind.streams.runtime.outbox import Draft, Outgoing
+from tradewind.streams.runtime.record_batches import FetchedBatches, read
+from tradewind.streams.runtime.records import Records
 from tradewind.topics import TICKS
 
 VALUE_BYTES = 60  # of a tick
@@ -61,19 +63,26 @@ def _works() -> dict[str, tuple[Callable[[], object], int]]:
     builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, BATCH_BYTES)
     for at in range(CHUNK_RECORDS):
         builder.append(at, 1_700_000_000_000 + at, b"EURUSD.OANDA", chance.randbytes(VALUE_BYTES), [])
-    records = list(DefaultRecordBatch(bytes(builder.build())))
-    columns = columns_of(records)
+    batch = bytes(builder.build())
+    columns = _fetched(batch)
     bars = [Outgoing("market.bars", 0, b"EURUSD.OANDA", chance.randbytes(BAR_BYTES), at) for at in range(CHUNK_RECORDS)]
     state = EncodedState({f"key/{at}": chance.randbytes(BAR_BYTES) for at in range(STATE_KEYS)})
     changes = [(f"key/{at}", chance.randbytes(BAR_BYTES)) for at in range(STATE_KEYS)]
     return {
-        "record_taken_apart": (lambda: columns_of(records), CHUNK_RECORDS),
+        "record_of_fetched_batch": (lambda: _fetched(batch), CHUNK_RECORDS),
         "digest_of_input_60_bytes": (lambda: digest_of_records(columns), CHUNK_RECORDS),
         "digest_of_output_280_bytes": (lambda: digest_of_outputs(bars, ""), CHUNK_RECORDS),
         "digest_of_state_change": (lambda: state.stage(changes), STATE_KEYS),
         "snapshot_of_value": (state.dump, STATE_KEYS),
         "entry_of_smallest_batch": (_entry(), 1),
     }
+
+
+def _fetched(batch: bytes) -> Records:
+    """Return the records of a batch, read as the consumer's thread does."""
+    batches = FetchedBatches(batch)
+    batches.as_blocks = True
+    return read(list(batches.next_batch()))
 
 
 def _entry() -> Callable[[], None]:
@@ -85,13 +94,13 @@ def _entry() -> Callable[[], None]:
     record = Outgoing("market.bars", 0, b"EURUSD.OANDA", bytes(BAR_BYTES), 1)
     builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, BATCH_BYTES)
     builder.append(0, 1_700_000_000_000, b"EURUSD.OANDA", bytes(VALUE_BYTES), [])
-    records = columns_of(list(DefaultRecordBatch(bytes(builder.build()))))
-    chunk = Chunk((TICKS.name, 0), Lease("bench", 0, "bench", frozenset()), 0, 0, records.records, 1)
+    records = _fetched(bytes(builder.build()))
+    chunk = Chunk((TICKS.name, 0), Lease("bench", 0, "bench", frozenset()), 0, 0, records, 1)
 
     def work() -> None:
         draft = Draft()
         task.begin(draft)
-        task.processed(TICKS.name, chunk, records)
+        task.processed(TICKS.name, chunk)
         draft.messages.append(record)
         task.close(draft, [("key", bytes(BAR_BYTES))], {TICKS.name: 0}, 0)
         task.commit()

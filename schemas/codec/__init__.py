@@ -6,8 +6,18 @@ CodecError
 └── MisalignedRecords   decode the batch row by row
 """
 
+from tradewind.schemas.codec.batch import Joined
 from tradewind.schemas.codec.catalog import MODELS, SCHEMAS
 from tradewind.schemas.codec.codec import Codec
 from tradewind.schemas.codec.errors import CodecError, EncodeError, MisalignedRecords, UndecodableRecord
 
-__all__ = ["MODELS", "SCHEMAS", "Codec", "CodecError", "EncodeError", "MisalignedRecords", "UndecodableRecord"]
+__all__ = [
+    "MODELS",
+    "SCHEMAS",
+    "Codec",
+    "CodecError",
+    "EncodeError",
+    "Joined",
+    "MisalignedRecords",
+    "UndecodableRecord",
+]

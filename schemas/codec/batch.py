@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast, overload
 
 import numpy as np
 
@@ -14,6 +14,56 @@ from tradewind.schemas.codec.words import WORD_BYTES, Flags, Longs, Octets, Word
 
 FRAME_BITS: Final = np.uint64((1 << (8 * FRAME_BYTES)) - 1)
 BATCH_BYTES_LIMIT: Final = 2**31 - 1  # Arrow's string views hold offsets of 31 bits
+SLACK_BYTES: Final = 1024  # enough for the words that are read behind the last value, of records of up to 63 fields
+ABSENT: Final = -1
+"""The size of a value that is not there."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Joined(Sequence[bytes | None]):
+    """n values that lie in one buffer, in any order; some may be absent."""
+
+    data: bytes
+    """With `SLACK_BYTES` behind the last value."""
+    starts: Longs
+    """(n,) where each begins."""
+    sizes: Longs
+    """(n,) bytes of each, or `ABSENT`."""
+
+    @classmethod
+    def of(cls, values: Sequence[bytes | None]) -> Joined:
+        """Join values."""
+        whole = cast("Sequence[bytes]", values)
+        try:
+            sizes = np.fromiter(map(len, whole), np.int64, len(whole))
+        except TypeError:  # one of them is None; looking for it first takes longer than all that follows
+            sizes = np.fromiter((ABSENT if value is None else len(value) for value in values), np.int64, len(values))
+            whole = [value for value in values if value is not None]
+        data = b"".join([*whole, bytes(SLACK_BYTES)])
+        present = np.maximum(sizes, 0)
+        return cls(data, np.cumsum(present) - present, sizes)
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    @overload
+    def __getitem__(self, at: int) -> bytes | None: ...
+    @overload
+    def __getitem__(self, at: slice) -> Joined: ...
+    def __getitem__(self, at: int | slice) -> bytes | Joined | None:
+        if isinstance(at, slice):
+            return self.take(at)
+        start, size = int(self.starts[at]), int(self.sizes[at])
+        return None if size == ABSENT else self.data[start : start + size]
+
+    def take(self, rows: slice | Longs) -> Joined:
+        """Return some of the values; nothing is copied."""
+        return Joined(self.data, self.starts[rows], self.sizes[rows])
+
+    def parts(self) -> list[bytes]:
+        """Return the values, with no bytes for those that are absent."""
+        ends = (self.starts + np.maximum(self.sizes, 0)).tolist()
+        return [self.data[start:end] for start, end in zip(self.starts.tolist(), ends, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +97,22 @@ class Cursors:
             raise MisalignedRecords(f"record {self.rows[np.argmax(bad)]} of the batch: {where}: {reason}")
 
 
-def join(values: Sequence[bytes], schema_id: int, fields: int) -> Cursors:
+def join(values: Sequence[bytes] | Joined, schema_id: int, fields: int) -> Cursors:
     """Join framed records of a schema with so many fields; raises `MisalignedRecords` where a frame is another.
 
     The cursors stand behind the frames.
     """
+    joined = values if isinstance(values, Joined) else Joined.of(values)
     # Bounds are checked at strings and at the end; in between, a field passes and reads two words at most.
-    slack = bytes((fields + 1) * 2 * WORD_BYTES)
-    data = b"".join([*values, slack])
+    missing = (fields + 1) * 2 * WORD_BYTES - SLACK_BYTES
+    data = joined.data if missing <= 0 else joined.data + bytes(missing)
     if len(data) > BATCH_BYTES_LIMIT:
         raise MisalignedRecords(f"a batch of {len(data)} bytes; the most is {BATCH_BYTES_LIMIT}: decode fewer at once")
-    count = len(values)
-    lengths = np.fromiter(map(len, values), np.int64, count)
-    ends = np.cumsum(lengths)
-    starts = ends - lengths
-    cursors = Cursors(data, np.frombuffer(data, np.uint8), words_of(data), np.arange(count), ends, starts)
+    starts, sizes = joined.starts, joined.sizes
+    cursors = Cursors(
+        data, np.frombuffer(data, np.uint8), words_of(data), np.arange(len(sizes)), starts + sizes, starts
+    )
     expected = np.uint64(int.from_bytes(frame(schema_id), "little"))
     other = (cursors.words[starts] & FRAME_BITS) != expected
-    cursors.refuse(other | (lengths < FRAME_BYTES), "frame", f"not of schema {schema_id}")
+    cursors.refuse(other | (sizes < FRAME_BYTES), "frame", f"not of schema {schema_id}")
     return cursors.moved(FRAME_BYTES)

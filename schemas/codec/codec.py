@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from tradewind.schemas.codec.avro_type import RecordType, UnsupportedSchema, parse_record
+from tradewind.schemas.codec.batch import Joined
 from tradewind.schemas.codec.catalog import MODELS, NEWEST
 from tradewind.schemas.codec.column_reader import ColumnReader, column_reader
 from tradewind.schemas.codec.column_writer import ColumnWriter, column_writer
@@ -78,7 +79,7 @@ class Codec:
         """Return the model that records of a schema decode to; raises `UndecodableRecord` where there is none."""
         return self._decoder(schema_id).model
 
-    def decode_columns(self, model: type[Event], values: Sequence[bytes]) -> pl.DataFrame:
+    def decode_columns(self, model: type[Event], values: Sequence[bytes] | Joined) -> pl.DataFrame:
         """Return framed records of one writer's schema as n rows, one column for each field of the flat model.
 
         Raises `MisalignedRecords` where any record is not what its frame and schema say; decode them one by one then.
@@ -89,7 +90,7 @@ class Codec:
         if not values:
             return pl.DataFrame(schema=schema)
         try:
-            schema_id = framed_id(values[0])
+            schema_id = framed_id(values[0] or b"")
             decoder = self._decoder(schema_id)
         except UndecodableRecord as error:
             raise MisalignedRecords(f"record 0 of the batch: {error.reason}") from error
@@ -110,8 +111,9 @@ class Codec:
             raise TypeError(f"{model.__name__} is not flat: encode it row by row")
         return encoder.columns.encode(frame, encoder.schema_id)
 
-    def _decode_as(self, schema_id: int, row: int, value: bytes) -> Event:
+    def _decode_as(self, schema_id: int, row: int, value: bytes | None) -> Event:
         """Decode one of a batch whose schema has another shape than the newest."""
+        value = value or b""
         try:
             if framed_id(value) != schema_id:
                 raise UndecodableRecord(f"frame: not of schema {schema_id}")

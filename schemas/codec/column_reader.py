@@ -27,7 +27,7 @@ from tradewind.schemas.codec.avro_type import (
     RecordType,
     default_value,
 )
-from tradewind.schemas.codec.batch import Cursors, join
+from tradewind.schemas.codec.batch import Cursors, Joined, join
 from tradewind.schemas.codec.flat import frame_schema
 from tradewind.schemas.codec.strings import read_strings, string_series
 from tradewind.schemas.codec.wire import INT_MAX, INT_MIN
@@ -65,7 +65,7 @@ class ColumnReader:
     """Defaults of the fields that the writer did not write."""
     schema: Mapping[str, pl.DataType]
 
-    def decode(self, values: Sequence[bytes], schema_id: int) -> pl.DataFrame:
+    def decode(self, values: Sequence[bytes] | Joined, schema_id: int) -> pl.DataFrame:
         """Decode framed records; raises `MisalignedRecords` where one is not what the schema says."""
         if not values:
             return pl.DataFrame(schema=dict(self.schema))

@@ -11,10 +11,11 @@ from typing import Any
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec, UndecodableRecord
 from tradewind.streams.replay.difference import Difference
-from tradewind.streams.replay.reading import PartitionReader, Read, ends
+from tradewind.streams.replay.reading import PartitionReader, ends
 from tradewind.streams.runtime.agent import Agent, dead_letter_topic
 from tradewind.streams.runtime.lease import TopicPartition
 from tradewind.streams.runtime.outbox import Outgoing
+from tradewind.streams.runtime.records import LogRecord
 
 WINDOW = 100_000  # records of others, between two of a task's own on one partition: more than any transaction has
 SHOWN_BYTES = 24  # of a record that is no event
@@ -25,12 +26,12 @@ class _OnTopic:
     """What is on one partition, from the last record that was found on."""
 
     reader: PartitionReader
-    records: Iterator[Read]
+    records: Iterator[LogRecord]
     index: dict[int, int] | None = None
     """Hash of each record -> its offset, until the first output was found: those before it may be gone."""
-    ahead: deque[Read] = field(default_factory=deque)
+    ahead: deque[LogRecord] = field(default_factory=deque)
 
-    def peek(self, at: int) -> Read | None:
+    def peek(self, at: int) -> LogRecord | None:
         """Return the record at a place ahead, None beyond the end."""
         while len(self.ahead) <= at:
             record = next(self.records, None)
@@ -158,7 +159,7 @@ class Outputs:
             self._fields(there, made),
         )
 
-    def _fields(self, there: Read, made: Outgoing) -> Mapping[str, tuple[Any, Any]]:
+    def _fields(self, there: LogRecord, made: Outgoing) -> Mapping[str, tuple[Any, Any]]:
         outside = {
             name: (then, now)
             for name, then, now in (
@@ -183,5 +184,5 @@ class Outputs:
             return f"the bytes {(value or b'')[:SHOWN_BYTES].hex()}"
 
 
-def _same(record: Read, message: Outgoing) -> bool:
+def _same(record: LogRecord, message: Outgoing) -> bool:
     return (record.value, record.key, record.timestamp) == (message.value, message.key, message.timestamp)

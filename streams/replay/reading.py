@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +16,7 @@ from tradewind.connectors.kafka.errors import BrokerUnavailable, OffsetGone, Top
 from tradewind.connectors.kafka.offsets import Offsets, Which
 from tradewind.connectors.settings import Settings
 from tradewind.streams.runtime.lease import TopicPartition
+from tradewind.streams.runtime.records import LogRecord
 
 READ_RECORDS = 5_000  # of one call
 WAIT_S = 0.05  # for the next record
@@ -24,18 +24,6 @@ SILENCE_S = 30.0  # outlasts a broker's restart, and a transaction that is pendi
 QUEUED_KIB = 4 * 1024  # read ahead by each reader, of which a task has one for each input and output partition
 PASSING = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}
 REMOVED = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A record as it is on the log: what the runtime's own records are to it."""
-
-    offset: int
-    timestamp: int
-    """ms since 1970."""
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]] = ()
 
 
 class PartitionReader:
@@ -46,7 +34,7 @@ class PartitionReader:
         self._settings = settings
         self._consumer = Consumer(reading(settings, "replay", QUEUED_KIB))
         self._consumer.assign([Coordinates(*at, start)])
-        self._ahead: deque[Read] = deque()
+        self._ahead: deque[LogRecord] = deque()
         self._ended_at = start
 
     def __enter__(self) -> Self:
@@ -63,7 +51,7 @@ class PartitionReader:
         """Let the connections go."""
         self._consumer.close()
 
-    def upto(self, end: int) -> Iterator[Read]:
+    def upto(self, end: int) -> Iterator[LogRecord]:
         """Yield the committed records before an offset, going on after those that were read before.
 
         Raises `OffsetGone` where retention has removed them, `BrokerUnavailable` where nothing comes for `SILENCE_S`.
@@ -92,7 +80,7 @@ class PartitionReader:
                 if error is None:
                     stamp = message.timestamp()[1]
                     self._ahead.append(
-                        Read(offset, stamp, message.key(), message.value(), tuple(message.headers() or ()))
+                        LogRecord(offset, stamp, message.key(), message.value(), tuple(message.headers() or ()))
                     )
                 elif error.code() == KafkaError._PARTITION_EOF:
                     self._ended_at = max(self._ended_at, offset)

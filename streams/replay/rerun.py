@@ -9,15 +9,16 @@ from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.runtime import JournalEntry, StateSnapshot
 from tradewind.streams.replay.difference import Difference
-from tradewind.streams.replay.reading import PartitionReader, Read
+from tradewind.streams.replay.reading import PartitionReader
 from tradewind.streams.runtime.agent import Agent
-from tradewind.streams.runtime.chunk import Chunk, columns_of
+from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.digest import CHECKS, Digest, digest_of_records
 from tradewind.streams.runtime.encoded_state import EncodedState, load
 from tradewind.streams.runtime.errors import AgentCrashed
 from tradewind.streams.runtime.journal import NO_SNAPSHOT, JournalPosition, TaskJournal
 from tradewind.streams.runtime.lease import Lease
 from tradewind.streams.runtime.outbox import Draft, Outgoing, Patience
+from tradewind.streams.runtime.records import Records
 from tradewind.streams.runtime.state import TaskState
 from tradewind.streams.runtime.task import AgentWork, Task
 from tradewind.topics import Topic
@@ -122,18 +123,18 @@ class Rerun:
             known = "no input of the agent" if topic is None else f"the task had read up to {position}"
             return Difference("journal", entry.sequence, where, f"records from {first} to {next_}", known)
         records = self._records(topic, first, next_)
-        found = digest_of_records(columns_of(records))
+        found = digest_of_records(records)
         if found != _recorded(each):
             return Difference("input", entry.sequence, *_of_input(where, each, found, records))
         self._positions[name] = next_
         return topic, Chunk((self._settings.physical(topic), self._partition), LEASE, 0, first, records, next_)
 
-    def _records(self, topic: Topic, first: int, next_: int) -> list[Read]:
+    def _records(self, topic: Topic, first: int, next_: int) -> Records:
         reader = self._readers.get(topic.name)
         if reader is None:
             at = (self._settings.physical(topic), self._partition)
             reader = self._readers[topic.name] = PartitionReader(self._settings, at, first)
-        return list(reader.upto(next_))
+        return Records.of(list(reader.upto(next_)))
 
     def _difference(self, entry: JournalEntry, again: JournalEntry) -> Difference | None:
         where = {"agent": entry.agent, "partition": entry.partition}
@@ -158,7 +159,7 @@ def _recorded(each: Mapping[str, Any]) -> Digest:
 
 
 def _of_input(
-    where: Mapping[str, Any], each: Mapping[str, Any], found: Digest, records: Sequence[Read]
+    where: Mapping[str, Any], each: Mapping[str, Any], found: Digest, records: Records
 ) -> tuple[dict[str, Any], str, str]:
     """Return where records differ, and what was recorded and found there: the one that does, where that can be told."""
     count, recorded = int(each["count"]), _recorded(each)

@@ -11,7 +11,8 @@ from tradewind.processors.identity import derive_id
 from tradewind.schemas.event import US_PER_MS
 from tradewind.schemas.runtime import DeadLetter
 from tradewind.streams.runtime.agent import Agent
-from tradewind.streams.runtime.chunk import Chunk, Record
+from tradewind.streams.runtime.chunk import Chunk
+from tradewind.streams.runtime.records import Record, Records
 from tradewind.topics import Topic
 
 ErrorKind = Literal["UNDECODABLE", "POISON"]
@@ -102,7 +103,7 @@ def origins(agent: Agent, partition: int, letters: Iterable[DeadLetter]) -> Iter
 def as_read(run: OriginRun, redriven: Chunk, name: str) -> Chunk:
     """Return a run as a chunk of its origin, whose name on the cluster is `name`."""
     first, last = run.records[0].offset, run.records[-1].offset
-    return Chunk((name, redriven.source[1]), redriven.lease, redriven.epoch, first, run.records, last + 1)
+    return Chunk((name, redriven.source[1]), redriven.lease, redriven.epoch, first, Records.of(run.records), last + 1)
 
 
 def _misdirected(agent: Agent, partition: int, letter: DeadLetter) -> str | None:

@@ -12,8 +12,8 @@ from zlib import crc32
 
 import numpy as np
 
-from tradewind.streams.runtime.chunk import RecordColumns
 from tradewind.streams.runtime.outbox import Outgoing
+from tradewind.streams.runtime.records import Records
 
 DIGEST_BYTES = 16  # 128 bits: no two of 10^15 batches share one by chance
 NONE = -1
@@ -47,23 +47,23 @@ class Digest:
         return place if 0 <= column < side and 0 <= place < count else None
 
 
-def digest_of_records(records: RecordColumns) -> Digest:
+def digest_of_records(records: Records) -> Digest:
     """Return the digest of records as they were read."""
-    count, values, headers = len(records), records.values, records.headers
+    count, headers = len(records), records.headers
     if not count:
         return Digest(blake2b(digest_size=DIGEST_BYTES).digest(), (0, 0, 0, 0))
     hashed = blake2b(np.array([count], LONG).tobytes(), digest_size=DIGEST_BYTES)
     hashed.update(records.offsets.astype(LONG, copy=False).tobytes())
     hashed.update(records.timestamps.astype(LONG, copy=False).tobytes())
-    for column in (records.keys, values):
-        for part in _lengths_and_bytes(column):
-            hashed.update(part)
-    if any(headers):
-        for of_record in headers:
-            hashed.update(np.array([len(of_record)], INT).tobytes())
-            for name, value in of_record:
-                for part in _lengths_and_bytes((name.encode(), value)):
-                    hashed.update(part)
+    values = records.values.parts()
+    for column, parts in ((records.keys, records.keys.parts()), (records.values, values)):
+        hashed.update(column.sizes.astype(INT).tobytes())
+        hashed.update(b"".join(parts))
+    for of_record in headers if headers is not None and any(headers) else ():
+        hashed.update(np.array([len(of_record)], INT).tobytes())
+        for name, value in of_record:
+            for part in _lengths_and_bytes((name.encode(), value)):
+                hashed.update(part)
     return Digest(hashed.digest(), _checks(values))
 
 
@@ -72,14 +72,10 @@ def _side(count: int) -> int:
     return isqrt(count - 1) + 1
 
 
-def _checks(values: Sequence[bytes | None]) -> tuple[int, int, int, int]:
-    present = cast("Sequence[bytes]", values)
-    side = _side(len(present))
-    try:
-        rows = [crc32(b"".join(present[at : at + side])) for at in range(0, len(present), side)]
-    except TypeError:  # one of them is None; looking for it first takes longer than all that follows
-        return _checks([value or b"" for value in values])
-    columns = [crc32(b"".join(present[at::side])) for at in range(side)]
+def _checks(values: Sequence[bytes]) -> tuple[int, int, int, int]:
+    side = _side(len(values))
+    rows = [crc32(b"".join(values[at : at + side])) for at in range(0, len(values), side)]
+    columns = [crc32(b"".join(values[at::side])) for at in range(side)]
     row_moment, column_moment = (sum(map(mul, sums, range(side))) for sums in (rows, columns))
     return sum(rows), row_moment, sum(columns), column_moment
 

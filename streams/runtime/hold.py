@@ -61,7 +61,9 @@ class Held:
     @property
     def first_ms(self) -> int | None:
         """The timestamp of the first record that waits, ms; None where none does."""
-        return next((waiting.piece.records[0].timestamp for waiting in self._waiting if waiting.piece.records), None)
+        return next(
+            (int(waiting.piece.records.timestamps[0]) for waiting in self._waiting if waiting.piece.records), None
+        )
 
     def add(self, piece: Piece) -> None:
         """Queue a piece behind the others."""

@@ -6,7 +6,7 @@ from collections import deque
 
 from tradewind.streams.runtime.chunk import CHUNK_RECORDS, Chunk
 
-INBOX_RECORDS = 2 * CHUNK_RECORDS  # enough to process while the next fetch is under way; some 3 MB of ticks
+INBOX_RECORDS = 2 * CHUNK_RECORDS  # enough to process while the next fetch is under way; some 1.5 MB of ticks
 INBOX_CHUNKS = 16  # bounds large records, of which a fetch brings few
 
 
@@ -33,7 +33,7 @@ class Inbox:
     @property
     def first_ms(self) -> int | None:
         """The timestamp of the first record that waits, ms; None where none does."""
-        return next((chunk.records[0].timestamp for chunk in self._chunks if chunk.records), None)
+        return next((int(chunk.records.timestamps[0]) for chunk in self._chunks if chunk.records), None)
 
     def __len__(self) -> int:
         """How many chunks wait to be taken."""
@@ -44,9 +44,12 @@ class Inbox:
         self._chunks.append(chunk)
         self._records += len(chunk.records)
 
-    def take(self) -> Chunk:
-        """Return the chunk that has waited longest; raises `IndexError` where none waits."""
+    def take(self, limit: int) -> Chunk:
+        """Return what has waited longest, no more than so many records; raises `IndexError` where nothing waits."""
         chunk = self._chunks.popleft()
+        if len(chunk.records) > limit:
+            chunk, rest = chunk.split(limit)
+            self._chunks.appendleft(rest)
         self._records -= len(chunk.records)
         if self._retains:
             self._retained += len(chunk.records)

@@ -17,10 +17,11 @@ from tradewind.schemas.codec import Codec
 from tradewind.schemas.event import Event
 from tradewind.schemas.runtime import JournalEntry, StateSnapshot
 from tradewind.streams.runtime.agent import Agent, journal_topic
-from tradewind.streams.runtime.chunk import Chunk, RecordColumns
+from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.digest import CHECKS, digest_of_outputs, digest_of_records
 from tradewind.streams.runtime.encoded_state import EncodedState
 from tradewind.streams.runtime.outbox import Draft, Outgoing
+from tradewind.streams.runtime.records import Records
 from tradewind.streams.runtime.versions import versions
 
 SNAPSHOT_ENTRIES = 1_000  # half a minute of replay at full load, some minutes at a live feed's
@@ -69,7 +70,7 @@ class _Batch:
 class _HeldChunk:
     """The records of a chunk that wait, and where they begin."""
 
-    records: RecordColumns
+    records: Records
     first: int
     next: int
 
@@ -109,13 +110,13 @@ class TaskJournal:
         if self.position.sequence == 0 and len(self.encoded) == 0:
             self.position = JournalPosition(0, 0)
 
-    def processed(self, topic: str, chunk: Chunk, records: RecordColumns) -> None:
+    def processed(self, topic: str, chunk: Chunk) -> None:
         """Note a chunk that is processed now, after all that was noted before."""
-        self._range(topic, records, chunk.start, chunk.next)
+        self._range(topic, chunk.records, chunk.start, chunk.next)
 
-    def hold(self, chunk: Chunk, records: RecordColumns) -> None:
+    def hold(self, chunk: Chunk) -> None:
         """Keep a chunk of the held input in mind."""
-        self._held.append(_HeldChunk(records, chunk.start, chunk.next))
+        self._held.append(_HeldChunk(chunk.records, chunk.start, chunk.next))
 
     def released(self, topic: str, upto: int) -> None:
         """Note what of the held input was processed now: all before an offset, chunk after chunk."""
@@ -125,10 +126,10 @@ class TaskJournal:
         if self._held and self._held[0].first < upto:
             of = self._held[0]
             count = int(of.records.offsets.searchsorted(upto))
-            self._range(topic, of.records.part(0, count), of.first, upto)
-            self._held[0] = _HeldChunk(of.records.part(count, len(of.records)), upto, of.next)
+            self._range(topic, of.records[:count], of.first, upto)
+            self._held[0] = _HeldChunk(of.records[count:], upto, of.next)
 
-    def _range(self, topic: str, records: RecordColumns, first: int, next_: int) -> None:
+    def _range(self, topic: str, records: Records, first: int, next_: int) -> None:
         found = digest_of_records(records)
         self._batch.ranges.append(
             {

@@ -59,7 +59,7 @@ class Measures:
         held = self.facts.held_topic
         for (topic, _), chunks in batch.by_source():
             if topic != held and chunks[0].records:
-                first_ms = chunks[0].records[0].timestamp
+                first_ms = int(chunks[0].records.timestamps[0])
                 found[topic] = min(found.get(topic, first_ms), first_ms)
         released = [size.released_ms for size in account.sizes.values() if size.released_ms is not None]
         if held is not None and released:

@@ -72,7 +72,7 @@ class Observer:
         self._begun_us = time.time_ns() // 1000
         facts.waiting = _waiting(inboxes)
         facts.in_hand_ms = {
-            source: chunks[0].records[0].timestamp for source, chunks in batch.by_source() if chunks[0].records
+            source: int(chunks[0].records.timestamps[0]) for source, chunks in batch.by_source() if chunks[0].records
         }
 
     def ended(self, batch: Batch, outcome: Outcome, inboxes: Mapping[TopicPartition, Inbox]) -> None:

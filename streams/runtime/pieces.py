@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
-from typing import cast
+from itertools import pairwise
 
+import numpy as np
 import polars as pl
 
 from tradewind.processors.batch import Columns, Micros, Rows, Segment, part
-from tradewind.schemas.codec import Codec, MisalignedRecords, UndecodableRecord
+from tradewind.schemas.codec import Codec, Joined, MisalignedRecords, UndecodableRecord
+from tradewind.schemas.codec.words import words_of
 from tradewind.schemas.event import US_PER_MS, Event
-from tradewind.streams.runtime.chunk import Chunk, Record, RecordColumns, columns_of
+from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.errors import SchemaUnavailable
+from tradewind.streams.runtime.records import Record, Records
 from tradewind.topics import Topic
 
 FRAME_BYTES = 5  # magic byte and schema id: records that share them are of one schema
+_FIRST_BYTES = np.array([(1 << 8 * size) - 1 for size in range(FRAME_BYTES + 1)], np.uint64)
+_Reasons = dict[int, str]
+"""Place in a run -> why the record there cannot be decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Piece:
     """A part of a chunk: a segment, the undecodable records among it, and where the partition goes on after both."""
 
     segment: Segment | None
-    records: Sequence[Record]
+    records: Records
     """The segment's records, one for each row; what a dead letter quotes."""
     undecodable: tuple[Undecodable, ...]
     next: int
@@ -40,7 +45,7 @@ class Piece:
     def split(self, row: int) -> tuple[Piece, Piece]:
         """Return the piece up to a row of its segment, and the rest from that row on."""
         assert self.segment is not None
-        border = self.records[row].offset
+        border = int(self.records.offsets[row])
         before = tuple(bad for bad in self.undecodable if bad.record.offset < border)
         after = tuple(bad for bad in self.undecodable if bad.record.offset >= border)
         head = Piece(part(self.segment, 0, row), self.records[:row], before, border)
@@ -54,80 +59,72 @@ class Cutter:
         self._codec = codec
         self._models: dict[tuple[bytes, str], type[Event] | str] = {}
 
-    def cut(self, topic: Topic, chunk: Chunk, columns: RecordColumns | None = None) -> Iterator[Piece]:
-        """Yield the pieces of a chunk in order; one without a segment where the chunk has no records.
-
-        `columns` are those of the chunk's records, for whoever has them already.
-        """
+    def cut(self, topic: Topic, chunk: Chunk) -> Iterator[Piece]:
+        """Yield the pieces of a chunk in order; one without a segment where the chunk has no records."""
         records = chunk.records
-        if not records:
-            yield Piece(None, (), (), chunk.next)
+        if not len(records):
+            yield Piece(None, records, (), chunk.next)
             return
-        columns = columns or columns_of(records)
         start = 0
-        for prefix, count in _runs(columns.values):
+        for prefix, count in _runs(records.values):
             stop = start + count
-            follows = chunk.next if stop == len(records) else records[stop].offset
-            yield self._decoded(topic, chunk.source[1], prefix, columns.part(start, stop), follows)
+            follows = chunk.next if stop == len(records) else int(records.offsets[stop])
+            yield self._decoded(topic, chunk.source[1], prefix, records[start:stop], follows)
             start = stop
 
-    def _decoded(self, topic: Topic, partition: int, prefix: bytes | None, run: RecordColumns, follows: int) -> Piece:
+    def _decoded(self, topic: Topic, partition: int, prefix: bytes | None, run: Records, follows: int) -> Piece:
         model = "it has no value" if prefix is None else self._model(topic, prefix)
         if isinstance(model, str):
-            return Piece(None, (), tuple(Undecodable(record, model) for record in run.records), follows)
-        good: Sequence[Record]
+            return Piece(None, run[:0], tuple(Undecodable(record, model) for record in run), follows)
         segment: Segment | None
         if topic.columnar:
-            frame, good, bad = self._columns(model, run)
-            segment = None if frame is None else Columns(topic.name, partition, model, frame, *_stamps(good, run))
+            frame, bad = self._columns(model, run)
+            good = _without(run, bad)
+            segment = None if frame is None else Columns(topic.name, partition, model, frame, *_stamps(good))
         else:
-            events, good, bad = self._rows(run.records)
-            segment = Rows(topic.name, partition, events, *_stamps(good, run)) if events else None
-        return Piece(segment, good, tuple(bad), follows)
+            events, bad = self._rows(run)
+            good = _without(run, bad)
+            segment = Rows(topic.name, partition, events, *_stamps(good)) if events else None
+        return Piece(segment, good, tuple(Undecodable(run[at], bad[at]) for at in sorted(bad)), follows)
 
-    def _rows(self, run: Sequence[Record]) -> tuple[list[Event], Sequence[Record], list[Undecodable]]:
+    def _rows(self, run: Records) -> tuple[list[Event], _Reasons]:
         decode = self._codec.decode
         events: list[Event] = []
-        good: list[Record] = []
-        bad: list[Undecodable] = []
-        for record in run:
+        bad: _Reasons = {}
+        for at, value in enumerate(run.values):
+            assert value is not None  # records without a value are a run of their own
             try:
-                events.append(decode(_value(record)))
+                events.append(decode(value))
             except UndecodableRecord as error:
-                bad.append(Undecodable(record, str(error)))
-            else:
-                good.append(record)
-        return events, good, bad
+                bad[at] = str(error)
+        return events, bad
 
-    def _columns(
-        self, model: type[Event], run: RecordColumns
-    ) -> tuple[pl.DataFrame | None, Sequence[Record], list[Undecodable]]:
+    def _columns(self, model: type[Event], run: Records) -> tuple[pl.DataFrame | None, _Reasons]:
         try:
-            return self._codec.decode_columns(model, cast("Sequence[bytes]", run.values)), run.records, []
+            return self._codec.decode_columns(model, run.values), {}
         except MisalignedRecords:
-            _, good, bad = self._rows(run.records)
+            _, bad = self._rows(run)
+        places = np.delete(np.arange(len(run)), list(bad))
+        good = run.values.take(places)
         try:
-            return (self._frame(model, good) if good else None), good, bad
+            return (self._codec.decode_columns(model, good) if len(places) else None), bad
         except MisalignedRecords:  # decodable one by one, such as with bytes left over at the end: find them by halves
-            aligned, misaligned = self._halves(model, good)
-        bad = sorted([*bad, *misaligned], key=lambda found: found.record.offset)
-        return (self._frame(model, aligned) if aligned else None), aligned, bad
+            misaligned = self._halves(model, good)
+        bad |= {int(places[at]): reason for at, reason in misaligned.items()}
+        aligned = np.delete(np.arange(len(run)), list(bad))
+        return (self._codec.decode_columns(model, run.values.take(aligned)) if len(aligned) else None), bad
 
-    def _halves(self, model: type[Event], run: Sequence[Record]) -> tuple[list[Record], list[Undecodable]]:
+    def _halves(self, model: type[Event], values: Joined, first: int = 0) -> _Reasons:
+        """Return the places of the values that cannot be decoded by columns, counted from `first`."""
         try:
-            self._frame(model, run)
+            self._codec.decode_columns(model, values)
         except MisalignedRecords as error:
-            if len(run) == 1:
-                return [], [Undecodable(run[0], str(error))]
+            if len(values) == 1:
+                return {first: str(error)}
         else:
-            return list(run), []
-        middle = len(run) // 2
-        good, bad = self._halves(model, run[:middle])
-        more_good, more_bad = self._halves(model, run[middle:])
-        return good + more_good, bad + more_bad
-
-    def _frame(self, model: type[Event], run: Sequence[Record]) -> pl.DataFrame:
-        return self._codec.decode_columns(model, [_value(record) for record in run])
+            return {}
+        middle = len(values) // 2
+        return self._halves(model, values[:middle], first) | self._halves(model, values[middle:], first + middle)
 
     def _model(self, topic: Topic, prefix: bytes) -> type[Event] | str:
         """Return the model of a frame, or why records with it are undecodable."""
@@ -149,22 +146,21 @@ class Cutter:
         return model
 
 
-def _runs(values: Sequence[bytes | None]) -> Iterator[tuple[bytes | None, int]]:
+def _runs(values: Joined) -> Iterator[tuple[bytes | None, int]]:
     """Yield (frame, count) of each run of records with one frame; the frame of a record without a value is None."""
-    prefixes = [None if value is None else value[:FRAME_BYTES] for value in values]
-    if prefixes.count(prefixes[0]) == len(prefixes):
-        yield prefixes[0], len(prefixes)
-        return
-    for prefix, group in groupby(prefixes):
-        yield prefix, sum(1 for _ in group)
+    sizes = np.minimum(values.sizes, FRAME_BYTES)
+    frames = words_of(values.data)[values.starts] & _FIRST_BYTES[np.maximum(sizes, 0)]
+    other = (frames[1:] != frames[:-1]) | (sizes[1:] != sizes[:-1])
+    borders = [0, *(np.flatnonzero(other) + 1).tolist(), len(values)] if other.any() else [0, len(values)]
+    for first, last in pairwise(borders):
+        value = values[first]
+        yield (None if value is None else value[:FRAME_BYTES]), last - first
 
 
-def _value(record: Record) -> bytes:
-    assert record.value is not None  # records without a value are a run of their own
-    return record.value
+def _without(run: Records, bad: _Reasons) -> Records:
+    return run.without(list(bad)) if bad else run
 
 
-def _stamps(good: Sequence[Record], run: RecordColumns) -> tuple[Micros, Micros]:
-    """Return the offsets and timestamps, µs, of the records of a run that could be decoded."""
-    of = run if len(good) == len(run) else columns_of(good)
-    return of.offsets, of.timestamps * US_PER_MS
+def _stamps(good: Records) -> tuple[Micros, Micros]:
+    """Return the offsets and timestamps, µs, of records."""
+    return good.offsets, good.timestamps * US_PER_MS

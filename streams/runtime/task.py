@@ -12,7 +12,7 @@ from tradewind.schemas.runtime import DeadLetter
 from tradewind.streams.runtime.account import TaskSize
 from tradewind.streams.runtime.agent import POSITION_KEY, Agent, redrive_topic
 from tradewind.streams.runtime.changelog import Changelog
-from tradewind.streams.runtime.chunk import Chunk, Record, columns_of
+from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.dead_letters import ErrorKind, Misdirected, RedrivenRecord, as_read, letter_of, origins
 from tradewind.streams.runtime.encoded_state import EncodedState
 from tradewind.streams.runtime.errors import AgentCrashed
@@ -20,6 +20,7 @@ from tradewind.streams.runtime.hold import Held, note_heartbeats, reached_by
 from tradewind.streams.runtime.journal import Journal, TaskJournal
 from tradewind.streams.runtime.outbox import Draft, Outgoing, Patience
 from tradewind.streams.runtime.pieces import Cutter, Piece
+from tradewind.streams.runtime.records import Record, Records
 from tradewind.streams.runtime.routing import Router
 from tradewind.streams.runtime.state import TaskState
 from tradewind.topics import Topic
@@ -91,9 +92,8 @@ class Task:
             for chunk in chunks.get(topic.name, ()):
                 self._follows(topic.name, chunk)
                 if held is not None and hold is not None and topic == hold.topic:
-                    records = columns_of(chunk.records)
-                    self.journal.hold(chunk, records)
-                    for piece in self._work.cutter.cut(topic, chunk, records):
+                    self.journal.hold(chunk)
+                    for piece in self._work.cutter.cut(topic, chunk):
                         patience.check()
                         held.add(piece)
                 else:
@@ -101,7 +101,7 @@ class Task:
         if held is not None and hold is not None:
             for piece in held.release(reached_by(self.state), self._work.agent.batch_limit):
                 if self._released_ms is None and piece.records:
-                    self._released_ms = piece.records[0].timestamp
+                    self._released_ms = int(piece.records.timestamps[0])
                 self.released += len(piece.records) + len(piece.undecodable)
                 self._process(hold.topic.name, piece, draft)
                 self._moved[hold.topic.name] = piece.next
@@ -120,9 +120,8 @@ class Task:
         self._close(draft)
 
     def _process_chunk(self, topic: Topic, chunk: Chunk, draft: Draft, patience: Patience) -> None:
-        records = columns_of(chunk.records)
-        self.journal.processed(topic.name, chunk, records)
-        for piece in self._work.cutter.cut(topic, chunk, records):
+        self.journal.processed(topic.name, chunk)
+        for piece in self._work.cutter.cut(topic, chunk):
             patience.check()
             self._process(topic.name, piece, draft)
             self._moved[topic.name] = piece.next
@@ -134,10 +133,10 @@ class Task:
         turn had come when it failed: what it would wait for has been reached, or, where it was undecodable and nothing
         came after it, is about to be. Queued now it would stand behind records that are younger than it.
         """
-        redrive, records = self._work.redrive, columns_of(chunk.records)
+        redrive = self._work.redrive
         self._follows(redrive.name, chunk)
-        self.journal.processed(redrive.name, chunk, records)
-        for letters in self._work.cutter.cut(redrive, chunk, records):
+        self.journal.processed(redrive.name, chunk)
+        for letters in self._work.cutter.cut(redrive, chunk):
             for bad in letters.undecodable:  # it is no letter: somebody else wrote to the topic
                 self._bury((redrive.name, self.partition), bad.record, "UNDECODABLE", bad.reason, draft)
             if letters.segment is not None:
@@ -165,7 +164,7 @@ class Task:
             )
         self._read[topic] = chunk.next
         if chunk.records:
-            self._latest_ms = max(self._latest_ms, chunk.records[-1].timestamp)
+            self._latest_ms = max(self._latest_ms, int(chunk.records.timestamps[-1]))
 
     def _process(self, topic: str, piece: Piece, draft: Draft) -> None:
         for bad in piece.undecodable:
@@ -178,13 +177,13 @@ class Task:
                 note_heartbeats(piece.segment, self.state)
                 self.state.accept_segment()
 
-    def _apply(self, topic: str, segment: Segment, records: Sequence[Record], draft: Draft) -> None:
+    def _apply(self, topic: str, segment: Segment, records: Records, draft: Draft) -> None:
         """Run the processor on a segment, without the records that it calls poison.
 
         A processor gives the same for a segment as for its parts one after the other, so that what comes before a
         poison record is run again as a part, from the state before the segment, and what comes after it next.
         """
-        waiting: list[tuple[Segment, Sequence[Record]]] = [(segment, records)]
+        waiting: list[tuple[Segment, Records]] = [(segment, records)]
         while waiting:
             now, of = waiting.pop()
             try:
@@ -205,7 +204,7 @@ class Task:
                 raise AgentCrashed(f"{self._where(topic, of)}: {type(bug).__name__}: {bug}") from bug
             self.state.accept_segment()
 
-    def _where(self, topic: str, records: Sequence[Record]) -> str:
+    def _where(self, topic: str, records: Records) -> str:
         redriven = " (redriven)" if isinstance(records[0], RedrivenRecord) else ""
         return (
             f"agent {self._work.agent.name} on {topic}, partition {self.partition}, offsets {records[0].offset} to "

@@ -257,7 +257,7 @@ class Worker:
                 if inbox is None:  # a part of a task without the rest, which is not read: see `Tasks.establish`
                     continue
                 while len(inbox) and count < self._limit:
-                    chunk = inbox.take()
+                    chunk = inbox.take(self._limit - count)
                     count += max(1, len(chunk.records))
                     batch.add(partition, topic, chunk)
                 self._want((name, partition), inbox)

@@ -20,6 +20,8 @@ from tradewind.schemas.codec import Codec
 DAY_US = 86_400_000_000
 BOUNDS = Bounds(records=20_000, span_us=10 * DAY_US)
 SEED = 1
+RATE = 1000  # ticks a second of event time, as `up` makes them
+START_US = 1_715_155_200_000_000  # Wednesday, 8 May 2024: all instruments trade
 ROOM_S = 0.05
 
 
@@ -28,7 +30,7 @@ def blocks(files: Sequence[Path], ticks: int) -> Iterator[Block]:
     left, day = ticks, 0
     while left > 0:
         reads = [open_feed(str(path)).read(Position(), BOUNDS) for path in files]
-        reads = reads or [Simulator(seed=SEED, rate=1000).read(Position(), BOUNDS)]
+        reads = reads or [Simulator(SEED, RATE, START_US, ticks, sessions=False).read(Position(), BOUNDS)]
         while reads and left > 0:
             for source in list(reads):
                 block = next(source, None)

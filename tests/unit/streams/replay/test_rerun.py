@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from runtime_records import CODEC, NOWHERE, Raw, by_rows, chunk, tick
+from runtime_records import CODEC, NOWHERE, by_rows, chunk, tick
 
 from tradewind.processors.batch import PoisonRecord, Rows, State
 from tradewind.schemas.event import Event
@@ -17,6 +17,7 @@ from tradewind.streams.replay.rerun import Rerun
 from tradewind.streams.runtime.agent import Agent
 from tradewind.streams.runtime.encoded_state import EncodedState
 from tradewind.streams.runtime.outbox import Draft, Patience
+from tradewind.streams.runtime.records import Records
 from tradewind.streams.runtime.state import TaskState
 from tradewind.streams.runtime.task import AgentWork, Task
 from tradewind.topics import LATE_TICKS, TICKS, Topic
@@ -58,8 +59,8 @@ def run_again(
 ) -> Difference | None:
     """Run an entry again on records that stand in memory."""
 
-    def records(self: Rerun, topic: Topic, first: int, next_: int) -> list[Raw]:
-        return list(chunk(topic, values).records)[first:next_]  # type: ignore[arg-type]
+    def records(self: Rerun, topic: Topic, first: int, next_: int) -> Records:
+        return chunk(topic, values).records[first:next_]
 
     monkeypatch.setattr(Rerun, "_records", records)
     rerun = Rerun(NOWHERE, CODEC, 0, 0)

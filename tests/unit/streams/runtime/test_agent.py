@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from runtime_records import NOWHERE, chunk, tick
 
 from tradewind.processors.batch import Processor
@@ -81,10 +83,28 @@ def test_an_inbox_asks_for_no_more_than_it_has_room_for() -> None:
     for _ in range(INBOX_RECORDS // CHUNK_RECORDS):
         retaining.put(full)
     while len(retaining):
-        retaining.take()
+        retaining.take(CHUNK_RECORDS)
     assert not retaining.has_room
     retaining.free(1)
     assert retaining.has_room
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=4), st.lists(st.integers(1, 12), min_size=40, max_size=40))
+def test_an_inbox_gives_no_more_than_is_asked_for_and_loses_nothing(counts: list[int], limits: list[int]) -> None:
+    """A chunk that is larger is cut, and positions lead from each part to the next."""
+    inbox, at = Inbox(retains=False), 0
+    for count in counts:
+        inbox.put(chunk(TICKS, [b"%d" % number for number in range(count)], at))
+        at += count
+    position, given_out = 0, []
+    for limit in limits:
+        if len(inbox):
+            taken = inbox.take(limit)
+            assert (taken.start, len(taken.records) <= limit) == (position, True)
+            position = taken.next
+            given_out += taken.records.offsets.tolist()
+    assert (position, len(inbox), inbox.records) == (at, 0, 0)
+    assert given_out == list(range(at))
 
 
 def test_a_latency_is_no_more_than_the_group_waits() -> None:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from runtime_records import Raw
 
 from tradewind.streams.runtime import digest
-from tradewind.streams.runtime.chunk import Record, columns_of
 from tradewind.streams.runtime.digest import Digest, digest_of_outputs
 from tradewind.streams.runtime.outbox import Outgoing
+from tradewind.streams.runtime.records import Record, Records
 
 some_bytes = st.none() | st.binary(max_size=6)
 headers = st.lists(st.tuples(st.sampled_from(("a", "b", "ab")), some_bytes), max_size=2).map(tuple)
@@ -43,7 +43,7 @@ outputs = st.lists(
 
 def digest_of_records(of: Sequence[Record]) -> Digest:
     """Return the digest of records."""
-    return digest.digest_of_records(columns_of(of))
+    return digest.digest_of_records(Records.of(of))
 
 
 @given(records, records)

@@ -15,10 +15,11 @@ from tradewind.schemas.market import Tick
 from tradewind.schemas.runtime import JournalEntry, StateSnapshot
 from tradewind.streams.runtime import journal as journal_module
 from tradewind.streams.runtime.agent import Agent, Hold
-from tradewind.streams.runtime.chunk import Chunk, Record
+from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.encoded_state import EncodedState, load
 from tradewind.streams.runtime.journal import JournalPosition, TaskJournal
 from tradewind.streams.runtime.outbox import Draft, Patience
+from tradewind.streams.runtime.records import Record, Records
 from tradewind.streams.runtime.state import TaskState
 from tradewind.streams.runtime.task import AgentWork, Task
 from tradewind.topics import DECISIONS, LATE_TICKS, TICKS, Topic
@@ -80,7 +81,7 @@ class Log:
         for each in entry.ranges:
             topic, first, next_ = INPUTS[str(each["topic"])], int(each["first"]), int(each["next"])
             records = [record for record in self.records[topic.name] if first <= record.offset < next_]
-            found.append((topic, Chunk((NOWHERE.physical(topic), 0), LEASE, 0, first, records, next_)))
+            found.append((topic, Chunk((NOWHERE.physical(topic), 0), LEASE, 0, first, Records.of(records), next_)))
         return found
 
 
@@ -111,7 +112,16 @@ def test_a_task_that_runs_its_entries_again_does_the_same(
         if ends == "abort":  # as a worker does: go back to what is committed, and read on from there
             task.drop()
             chunks = {
-                name: [Chunk((NOWHERE.physical(name), 0), LEASE, 1, at, log.records[name][at:], len(log.records[name]))]
+                name: [
+                    Chunk(
+                        (NOWHERE.physical(name), 0),
+                        LEASE,
+                        1,
+                        at,
+                        Records.of(log.records[name][at:]),
+                        len(log.records[name]),
+                    )
+                ]
                 for name, at in task.applied.items()
             }
             draft = Draft()

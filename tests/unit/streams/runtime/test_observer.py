@@ -15,7 +15,7 @@ from tradewind.connectors.telemetry.process import Telemetry
 from tradewind.processors.batch import Segment, State
 from tradewind.schemas.event import Event
 from tradewind.streams.runtime.agent import Agent, Hold
-from tradewind.streams.runtime.inbox import Inbox
+from tradewind.streams.runtime.inbox import INBOX_RECORDS, Inbox
 from tradewind.streams.runtime.lease import TopicPartition
 from tradewind.streams.runtime.observer import Observer
 from tradewind.streams.runtime.outbox import Draft, Outcome, Patience
@@ -148,9 +148,9 @@ def test_held_records_are_counted_when_they_go() -> None:
 def test_what_waits_in_an_inbox_and_what_has_no_room_is_shown() -> None:
     """A partition that is not fetched for want of room is paused."""
     bench = Bench()
-    bench.inboxes[HERE].put(chunk(TICKS, [tick(1)] * 10_000, 1))
+    bench.inboxes[HERE].put(chunk(TICKS, [CODEC.encode(tick(1))] * INBOX_RECORDS, 1))
     bench.run(batch_of(tick(1)))
-    assert bench.points(metrics.WAITING) == {(HERE[0], "0"): 10_000}
+    assert bench.points(metrics.WAITING) == {(HERE[0], "0"): INBOX_RECORDS}
     assert bench.points(metrics.PAUSED) == {(HERE[0], "0"): 1}
 
 

@@ -13,6 +13,7 @@ from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.errors import SchemaUnavailable
 from tradewind.streams.runtime.pieces import Cutter, Piece
+from tradewind.streams.runtime.records import Records
 from tradewind.topics import DECISIONS, TICKS
 
 GARBAGE = (b"", b"\x00", b"not avro at all", CODEC.encode(tick(1))[:-1], CODEC.encode(tick(1)) + b"\x00")
@@ -98,7 +99,7 @@ def test_an_event_of_another_topic_is_undecodable() -> None:
 
 def test_a_chunk_without_records_only_moves_the_position() -> None:
     """Markers of transactions take offsets, and the position is committed past them."""
-    (piece,) = Cutter(CODEC).cut(TICKS, Chunk(("t.market.ticks", 0), LEASE, 1, 5, [], 9))
+    (piece,) = Cutter(CODEC).cut(TICKS, Chunk(("t.market.ticks", 0), LEASE, 1, 5, Records.of(()), 9))
     assert (piece.segment, piece.undecodable, piece.next) == (None, (), 9)
 
 
@@ -127,7 +128,7 @@ def test_a_registry_that_is_away_is_no_reason_for_a_dead_letter() -> None:
 
 
 def test_a_chunk_is_not_copied_where_it_is_one_run() -> None:
-    """The common case slices nothing: a segment quotes the chunk's own records."""
-    fetched = Chunk(("t.market.ticks", 0), LEASE, 1, 0, raws([tick(1), tick(2)]), 2)
+    """A piece quotes what lies in the chunk's own bytes."""
+    fetched = Chunk(("t.market.ticks", 0), LEASE, 1, 0, Records.of(raws([tick(1), tick(2)])), 2)
     (piece,) = Cutter(CODEC).cut(TICKS, fetched)
-    assert piece.records is fetched.records
+    assert piece.records.values.data is fetched.records.values.data

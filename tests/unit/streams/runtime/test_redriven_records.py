@@ -28,6 +28,7 @@ from tradewind.streams.runtime.dead_letters import (
 )
 from tradewind.streams.runtime.errors import AgentCrashed
 from tradewind.streams.runtime.outbox import Draft, Patience
+from tradewind.streams.runtime.records import Records
 from tradewind.streams.runtime.state import TaskState
 from tradewind.streams.runtime.task import AgentWork, Task
 from tradewind.topics import BARS, DECISIONS, LATE_TICKS, TICKS
@@ -94,7 +95,7 @@ def test_the_processor_is_given_the_segment_that_the_origin_would_have_given() -
     agent = agent_of(note)
     at_origin, again = task_of(agent), task_of(agent)
     records = [Raw(at, CODEC.encode(tick(at)), timestamp=INGEST_MS + at) for at in (4, 7)]
-    origin = Chunk((NOWHERE.physical(TICKS), PARTITION), LEASE, 1, 0, records, 8)
+    origin = Chunk((NOWHERE.physical(TICKS), PARTITION), LEASE, 1, 0, Records.of(records), 8)
     at_origin.run({"market.ticks": [origin]}, Draft(), Patience(60))
     again.run(redriven(agent, [letter(4, tick(4)), letter(7, tick(7))]), Draft(), Patience(60))
     first, second = seen

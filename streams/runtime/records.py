@@ -1,0 +1,119 @@
+"""Records of one partition as columns: where keys and values lie in what was fetched, and no object for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from tradewind.schemas.codec import Joined
+
+Longs = npt.NDArray[np.int64]
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+class Record(Protocol):
+    """A record on its own."""
+
+    @property
+    def offset(self) -> int:
+        """Where it lies in its partition."""
+
+    @property
+    def timestamp(self) -> int:
+        """When the origin of its chain came in, ms since 1970."""
+
+    @property
+    def key(self) -> bytes | None:
+        """None where it has none."""
+
+    @property
+    def value(self) -> bytes | None:
+        """None for a tombstone."""
+
+    @property
+    def headers(self) -> Headers:
+        """Name and value of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """A record as it is on the log."""
+
+    offset: int
+    timestamp: int
+    """ms since 1970."""
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Records(Sequence[Record]):
+    """n records, in the order of their partition. A part shares the bytes of the whole."""
+
+    offsets: Longs
+    """(n,)"""
+    timestamps: Longs
+    """(n,) ms since 1970."""
+    keys: Joined
+    values: Joined
+    headers: Sequence[Headers] | None = None
+    """Of each; None where no record has any."""
+    given: Sequence[Record] | None = None
+    """The records themselves, where they were given one by one: some say more than a log does."""
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Records:
+        """Return records that are there one by one."""
+        if isinstance(records, Records):
+            return records
+        count = len(records)
+        headers = tuple(record.headers for record in records)
+        return cls(
+            np.fromiter((record.offset for record in records), np.int64, count),
+            np.fromiter((record.timestamp for record in records), np.int64, count),
+            Joined.of([record.key for record in records]),
+            Joined.of([record.value for record in records]),
+            headers if any(headers) else None,
+            records,
+        )
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    @overload
+    def __getitem__(self, at: int) -> Record: ...
+    @overload
+    def __getitem__(self, at: slice) -> Records: ...
+    def __getitem__(self, at: int | slice) -> Record | Records:
+        if isinstance(at, slice):
+            return self._part(at)
+        if self.given is not None:
+            return self.given[at]
+        headers = () if self.headers is None else self.headers[at]
+        return LogRecord(int(self.offsets[at]), int(self.timestamps[at]), self.keys[at], self.values[at], headers)
+
+    def __iter__(self) -> Iterator[Record]:
+        return map(self.__getitem__, range(len(self)))
+
+    def _part(self, at: slice) -> Records:
+        headers = None if self.headers is None else self.headers[at]
+        given = None if self.given is None else self.given[at]
+        return Records(self.offsets[at], self.timestamps[at], self.keys[at], self.values[at], headers, given)
+
+    def without(self, places: Sequence[int]) -> Records:
+        """Return all records but those at some places."""
+        left = np.delete(np.arange(len(self)), places)
+        at = left.tolist()
+        return Records(
+            self.offsets[left],
+            self.timestamps[left],
+            self.keys.take(left),
+            self.values.take(left),
+            None if self.headers is None else [self.headers[each] for each in at],
+            None if self.given is None else [self.given[each] for each in at],
+        )
