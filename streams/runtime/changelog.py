@@ -120,8 +120,8 @@ class Changelog:
 
     def _check_format(self, partition: int, restored: Restored) -> None:
         """Raise where a newer version has written something that this one would not write back."""
-        agent = self._agent
-        newer = [key for key, value in restored.raw.items() if value[:FRAME_BYTES] in self._newer]
+        agent, strange = self._agent, self._newer
+        newer = [key for key, value in restored.raw.items() if value[:FRAME_BYTES] in strange] if strange else []
         if newer:
             value = restored.raw[newer[0]]
             number = self._codec.schema_id(value)
