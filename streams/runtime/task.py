@@ -232,7 +232,8 @@ class Task:
         self._moved.update(first)
         self._read.update(first)
         self.journal.begin(draft)
-        self._migrate()
+        if first:  # else nothing moves, and nothing would carry what migrations change
+            self._migrate()
         self.journal.started(first)
         self._close(draft)
 

@@ -95,6 +95,7 @@ def taken_over(codec: Codec, agent: Agent, found: Restored) -> tuple[Task, Draft
     journal = TaskJournal(work.journal, 0, found.encoded, found.journal)
     task = Task(work, 0, TaskState(found.raw, codec.decode), found.inputs, journal)
     task.migrate(range(found.migrations + 1, len(agent.migrations) + 1))
+    task.start({}, Draft())  # as for every task when a worker is given partitions
     task.run({TICKS.name: [chunk(TICKS, VALUES, 4)]}, draft, Patience(60))
     return task, draft
 
