@@ -129,6 +129,8 @@ def events_of(outputs: Iterable[Output]) -> list[Event]:
 
 
 Processor = Callable[[State, Segment], Sequence[Output]]
+Migration = Callable[[State], None]
+"""Makes a task's state what a newer processor takes it for: pure, as processors are, and run once for each state."""
 
 
 class PoisonRecord(ValueError):

@@ -50,15 +50,21 @@ def default(field: Schema, where: str) -> str:
             unscaled = int.from_bytes(value.encode(DEFAULT_BYTES), "big", signed=True)
             return f'Decimal("{Decimal(unscaled).scaleb(-scale)}")'
         case "bytes", str():
-            text = repr(value.encode(DEFAULT_BYTES))
-            return text if '"' in text else f'b"{text[2:-1]}"'  # as the formatter writes it
+            return "b" + _quoted(repr(value.encode(DEFAULT_BYTES))[1:])
         case "double", int() | float():
             return repr(float(value))
         case {"type": "array"}, []:
             return "()"
-        case _, bool() | int() | str():
+        case _, str():
+            return _quoted(repr(value))
+        case _, bool() | int():
             return repr(value)
     raise SchemaFileError(f"{where}: no Python expression for the default {value!r}")
+
+
+def _quoted(text: str) -> str:
+    """Return a literal with the quotes that the formatter gives it."""
+    return text if '"' in text else f'"{text[1:-1]}"'
 
 
 def wrapped(container: str, field: Schema, value: str) -> str:

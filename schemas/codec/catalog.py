@@ -30,7 +30,9 @@ MODELS: Final = _models()
 """Full name of the record -> model, of all domains."""
 SCHEMAS: Final = _texts()
 """Full name of the record -> JSON text of each committed version, the oldest first."""
-NEWEST: Final[Mapping[str, RecordType]] = MappingProxyType(
-    {name: parse_record(texts[-1]) for name, texts in SCHEMAS.items()}
+KNOWN: Final[Mapping[str, tuple[RecordType, ...]]] = MappingProxyType(
+    {name: tuple(map(parse_record, texts)) for name, texts in SCHEMAS.items()}
 )
+"""Full name of the record -> the record of each committed version, the oldest first."""
+NEWEST: Final[Mapping[str, RecordType]] = MappingProxyType({name: versions[-1] for name, versions in KNOWN.items()})
 """Full name of the record -> the record that events are encoded as, and decoded to."""

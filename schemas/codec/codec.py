@@ -11,7 +11,7 @@ import polars as pl
 
 from tradewind.schemas.codec.avro_type import RecordType, UnsupportedSchema, parse_record
 from tradewind.schemas.codec.batch import Joined
-from tradewind.schemas.codec.catalog import MODELS, NEWEST
+from tradewind.schemas.codec.catalog import KNOWN, MODELS, NEWEST
 from tradewind.schemas.codec.column_reader import ColumnReader, column_reader
 from tradewind.schemas.codec.column_writer import ColumnWriter, column_writer
 from tradewind.schemas.codec.errors import EncodeError, MisalignedRecords, UndecodableRecord
@@ -29,6 +29,8 @@ class _Decoder:
     model: type[Event]
     decode: Callable[[bytes], Event]
     columns: ColumnReader | None
+    ours: bool
+    """Whether the writer's schema is a committed version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,13 @@ class Codec:
     def model_of(self, schema_id: int) -> type[Event]:
         """Return the model that records of a schema decode to; raises `UndecodableRecord` where there is none."""
         return self._decoder(schema_id).model
+
+    def knows(self, schema_id: int) -> bool:
+        """Tell whether a schema is one that this version of Tradewind has committed, of a model that it knows.
+
+        Where it is not, decoding leaves out what the newest schema does not have. Raises as `model_of` does.
+        """
+        return self._decoder(schema_id).ours
 
     def decode_columns(self, model: type[Event], values: Sequence[bytes] | Joined) -> pl.DataFrame:
         """Return framed records of one writer's schema as n rows, one column for each field of the flat model.
@@ -157,4 +166,5 @@ class Codec:
 
 def _decoder(name: str, writer: RecordType) -> _Decoder:
     newest, model = NEWEST[name], MODELS[name]
-    return _Decoder(model, compile_reader(writer, newest, model), column_reader(writer, newest))
+    ours = writer in KNOWN[name]
+    return _Decoder(model, compile_reader(writer, newest, model), column_reader(writer, newest), ours)

@@ -82,7 +82,7 @@ class JournalEntry(Event):
     """What one transaction of a task processed, in which order, and the digests of what came of it."""
 
     SCHEMA: ClassVar[str] = "tradewind.runtime.JournalEntry"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
 
     agent: str
     """the agent"""
@@ -104,6 +104,10 @@ class JournalEntry(Event):
     """16 bytes: digest of the task's state after"""
     versions: Mapping[str, str] | None = None
     """what the entries from here on were made by; in the first entry after a task was taken over"""
+    migrations: tuple[int, ...] = ()
+    """numbers, from 1 on, of the agent's migrations that the entry took the state through, before anything else"""
+    format: str = ""
+    """format of state that the worker wrote; none where a version before formats wrote it"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -118,6 +122,8 @@ class JournalEntry(Event):
             outputs_digest=record["outputs_digest"],
             state_digest=record["state_digest"],
             versions=record["versions"],
+            migrations=tuple(record["migrations"]),
+            format=record["format"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -132,6 +138,8 @@ class JournalEntry(Event):
             "outputs_digest": self.outputs_digest,
             "state_digest": self.state_digest,
             "versions": self.versions,
+            "migrations": list(self.migrations),
+            "format": self.format,
         }
 
 
@@ -224,7 +232,7 @@ class TaskPosition(Event):
     """Where a task goes on reading, written to its changelog in the transaction that moved it there."""
 
     SCHEMA: ClassVar[str] = "tradewind.runtime.TaskPosition"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     agent: str
     """the agent"""
@@ -238,6 +246,10 @@ class TaskPosition(Event):
     """16 bytes: digest of the task's state at this position; none where a version before wrote it"""
     snapshot: int = -1
     """number of the entry before which the last whole snapshot of the state was taken; -1 where none was"""
+    migrations: int = 0
+    """how many of the agent's migrations the state has been through"""
+    format: str = ""
+    """format of state that the worker wrote; none where a version before formats wrote it"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -248,6 +260,8 @@ class TaskPosition(Event):
             sequence=record["sequence"],
             state_digest=record["state_digest"],
             snapshot=record["snapshot"],
+            migrations=record["migrations"],
+            format=record["format"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -258,4 +272,6 @@ class TaskPosition(Event):
             "sequence": self.sequence,
             "state_digest": self.state_digest,
             "snapshot": self.snapshot,
+            "migrations": self.migrations,
+            "format": self.format,
         }

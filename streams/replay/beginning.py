@@ -55,6 +55,12 @@ class Contents:
     """Number of the last entry some of whose inputs are gone."""
     gone: str = ""
     """Which of them."""
+    format: str = ""
+    """What this version writes state in."""
+    other_format: str = ""
+    """What else entries were written in, the last of them; empty where none was."""
+    last_of_other: int = -1
+    """Number of the last entry in another format than this version's."""
     _snapshots: dict[int, _Snapshot] = field(default_factory=dict)
 
     def add(self, offset: int, event: JournalEntry | StateSnapshot, lowest: Mapping[str, int]) -> None:
@@ -66,11 +72,14 @@ class Contents:
         if event.sequence == 0 and self.first is not None:  # somebody deleted the state, to process all again
             snapshots = {0: self._snapshots[0]} if 0 in self._snapshots else {}
             self.first, self.incomplete, self._snapshots = None, -1, snapshots
+            self.other_format, self.last_of_other = "", -1
         if self.first is None:
             self.first, self.first_offset = event.sequence, offset
             started = {str(each["topic"]) for each in event.starts}
             self.from_nothing = event.sequence == 0 and started >= lowest.keys()
         self.last = event.sequence
+        if event.format and event.format != self.format:
+            self.other_format, self.last_of_other = event.format, event.sequence
         for each in event.ranges:
             topic, first = str(each["topic"]), int(each["first"])
             if int(each["count"]) and first < lowest.get(topic, 0):

@@ -102,6 +102,7 @@ class Rerun:
             chunks.append(read)
         draft = Draft()
         try:
+            self._task.migrate(entry.migrations)
             if entry.starts:
                 self._task.start({str(each["topic"]): int(each["next"]) for each in entry.starts}, draft)
             else:

@@ -16,8 +16,11 @@ from tradewind.streams.replay.outputs import Outputs
 from tradewind.streams.replay.reading import PartitionReader, ends
 from tradewind.streams.replay.rerun import Rerun
 from tradewind.streams.runtime.agent import Agent, journal_topic, redrive_topic
+from tradewind.streams.runtime.state_format import format_of
 from tradewind.streams.runtime.versions import configured, versions
 
+MADE = {"dead letter", "output", "state", "crash"}
+"""Kinds of differences that another version's code or schemas explain; what was read is the same for all."""
 AgentOf = Callable[[Settings], Agent]
 """Makes an agent of settings: those that the journal recorded are put in place of today's."""
 
@@ -82,14 +85,43 @@ class _Verification:
         snapshot = self._snapshot(begin, offset, end) if contents.begins_with_snapshot(begin) else None
         if isinstance(snapshot, Difference):
             return snapshot
-        return self._compare(begin, offset, end, snapshot)
+        different = self._compare(begin, offset, end, snapshot)
+        if different is None or wanted is not None or different.kind not in MADE:
+            return different
+        again = self._after_other_format(contents, different)
+        return different if again is None else self._run(again)
+
+    def _after_other_format(self, contents: Contents, different: Difference) -> int | None:
+        """Return where to begin again after entries that another version made, None where the difference is ours.
+
+        That version may have decided otherwise, and it wrote state in other bytes: what it did can be run again by that
+        version only. When one of ours takes a task over from it, the journal has a snapshot.
+        """
+        if different.sequence > contents.last_of_other:
+            return None
+        result = self._result
+        again = next((entry for entry in contents.beginnings() if entry > contents.last_of_other), None)
+        after = "there is no snapshot after them" if again is None else f"it goes on with entry {again}"
+        result.notes.append(
+            f"entry {different.sequence} differs ({different.kind}), and entries up to {contents.last_of_other} were "
+            f"made by a version that writes state in format {contents.other_format}, where this one has "
+            f"{contents.format}: verify them by that version; {after}"
+        )
+        if again is None:
+            return None
+        result.notes.append(f"of them, {result.entries} were run again before, and were equal")
+        result.first = result.last = None
+        self._configuration = ""
+        result.entries = result.records = result.outputs = 0
+        result.outputs_on_topics = result.outputs_gone = result.others = 0
+        return again
 
     def _scan(self, low: int, end: int) -> Contents:
         topics = (*self._agent.inputs, redrive_topic(self._agent))
         inputs = {self._settings.physical(topic): topic.name for topic in topics}
         lowest = ends(self._settings, [(name, self._at[1]) for name in inputs], "earliest")
         by_topic = {inputs[name]: offset for (name, _), offset in lowest.items()}
-        contents = Contents()
+        contents = Contents(format=format_of(self._agent))
         with PartitionReader(self._settings, self._at, low) as reader:
             for offset, event in journaled(reader, self._codec, end):
                 contents.add(offset, event, by_topic)
@@ -169,7 +201,8 @@ class _Verification:
         for name in ("code", "lock", "python"):
             if entry.versions[name] != now[name]:
                 made = f"entry {entry.sequence} and after were made with {name} {entry.versions[name]}"
-                self._result.notes.append(f"{made}; this is {now[name]}")
+                note = f"{made}; this is {now[name]}"
+                self._result.notes += [] if note in self._result.notes else [note]
         if entry.versions["configuration"] != self._configuration:
             self._configuration = entry.versions["configuration"]
             rerun.use(self._make(configured(self._settings, self._configuration)))

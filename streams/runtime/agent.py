@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 from tradewind.connectors.kafka.admin import partition_counts
 from tradewind.connectors.settings import Settings
-from tradewind.processors.batch import Processor
+from tradewind.processors.batch import Migration, Processor
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat
 from tradewind.schemas.runtime import DeadLetter, JournalEntry, Redriven, StateSnapshot, TaskPosition
@@ -54,6 +54,9 @@ class Agent:
     latency_s: float = LATENCY_S
     """How far apart transactions begin at least, unless an inbox is full: that long a record may wait for others to
     share its transaction. The first one after a pause waits for none."""
+    migrations: tuple[Migration, ...] = ()
+    """What states of earlier versions go through, each once, in this order. One that was released stays, at its place:
+    a state knows how many it has been through."""
 
     def __post_init__(self) -> None:
         if not self.inputs:

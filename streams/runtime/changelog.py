@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as Coordinates
@@ -17,10 +17,11 @@ from tradewind.schemas.codec.wire import FRAME_BYTES
 from tradewind.schemas.runtime import TaskPosition
 from tradewind.streams.runtime.agent import POSITION_KEY, Agent, changelog_topic
 from tradewind.streams.runtime.encoded_state import EncodedState
-from tradewind.streams.runtime.errors import StateUnreadable, Superseded
-from tradewind.streams.runtime.journal import JournalPosition
+from tradewind.streams.runtime.errors import StateNewer, StateUnreadable, Superseded
+from tradewind.streams.runtime.journal import NO_SNAPSHOT, JournalPosition
 from tradewind.streams.runtime.positions import GroupPositions, Superseding
 from tradewind.streams.runtime.state import Writes
+from tradewind.streams.runtime.state_format import format_of
 
 READ_RECORDS = 5_000  # of one call
 READ_S = 0.5  # of one call, so that a lease that ends is noticed
@@ -43,6 +44,10 @@ class Restored:
     journal: JournalPosition = field(default_factory=JournalPosition)
     digest: bytes = b""
     """Of the state, as the transaction that wrote last had it; empty where a version before the journal wrote it."""
+    migrations: int = 0
+    """How many migrations the state has been through."""
+    format: str = ""
+    """What the transaction that wrote last wrote it in; empty where a version before formats wrote it."""
 
 
 class Changelog:
@@ -53,7 +58,9 @@ class Changelog:
         self._codec = codec
         self.topic = settings.physical(changelog_topic(agent))
         self._known: set[bytes] = set()
-        """Frames of schemas that are known to be of ours: a handful."""
+        """Frames of schemas that records of ours have been read with: a handful."""
+        self._newer: set[bytes] = set()
+        """Those of them that are of no version that this one knows."""
         self.read_records = 0
         """Counts what restores have read, for whoever watches over them."""
         self._options = reading(settings, "restore", BUFFER_KIB)
@@ -73,6 +80,8 @@ class Changelog:
                 sequence=journal.sequence,
                 state_digest=digest,
                 snapshot=journal.snapshot,
+                migrations=len(self._agent.migrations),
+                format=format_of(self._agent),
             )
         )
 
@@ -97,6 +106,7 @@ class Changelog:
         for partition, restored in found.items():
             restored.encoded = EncodedState(restored.raw)
             self._check(partition, restored)
+            self._check_format(partition, restored)
         return found
 
     def _check(self, partition: int, restored: Restored) -> None:
@@ -107,6 +117,31 @@ class Changelog:
                 "last transaction left: records of it are lost or changed. Restore the topic, or delete the group's "
                 "offsets and the changelog's records to process all again."
             )
+
+    def _check_format(self, partition: int, restored: Restored) -> None:
+        """Raise where a newer version has written something that this one would not write back."""
+        agent, strange = self._agent, self._newer
+        newer = [key for key, value in restored.raw.items() if value[:FRAME_BYTES] in strange] if strange else []
+        if newer:
+            value = restored.raw[newer[0]]
+            number = self._codec.schema_id(value)
+            what = (
+                f"the values of {len(newer)} keys, {newer[0]!r} among them, have schemas that this version does not "
+                f"know, such as {number} of {self._codec.model_of(number).SCHEMA}"
+            )
+        elif restored.migrations > len(agent.migrations):
+            what = f"it has been through {restored.migrations} migrations, and this version has {len(agent.migrations)}"
+        else:
+            if not restored.inputs:
+                restored.migrations = len(agent.migrations)  # it begins in this format
+            if restored.format != format_of(agent):  # what was written before may not be run again by this version
+                restored.journal = replace(restored.journal, snapshot=NO_SNAPSHOT)
+            return
+        raise StateNewer(
+            f"agent {agent.name}, partition {partition}: a newer version has written its state: {what}. It would lose "
+            "what it does not know, so it stops; nothing is changed. Replace this worker by that version, which goes "
+            "on with the task (docs/upgrades.md)."
+        )
 
     def _read(self, found: dict[int, Restored], behind: dict[int, int], superseded: Superseding) -> None:
         started = told = time.monotonic()
@@ -148,14 +183,17 @@ class Changelog:
                     self._keep(restored, key, value)
             except (UndecodableRecord, UnicodeDecodeError, AttributeError) as cause:
                 raise StateUnreadable(
-                    f"{self.topic}, partition {message.partition()}, offset {message.offset()}: no state ({cause})"
+                    f"{self.topic}, partition {message.partition()}, offset {message.offset()}: no state ({cause}). "
+                    "Where a newer version has written it, run the task by that one (docs/upgrades.md). Else restore "
+                    "the topic, or delete the group's offsets and the changelog's records to process all again."
                 ) from cause
         return count
 
     def _keep(self, restored: Restored, key: bytes, encoded: bytes) -> None:
         """Keep a value as it was written; what schema it has is checked now, the rest when it is asked for."""
         if key != POSITION:
-            self._codec.model_of(self._codec.schema_id(encoded))
+            if not self._codec.knows(self._codec.schema_id(encoded)):
+                self._newer.add(encoded[:FRAME_BYTES])
             self._known.add(encoded[:FRAME_BYTES])
             restored.raw[key.decode()] = encoded
             return
@@ -165,6 +203,7 @@ class Changelog:
         restored.inputs = {str(entry["topic"]): int(entry["next"]) for entry in position.inputs}
         restored.journal = JournalPosition(position.sequence, position.snapshot)
         restored.digest = position.state_digest
+        restored.migrations, restored.format = position.migrations, position.format
 
 
 def _note_end(message: Message, error: KafkaError, behind: dict[int, int]) -> None:

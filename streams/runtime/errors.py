@@ -8,6 +8,7 @@ RuntimeStopped
 ├── PositionsDiffer        the group's offsets and the changelog contradict each other: somebody moved one of them
 ├── PositionsUnavailable   the broker did not tell stable offsets in time
 ├── StateUnreadable        a record of the changelog is no state
+├── StateNewer             a newer version has had the task: this one would lose what it does not know
 └── TransactionsFail       transactions failed again and again for a reason that waiting does not cure
 """
 
@@ -44,6 +45,10 @@ class PositionsUnavailable(RuntimeStopped):
 
 class StateUnreadable(RuntimeStopped):
     """A record of the changelog is no state."""
+
+
+class StateNewer(RuntimeStopped):
+    """A newer version has written the state; this one would write it back without what it does not know."""
 
 
 class TransactionsFail(RuntimeStopped):

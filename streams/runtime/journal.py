@@ -22,6 +22,7 @@ from tradewind.streams.runtime.digest import CHECKS, digest_of_outputs, digest_o
 from tradewind.streams.runtime.encoded_state import EncodedState
 from tradewind.streams.runtime.outbox import Draft, Outgoing
 from tradewind.streams.runtime.records import Records
+from tradewind.streams.runtime.state_format import format_of
 from tradewind.streams.runtime.versions import versions
 
 SNAPSHOT_ENTRIES = 1_000  # half a minute of replay at full load, some minutes at a live feed's
@@ -53,6 +54,7 @@ class Journal:
         self.encode = codec.encode
         self.snapshots = snapshots
         self.versions = versions(settings)
+        self.format = format_of(agent)
 
 
 @dataclass(slots=True)
@@ -60,6 +62,7 @@ class _Batch:
     """What the batch in hand has processed so far."""
 
     first_message: int = 0
+    migrations: tuple[int, ...] = ()
     starts: dict[str, int] = field(default_factory=dict)
     ranges: list[dict[str, Any]] = field(default_factory=list)
     skipped: dict[tuple[str, int, str], list[int]] = field(default_factory=dict)
@@ -109,6 +112,10 @@ class TaskJournal:
         self._batch.starts.update(starts)
         if self.position.sequence == 0 and len(self.encoded) == 0:
             self.position = JournalPosition(0, 0)
+
+    def migrated(self, numbers: Iterable[int]) -> None:
+        """Note the migrations, by their numbers from 1 on, that the state went through before all else."""
+        self._batch.migrations = tuple(numbers)
 
     def processed(self, topic: str, chunk: Chunk) -> None:
         """Note a chunk that is processed now, after all that was noted before."""
@@ -170,6 +177,8 @@ class TaskJournal:
             outputs_digest=digest_of_outputs(outputs, self._journal.namespace),
             state_digest=digest,
             versions=None if self._told_versions else self._journal.versions,
+            migrations=batch.migrations,
+            format=self._journal.format,
         )
         snapshot = self._snapshot(draft, inputs, timestamp)
         self._send(draft, sequence, self.entry, timestamp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
@@ -23,7 +24,10 @@ from tradewind.streams.runtime.pieces import Cutter, Piece
 from tradewind.streams.runtime.records import Record, Records
 from tradewind.streams.runtime.routing import Router
 from tradewind.streams.runtime.state import TaskState
+from tradewind.streams.runtime.state_format import migrate
 from tradewind.topics import Topic
+
+log = logging.getLogger(__name__)
 
 
 class AgentWork:
@@ -63,6 +67,9 @@ class Task:
         self._read = dict(applied)
         self._latest_ms = 0
         self._held = self._nothing_held()
+        self.migrations: tuple[int, ...] = ()
+        """Numbers of the agent's migrations that the committed state has not been through."""
+        self._migrated = False
         self.released = 0
         """Records of the held input that the batch in hand let go."""
         self.latest: Segment | None = None
@@ -135,6 +142,7 @@ class Task:
         """
         redrive = self._work.redrive
         self._follows(redrive.name, chunk)
+        self._migrate()
         self.journal.processed(redrive.name, chunk)
         for letters in self._work.cutter.cut(redrive, chunk):
             for bad in letters.undecodable:  # it is no letter: somebody else wrote to the topic
@@ -167,6 +175,7 @@ class Task:
             self._latest_ms = max(self._latest_ms, int(chunk.records.timestamps[-1]))
 
     def _process(self, topic: str, piece: Piece, draft: Draft) -> None:
+        self._migrate()
         for bad in piece.undecodable:
             self._bury((topic, self.partition), bad.record, "UNDECODABLE", bad.reason, draft)
         if piece.segment is not None:
@@ -222,8 +231,26 @@ class Task:
         self._moved.update(first)
         self._read.update(first)
         self.journal.begin(draft)
+        if first:  # else nothing moves, and nothing would carry what migrations change
+            self._migrate()
         self.journal.started(first)
         self._close(draft)
+
+    def migrate(self, numbers: Sequence[int]) -> None:
+        """Have the next batch that moves the task take its state through migrations first, numbered from 1."""
+        self.migrations = tuple(numbers)
+
+    def _migrate(self) -> None:
+        """Take the state through the migrations that it needs, in the batch in hand.
+
+        Not in a transaction of their own: each that changes a task moves its offsets, which is how a worker that had
+        the task before knows that what it has in memory is old.
+        """
+        if self.migrations and not self._migrated:
+            migrate(self._work.agent, self.state, self.migrations, f"partition {self.partition}")
+            self.state.accept_segment()
+            self.journal.migrated(self.migrations)
+            self._migrated = True
 
     def _close(self, draft: Draft) -> None:
         """Add the changes of state and the new positions to the draft, where the task has moved."""
@@ -245,6 +272,14 @@ class Task:
         self.journal.commit()
         self.applied.update(self._moved)
         self._moved.clear()
+        if self._migrated:
+            log.info(
+                "agent %s, partition %d: the state went through migrations up to %d",
+                self._work.agent.name,
+                self.partition,
+                self.migrations[-1],
+            )
+            self.migrations, self._migrated = (), False
 
     def size(self) -> TaskSize:
         """Return what the task holds, for metrics."""
@@ -255,6 +290,7 @@ class Task:
     def drop(self) -> None:
         """Forget what the batch did, and what is held: records are read again from what is committed."""
         self.state.drop()
+        self._migrated = False
         self.journal.drop()
         self._moved.clear()
         self._read = dict(self.applied)

@@ -9,6 +9,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
 from tradewind.streams.runtime.account import Account, TaskSize
 from tradewind.streams.runtime.agent import Agent, group_of
+from tradewind.streams.runtime.changelog import Restored
 from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.errors import PositionsDiffer, SchemaUnavailable, StartsUncommitted, Superseded
 from tradewind.streams.runtime.journal import TaskJournal
@@ -86,22 +87,12 @@ class Tasks:
         by_task = {task: {topic: stable[name, task] for topic, name in names.items()} for task in owned}
         kept = {partition: task for partition, task in self._tasks.items() if by_task.get(partition) == task.applied}
         restored = self._work.changelog.restore(by_task.keys() - kept.keys(), self._positions, superseded)
-        tasks: dict[int, Task] = {}
-        for partition, group in by_task.items():
-            if partition in kept:
-                kept[partition].drop()
-                state, applied = kept[partition].state, kept[partition].applied
-                encoded, at = kept[partition].journal.encoded, kept[partition].journal.position
-            else:
-                state = TaskState(restored[partition].raw, self._codec.decode)
-                encoded, at = restored[partition].encoded, restored[partition].journal
-                starts = start_positions(
-                    self._agent.name, partition, group, restored[partition].inputs, (self._work.redrive.name,)
-                )
-                applied = {topic: offset for topic, offset in starts.items() if offset is not None}
-            journal = TaskJournal(self._work.journal, partition, encoded, at)
-            tasks[partition] = Task(self._work, partition, state, applied, journal)
-        self._tasks = tasks
+        self._tasks = {
+            partition: self._begun_anew(kept[partition])
+            if partition in kept
+            else self._from_changelog(partition, group, restored[partition])
+            for partition, group in by_task.items()
+        }
         self._make_explicit(lease, by_task, superseded)
         return {
             (names[topic], partition): offset
@@ -109,6 +100,23 @@ class Tasks:
             for topic, offset in task.applied.items()
             if (names[topic], partition) in lease.partitions
         }
+
+    def _begun_anew(self, kept: Task) -> Task:
+        """Return a task that goes on from the committed state of one that is in memory."""
+        kept.drop()
+        journal = TaskJournal(self._work.journal, kept.partition, kept.journal.encoded, kept.journal.position)
+        task = Task(self._work, kept.partition, kept.state, kept.applied, journal)
+        task.migrate(kept.migrations)
+        return task
+
+    def _from_changelog(self, partition: int, group: Mapping[str, int | None], restored: Restored) -> Task:
+        """Return a task that goes on from what the changelog says, where the group's offsets do not contradict it."""
+        starts = start_positions(self._agent.name, partition, group, restored.inputs, (self._work.redrive.name,))
+        applied = {topic: offset for topic, offset in starts.items() if offset is not None}
+        journal = TaskJournal(self._work.journal, partition, restored.encoded, restored.journal)
+        task = Task(self._work, partition, TaskState(restored.raw, self._codec.decode), applied, journal)
+        task.migrate(range(restored.migrations + 1, len(self._agent.migrations) + 1))
+        return task
 
     def _owned(self, lease: Lease) -> list[int]:
         """Return the tasks of a lease: the partitions of the declared inputs, which come together.

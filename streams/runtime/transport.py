@@ -17,6 +17,7 @@ from tradewind.streams.runtime.agent import Agent, group_of
 from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.connection import consumer_connection
 from tradewind.streams.runtime.consumer_thread import HEARTBEAT_MS, POLL_MS, REBALANCE_MS, SESSION_MS, ConsumerThread
+from tradewind.streams.runtime.state_format import client_id_of
 
 STREAM_CHUNKS = 8  # Faust counts fetches here, not records; credits of the inboxes keep it from filling
 TAKE_S = 1.0  # how long the fetch loop waits for a chunk before it looks whether to stop
@@ -163,6 +164,7 @@ class AgentApp(faust.App):  # type: ignore[misc]
             broker_heartbeat_interval=HEARTBEAT_MS / 1000,
             broker_rebalance_timeout=REBALANCE_MS / 1000,
             broker_max_poll_interval=POLL_MS / 1000,
+            broker_client_id=client_id_of(agent),
         )
 
     def _new_transport(self) -> ChunkTransport:

@@ -76,6 +76,20 @@ def with_whole_times(value: Any) -> Any:
     return [with_whole_times(item) for item in value] if isinstance(value, list) else value
 
 
+def test_every_committed_version_is_known_by_its_id_and_no_other_is(
+    registry: SchemaRegistry, settings: Settings
+) -> None:
+    """What the registry gives back is the schema that was registered: workers refuse states of unknown ones."""
+    codec = open_codec(settings)
+    for name, texts in SCHEMAS.items():
+        for text in texts:
+            assert codec.knows(registry.register({name: [text]})[name]), text
+    name = "tradewind.runtime.TaskPosition"
+    newer = json.loads(SCHEMAS[name][-1])
+    newer["fields"].append({"name": "of_a_later_version", "type": "long", "default": 0})
+    assert not Codec({}, lambda _: json.dumps(newer)).knows(1)
+
+
 def test_every_committed_version_has_an_id_that_stays(registry: SchemaRegistry, settings: Settings) -> None:
     """Registering again, by another process or after a restart, gives the same ids."""
     ids = registry.register()

@@ -13,7 +13,7 @@ import pytest
 
 from tradewind.schemas.avsc import ROOT, SchemaFileError, committed
 from tradewind.schemas.codec.compatibility import check_versions
-from tradewind.schemas.generate import main
+from tradewind.schemas.generate import default, main
 
 DECIMAL = {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 10}
 SIDE = {"type": "enum", "name": "Side", "symbols": ["BUY", "SELL"]}
@@ -154,6 +154,15 @@ def test_versions_are_compared_with_all_before_them(tmp_path: Path) -> None:
     put(tmp_path, a_schema(a_field("symbol")), "thing_seen.v2.avsc")
     put(tmp_path, a_schema(a_field("symbol"), a_field("size", "string", default="")), "thing_seen.v3.avsc")
     assert "cannot read what version 1 wrote: size" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [("string", "", '""'), ("string", 'a "b"', "'a \"b\"'"), ("bytes", "\u00ff", 'b"\\xff"'), ("bytes", '"', "b'\"'")],
+)
+def test_defaults_are_written_as_the_formatter_has_them(kind: str, value: str, text: str) -> None:
+    """Else generated code and formatted code would never be the same."""
+    assert default({"type": kind, "default": value}, "x") == text
 
 
 def test_versions_that_add_with_defaults_pass(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tradewind.schemas.runtime import JournalEntry, StateSnapshot
@@ -90,3 +92,13 @@ def test_entries_from_before_the_state_was_deleted_are_not_run() -> None:
     """Somebody had all processed again: the numbers begin anew."""
     found = contents(*WHOLE, entry(0, starts=True), entry(1, 0))
     assert (found.first_offset, found.last, found.beginnings()) == (7, 1, {0: 7})
+
+
+def test_entries_in_another_format_are_known_by_the_last_of_them() -> None:
+    """Those of versions that did not tell their format are not among them."""
+    found = Contents(format="2+0")
+    for sequence, written in enumerate(("", "1+0", "2+0", "1+0", "2+0")):
+        found.add(sequence, replace(entry(sequence), format=written), LOW)
+    assert (found.other_format, found.last_of_other) == ("1+0", 3)
+    found.add(9, replace(entry(0, starts=True), format="2+0"), LOW)
+    assert found.last_of_other == -1

@@ -72,6 +72,7 @@ def test_a_batch_yields_outputs_state_and_positions() -> None:
         sequence=1,
         state_digest=entry.state_digest,
         snapshot=0,
+        format=entry.format,
     )
     assert changes == {b"last": tick(7), b"@position": position}
     assert {out.partition for out in draft.messages if out.topic == "t.latest.changelog"} == {0}
