@@ -1,0 +1,96 @@
+"""An inbox gives back what was put, in order, and says truly whether it has room."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from runtime_records import INGEST_MS, LEASE, Raw
+
+from tradewind.streams.runtime.chunk import CHUNK_RECORDS, Chunk
+from tradewind.streams.runtime.inbox import INBOX_CHUNKS, INBOX_RECORDS, Inbox
+
+
+def chunk_of(first: int, records: int) -> Chunk:
+    """Return a chunk of one record, repeated: an inbox counts them, and looks at the first."""
+    record = Raw(first, b"x", timestamp=INGEST_MS + first)
+    later = Raw(first, b"x", timestamp=INGEST_MS - 1)
+    return Chunk(("t", 0), LEASE, 1, first, [record] + [later] * (records - 1) if records else [], first + records)
+
+
+class InboxMachine(RuleBasedStateMachine):
+    """A list of chunks is the model, with all that was taken and not given back."""
+
+    @initialize(retains=st.booleans())
+    def begin(self, retains: bool) -> None:
+        self.inbox, self.retains = Inbox(retains=retains), retains
+        self.waiting: list[Chunk] = []
+        self.taken: list[Chunk] = []
+        self.freed = 0
+        self.next = 0
+
+    @rule(records=st.sampled_from([0, 1, 2, CHUNK_RECORDS - 1, CHUNK_RECORDS]), times=st.sampled_from([1, 1, 15]))
+    def put(self, records: int, times: int) -> None:
+        for _ in range(times):
+            put = chunk_of(self.next, records)
+            self.next = put.next
+            self.waiting.append(put)
+            self.inbox.put(put)
+
+    @precondition(lambda self: self.waiting)
+    @rule()
+    def take(self) -> None:
+        oldest = self.waiting.pop(0)
+        assert self.inbox.take() is oldest
+        self.taken.append(oldest)
+
+    @rule(data=st.data())
+    def free(self, data: st.DataObject) -> None:
+        """Only a retaining inbox is told what went."""
+        kept = self._kept()
+        if kept:
+            freed = data.draw(st.sampled_from([1, kept]))
+            self.freed += freed
+            self.inbox.free(freed)
+
+    def _kept(self) -> int:
+        return sum(len(of.records) for of in self.taken) - self.freed if self.retains else 0
+
+    @invariant()
+    def counts_what_waits(self) -> None:
+        with_records = [of for of in self.waiting if of.records]
+        records = sum(len(of.records) for of in self.waiting)
+        assert (len(self.inbox), self.inbox.records) == (len(self.waiting), records)
+        assert self.inbox.first_ms == (with_records[0].records[0].timestamp if with_records else None)
+
+    @invariant()
+    def has_room_for_two_chunks_of_records_and_for_few_chunks(self) -> None:
+        """Count what is taken and still held as records, and no more as a chunk."""
+        records = sum(len(of.records) for of in self.waiting) + self._kept()
+        assert self.inbox.has_room == (records < 2 * CHUNK_RECORDS and len(self.waiting) < INBOX_CHUNKS)
+
+
+TestInbox = InboxMachine.TestCase
+TestInbox.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+
+
+def test_room_ends_at_the_bound_and_not_before() -> None:
+    """The last chunk that fits is fetched while the others wait."""
+    inbox = Inbox(retains=False)
+    inbox.put(chunk_of(0, INBOX_RECORDS - 1))
+    assert inbox.has_room
+    inbox.put(chunk_of(INBOX_RECORDS, 1))
+    assert not inbox.has_room
+    for _ in range(2):
+        inbox.take()
+    for number in range(INBOX_CHUNKS):
+        assert inbox.has_room
+        inbox.put(chunk_of(number, 0))
+    assert not inbox.has_room
+
+
+def test_nothing_is_taken_of_an_empty_inbox() -> None:
+    """Whoever takes has looked at its length."""
+    with pytest.raises(IndexError):
+        Inbox(retains=True).take()
