@@ -4,8 +4,8 @@ python mutants.py FILE
 
 Of cosmic-ray's replacements only those are made that others do not imply: what tells `<` from `<=`, from `>=` and from
 `!=` tells it from `==` too. One operator is our own: a statement that changes something and returns nothing is taken
-away. Mutants that differ in annotations or in their text alone are left out, for they are the same program; so are
-those of a limit, a module's constant that is a plain number, for a test could only repeat it.
+away. Left out are mutants that are the same program but for its text, its annotations, what it promises not to do
+(`frozen`, `slots`, `strict`), or a limit, a module's constant that is a plain number: a test could only repeat it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.operator import Operator
 from cosmic_ray.operators.provider import OperatorProvider
 
-REPLACED = re.compile(r"Replace(?:Comparison|Binary)Operator_(\w+)_(\w+)")
+REPLACED = re.compile(r"Replace(?:Comparison|Binary|Unary)Operator_([^_]+)_([^_]+)")
 REPLACEMENTS = {
     "Eq": {"NotEq"},
     "NotEq": {"Eq"},
@@ -46,7 +46,12 @@ REPLACEMENTS = {
     "BitOr": {"BitAnd"},
     "BitAnd": {"BitOr"},
     "BitXor": {"BitAnd"},
+    "USub": {"UAdd"},
+    "Delete": {"Not"},
 }
+PROMISES = {"frozen", "slots", "strict"}
+OPPOSITES = {ast.Is: ast.IsNot, ast.Eq: ast.NotEq, ast.Lt: ast.GtE, ast.Gt: ast.LtE, ast.In: ast.NotIn}
+OPPOSITES |= {other: one for one, other in OPPOSITES.items()}
 ARITHMETIC = (ast.Constant, ast.UnaryOp, ast.BinOp, ast.operator, ast.unaryop)
 
 
@@ -93,7 +98,7 @@ def operators() -> Iterator[tuple[str, Operator]]:
 
 
 def essence(source: str) -> str:
-    """Return a program without limits, and without annotations: `from __future__` leaves them unevaluated."""
+    """Return what a program does: without limits and promises, and without annotations, which nobody evaluates."""
     tree = ast.parse(source)
     for node in tree.body:
         if isinstance(node, ast.Assign) and all(isinstance(part, ARITHMETIC) for part in ast.walk(node.value)):
@@ -105,7 +110,27 @@ def essence(source: str) -> str:
             node.annotation = None
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.returns = None
-    return ast.dump(tree)
+        elif isinstance(node, ast.Call):
+            node.keywords = [given for given in node.keywords if given.arg not in PROMISES]
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            node.test = ast.Constant(None)
+    return ast.dump(Plain().visit(tree))
+
+
+class Plain(ast.NodeTransformer):
+    """Writes `not a < b` as `a >= b`, and `while not True` as `while False`."""
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        """Return the opposite where it has a name of its own."""
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Not):
+            return node
+        if isinstance(node.operand, ast.Constant):
+            return ast.Constant(not node.operand.value)
+        if isinstance(node.operand, ast.Compare) and len(node.operand.ops) == 1:
+            of = node.operand
+            return ast.Compare(of.left, [OPPOSITES[type(of.ops[0])]()], of.comparators)
+        return node
 
 
 def mutants(source: str) -> Iterator[dict[str, str | int]]:
