@@ -28,7 +28,7 @@ BENCH = CHECKOUT / "infra" / "bench"
 BENCH_PYTHON = CHECKOUT / ".venv-bench" / "bin" / "python"
 RUNTIME = (
     *("account", "bounded", "dead_letters", "digest", "encoded_state", "facts", "hold", "inbox", "journal", "lease"),
-    *("pieces", "positions", "routing", "state", "task", "versions", "watchdog"),
+    *("outbox", "pieces", "positions", "routing", "state", "task", "versions", "watch", "watchdog"),
 )
 DECISIONS = ("market.leaps", "risk.agent", "risk.checks", "risk.exposure")
 MODULES = (*(f"streams.runtime.{name}" for name in RUNTIME), *(f"processors.{name}" for name in DECISIONS))

@@ -192,7 +192,7 @@ def test_a_producer_that_is_fenced_while_it_produces_is_no_bug(send: Send, code:
 def test_a_bug_aborts_and_is_raised(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever it is."""
     producer: list[Scripted] = []
-    monkeypatch.setattr(Scripted, "begin_transaction", producer.append)
+    monkeypatch.setattr(Scripted, "begin_transaction", lambda self: producer.append(self))  # noqa: PLW0108 - it is bound
     with pytest.raises(ZeroDivisionError):
         send(produce=[ZeroDivisionError()])
     assert producer[0].calls[-2:] == ["purge", "abort"]
