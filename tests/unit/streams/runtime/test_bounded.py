@@ -56,6 +56,14 @@ def test_a_call_without_an_answer_is_left_behind_when_its_time_is_over(never: th
     left.join(10)
 
 
+def test_a_call_is_looked_after_some_times_a_second(never: threading.Event) -> None:
+    """Unless it is told otherwise."""
+    begun = time.monotonic()
+    with pytest.raises(NoAnswer):
+        call_within(lambda: bool(never.wait()) and None, 0.05, lambda: False)
+    assert time.monotonic() - begun < 1
+
+
 def test_a_call_is_left_behind_when_nobody_wants_it_any_more(never: threading.Event) -> None:
     """Asked at each look."""
     answers = iter([False, False, True])
