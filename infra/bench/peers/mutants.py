@@ -127,6 +127,8 @@ class Plain(ast.NodeTransformer):
             return node
         if isinstance(node.operand, ast.Constant):
             return ast.Constant(not node.operand.value)
+        if isinstance(node.operand, ast.UnaryOp) and isinstance(node.operand.op, ast.Not):
+            return node.operand.operand
         if isinstance(node.operand, ast.Compare) and len(node.operand.ops) == 1:
             of = node.operand
             return ast.Compare(of.left, [OPPOSITES[type(of.ops[0])]()], of.comparators)
