@@ -17,13 +17,13 @@ PACKAGE = "tradewind"
 def near_tests(root: Path, module: str) -> list[list[str]]:
     """Return the files of unit tests near `tradewind.MODULE`, relative to the checkout, in stages: the nearest first.
 
-    A file that is named for the module is its own stage: most mutants end there.
+    Files whose names begin with the module's are the first: most mutants end there.
     """
-    own, stages = f"test_{module.rpartition('.')[2]}.py", dict[int, list[str]]()
+    own, stages = f"test_{module.rpartition('.')[2]}", dict[int, list[str]]()
     for path in sorted((root / TESTS / "unit").rglob("test_*.py")):
         distance = _distance(root, path, f"{PACKAGE}.{module}")
         if distance <= NEAR:
-            stages.setdefault(0 if path.name == own else distance, []).append(str(path.relative_to(root)))
+            stages.setdefault(0 if path.stem.startswith(own) else distance, []).append(str(path.relative_to(root)))
     return [stages[at] for at in sorted(stages)]
 
 

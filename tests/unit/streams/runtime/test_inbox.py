@@ -30,7 +30,7 @@ class InboxMachine(RuleBasedStateMachine):
         self.freed = 0
         self.next = 0
 
-    @rule(records=st.sampled_from([0, 1, 2, CHUNK_RECORDS - 1, CHUNK_RECORDS]), times=st.sampled_from([1, 1, 15]))
+    @rule(records=st.sampled_from([0, 1, CHUNK_RECORDS - 1, CHUNK_RECORDS]), times=st.sampled_from([1, 2, 15]))
     def put(self, records: int, times: int) -> None:
         for _ in range(times):
             put = chunk_of(self.next, records)
@@ -88,6 +88,33 @@ def test_room_ends_at_the_bound_and_not_before() -> None:
         assert inbox.has_room
         inbox.put(chunk_of(number, 0))
     assert not inbox.has_room
+
+
+def test_room_is_for_two_full_chunks() -> None:
+    """One is processed while the next is fetched."""
+    inbox = Inbox(retains=False)
+    inbox.put(chunk_of(0, CHUNK_RECORDS))
+    assert inbox.has_room
+    inbox.put(chunk_of(CHUNK_RECORDS, CHUNK_RECORDS))
+    assert not inbox.has_room
+
+
+@pytest.mark.parametrize("retains", [True, False])
+def test_what_is_held_takes_room_until_it_is_given_back(retains: bool) -> None:
+    """The memory of a held input is bounded too; another input's records are gone once they are taken."""
+    inbox = Inbox(retains=retains)
+    for at in range(2):
+        inbox.put(chunk_of(at * CHUNK_RECORDS, CHUNK_RECORDS))
+    for _ in range(2):
+        inbox.take()
+    assert inbox.has_room != retains
+    if retains:
+        inbox.free(1)
+        assert inbox.has_room
+        inbox.put(chunk_of(2 * CHUNK_RECORDS, 1))
+        assert not inbox.has_room
+        inbox.free(1)
+        assert inbox.has_room
 
 
 def test_nothing_is_taken_of_an_empty_inbox() -> None:
