@@ -4,16 +4,17 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
-from processing import SECOND, START, bar
+from processing import SECOND, START, bar, request
 from runtime_records import CODEC, NOWHERE, beat, chunk, tick
 
+from tradewind.connectors.telemetry.trace_context import as_traced
 from tradewind.processors.batch import Table
 from tradewind.schemas.market import Bar, Heartbeat, Tick
 from tradewind.streams.runtime.agent import Agent
 from tradewind.streams.runtime.errors import AgentCrashed
 from tradewind.streams.runtime.pieces import Cutter
 from tradewind.streams.runtime.routing import Router, stamps_of
-from tradewind.topics import BARS, DECISIONS, LATE_TICKS, TICKS, Topic
+from tradewind.topics import BARS, DECISIONS, LATE_TICKS, ORDER_REQUESTS, TICKS, Topic
 from tradewind.topics.partitioner import partition_of
 
 
@@ -70,9 +71,9 @@ def test_a_tick_that_is_passed_on_keeps_the_timestamp_of_its_record() -> None:
 
 def test_an_event_that_came_in_by_no_record_gets_the_last_records_timestamp() -> None:
     """A processor may make a tick of its own."""
-    (piece,) = Cutter(CODEC).cut(TICKS, chunk(TICKS, [tick(10), tick(20)]))
+    (piece,) = Cutter(CODEC).cut(TICKS, chunk(TICKS, [tick(10), tick(20), tick(30)]))
     assert piece.segment is not None
-    assert stamps_of(piece.segment)(tick(99, seq=5)) == piece.segment.ts_ingest[-1]
+    assert stamps_of(piece.segment)(tick(99, seq=5)) == piece.segment.ts_ingest[2]
     assert {Tick, Heartbeat} == set(TICKS.models)
 
 
@@ -83,10 +84,31 @@ def test_a_table_is_sent_as_its_events_are() -> None:
     assert list(router(BARS).route([Table(Bar, frame)], None)) == list(router(BARS).route(bars, None))
 
 
+def test_events_may_follow_a_table() -> None:
+    """In the order in which the processor gave them."""
+    frame = pl.DataFrame([bar_of(1, "EURUSD").to_dict()], schema=dict(CODEC.decode_columns(Bar, []).schema))
+    outs = list(router(BARS).route([Table(Bar, frame), beat(5), Table(Bar, frame)], None))
+    assert [type(CODEC.decode(out.value)) for out in outs if out.value] == [Bar, Heartbeat, Bar]
+
+
+def test_records_of_events_in_a_chain_name_their_trace_and_bars_do_not() -> None:
+    """A header takes longer than a bar."""
+    asked, bar_ = request(1), bar_of(1, "EURUSD")
+    (traced, *_) = router(ORDER_REQUESTS).route([asked], None)
+    assert traced.traced == as_traced(asked) is not None
+    assert [out.traced for out in router(BARS).route([bar_, beat(5)], None)] == [None, None]
+
+
 def test_a_table_for_a_topic_of_other_keys_is_a_bug() -> None:
     """It would be keyed wrongly, and nobody would notice."""
     frame = pl.DataFrame([bar_of(1, "EURUSD").to_dict()], schema=dict(CODEC.decode_columns(Bar, []).schema))
-    with pytest.raises(AgentCrashed, match="not keyed by instrument"):
-        list(router(replace(BARS, key=lambda event: "one")).route([Table(Bar, frame)], None))
+    others = (
+        replace(BARS, key=lambda event: "one"),
+        replace(BARS, partition_key=lambda event: "one"),
+        replace(BARS, broadcast=True),
+    )
+    for other in others:
+        with pytest.raises(AgentCrashed, match="not keyed by instrument"):
+            list(router(other).route([Table(Bar, frame)], None))
     with pytest.raises(AgentCrashed, match="none of its outputs carries"):
         list(router(DECISIONS).route([Table(Bar, frame)], None))

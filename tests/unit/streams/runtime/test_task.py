@@ -1,6 +1,7 @@
 """A task runs a batch: outputs, changelog, dead letters, positions come together, and are kept only if they commit."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -155,9 +156,9 @@ def test_an_event_that_no_output_carries_is_a_bug() -> None:
 def test_a_chunk_of_markers_only_moves_the_position() -> None:
     """Aborted transactions leave offsets without records: they are committed past, or lag would never reach zero."""
     task = task_of(by_rows(last_of))
-    draft = Draft()
-    task.run({"market.ticks": [chunk(TICKS, [], 0)]}, draft, Patience(60))
-    assert draft.offsets == {("t.market.ticks", 0): 0}
+    draft, markers = Draft(), replace(chunk(TICKS, [], 0), next=3)
+    task.run({"market.ticks": [markers]}, draft, Patience(60))
+    assert draft.offsets == {("t.market.ticks", 0): 3}
     assert [out.key for out in draft.messages if out.topic == "t.latest.changelog"] == [b"@position"]
 
 
