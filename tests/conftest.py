@@ -25,6 +25,7 @@ from tradewind.infra.services import endpoints
 from tradewind.infra.services.stack import Stack
 
 TIDY_S = 15.0
+pytest.register_assert_rewrite("contract")
 DROP_ATTEMPTS, DROP_PAUSE_S = 40, 0.25
 RUNNING = os.environ.get("TRADEWIND_TEST_STACK")
 
@@ -73,13 +74,27 @@ def settings(stack: Stack, tmp_path: Path) -> Iterator[Settings]:
 
     The namespace's topics are deleted after the test. The database is created for tests that also ask for `database`.
     """
+    with namespace(stack, tmp_path) as given:
+        yield given
+
+
+@pytest.fixture(scope="module")
+def module_settings(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Give such settings to all tests of a module together."""
+    with namespace(stack, tmp_path_factory.mktemp("module")) as given:
+        yield given
+
+
+@contextlib.contextmanager
+def namespace(stack: Stack, data: Path) -> Iterator[Settings]:
+    """Give settings with a namespace that nobody else has."""
     own = f"t{secrets.token_hex(4)}"
     found = endpoints.published(stack.data)
     postgres = found["postgres"]
     url = f"{postgres['url'].rpartition('/')[0]}/{own}"
     given = Settings(
         _env_file=None,
-        data=tmp_path,
+        data=data,
         namespace=f"{own}.",
         kafka=KafkaSettings(**found["kafka"]),
         postgres=PostgresSettings(**{**postgres, "url": url}),

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, Literal
-from unittest.mock import patch
 
 from runtime_records import CODEC, INGEST_MS, NOWHERE, Raw
 
 from tradewind.schemas.event import Event
-from tradewind.streams.runtime import tasks as tasks_module
 from tradewind.streams.runtime.agent import Agent, changelog_topic
 from tradewind.streams.runtime.changelog import Restored
 from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.outbox import Draft, Outcome, Outgoing, Patience
 from tradewind.streams.runtime.records import Records
+from tradewind.streams.runtime.task import AgentWork
 from tradewind.streams.runtime.tasks import Tasks
 
 Fate = Literal["committed", "aborted", "in doubt, and committed", "in doubt, and aborted"]
@@ -67,8 +66,7 @@ class MemoryBroker:
 
     def tasks(self, agent: Agent) -> Tasks:
         """Return a worker's tasks, with nothing in memory."""
-        with patch.multiple(tasks_module, GroupPositions=lambda *_: self, Outbox=lambda *_: self):
-            made = Tasks(agent, NOWHERE, CODEC, "unused")
+        made = Tasks(AgentWork(agent, NOWHERE, CODEC), self, self)
         topic = NOWHERE.physical(changelog_topic(agent))
         changelog = made._work.changelog
 
@@ -80,7 +78,7 @@ class MemoryBroker:
         changelog._read = read  # type: ignore[method-assign]
         return made
 
-    # What `Tasks` asks of `GroupPositions` and `Outbox`
+    # What `Tasks` asks of a cluster
 
     def stable(self, partitions: Iterable[TopicPartition], superseded: object) -> dict[TopicPartition, int | None]:
         return {at: self.offsets.get(at) for at in partitions}

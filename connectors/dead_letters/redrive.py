@@ -53,7 +53,8 @@ def send(settings: Settings, owner: Owner, codec: Codec, chosen: Plan) -> Sent:
         size = 0
         for event_id in in_order:
             letter = cast("DeadLetter", codec.decode(spool.read(event_id)))
-            batch += _runs(settings, owner, codec, letter, chosen.times[event_id])
+            now_us = time.time_ns() // US_PER_MS
+            batch += sent_back(settings, owner, codec, letter, chosen.times[event_id], now_us=now_us)
             size += len(letter.value or b"")
             if len(batch) >= 2 * TRANSACTION_LETTERS or size >= TRANSACTION_BYTES:
                 transactions.write(batch)
@@ -78,17 +79,17 @@ def _fill(spool: Spool, due: set[str], settings: Settings, owner: Owner, codec: 
     return None if unreadable else filed
 
 
-def _runs(settings: Settings, owner: Owner, codec: Codec, letter: DeadLetter, times: int) -> tuple[Run, Run]:
-    """Return the letter for the redrive topic, and its mark.
+def sent_back(
+    settings: Settings, owner: Owner, codec: Codec, letter: DeadLetter, times: int, *, now_us: int
+) -> tuple[Run, Run]:
+    """Return the letter, which was sent some `times` before, for the redrive topic, and its mark.
 
     A letter that was sent before counts those attempts too: if both fail, they are two letters and not one.
     """
     assert owner.returns is not None
     redrive, redriven = owner.returns.redrive, owner.returns.redriven
     tried = replace(letter, attempt=letter.attempt + times)
-    mark = Redriven(
-        event_id=letter.event_id, agent=owner.name, times=times + 1, ts_redriven=time.time_ns() // US_PER_MS
-    )
+    mark = Redriven(event_id=letter.event_id, agent=owner.name, times=times + 1, ts_redriven=now_us)
     stamp_ms = letter.ts_ingest // US_PER_MS
     return (
         Run(settings.physical(redrive), letter.partition, redrive.key(tried).encode(), [codec.encode(tried)], stamp_ms),

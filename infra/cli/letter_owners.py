@@ -15,19 +15,10 @@ if TYPE_CHECKING:
 
 def agents(settings: Settings) -> dict[str, Owner]:
     """Return the agents by name, in the order in which events flow."""
-    from tradewind.connectors.dead_letters import Owner, Returns  # noqa: PLC0415 - help comes at once
-    from tradewind.streams.agents import AGENTS  # noqa: PLC0415
-    from tradewind.streams.runtime.agent import dead_letter_topic, redrive_topic, redriven_topic  # noqa: PLC0415
+    from tradewind.streams.agents import AGENTS  # noqa: PLC0415 - help comes at once
+    from tradewind.streams.runtime.dead_letters import owner_of  # noqa: PLC0415
 
-    declared = [make(settings) for make in AGENTS.values()]
-    return {
-        agent.name: Owner(
-            agent.name,
-            dead_letter_topic(agent),
-            Returns(redrive_topic(agent), redriven_topic(agent), frozenset(topic.name for topic in agent.inputs)),
-        )
-        for agent in declared
-    }
+    return {agent.name: owner_of(agent) for agent in (make(settings) for make in AGENTS.values())}
 
 
 def sinks() -> dict[str, Owner]:

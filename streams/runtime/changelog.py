@@ -16,10 +16,11 @@ from tradewind.schemas.codec import Codec, UndecodableRecord
 from tradewind.schemas.codec.wire import FRAME_BYTES
 from tradewind.schemas.runtime import TaskPosition
 from tradewind.streams.runtime.agent import POSITION_KEY, Agent, changelog_topic
+from tradewind.streams.runtime.cluster import Positions
 from tradewind.streams.runtime.encoded_state import EncodedState
 from tradewind.streams.runtime.errors import StateNewer, StateUnreadable, Superseded
 from tradewind.streams.runtime.journal import NO_SNAPSHOT, JournalPosition
-from tradewind.streams.runtime.positions import GroupPositions, Superseding
+from tradewind.streams.runtime.positions import Superseding
 from tradewind.streams.runtime.state import Writes
 from tradewind.streams.runtime.state_format import format_of
 
@@ -85,9 +86,7 @@ class Changelog:
             )
         )
 
-    def restore(
-        self, partitions: Iterable[int], positions: GroupPositions, superseded: Superseding
-    ) -> dict[int, Restored]:
+    def restore(self, partitions: Iterable[int], positions: Positions, superseded: Superseding) -> dict[int, Restored]:
         """Return what the changelog says of tasks, read up to its end as it is now.
 
         Call it once the group's offsets are stable: no transaction of these tasks is pending then, though its marker

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tradewind.connectors.dead_letters.fit import fitted
+from tradewind.connectors.dead_letters.owner import Owner, Returns
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.event import US_PER_MS
 from tradewind.schemas.runtime import DeadLetter
-from tradewind.streams.runtime.agent import Agent
+from tradewind.streams.runtime.agent import Agent, dead_letter_topic, redrive_topic, redriven_topic
 from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.records import Record, Records
 from tradewind.topics import Topic
@@ -47,6 +48,12 @@ class Misdirected:
     letter: DeadLetter
     record: RedrivenRecord
     reason: str
+
+
+def owner_of(agent: Agent) -> Owner:
+    """Return who the dead letters of an agent belong to, and how they go back to it."""
+    inputs = frozenset(topic.name for topic in agent.inputs)
+    return Owner(agent.name, dead_letter_topic(agent), Returns(redrive_topic(agent), redriven_topic(agent), inputs))
 
 
 def letter_of(agent: str, at: tuple[str, int], record: Record, error: ErrorKind, reason: str) -> DeadLetter:

@@ -164,10 +164,7 @@ class Outbox:
                 except KafkaException as error:
                     if error.args[0].code() in (KafkaError._STATE, KafkaError._FATAL):
                         raise
-                    raise AgentCrashed(
-                        f"{self._id}: {topic}, partition {partition}, refuses a record of {len(value or b'')} bytes: "
-                        f"{_text(error)}"
-                    ) from error
+                    raise refusal(self._id, topic, partition, value, _text(error)) from error
                 else:
                     break
 
@@ -209,6 +206,12 @@ class Outbox:
     def close(self) -> None:
         """Let the connections go; call it between transactions."""
         self._producer = None
+
+
+def refusal(sender: str, topic: str, partition: int, value: bytes | None, why: str) -> AgentCrashed:
+    """Return the error of a record that no broker would take."""
+    size = len(value or b"")
+    return AgentCrashed(f"{sender}: {topic}, partition {partition}, refuses a record of {size} bytes: {why}")
 
 
 def _send_offsets(producer: Producer, draft: Draft, lease: Lease, patience: Patience) -> None:

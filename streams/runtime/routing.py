@@ -56,7 +56,7 @@ class Router:
             traced = as_traced(event) if type(event) in self._traced else None
             for name, topic in routes:
                 key = topic.key(event)
-                for partition in _partitions(topic, event, key):
+                for partition in partitions_for(topic, event, key):
                     yield Outgoing(name, partition, key.encode(), value, ts_ingest // US_PER_MS, traced)
 
     def _routes_of(self, model: type[Event]) -> list[tuple[str, Topic]]:
@@ -90,7 +90,8 @@ class Router:
                 yield Outgoing(name, partitions[of], keys[of], value, stamp)
 
 
-def _partitions(topic: Topic, event: Event, key: str) -> Sequence[int]:
+def partitions_for(topic: Topic, event: Event, key: str) -> Sequence[int]:
+    """Return the partitions that an event goes to: one, or all of a broadcast topic."""
     if topic.broadcast:
         return range(topic.partitions)
     chosen = key if topic.partition_key is None else topic.partition_key(event)

@@ -33,11 +33,13 @@ log = logging.getLogger(__name__)
 class AgentWork:
     """What all tasks of an agent share: its declaration, and how its records are read and written."""
 
-    def __init__(self, agent: Agent, settings: Settings, codec: Codec) -> None:
+    def __init__(self, agent: Agent, settings: Settings, codec: Codec, changelog: Changelog | None = None) -> None:
+        """Read and write the changelog on Kafka, unless another is given."""
         self.agent = agent
+        self.codec = codec
         self.cutter = Cutter(codec)
         self.router = Router(agent, settings, codec)
-        self.changelog = Changelog(agent, settings, codec)
+        self.changelog = changelog or Changelog(agent, settings, codec)
         self.journal = Journal(agent, settings, codec)
         self.redrive = redrive_topic(agent)
         self.names = {topic.name: settings.physical(topic) for topic in (*agent.inputs, self.redrive)}

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from tradewind.connectors.settings import Settings
-from tradewind.schemas.codec import Codec
 from tradewind.streams.runtime.account import Account, TaskSize
-from tradewind.streams.runtime.agent import Agent, group_of
 from tradewind.streams.runtime.changelog import Restored
 from tradewind.streams.runtime.chunk import Chunk
+from tradewind.streams.runtime.cluster import Positions, Transactions
 from tradewind.streams.runtime.errors import PositionsDiffer, SchemaUnavailable, StartsUncommitted, Superseded
 from tradewind.streams.runtime.journal import TaskJournal
 from tradewind.streams.runtime.lease import Lease, TopicPartition
-from tradewind.streams.runtime.outbox import PATIENCE_S, Draft, Impatient, Outbox, Outcome, Patience
-from tradewind.streams.runtime.positions import GroupPositions, Superseding, start_positions
+from tradewind.streams.runtime.outbox import PATIENCE_S, Draft, Impatient, Outcome, Patience
+from tradewind.streams.runtime.positions import Superseding, start_positions
 from tradewind.streams.runtime.state import TaskState
 from tradewind.streams.runtime.task import AgentWork, Task
 
@@ -49,15 +47,15 @@ class Tasks:
     """The tasks that a worker has a lease for. Used by the worker's thread only, `with_more` between its calls."""
 
     def __init__(
-        self, agent: Agent, settings: Settings, codec: Codec, transactional_id: str, *, traces: bool = False
+        self, work: AgentWork, positions: Positions, transactions: Transactions, *, traces: bool = False
     ) -> None:
-        """With `traces`, a batch's account names the events that it sent."""
-        self._agent = agent
-        self._codec = codec
+        """Use the positions of the agent's group; with `traces`, a batch's account names the events that it sent."""
+        self._agent = work.agent
+        self._codec = work.codec
         self._traces = traces
-        self._work = AgentWork(agent, settings, codec)
-        self._positions = GroupPositions(settings, group_of(agent, settings))
-        self._outbox = Outbox(settings, transactional_id)
+        self._work = work
+        self._positions = positions
+        self._outbox = transactions
         self._tasks: dict[int, Task] = {}
 
     @property
@@ -69,6 +67,10 @@ class Tasks:
     def restored_records(self) -> int:
         """How many records of the changelog were read so far; a restore moves it. For any thread."""
         return self._work.changelog.read_records
+
+    def states(self) -> dict[int, TaskState]:
+        """Return the state of each task."""
+        return {partition: task.state for partition, task in self._tasks.items()}
 
     def sizes(self) -> dict[int, TaskSize]:
         """Return what each task holds."""

@@ -19,7 +19,9 @@ from tradewind.streams.runtime.errors import RuntimeStopped, StartsUncommitted, 
 from tradewind.streams.runtime.inbox import Inbox
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.observer import Observer
-from tradewind.streams.runtime.outbox import PATIENCE_S, Outcome, Patience
+from tradewind.streams.runtime.outbox import PATIENCE_S, Outbox, Outcome, Patience
+from tradewind.streams.runtime.positions import GroupPositions
+from tradewind.streams.runtime.task import AgentWork
 from tradewind.streams.runtime.tasks import Batch, Tasks
 from tradewind.streams.runtime.transport import AgentApp, ChunkConsumer
 
@@ -41,7 +43,8 @@ class Worker:
         self._observer = observer
         self._settings = settings
         self.group = group_of(agent, settings)
-        self._tasks = Tasks(agent, settings, codec, f"{self.group}.{slot}", traces=observer.traces)
+        work, outbox = AgentWork(agent, settings, codec), Outbox(settings, f"{self.group}.{slot}")
+        self._tasks = Tasks(work, GroupPositions(settings, self.group), outbox, traces=observer.traces)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"transactions of {agent.name}")
         self._app = AgentApp(agent, settings, self._fail)
         self._names = {settings.physical(topic): topic.name for topic in (*agent.inputs, redrive_topic(agent))}

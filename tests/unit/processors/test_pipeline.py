@@ -104,7 +104,8 @@ def test_all_that_is_sent_and_kept_is_restored_exactly(symbol: str) -> None:
     codec = Codec(ids, others.__getitem__)
     pipeline = Pipeline()
     sent = pipeline.run(real_quotes(symbol))
-    states = [value for state in pipeline.states.values() for value in state.values.values()]
+    tasks = [task for agent in pipeline.agents.values() for task in agent.states().values()]
+    states = [value for task in tasks for value in task.values()]
     for event in [*sent.events, *states]:
         assert codec.decode(codec.encode(event)) == event
 

@@ -6,6 +6,9 @@ from runtime_records import CODEC, NOWHERE
 from tradewind.streams.runtime.agent import Agent
 from tradewind.streams.runtime.errors import PositionsDiffer
 from tradewind.streams.runtime.lease import Lease
+from tradewind.streams.runtime.outbox import Outbox
+from tradewind.streams.runtime.positions import GroupPositions
+from tradewind.streams.runtime.task import AgentWork
 from tradewind.streams.runtime.tasks import Tasks
 from tradewind.topics import BARS, TICKS
 
@@ -23,7 +26,8 @@ def lease(**partitions: set[int]) -> Lease:
 @pytest.fixture(scope="module")
 def tasks() -> Tasks:
     """Give the tasks of an agent with two inputs."""
-    return Tasks(AGENT, NOWHERE, CODEC, "unused")
+    positions, outbox = GroupPositions(NOWHERE, "g"), Outbox(NOWHERE, "unused")
+    return Tasks(AgentWork(AGENT, NOWHERE, CODEC), positions, outbox)
 
 
 @pytest.mark.parametrize("redrive", [set(), {0}, {0, 2}, {1, 3}, {0, 1, 2, 3}])
