@@ -1,6 +1,7 @@
 """The stream runtime: ticks to bars beside the peers, a whole pipeline, and two exactly-once hops under steady loads.
 
-ticks_to_bars            a pre-filled topic through the market agent, exactly once: decoding, state, changelog, bars
+ticks_to_bars            a pre-filled topic through the market agent, exactly once: decoding, state, changelog, bars;
+                         of a busy market, and as `quiet` of recorded days, whose every second tick ends a bar
 faust, quixstreams       the same work, at least once, without a changelog; quixstreams_eos: with its exactly-once
 end_to_end               feed, broker, market agent and QuestDB sink, all at once
 eos_two_hops             two agents in a row, each with state, each a transaction a batch: what they pass at most
@@ -10,7 +11,7 @@ eos_RATE_p50, p99        event latency over both hops at a steady rate, from the
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,11 +21,11 @@ from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
 from tradewind.infra.bench.parts.end_to_end import end_to_end
-from tradewind.infra.bench.parts.filled import fill
+from tradewind.infra.bench.parts.filled import markets
 from tradewind.infra.bench.parts.hops import capacity, latency_ms
 from tradewind.infra.bench.parts.results import Result, report
 from tradewind.infra.bench.parts.services import services
-from tradewind.infra.bench.ticks import FILES, PEER_BARS, SHARED_DATA, peer_rate, tradewind_pace
+from tradewind.infra.bench.ticks import PEER_BARS, described, peer_rate, recorded, tradewind_pace
 from tradewind.schemas.codec import Codec
 from tradewind.topics import BARS, DOMAIN_TOPICS
 
@@ -38,7 +39,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="bench runtime", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--ticks", type=int, default=1_000_000, help="ticks on the topic")
+    parser.add_argument("--ticks", type=int, default=2_000_000, help="ticks on the topic")
     parser.add_argument("--peer-ticks", type=int, default=100_000, help="ticks of it that each peer reads")
     parser.add_argument("--hop-events", type=int, default=300_000, help="events before the first of two hops")
     parser.add_argument("--seconds", type=float, default=20.0, help="how long each steady rate lasts")
@@ -50,14 +51,14 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str]) -> int:
     """Run the bench; returns the exit code."""
     given = arguments(argv)
-    files = [SHARED_DATA / name for name in FILES if (SHARED_DATA / name).exists()]
+    files = recorded()
     found: Runs = {}
     with services() as settings:
         codec = open_codec(settings)
         ensure(settings, (*DOMAIN_TOPICS, replace(BARS, name=PEER_BARS)))
-        fill(settings, codec, files, given.ticks)
+        filled = markets(settings, codec, files, given.ticks)
         for run in range(given.runs):
-            _ticks(settings, run, given, found)
+            _ticks(filled, run, given, found)
             _hops(settings, codec, run, given, found)
         for run in range(given.runs):
             rate = end_to_end(settings, f"e2e{run}.", given.ticks)
@@ -68,12 +69,13 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _ticks(settings: Settings, run: int, given: argparse.Namespace, found: Runs) -> None:
-    own, peak = tradewind_pace(settings, f"bench-market-{run}", given.ticks)
-    found.setdefault("ticks_to_bars_per_s", []).append(own.per_s)
-    found.setdefault("worker_peak_rss_mb", []).append(peak)
+def _ticks(filled: Mapping[str, Settings], run: int, given: argparse.Namespace, found: Runs) -> None:
+    for kind, settings in filled.items():
+        own, peak = tradewind_pace(settings, f"bench-market-{run}", given.ticks)
+        found.setdefault(f"ticks_to_bars_{kind}per_s", []).append(own.per_s)
+        found.setdefault("worker_peak_rss_mb", []).append(peak)
     for peer in PEERS:
-        found.setdefault(f"{peer}_ticks_per_s", []).append(peer_rate(settings, peer, run, given.peer_ticks))
+        found.setdefault(f"{peer}_ticks_per_s", []).append(peer_rate(filled[""], peer, run, given.peer_ticks))
 
 
 def _hops(settings: Settings, codec: Codec, run: int, given: argparse.Namespace, found: Runs) -> None:
@@ -91,8 +93,7 @@ def _unit(name: str) -> str:
 
 
 def _notes(given: argparse.Namespace, files: Sequence[Path]) -> list[str]:
-    source = " and ".join(path.name for path in files) or "the simulator"
     return [
-        f"{given.ticks:,} ticks of {source}; peers read {given.peer_ticks:,}; warm-up: a tenth of what is read",
+        described(files, given.ticks, given.peer_ticks),
         f"two hops: {given.hop_events:,} events, or {given.seconds:.0f} s at each rate after 5 s of warm-up; 12 keys",
     ]

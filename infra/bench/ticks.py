@@ -26,7 +26,7 @@ from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
 from tradewind.infra.bench.parts.end_to_end import end_to_end
-from tradewind.infra.bench.parts.filled import fill
+from tradewind.infra.bench.parts.filled import markets
 from tradewind.infra.bench.parts.measured import GroupProgress, Pace, pace, peak_rss_mb
 from tradewind.infra.bench.parts.results import Result, report
 from tradewind.infra.bench.parts.services import services
@@ -49,10 +49,10 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="bench ticks", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--ticks", type=int, default=1_000_000, help="ticks on the topic")
+    parser.add_argument("--ticks", type=int, default=2_000_000, help="ticks on the topic")
     parser.add_argument("--peer-ticks", type=int, default=100_000, help="ticks of it that each peer reads")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--files", type=Path, nargs="*", help="sources to repeat; without any, a simulated market")
+    parser.add_argument("--files", type=Path, nargs="*", help="sources to repeat as a quiet market; none: leave it out")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(argv)
 
@@ -60,20 +60,21 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str]) -> int:
     """Run the bench; returns the exit code."""
     given = arguments(argv)
-    files = (
-        [path.resolve() for path in given.files]
-        if given.files is not None
-        else [SHARED_DATA / name for name in FILES if (SHARED_DATA / name).exists()]
-    )
+    files = [path.resolve() for path in given.files] if given.files is not None else recorded()
     with services() as settings:
         ensure(settings, (*DOMAIN_TOPICS, replace(BARS, name=PEER_BARS)))
-        fill(settings, open_codec(settings), files, given.ticks)
-        rates: dict[str, list[float]] = {"tradewind": [], "faust": [], "quixstreams": []}
+        filled = markets(settings, open_codec(settings), files, given.ticks)
+        rates: dict[str, list[float]] = {
+            **{f"tradewind_{kind}".rstrip("_"): [] for kind in filled},
+            "faust": [],
+            "quixstreams": [],
+        }
         memory: list[float] = []
         for run in range(given.runs):
-            own, peak = tradewind_pace(settings, f"bench-market-{run}", given.ticks)
-            rates["tradewind"].append(own.per_s)
-            memory.append(peak)
+            for kind, own in filled.items():
+                pace_, peak = tradewind_pace(own, f"bench-market-{run}", given.ticks)
+                rates[f"tradewind_{kind}".rstrip("_")].append(pace_.per_s)
+                memory.append(peak)
             for peer in ("faust", "quixstreams"):
                 rates[peer].append(peer_rate(settings, peer, run, given.peer_ticks))
         whole = [end_to_end(settings, f"e2e{run}.", given.ticks) for run in range(given.runs)]
@@ -82,10 +83,22 @@ def main(argv: Sequence[str]) -> int:
         Result.of("end_to_end_ticks_per_s", "ticks/s", whole),
         Result.of("worker_peak_rss_mb", "MiB", memory),
     ]
-    source = " and ".join(path.name for path in files) or "the simulator"
-    note = f"{given.ticks:,} ticks of {source}; warm-up a tenth of what is read; peers read {given.peer_ticks:,}"
-    report(results, [note], as_json=given.json)
+    report(results, [described(files, given.ticks, given.peer_ticks)], as_json=given.json)
     return 0
+
+
+def recorded() -> list[Path]:
+    """Return the recorded days that are here."""
+    return [SHARED_DATA / name for name in FILES if (SHARED_DATA / name).exists()]
+
+
+def described(files: Sequence[Path], ticks: int, peer_ticks: int) -> str:
+    """Return what was measured, in a line."""
+    quiet = f"; quiet: {' and '.join(path.name for path in files)}" if files else ""
+    return (
+        f"{ticks:,} ticks of three simulated instruments at 1,000 ticks/s{quiet}; warm-up a tenth of what is read; "
+        f"peers read {peer_ticks:,} of the former"
+    )
 
 
 def tradewind_pace(settings: Settings, name: str, ticks: int) -> tuple[Pace, float]:
@@ -98,7 +111,7 @@ def tradewind_pace(settings: Settings, name: str, ticks: int) -> tuple[Pace, flo
         )
         worker = subprocess.Popen(
             [sys.executable, "-P", "-m", "tradewind.infra.bench.parts.market_worker", name],
-            env={**os.environ, "TRADEWIND_DATA": str(settings.data)},
+            env={**os.environ, "TRADEWIND_DATA": str(settings.data), "TRADEWIND_NAMESPACE": settings.namespace},
         )
         try:
             found = pace(progress.records, ticks // 10, ticks, lambda: worker.poll() is None, TIMEOUT_S)

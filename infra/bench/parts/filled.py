@@ -13,9 +13,11 @@ from tradewind.connectors.feeds.encoding import block_runs, dated
 from tradewind.connectors.feeds.feed import Block, Bounds, Position
 from tradewind.connectors.feeds.simulator import Simulator
 from tradewind.connectors.feeds.sources import open_feed
+from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.kafka.producer import Run, producer_options
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
+from tradewind.topics import DOMAIN_TOPICS
 
 DAY_US = 86_400_000_000
 BOUNDS = Bounds(records=20_000, span_us=10 * DAY_US)
@@ -41,6 +43,22 @@ def blocks(files: Sequence[Path], ticks: int) -> Iterator[Block]:
                     left -= taken.height
                     yield replace(block, ticks=taken)
         day += 1
+
+
+def markets(settings: Settings, codec: Codec, files: Sequence[Path], ticks: int) -> dict[str, Settings]:
+    """Fill a topic for each kind of market; return its settings by the name that figures have in their middle.
+
+    A busy one (no name): three instruments at 1,000 ticks/s, some 300 ticks in a bar of a second, as `up` makes them.
+    A quiet one: the files, whose every second tick ends a bar. The work of the one is for ticks, of the other for bars.
+    """
+    kinds: dict[str, Sequence[Path]] = {"": (), "quiet_": files} if files else {"": ()}
+    found = {}
+    for name, sources in kinds.items():
+        own = settings.model_copy(update={"namespace": name.replace("_", ".")})
+        ensure(own, DOMAIN_TOPICS)
+        fill(own, codec, sources, ticks)
+        found[name] = own
+    return found
 
 
 def fill(settings: Settings, codec: Codec, files: Sequence[Path], ticks: int) -> int:
