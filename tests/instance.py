@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tradewind.infra.services.ports import SPAN, is_free, ports
-from tradewind.infra.services.process import read_record
+from tradewind.infra.services.process import recorded
 
 UP_S = 240.0
 """Time to be up: some 15 s, and many times that on a machine where other tests run beside it."""
@@ -73,8 +73,7 @@ class Instance:
 
     def pids(self) -> dict[str, int]:
         """Return the recorded processes that run."""
-        records = {path.stem: read_record(path) for path in (self.data / "run").glob("*.json")}
-        return {name: record.pid for name, record in records.items() if record is not None and record.alive}
+        return {name: record.pid for name, record in recorded(self.data / "run").items()}
 
     @property
     def ports_free(self) -> bool:

@@ -26,7 +26,7 @@ import psutil
 from tradewind.connectors.settings import Settings
 from tradewind.infra.bench.parts.results import Result, report
 from tradewind.infra.services.ports import ports
-from tradewind.infra.services.process import read_record
+from tradewind.infra.services.process import recorded
 from tradewind.infra.status.report import report as status
 from tradewind.infra.up.state import read_state
 
@@ -107,20 +107,15 @@ def _sample(data: Path, seconds: float, alive: Callable[[], bool]) -> Mapping[st
     while (now := time.monotonic() - begun) < seconds:
         if not alive():
             raise RuntimeError(f"up ended: {(data / 'up.out').read_text()[-2000:]}")
-        for name, pid in _recorded(data).items():
-            if pids.get(name) != pid:
-                pids[name], found[name] = pid, []
+        for name, record in recorded(data / "run").items():
+            if pids.get(name) != record.pid:
+                pids[name], found[name] = record.pid, []
             try:
-                found[name].append((now, psutil.Process(pid).memory_info().rss / MIB))
+                found[name].append((now, psutil.Process(record.pid).memory_info().rss / MIB))
             except psutil.NoSuchProcess:
                 continue
         time.sleep(seconds / SAMPLES)
     return {name: (np.array(series).T[0], np.array(series).T[1]) for name, series in found.items() if len(series) > 1}
-
-
-def _recorded(data: Path) -> dict[str, int]:
-    records = {path.stem: read_record(path) for path in sorted((data / "run").glob("*.json"))}
-    return {name: record.pid for name, record in records.items() if record is not None and record.alive}
 
 
 def _last(sizes: Floats) -> float:

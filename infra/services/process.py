@@ -122,22 +122,28 @@ def read_record(path: Path) -> Record | None:
         return None
 
 
+def recorded(run: Path) -> dict[str, Record]:
+    """Return the recorded processes that run, by name."""
+    found = {path.stem: read_record(path) for path in sorted(run.glob("*.json"))}
+    return {name: record for name, record in found.items() if record is not None and record.alive}
+
+
 def end_recorded(run: Path) -> list[str]:
     """End every recorded process that still runs, all at once, and return their names: their starter was killed."""
-    found = {
-        path: record
-        for path in run.glob("*.json")
-        if (record := read_record(path)) is not None and record.alive and record.pid != os.getpid()
-    }
+    found = {name: record for name, record in recorded(run).items() if record.pid != os.getpid()}
     with ThreadPoolExecutor(max(1, len(found))) as pool:
         gone = list(pool.map(lambda record: record.end(STOP_GRACE_S), found.values()))
-    for path, ended in zip(found, gone, strict=True):
+    for name, ended in zip(found, gone, strict=True):
         if not ended:
             raise ServiceFailed(
-                f"{path.stem} (pid {found[path].pid}) of an earlier start outlives SIGKILL: its disk may hang"
+                f"{name} (pid {found[name].pid}) of an earlier start outlives SIGKILL: its disk may hang"
             )
-        path.unlink()
-    return [path.stem for path in found]
+        _record_path(run, name).unlink()
+    return list(found)
+
+
+def _record_path(run: Path, name: str) -> Path:
+    return run / f"{name}.json"
 
 
 class Server:
@@ -145,7 +151,7 @@ class Server:
 
     def __init__(self, command: Command, run: Path, closing: threading.Event | None = None) -> None:
         self.command = command
-        self._record_path = run / f"{command.name}.json"
+        self._record_path = _record_path(run, command.name)
         self._closing = closing or threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
 
