@@ -94,6 +94,11 @@ class Ledger:
         """Return how often each denial code occurred."""
         return Counter(code for decision in self.decisions for code in decision.codes)
 
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many there are of each kind."""
+        return tuple(map(len, (self.requests, self.decisions, self.order_events, self.fills, self.positions)))
+
     def settled(self, instruments: int) -> bool:
         """Whether all that the sources caused has come to its end."""
         approved = sum(decision.outcome == "APPROVED" for decision in self.decisions)

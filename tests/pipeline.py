@@ -109,12 +109,25 @@ class Pipeline:
                 raise
         self.running.clear()
 
-    def wait_until(self, holds: Callable[[], bool], what: str, timeout_s: float, poll_s: float = POLL_S) -> float:
-        """Wait until something holds; return the seconds it took. A process that ends with an error fails the test."""
-        start = time.monotonic()
+    def wait_until(
+        self,
+        holds: Callable[[], bool],
+        what: str,
+        timeout_s: float,
+        poll_s: float = POLL_S,
+        progress: Callable[[], object] = lambda: None,
+    ) -> float:
+        """Wait until something holds; return the seconds it took. A process that ends with an error fails the test.
+
+        The time-out begins anew whenever `progress`, asked after `holds`, says something else than before.
+        """
+        begun = start = time.monotonic()
+        before: object = None
         while not holds():
+            if (now := progress()) != before:
+                before, start = now, time.monotonic()
             for name, process in self.running.items():
                 assert process.poll() in (None, 0), f"{name} ended with {process.poll()}:\n{self.log(name)}"
             assert time.monotonic() - start < timeout_s, f"{what}: not within {timeout_s} s"
             time.sleep(poll_s)
-        return time.monotonic() - start
+        return time.monotonic() - begun

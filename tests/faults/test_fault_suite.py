@@ -10,6 +10,7 @@ import pytest
 
 KILLS = 10
 SEED = 1
+RATE = 500  # events a second: what three brokers, two agents and whatever else runs leave two cores time for
 
 
 @pytest.mark.timeout(1500)
@@ -17,7 +18,7 @@ def test_nothing_is_lost_doubled_or_kept_wrongly_whatever_is_killed() -> None:
     """Three brokers, two exactly-once agents under load, every kind of fault at least once; the bench has 50 kills."""
     command = [sys.executable, "-P", "-m", "tradewind.infra.cli", "bench", "faults", "--json"]
     done = subprocess.run(
-        [*command, "--kills", str(KILLS), "--seed", str(SEED)],
+        [*command, "--kills", str(KILLS), "--seed", str(SEED), "--rate", str(RATE)],
         capture_output=True,
         text=True,
         check=False,
