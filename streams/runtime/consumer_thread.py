@@ -171,7 +171,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             unread = fetched._partition_records
             if not isinstance(unread, Fetched):
                 unread = fetched._partition_records = Fetched(unread)
-            records = unread.take(CHUNK_RECORDS)
+            try:
+                records = unread.take(CHUNK_RECORDS)
+            except BaseException:
+                del fetcher._records[tp]  # aiokafka's position is past it already: it must not be taken again
+                raise
             fetched._update_position()
             if unread.exhausted:
                 fetched._partition_records = None

@@ -110,7 +110,9 @@ def origins(agent: Agent, partition: int, letters: Iterable[DeadLetter]) -> Iter
 def as_read(run: OriginRun, redriven: Chunk, name: str) -> Chunk:
     """Return a run as a chunk of its origin, whose name on the cluster is `name`."""
     first, last = run.records[0].offset, run.records[-1].offset
-    return Chunk((name, redriven.source[1]), redriven.lease, redriven.epoch, first, Records.of(run.records), last + 1)
+    return Chunk(
+        (name, redriven.source[1]), redriven.lease, redriven.epoch, first, Records.of(run.records, keep=True), last + 1
+    )
 
 
 def _misdirected(agent: Agent, partition: int, letter: DeadLetter) -> str | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator, Mapping
 
 from tradewind.streams.runtime.chunk import CHUNK_RECORDS, Chunk
 
-INBOX_RECORDS = 2 * CHUNK_RECORDS  # enough to process while the next fetch is under way; some 1.5 MB of ticks
+INBOX_RECORDS = 2 * CHUNK_RECORDS  # enough to process while the next fetch is under way; some 6 MB of ticks
+RETAINED_RECORDS = 10_000  # of an input that is held: one by one they take some 16 KB each
 INBOX_CHUNKS = 16  # bounds large records, of which a fetch brings few
 
 
@@ -15,6 +17,7 @@ class Inbox:
 
     def __init__(self, *, retains: bool) -> None:
         """With `retains`, records that are taken still count as held until `free` gives them back."""
+        self._most = RETAINED_RECORDS if retains else INBOX_RECORDS
         self._chunks: deque[Chunk] = deque()
         self._retains = retains
         self._records = 0
@@ -23,7 +26,7 @@ class Inbox:
     @property
     def has_room(self) -> bool:
         """Whether another chunk may be fetched."""
-        return self._records + self._retained < INBOX_RECORDS and len(self._chunks) < INBOX_CHUNKS
+        return self._records + self._retained < self._most and len(self._chunks) < INBOX_CHUNKS
 
     @property
     def records(self) -> int:
@@ -58,3 +61,23 @@ class Inbox:
     def free(self, records: int) -> None:
         """Give back records that a retaining inbox still counted."""
         self._retained -= records
+
+
+def take_fairly(inboxes: Mapping[str, Inbox], limit: int) -> Iterator[tuple[str, Chunk]]:
+    """Yield what waits in a task's inboxes, up to so many records: each has its share before another gets more.
+
+    So a kill switch or a redriven record does not wait for the backlog of another input to end.
+    """
+    waiting = [name for name, inbox in inboxes.items() if len(inbox)]
+    while waiting and limit > 0:
+        share = max(1, limit // len(waiting))
+        for name in tuple(waiting):
+            inbox, left = inboxes[name], min(share, limit)
+            while len(inbox) and left > 0:
+                chunk = inbox.take(left)
+                counted = max(1, len(chunk.records))
+                left -= counted
+                limit -= counted
+                yield name, chunk
+            if not len(inbox):
+                waiting.remove(name)

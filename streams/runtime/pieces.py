@@ -11,6 +11,7 @@ import polars as pl
 
 from tradewind.processors.batch import Columns, Micros, Rows, Segment, part
 from tradewind.schemas.codec import Codec, Joined, MisalignedRecords, UndecodableRecord
+from tradewind.schemas.codec.wire import FRAME_BYTES
 from tradewind.schemas.codec.words import words_of
 from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.streams.runtime.chunk import Chunk
@@ -18,7 +19,6 @@ from tradewind.streams.runtime.errors import SchemaUnavailable
 from tradewind.streams.runtime.records import Record, Records
 from tradewind.topics import Topic
 
-FRAME_BYTES = 5  # magic byte and schema id: records that share them are of one schema
 _FIRST_BYTES = np.array([(1 << 8 * size) - 1 for size in range(FRAME_BYTES + 1)], np.uint64)
 _Reasons = dict[int, str]
 """Place in a run -> why the record there cannot be decoded."""
@@ -57,7 +57,7 @@ class Cutter:
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
-        self._models: dict[tuple[bytes, str], type[Event] | str] = {}
+        self._models: dict[tuple[bytes, str], type[Event]] = {}
 
     def cut(self, topic: Topic, chunk: Chunk) -> Iterator[Piece]:
         """Yield the pieces of a chunk in order; one without a segment where the chunk has no records."""

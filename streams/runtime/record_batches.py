@@ -135,11 +135,12 @@ class Fetched:
         self._rest: Records | None = None
         self.next_fetch_offset: int = parsed.next_fetch_offset
         self.exhausted = False
+        self._ended = False
 
     def take(self, limit: int) -> Records:
         """Return the next records, no more than the limit; none where only markers and aborted ones are left.
 
-        Raises `CorruptRecordException`, and `UnsupportedVersionError` for batches of version 1 and 0.
+        Raises `CorruptRecordException`, and `UnsupportedVersionError` for versions 1 and 0; take no more then.
         """
         rest = self._rest
         if rest is None or not len(rest):

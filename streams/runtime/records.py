@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from tradewind.schemas.codec import Joined
+from tradewind.schemas.codec.words import Longs
 
-Longs = npt.NDArray[np.int64]
 Headers = Sequence[tuple[str, bytes | None]]
 
 
@@ -64,22 +63,21 @@ class Records(Sequence[Record]):
     headers: Sequence[Headers] | None = None
     """Of each; None where no record has any."""
     given: Sequence[Record] | None = None
-    """The records themselves, where they were given one by one: some say more than a log does."""
+    """The records themselves, where they say more than a log does."""
 
     @classmethod
-    def of(cls, records: Sequence[Record]) -> Records:
-        """Return records that are there one by one."""
-        if isinstance(records, Records):
-            return records
+    def of(cls, records: Sequence[Record], *, keep: bool = False) -> Records:
+        """Return records that are there one by one; with `keep`, these are what the columns' rows are."""
         count = len(records)
+        texts = Joined.of([*(record.key for record in records), *(record.value for record in records)])
         headers = tuple(record.headers for record in records)
         return cls(
             np.fromiter((record.offset for record in records), np.int64, count),
             np.fromiter((record.timestamp for record in records), np.int64, count),
-            Joined.of([record.key for record in records]),
-            Joined.of([record.value for record in records]),
+            texts[:count],
+            texts[count:],
             headers if any(headers) else None,
-            records,
+            records if keep else None,
         )
 
     def __len__(self) -> int:

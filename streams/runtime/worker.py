@@ -16,7 +16,7 @@ from tradewind.schemas.codec import Codec
 from tradewind.streams.runtime.agent import Agent, check_topics, group_of, redrive_topic
 from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.errors import RuntimeStopped, StartsUncommitted, Superseded, TransactionsFail
-from tradewind.streams.runtime.inbox import Inbox
+from tradewind.streams.runtime.inbox import Inbox, take_fairly
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.observer import Observer
 from tradewind.streams.runtime.outbox import PATIENCE_S, Outbox, Outcome, Patience
@@ -255,14 +255,12 @@ class Worker:
         self._first_task = (self._first_task + 1) % max(1, len(tasks))
         batch, count = Batch(), 0
         for partition in (*tasks[self._first_task :], *tasks[: self._first_task]):
-            for name, topic in self._names.items():
-                inbox = self._inboxes.get((name, partition))
-                if inbox is None:  # a part of a task without the rest, which is not read: see `Tasks.establish`
-                    continue
-                while len(inbox) and count < self._limit:
-                    chunk = inbox.take(self._limit - count)
-                    count += max(1, len(chunk.records))
-                    batch.add(partition, topic, chunk)
+            # A part of a task without the rest is not read: see `Tasks.establish`.
+            own = {name: self._inboxes[name, partition] for name in self._names if (name, partition) in self._inboxes}
+            for name, chunk in take_fairly(own, self._limit - count):
+                count += max(1, len(chunk.records))
+                batch.add(partition, self._names[name], chunk)
+            for name, inbox in own.items():
                 self._want((name, partition), inbox)
         for partition in self._tasks.with_more:
             batch.touch(partition)

@@ -11,7 +11,7 @@ from tradewind.processors.batch import Processor
 from tradewind.schemas.market import Heartbeat
 from tradewind.streams.runtime import Agent, AgentMisdeclared, Hold, agent_topics, group_of
 from tradewind.streams.runtime.chunk import CHUNK_RECORDS
-from tradewind.streams.runtime.inbox import INBOX_CHUNKS, INBOX_RECORDS, Inbox
+from tradewind.streams.runtime.inbox import INBOX_CHUNKS, RETAINED_RECORDS, Inbox
 from tradewind.topics import BARS, DECISIONS, FILLS, ORDER_EVENTS, TICKS, Topic
 
 NOTHING: Processor = lambda state, segment: []  # noqa: E731 - the smallest processor
@@ -79,11 +79,8 @@ def test_an_inbox_asks_for_no_more_than_it_has_room_for() -> None:
         inbox.put(chunk(TICKS, [tick(1)] * 10))
     assert len(inbox) == INBOX_CHUNKS
     retaining = Inbox(retains=True)
-    full = chunk(TICKS, [b""] * CHUNK_RECORDS)
-    for _ in range(INBOX_RECORDS // CHUNK_RECORDS):
-        retaining.put(full)
-    while len(retaining):
-        retaining.take(CHUNK_RECORDS)
+    retaining.put(chunk(TICKS, [b""] * RETAINED_RECORDS))
+    retaining.take(CHUNK_RECORDS)
     assert not retaining.has_room
     retaining.free(1)
     assert retaining.has_room

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from runtime_records import INGEST_MS, LEASE
 
 from tradewind.schemas.codec.batch import SLACK_BYTES, Joined
 from tradewind.streams.runtime.chunk import CHUNK_RECORDS, Chunk
-from tradewind.streams.runtime.inbox import INBOX_CHUNKS, INBOX_RECORDS, Inbox
+from tradewind.streams.runtime.inbox import INBOX_CHUNKS, INBOX_RECORDS, RETAINED_RECORDS, Inbox, take_fairly
 from tradewind.streams.runtime.records import Records
 
 
@@ -76,7 +76,8 @@ class InboxMachine(RuleBasedStateMachine):
     def has_room_for_two_chunks_of_records_and_for_few_chunks(self) -> None:
         """Count what is taken and still held as records, and no more as a chunk."""
         records = sum(len(of.records) for of in self.waiting) + self._kept()
-        assert self.inbox.has_room == (records < 2 * CHUNK_RECORDS and len(self.waiting) < INBOX_CHUNKS)
+        most = RETAINED_RECORDS if self.retains else 2 * CHUNK_RECORDS
+        assert self.inbox.has_room == (records < most and len(self.waiting) < INBOX_CHUNKS)
 
 
 TestInbox = InboxMachine.TestCase
@@ -111,18 +112,47 @@ def test_room_is_for_two_full_chunks() -> None:
 def test_what_is_held_takes_room_until_it_is_given_back(retains: bool) -> None:
     """The memory of a held input is bounded too; another input's records are gone once they are taken."""
     inbox = Inbox(retains=retains)
-    for at in range(2):
-        inbox.put(chunk_of(at * CHUNK_RECORDS, CHUNK_RECORDS))
+    inbox.put(chunk_of(0, RETAINED_RECORDS - 1))
+    assert inbox.has_room
+    inbox.put(chunk_of(RETAINED_RECORDS - 1, 1))
+    assert inbox.has_room != retains
     for _ in range(2):
-        inbox.take(CHUNK_RECORDS)
+        inbox.take(RETAINED_RECORDS)
     assert inbox.has_room != retains
     if retains:
         inbox.free(1)
         assert inbox.has_room
-        inbox.put(chunk_of(2 * CHUNK_RECORDS, 1))
+        inbox.put(chunk_of(RETAINED_RECORDS, 1))
         assert not inbox.has_room
         inbox.free(1)
         assert inbox.has_room
+
+
+waiting = st.dictionaries(
+    st.sampled_from(["requests", "events", "switches"]), st.lists(st.integers(0, 30), max_size=4), min_size=1
+)
+
+
+@given(waiting, st.integers(1, 60))
+def test_each_input_of_a_task_has_its_share_of_a_batch(counts: dict[str, list[int]], limit: int) -> None:
+    """A backlog of one takes what the others leave; no more than the limit is taken, and in order."""
+    inboxes = {name: Inbox(retains=False) for name in counts}
+    for name, of in counts.items():
+        at = 0
+        for count in of:
+            inboxes[name].put(chunk_of(at, count))
+            at += count
+    queued = {name: sum(max(1, count) for count in of) for name, of in counts.items()}
+    taken = dict.fromkeys(counts, 0)
+    positions = dict.fromkeys(counts, 0)
+    for name, chunk in take_fairly(inboxes, limit):
+        assert chunk.start == positions[name]
+        positions[name] = chunk.next
+        taken[name] += max(1, len(chunk.records))
+    asking = [name for name, count in queued.items() if count]
+    assert sum(taken.values()) == min(limit, sum(queued.values()))
+    for name in asking:
+        assert taken[name] >= min(queued[name], limit // len(asking))
 
 
 def test_nothing_is_taken_of_an_empty_inbox() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
+from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException, UnsupportedVersionError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
@@ -16,6 +17,7 @@ from aiokafka.record.util import calc_crc32c
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tradewind.streams.runtime.consumer_thread import ConsumerThread
 from tradewind.streams.runtime.record_batches import FEW_RECORDS, HEADER, Fetched, FetchedBatches
 from tradewind.streams.runtime.records import Record
 
@@ -138,7 +140,7 @@ def test_batches_of_an_older_format_are_refused() -> None:
 
 
 def test_a_wrong_crc_is_refused() -> None:
-    """What was damaged on its way is fetched again, never read."""
+    """What was damaged is never read: the worker stops, and its successor reads it again."""
     raw = bytearray(batch([(1, b"k", b"v", [])] * MANY, 0))
     raw[-3] ^= 1
     with pytest.raises(CorruptRecordException, match="CRC"):
@@ -167,6 +169,21 @@ def test_a_header_s_count_that_is_wrong_is_refused() -> None:
     raw[57:61] = (MANY + 1).to_bytes(4, "big")
     with pytest.raises(CorruptRecordException, match="records, where its header says"):
         taken(Fetched(parsed(sealed(raw), 0)), 5000)
+
+
+def test_what_cannot_be_read_is_not_taken_again() -> None:
+    """The library's position is past it by then: taken again, it would be left out without a word."""
+    good, bad = batch([(1, b"k", b"v", [])] * 3, 0), bytearray(batch([(1, b"k", b"v", [])] * 3, 3))
+    bad[-3] ^= 1
+    where = TopicPartition("ticks", 0)
+    position = SimpleNamespace(position=0, paused=False, consumed_to=lambda offset: None)
+    assignment = SimpleNamespace(active=True, state_value=lambda tp: position)
+    fetched = FetchResult(where, assignment=assignment, partition_records=parsed(good + bytes(bad), 0), backoff=0)
+    fetcher = SimpleNamespace(_records={where: fetched})
+    with pytest.raises(CorruptRecordException):
+        ConsumerThread._records(SimpleNamespace(), fetcher, where, fetched)  # type: ignore[arg-type]
+    assert fetcher._records == {}
+    assert position.position == 0
 
 
 def test_others_who_read_through_the_same_library_read_records() -> None:
