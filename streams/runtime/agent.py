@@ -49,7 +49,7 @@ class Agent:
     first_start: Literal["earliest", "latest"] = "earliest"
     """Where inputs are read from when neither the group nor the changelog knows a position."""
     batch_limit: int = BATCH_LIMIT
-    """Records that one transaction takes in at most; a fetched chunk that has more is cut."""
+    """Records after which a transaction takes no more. It may end above, but never with twice as many."""
 
     latency_s: float = LATENCY_S
     """How far apart transactions begin at least, unless an inbox is full: that long a record may wait for others to

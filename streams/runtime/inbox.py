@@ -64,17 +64,18 @@ class Inbox:
 
 
 def take_fairly(inboxes: Mapping[str, Inbox], limit: int) -> Iterator[tuple[str, Chunk]]:
-    """Yield what waits in a task's inboxes, up to so many records: each has its share before another gets more.
+    """Yield what waits in a task's inboxes until it is so many records: each has its share before another gets more.
 
-    So a kill switch or a redriven record does not wait for the backlog of another input to end.
+    So a kill switch or a redriven record does not wait for the backlog of another input to end. Only what is longer
+    than a share is cut, for each cut costs what a chunk does: it may become twice as many records, and no more.
     """
     waiting = [name for name, inbox in inboxes.items() if len(inbox)]
     while waiting and limit > 0:
         share = max(1, limit // len(waiting))
         for name in tuple(waiting):
-            inbox, left = inboxes[name], min(share, limit)
+            inbox, left = inboxes[name], share
             while len(inbox) and left > 0:
-                chunk = inbox.take(left)
+                chunk = inbox.take(share)
                 counted = max(1, len(chunk.records))
                 left -= counted
                 limit -= counted
