@@ -17,15 +17,19 @@ import polars as pl
 from tradewind.schemas.codec.batch import Cursors
 from tradewind.schemas.codec.words import (
     HIGH_BITS,
+    WORD_BYTES,
     Flags,
     Longs,
-    gather,
+    Octets,
+    Words,
     read_varints,
     unzigzag,
+    words_of,
 )
 
 INLINE: Final = 12
 PREFIX: Final = 4
+WORD_WISE: Final = 256  # bytes: a column with a longer text is copied text by text
 _VIEWS: Final = na.c_schema(na.string_view())
 _TEXTS: Final = na.c_schema(na.large_string())
 # Views of longer texts need a fourth buffer, and nanoarrow 0.9.0 corrupts memory when it is given one: never pass one.
@@ -80,10 +84,30 @@ def _as_views(texts: Longs, sizes: Longs, valid: Flags | None, where: str, curso
 def _as_texts(texts: Longs, sizes: Longs, valid: Flags | None, where: str, cursors: Cursors) -> na.c_array.CArray:
     offsets = np.zeros(len(texts) + 1, np.int64)
     np.cumsum(sizes, out=offsets[1:])
-    copied = gather(cursors.data, texts, sizes)
-    if (copied & 0x80).any():
+    if sizes.max() > WORD_WISE:
+        spans = zip(texts.tolist(), (texts + sizes).tolist(), strict=True)
+        copied: bytes | Octets = b"".join([cursors.data[first:last] for first, last in spans])
+        is_ascii = bytes(copied).isascii()
+    else:
+        copied = np.zeros(int(offsets[-1]) + WORD_BYTES, np.uint8)
+        copy_words(cursors.words, texts, sizes, words_of(copied), offsets[:-1])
+        copied = copied[: offsets[-1]]
+        is_ascii = not (copied & 0x80).any()
+    if not is_ascii:
         _refuse_what_is_not_utf8(texts, sizes, np.arange(len(texts)), where, cursors)
     return na.c_array_from_buffers(_TEXTS, len(texts), [bitmap(valid), offsets, copied])
+
+
+def copy_words(source: Words, texts: Longs, sizes: Longs, target: Words, to: Longs) -> None:
+    """Copy texts of a few words to places one behind the other, without gaps; the target is a word longer.
+
+    A copied word may reach over the end of its text by up to seven bytes, which are the first of what follows: so the
+    last words are copied first, and the first words last, in order.
+    """
+    for first in range((int(sizes.max()) - 1) // WORD_BYTES * WORD_BYTES, 0, -WORD_BYTES):
+        rows = np.flatnonzero(sizes > first)
+        target[to[rows] + first] = source[texts[rows] + first]
+    target[to] = source[texts]
 
 
 def _refuse_what_is_not_utf8(texts: Longs, sizes: Longs, rows: Longs, where: str, cursors: Cursors) -> None:

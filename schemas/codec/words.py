@@ -19,7 +19,6 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 WORD_BYTES: Final = 8
 VARINT_BYTES: Final = 10
-WORD_WISE: Final = 256  # bytes: texts with a longer one among them are copied text by text
 ONE: Final = np.uint64(1)
 SEVEN: Final = np.uint64(7)
 HIGH_BITS: Final = np.uint64(0x8080808080808080)
@@ -100,30 +99,3 @@ def write_varints(out: Words, octets: Octets, positions: Longs, numbers: Words, 
         at = positions[rows] + WORD_BYTES
         octets[at] = (rest & np.uint64(0x7F)) | np.where(ten, np.uint64(0x80), np.uint64(0))
         octets[at[ten] + 1] = rest[ten] >> SEVEN
-
-
-def gather(data: bytes, starts: Longs, sizes: Longs) -> Octets:
-    """Return texts of some data one behind the other, without gaps; the data goes on for a word behind each of them."""
-    offsets = np.zeros(len(sizes) + 1, np.int64)
-    np.cumsum(sizes, out=offsets[1:])
-    if sizes.max(initial=0) > WORD_WISE:
-        spans = zip(starts.tolist(), (starts + sizes).tolist(), strict=True)
-        return np.frombuffer(b"".join([data[first:last] for first, last in spans]), np.uint8)
-    copied = np.empty(int(offsets[-1]) + WORD_BYTES, np.uint8)
-    _copy_words(words_of(data), starts, sizes, words_of(copied), offsets[:-1])
-    return copied[: offsets[-1]]
-
-
-def _copy_words(source: Words, texts: Longs, sizes: Longs, target: Words, to: Longs) -> None:
-    """Copy texts of a few words to places one behind the other, without gaps; the target is a word longer.
-
-    A copied word may reach over the end of its text by up to seven bytes, which are the first of what follows: so the
-    last words are copied first, and the first words last, in order.
-    """
-    for first in range((int(sizes.max(initial=0)) - 1) // WORD_BYTES * WORD_BYTES, 0, -WORD_BYTES):
-        rows = np.flatnonzero(sizes > first)
-        if len(rows) == len(sizes):
-            target[to + first] = source[texts + first]
-        else:
-            target[to[rows] + first] = source[texts[rows] + first]
-    target[to] = source[texts]

@@ -35,7 +35,6 @@ CODEC_BITS, APPEND_TIME_BIT = 0b111, 0b1000  # of the attributes
 FEW_RECORDS: Final = 48  # up to here reading them one by one takes no longer
 OF_RECORD: Final = -1  # instead of an append time
 MORE, LOW = 0x80, 0x7F
-LENGTH_BITS: Final = 35  # of a record's length: five bytes at most
 DECODERS: Final[dict[int, Callable[[bytes], bytes]]] = {
     1: gzip_decode,
     2: snappy_decode,
@@ -204,17 +203,11 @@ def _walk(part: bytes, ahead: int, begins: list[int]) -> None:
             if high < MORE:
                 at += 2 + ((low & LOW | high << 7) >> 1)
                 continue
-            size, shift = low & LOW | (high & LOW) << 7, 14
-            at += 2
-            while shift < LENGTH_BITS:
-                byte = part[at]
-                at += 1
-                size |= (byte & LOW) << shift
-                if byte < MORE:
-                    break
-                shift += 7
-            at += size >> 1
-    except IndexError:
+            size, at = read_long(part, at)
+            if size < 0:
+                break
+            at += size
+    except (IndexError, UndecodableRecord):
         at = -1
     if at != end:
         raise CorruptRecordException("the last record of a batch does not end where the batch does")

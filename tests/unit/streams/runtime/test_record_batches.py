@@ -104,6 +104,15 @@ def test_records_are_those_that_are_read_one_by_one(drawn: list[tuple[list[Field
     assert fetched.next_fetch_offset == end
 
 
+@pytest.mark.parametrize("size", [30, 31, 8_000, 9_000, 70_000])
+def test_records_of_any_length_are_found(size: int) -> None:
+    """The length before a record takes one, two, three bytes or more."""
+    raw = batch([(1, b"k", bytes(size), [])] * MANY, 0)
+    expected, _ = one_by_one(raw, 0)
+    assert taken(Fetched(parsed(raw, 0)), 5000) == expected
+    assert len(expected) == MANY
+
+
 def test_what_was_aborted_is_left_out_and_markers_only_move_the_position() -> None:
     """Transactions are read by aiokafka as ever."""
     one: Fields = (1, b"k", b"v", [])
