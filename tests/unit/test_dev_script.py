@@ -149,11 +149,33 @@ def test_an_interrupted_one_leaves_no_lock(checkout: Checkout) -> None:
     while not (checkout.root / ".venv.lock").is_symlink():
         time.sleep(0.02)
     begun.terminate()
-    for child in psutil.Process(begun.pid).children():
-        child.terminate()
+    while begun.poll() is None:  # the shell ends when the program ends that it waits for, which may only now begin
+        for child in psutil.Process(begun.pid).children():
+            child.terminate()
+        time.sleep(0.02)
     begun.communicate(timeout=30)
     assert begun.returncode != 0
     assert not (checkout.root / ".venv.lock").is_symlink()
+
+
+def test_one_interrupted_just_as_it_takes_the_lock_leaves_none(checkout: Checkout) -> None:
+    """The signal comes when the link is made, and before the next line of the script."""
+    real = os.readlink(checkout.path / "ln")
+    (checkout.path / "ln").unlink()
+    checkout.interpreter("ln", f'{real} "$@"; kill -TERM $PPID')
+    done = checkout.run()
+    assert done.returncode == 143
+    assert not (checkout.root / ".venv.lock").is_symlink()
+
+
+def test_an_interrupted_one_leaves_the_lock_of_another(checkout: Checkout) -> None:
+    """It waited for one that is at work."""
+    lock = checkout.root / ".venv.lock"
+    lock.symlink_to(str(os.getpid()))
+    (checkout.path / "sleep").unlink()
+    checkout.interpreter("sleep", "kill -TERM $PPID")
+    assert checkout.run().returncode == 143
+    assert os.readlink(lock) == str(os.getpid())
 
 
 def test_an_interpreter_that_does_not_run_is_passed_over(checkout: Checkout) -> None:
