@@ -24,8 +24,8 @@ def annotation(schema: Any, where: str) -> str:
     match schema:
         case str() if schema in PRIMITIVES:
             return PRIMITIVES[schema]
-        case ["null", other]:
-            return f"{annotation(other, where)} | None"
+        case ["null", _]:
+            return " | ".join(_alternatives(schema, where))
         case {"logicalType": "decimal"}:
             return "Decimal"
         case {"type": "enum", "symbols": symbols}:
@@ -33,11 +33,19 @@ def annotation(schema: Any, where: str) -> str:
         case {"type": "array", "items": items}:
             return f"tuple[{annotation(items, where)}, ...]"
         case {"type": "record", "fields": fields}:
-            inner = sorted({annotation(field["type"], where) for field in fields})
-            return f"Mapping[str, {' | '.join(inner)}]"
+            inner = {each for field in fields for each in _alternatives(field["type"], where)}
+            return f"Mapping[str, {' | '.join(sorted(inner, key=lambda each: (each == 'None', each)))}]"
         case {"type": str(kind)} if kind in PRIMITIVES:
             return PRIMITIVES[kind]
     raise SchemaFileError(f"{where}: no Python type for {schema!r}")
+
+
+def _alternatives(schema: Any, where: str) -> list[str]:
+    """Return what stands in the annotation of an Avro type between bars, `None` last."""
+    match schema:
+        case ["null", other]:
+            return [annotation(other, where), "None"]
+    return [annotation(schema, where)]
 
 
 def default(field: Schema, where: str) -> str:

@@ -34,7 +34,7 @@ class DeadLetter(Event):
     """origin"""
     ts_ingest: int
     """the record's timestamp"""
-    headers: tuple[Mapping[str, bytes | None | str], ...]
+    headers: tuple[Mapping[str, bytes | str | None], ...]
     """the record's headers"""
     key: bytes | None = None
     """the record's key"""
@@ -82,7 +82,7 @@ class JournalEntry(Event):
     """What one transaction of a task processed, in which order, and the digests of what came of it."""
 
     SCHEMA: ClassVar[str] = "tradewind.runtime.JournalEntry"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
 
     agent: str
     """the agent"""
@@ -92,8 +92,8 @@ class JournalEntry(Event):
     """entries of a task are numbered from 0 without gaps"""
     starts: tuple[Mapping[str, int | str], ...]
     """inputs that were placed at an offset without reading up to it, as at a first start"""
-    ranges: tuple[Mapping[str, bytes | int | str], ...]
-    """what was processed, in that order: committed records of [first, next), their digest (16 bytes), and four check sums that tell which single value changed"""
+    ranges: tuple[Mapping[str, bytes | int | str | None], ...]
+    """what was processed, in that order: committed records of [first, next), their digest (16 bytes), and the sum and the moment of their fingerprints, which tell which single record changed. An earlier version, which had another digest, gave rows and columns instead; both are 0 since"""
     skipped: tuple[Mapping[str, int | str | tuple[int, ...]], ...]
     """records that became dead letters, by where they were and the kind of error, in the order in which they did"""
     outputs: int

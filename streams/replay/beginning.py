@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tradewind.schemas.codec import Codec, UndecodableRecord
 from tradewind.schemas.runtime import JournalEntry, StateSnapshot
@@ -80,7 +81,8 @@ class Contents:
         self.last = event.sequence
         if event.format and event.format != self.format:
             self.other_format, self.last_of_other = event.format, event.sequence
-        for each in event.ranges:
+        ranges: Sequence[Mapping[str, Any]] = event.ranges
+        for each in ranges:
             topic, first = str(each["topic"]), int(each["first"])
             if int(each["count"]) and first < lowest.get(topic, 0):
                 self.incomplete = event.sequence

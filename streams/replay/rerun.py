@@ -12,7 +12,7 @@ from tradewind.streams.replay.difference import Difference
 from tradewind.streams.replay.reading import PartitionReader
 from tradewind.streams.runtime.agent import Agent
 from tradewind.streams.runtime.chunk import Chunk
-from tradewind.streams.runtime.digest import CHECKS, Digest, digest_of_records
+from tradewind.streams.runtime.digest import Digest, digest_of_records
 from tradewind.streams.runtime.encoded_state import EncodedState, load
 from tradewind.streams.runtime.errors import AgentCrashed
 from tradewind.streams.runtime.journal import NO_SNAPSHOT, JournalPosition, TaskJournal
@@ -124,8 +124,8 @@ class Rerun:
             known = "no input of the agent" if topic is None else f"the task had read up to {position}"
             return Difference("journal", entry.sequence, where, f"records from {first} to {next_}", known)
         records = self._records(topic, first, next_)
-        found = digest_of_records(records)
-        if found != _recorded(each):
+        recorded, found = recorded_digest(each), digest_of_records(records)
+        if len(records) != int(each["count"]) or (recorded is not None and recorded != found):
             return Difference("input", entry.sequence, *_of_input(where, each, found, records))
         self._positions[name] = next_
         return topic, Chunk((self._settings.physical(topic), self._partition), LEASE, 0, first, records, next_)
@@ -154,23 +154,26 @@ class Rerun:
         return None
 
 
-def _recorded(each: Mapping[str, Any]) -> Digest:
-    rows, row_moment, columns, column_moment = (int(each[name]) for name in CHECKS)
-    return Digest(bytes(each["digest"]), (rows, row_moment, columns, column_moment))
+def recorded_digest(each: Mapping[str, Any]) -> Digest | None:
+    """Return the digest of a range; None where a version before fingerprints made another."""
+    if each["sum"] is None:
+        return None
+    return Digest(bytes(each["digest"]), int(each["sum"]), int(each["moment"]))
 
 
 def _of_input(
     where: Mapping[str, Any], each: Mapping[str, Any], found: Digest, records: Records
 ) -> tuple[dict[str, Any], str, str]:
     """Return where records differ, and what was recorded and found there: the one that does, where that can be told."""
-    count, recorded = int(each["count"]), _recorded(each)
-    place = recorded.place_of_change(found, count) if len(records) == count else None
+    count, recorded = int(each["count"]), recorded_digest(each)
+    alike = recorded if len(records) == count else None
+    place = None if alike is None else alike.place_of_change(found, count)
     if place is not None:
         there = records[place]
         value = "no value" if there.value is None else f"the value {there.value.hex()}"
-        return {**where, "offset": there.offset}, "another value", value
+        return {**where, "offset": there.offset}, "another record", f"{value} at {there.timestamp} ms"
     within = {**where, "from offset": int(each["first"]), "to before": int(each["next"])}
-    then, now = f"{count} records of digest {recorded.digest.hex()}", f"{len(records)} of {found.digest.hex()}"
+    then, now = f"{count} records of digest {bytes(each['digest']).hex()}", f"{len(records)} of {found.digest.hex()}"
     return within, then, now
 
 

@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from math import isqrt
-from operator import mul
 from typing import cast
-from zlib import crc32
 
 import numpy as np
 
+from tradewind.streams.runtime.fingerprint import fingerprints
 from tradewind.streams.runtime.outbox import Outgoing
 from tradewind.streams.runtime.records import Records
 
 DIGEST_BYTES = 16  # 128 bits: no two of 10^15 batches share one by chance
 NONE = -1
 """The length of a key or value that is not there."""
-LONG, INT = np.dtype("<i8"), np.dtype("<i4")
+LONG, INT, WORDS = np.dtype("<i8"), np.dtype("<i4"), np.dtype("<u8")
 BLOCK_RECORDS = 1_000  # some 300 KB of outputs, hashed while they are in the processor's cache
-CHECKS = ("rows", "row_moment", "columns", "column_moment")
-"""The names of a digest's check sums, in their order."""
+WORD = 1 << 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,54 +27,29 @@ class Digest:
 
     digest: bytes
     """Of offsets, timestamps (ms), keys, values and headers, in order."""
-    checks: tuple[int, int, int, int]
-    """Of the values, laid out in a square: the sum of the rows' CRC-32, the same weighted by the row's number, and both
-    of the columns. A value that changed changes one row and one column, whose numbers follow from the four: two
-    passes over joined bytes tell what would take a check sum for each record, at a third of the time."""
+    sum: int
+    """Of the records' fingerprints, mod 2^64, signed."""
+    moment: int
+    """Of fingerprints times places, from 0 on, mod 2^64, signed."""
 
     def place_of_change(self, found: Digest, count: int) -> int | None:
-        """Return the place of the one value that differs from what was recorded; None where that cannot be told."""
-        rows, row_moment, columns, column_moment = (
-            now - then for then, now in zip(self.checks, found.checks, strict=True)
-        )
-        if rows == 0 or columns == 0 or row_moment % rows or column_moment % columns:
+        """Return the place of the one record that differs from what was recorded; None where that cannot be told.
+
+        A record that changed by d at place i changes the sum by d and the moment by i d.
+        """
+        changed, moved = (found.sum - self.sum) % WORD, (found.moment - self.moment) % WORD
+        if not changed:
             return None
-        side, row, column = _side(count), row_moment // rows, column_moment // columns
-        place = row * side + column
-        return place if 0 <= column < side and 0 <= place < count else None
+        places = np.flatnonzero(np.arange(count, dtype=np.uint64) * np.uint64(changed) == np.uint64(moved))
+        return int(places[0]) if len(places) == 1 else None
 
 
 def digest_of_records(records: Records) -> Digest:
     """Return the digest of records as they were read."""
-    count, headers = len(records), records.headers
-    if not count:
-        return Digest(blake2b(digest_size=DIGEST_BYTES).digest(), (0, 0, 0, 0))
-    hashed = blake2b(np.array([count], LONG).tobytes(), digest_size=DIGEST_BYTES)
-    hashed.update(records.offsets.astype(LONG, copy=False).tobytes())
-    hashed.update(records.timestamps.astype(LONG, copy=False).tobytes())
-    values = records.values.parts()
-    for column, parts in ((records.keys, records.keys.parts()), (records.values, values)):
-        hashed.update(column.sizes.astype(INT).tobytes())
-        hashed.update(b"".join(parts))
-    for of_record in headers if headers is not None and any(headers) else ():
-        hashed.update(np.array([len(of_record)], INT).tobytes())
-        for name, value in of_record:
-            for part in _lengths_and_bytes((name.encode(), value)):
-                hashed.update(part)
-    return Digest(hashed.digest(), _checks(values))
-
-
-def _side(count: int) -> int:
-    """Return the side of the smallest square that has room for all."""
-    return isqrt(count - 1) + 1
-
-
-def _checks(values: Sequence[bytes]) -> tuple[int, int, int, int]:
-    side = _side(len(values))
-    rows = [crc32(b"".join(values[at : at + side])) for at in range(0, len(values), side)]
-    columns = [crc32(b"".join(values[at::side])) for at in range(side)]
-    row_moment, column_moment = (sum(map(mul, sums, range(side))) for sums in (rows, columns))
-    return sum(rows), row_moment, sum(columns), column_moment
+    prints = fingerprints(records)
+    moment = (prints * np.arange(len(prints), dtype=np.uint64)).sum(dtype=np.uint64)
+    hashed = blake2b(prints.astype(WORDS, copy=False).tobytes(), digest_size=DIGEST_BYTES)
+    return Digest(hashed.digest(), *(int(each.view(np.int64)) for each in (prints.sum(dtype=np.uint64), moment)))
 
 
 def digest_of_outputs(messages: Sequence[Outgoing], namespace: str) -> bytes:

@@ -18,7 +18,7 @@ from tradewind.schemas.event import Event
 from tradewind.schemas.runtime import JournalEntry, StateSnapshot
 from tradewind.streams.runtime.agent import Agent, journal_topic
 from tradewind.streams.runtime.chunk import Chunk
-from tradewind.streams.runtime.digest import CHECKS, digest_of_outputs, digest_of_records
+from tradewind.streams.runtime.digest import digest_of_outputs, digest_of_records
 from tradewind.streams.runtime.encoded_state import EncodedState
 from tradewind.streams.runtime.outbox import Draft, Outgoing
 from tradewind.streams.runtime.records import Records
@@ -31,6 +31,8 @@ SNAPSHOT_BYTES = 16 * 1024 * 1024  # of a state: a journal's partition keeps 64 
 PART_BYTES = 512 * 1024  # brokers take 1 MB
 PARTS_AT_ONCE = 4  # of one transaction: 2 MiB, some 20 ms
 NO_SNAPSHOT = -1
+FORMER_CHECKS = ("rows", "row_moment", "columns", "column_moment")
+"""What earlier versions, which may read the journal, expect of a range instead of sum and moment."""
 log = logging.getLogger(__name__)
 
 
@@ -145,7 +147,9 @@ class TaskJournal:
                 "next": next_,
                 "count": len(records),
                 "digest": found.digest,
-                **dict(zip(CHECKS, found.checks, strict=True)),
+                "sum": found.sum,
+                "moment": found.moment,
+                **dict.fromkeys(FORMER_CHECKS, 0),
             }
         )
 

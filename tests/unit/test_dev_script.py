@@ -160,7 +160,7 @@ def test_an_interrupted_one_leaves_no_lock(checkout: Checkout) -> None:
 
 def test_one_interrupted_just_as_it_takes_the_lock_leaves_none(checkout: Checkout) -> None:
     """The signal comes when the link is made, and before the next line of the script."""
-    real = os.readlink(checkout.path / "ln")
+    real = (checkout.path / "ln").readlink()
     (checkout.path / "ln").unlink()
     checkout.interpreter("ln", f'{real} "$@"; kill -TERM $PPID')
     done = checkout.run()
@@ -175,7 +175,7 @@ def test_an_interrupted_one_leaves_the_lock_of_another(checkout: Checkout) -> No
     (checkout.path / "sleep").unlink()
     checkout.interpreter("sleep", "kill -TERM $PPID")
     assert checkout.run().returncode == 143
-    assert os.readlink(lock) == str(os.getpid())
+    assert lock.readlink() == Path(str(os.getpid()))
 
 
 def test_an_interpreter_that_does_not_run_is_passed_over(checkout: Checkout) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,8 +28,19 @@ def test_golden_bytes_decode_to_what_they_said(golden: Golden) -> None:
     name, schema_id = golden.file.full_name, 7
     codec = Codec({}, lambda _: golden.file.text)
     event = codec.decode(b"\0" + schema_id.to_bytes(4, "big") + golden.body())
-    known = {field.name for field in fields(event)}  # type: ignore[arg-type]
-    assert event == MODELS[name](**{key: value for key, value in golden.says().items() if key in known})
+    known = [field.name for field in fields(event)]  # type: ignore[arg-type]
+    said = MODELS[name](**{key: value for key, value in golden.says().items() if key in known})
+    for field in known:
+        assert _says(getattr(event, field), getattr(said, field)), field
+
+
+def _says(found: Any, said: Any) -> bool:
+    """Whether all that was said is there; in records within it, fields that the version did not know may be as well."""
+    if isinstance(said, Mapping):
+        return all(_says(found[key], value) for key, value in said.items())
+    if isinstance(said, tuple):
+        return len(found) == len(said) and all(map(_says, found, said))
+    return bool(found == said)
 
 
 @pytest.mark.parametrize("golden", ALL, ids=lambda golden: golden.binary.name)

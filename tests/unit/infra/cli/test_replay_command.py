@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from tradewind.infra.cli.replay import CHILD, equal, replay
 from tradewind.streams.replay import Difference, Verified
 
-DIFFERENT = Difference("input", 3, {"topic": "market.ticks", "partition": 0, "offset": 7}, "another value", "a value")
+DIFFERENT = Difference("input", 3, {"topic": "market.ticks", "partition": 0, "offset": 7}, "another record", "a value")
 
 
 def test_it_runs_in_another_process_with_a_hash_seed_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,6 +116,21 @@ def test_an_input_that_changed_or_went_is_told_before_all_that_follows_from_it(
     assert (fewer.recorded[:9], fewer.found[:4]) == ("5 records", "4 of")
 
 
+def test_inputs_that_an_earlier_version_digested_otherwise_are_compared_by_their_number(
+    monkeypatch: pytest.MonkeyPatch, entry: JournalEntry
+) -> None:
+    """What became of them is compared as ever."""
+    of = {**entry.ranges[0], "digest": b"\0" * 16, "rows": 7, "sum": None, "moment": None}
+    earlier = replace(entry, ranges=(of,))
+    assert run_again(monkeypatch, earlier) is None
+    changed = run_again(monkeypatch, earlier, values=[*VALUES[:3], tick(9), VALUES[4]])
+    assert changed is not None
+    assert changed.kind == "output"
+    fewer = run_again(monkeypatch, earlier, values=VALUES[:4])
+    assert fewer is not None
+    assert (fewer.kind, fewer.recorded[:9], fewer.found[:4]) == ("input", "5 records", "4 of")
+
+
 def test_ranges_that_do_not_follow_on_each_other_are_a_damaged_journal(
     monkeypatch: pytest.MonkeyPatch, entry: JournalEntry
 ) -> None:
