@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tradewind.infra.up.plan import Plan
 
 STOP_S = 20
 POLL_S = 0.2
+PUBLISHED = re.compile(r"([\d,]+) published")
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -92,9 +94,16 @@ class Pipeline:
         """Return the end of a process's log."""
         return (self.folder / f"{name}.log").read_text("utf-8", "replace")[-4000:]
 
-    def finish(self, name: str, timeout_s: float) -> None:
-        """Wait until a process ends by itself, which must be a success."""
-        code = self.running.pop(name).wait(timeout_s)
+    def finish(self, name: str, still_s: float) -> None:
+        """Wait until a feed ends by itself, which must be a success; it may take as long as it goes on publishing."""
+        process = self.running[name]
+        self.wait_until(
+            lambda: process.poll() is not None,
+            f"the end of {name}",
+            still_s,
+            progress=lambda: PUBLISHED.findall(self.log(name)),
+        )
+        code = self.running.pop(name).returncode
         assert code == 0, f"{name} ended with {code}:\n{self.log(name)}"
 
     def stop(self) -> None:

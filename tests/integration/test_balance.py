@@ -84,7 +84,7 @@ async def test_the_files_balance_at_full_speed(pipeline: Pipeline) -> None:
     """Both files, as fast as they go: every count is the same in every place, and every denial code occurs."""
     pipeline.start_workers()
     pipeline.start("feed", "feed", str(EURUSD), str(XAUUSD), "--speed", "max")
-    pipeline.finish("feed", 120)
+    pipeline.finish("feed", STILL_S)
     settle(pipeline, 2)
     ledger = await check(pipeline, sum(TICKS.values()))
     for symbol, count in TICKS.items():
@@ -100,7 +100,7 @@ async def test_a_halted_tenant_is_denied_and_the_other_trades_on(pipeline: Pipel
     pipeline.run("halt", "beta", "--reason", "a test of the switch")
     pipeline.start_workers()
     pipeline.start("feed", "feed", str(EURUSD), "--speed", "max")
-    pipeline.finish("feed", 120)
+    pipeline.finish("feed", STILL_S)
     settle(pipeline, 1)
     ledger = await check(pipeline, TICKS["EURUSD"])
     by_tenant = {tenant: [d for d in ledger.decisions if d.tenant_id == tenant] for tenant in ("alpha", "beta")}
@@ -125,7 +125,7 @@ async def test_everything_balances_after_each_process_was_killed(pipeline: Pipel
     stack.service("kafka").servers[0].kill()
     stack.restart("kafka")
     pipeline.start("feed", *feed)
-    pipeline.finish("feed", 120)
+    pipeline.finish("feed", STILL_S)
     settle(pipeline, 2)
     await check(pipeline, sum(TICKS.values()))
 
@@ -150,7 +150,7 @@ async def test_bitcoin_is_whole_and_its_fills_do_not_depend_on_the_speed_of_the_
         try:
             own.start_workers()
             own.start("feed", "feed", str(BTCUSDT), "--speed", speed)
-            own.finish("feed", 120)
+            own.finish("feed", STILL_S)
             settle(own, 1)
             if speed == "max":
                 await check_bitcoin(own)
