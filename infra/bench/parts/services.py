@@ -9,19 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tradewind.connectors.settings import Settings
-from tradewind.infra.services.java import WARM, Java
 from tradewind.infra.services.stack import Stack
 
 
 @contextmanager
-def services(*, optimising: bool = False) -> Iterator[Settings]:
+def services() -> Iterator[Settings]:
     """Start the services, and give the settings that reach them."""
-    with stack(java=Java(optimising=optimising)) as (_, settings):
+    with stack() as (_, settings):
         yield settings
 
 
 @contextmanager
-def stack(brokers: int = 1, java: Java = WARM) -> Iterator[tuple[Stack, Settings]]:
+def stack(brokers: int = 1) -> Iterator[tuple[Stack, Settings]]:
     """Start the services, with one or several brokers; a bench never measures somebody's own cluster.
 
     So what names one, in the environment or in `.env`, is not looked at, here and in the processes that are measured.
@@ -30,7 +29,7 @@ def stack(brokers: int = 1, java: Java = WARM) -> Iterator[tuple[Stack, Settings
         del os.environ[name]
     with tempfile.TemporaryDirectory(prefix="tradewind-bench-", ignore_cleanup_errors=True) as folder:
         data = Path(folder)
-        own = Stack(data, _own(data), base_port=None, brokers=brokers, java=java)
+        own = Stack(data, _own(data), base_port=None, brokers=brokers)
         own.start()
         try:
             os.chdir(data)
