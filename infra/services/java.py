@@ -22,9 +22,9 @@ OPTIONS = (
 )
 """Without the optimising compiler: on two cores Kafka then used half the time of a core for the same transactions (0.8
 to 1.0 s instead of 1.6 to 2.3 s for 400,000 records), made more of them, and was up with 3 s of work instead of 4.6.
-QuestDB was up with 3.4 s of work instead of 5.2, and took 280,000 rows a second instead of 500,000. Feed, worker and sink
-together pass 58,000 ticks/s instead of 53,000 with it: over 40 s Kafka loses (10 µs of work a tick instead of 6) most of
-what QuestDB gains (9 instead of 12)."""
+QuestDB was up with 3.4 s of work instead of 5.2, and took 280,000 rows a second instead of 500,000. Feed, worker and
+sink together pass 58,000 ticks/s instead of 53,000 with it: over 40 s Kafka loses (10 µs of work a tick instead of 6)
+most of what QuestDB gains (9 instead of 12)."""
 SILENT = ("-Xlog:disable", "-Xlog:all=error:stderr")
 """A warm cache that does not fit is left aside, without a line in the log for each class."""
 
