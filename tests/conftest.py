@@ -29,8 +29,10 @@ pytest.register_assert_rewrite("contract")
 DROP_ATTEMPTS, DROP_PAUSE_S = 40, 0.25
 RUNNING = os.environ.get("TRADEWIND_TEST_STACK")
 
-hypothesis.settings.register_profile("tradewind", deadline=None)  # on a busy machine any example may take long
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=500)
+hypothesis.settings.register_profile("tradewind", deadline=None, max_examples=50)  # on a busy machine any may take long
 hypothesis.settings.load_profile("tradewind")
+"""Half of Hypothesis' own number keeps the suite short; `./dev test --hypothesis-profile=thorough` looks longer."""
 
 
 @pytest.fixture(scope="session")

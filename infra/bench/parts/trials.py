@@ -65,6 +65,9 @@ class Mutated(SourceFileLoader):
         return compile(self._source, self.path, "exec", dont_inherit=True)
 
 
+EXAMPLES = 100  # twice as many as in the suite: each mutant is asked once
+
+
 class Quick:
     """Has Hypothesis look for a failure and leave it at that: an example need be neither small nor kept."""
 
@@ -74,7 +77,9 @@ class Quick:
         from hypothesis import Phase, settings  # noqa: PLC0415 - not before the fork has begun
 
         phases = [Phase.explicit, Phase.generate]
-        settings.register_profile("mutants", settings.get_profile("tradewind"), database=None, phases=phases)
+        settings.register_profile(
+            "mutants", settings.get_profile("tradewind"), database=None, phases=phases, max_examples=EXAMPLES
+        )
         settings.load_profile("mutants")
 
 

@@ -24,9 +24,15 @@ SYMBOLS = ("EURUSD", "XAUUSD")
 
 
 @cache
+def played(symbol: str) -> tuple[Pipeline, Outcome]:
+    """Return a pipeline after a real day, and what it gave; skips where its quotes are absent."""
+    pipeline = Pipeline()
+    return pipeline, pipeline.run(real_quotes(symbol))
+
+
 def day(symbol: str) -> Outcome:
-    """Return what a real day gives; skips where its quotes are absent."""
-    return Pipeline().run(real_quotes(symbol))
+    """Return what a real day gives."""
+    return played(symbol)[1]
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS)
@@ -102,8 +108,7 @@ def test_all_that_is_sent_and_kept_is_restored_exactly(symbol: str) -> None:
     ids = {name: number for number, name in enumerate(sorted(MODELS))}
     others: dict[int, str] = {}
     codec = Codec(ids, others.__getitem__)
-    pipeline = Pipeline()
-    sent = pipeline.run(real_quotes(symbol))
+    pipeline, sent = played(symbol)
     tasks = [task for agent in pipeline.agents.values() for task in agent.states().values()]
     states = [value for task in tasks for value in task.values()]
     for event in [*sent.events, *states]:
