@@ -25,19 +25,15 @@ from contract_cases import (
     ROUTING,
     SIGNAL,
     STREAM,
-    SWITCH,
     SYMBOLS,
     TIME,
     TWO,
     UNCARRIED,
     UNDECODABLE,
     WHOLE,
-    Case,
-    Seen,
-    Sent,
-    beat,
-    tick,
 )
+from contract_processors import SWITCH, beat, tick
+from contract_steps import Case, Seen, Sent
 from runtime_records import CODEC, INGEST_MS
 
 from tradewind.connectors.telemetry.trace_context import traceparent

@@ -6,7 +6,8 @@ from functools import cache
 from typing import cast
 
 import pytest
-from contract_cases import CASES, Case, Seen, Sent
+from contract_cases import CASES
+from contract_steps import Case, Seen, Sent
 
 from tradewind.streams.runtime import AgentCrashed
 from tradewind.streams.runtime.agent import dead_letter_topic

@@ -12,8 +12,9 @@ from typing import Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka import TopicPartition as Coordinates
-from contract_cases import CASES, Case, Given, Seen, Sent
+from contract_cases import CASES
 from contract_in_memory import by_origin, in_memory
+from contract_steps import Case, Given, Seen, Sent
 from runtime_cluster import Cluster
 from runtime_records import CODEC
 

@@ -12,7 +12,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -58,27 +58,16 @@ class TallyA(Event):
         return cls(**record)
 
     def to_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("symbol", "count", "total")}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TallyB(Event):
+class TallyB(TallyA):
     """The same, twice the sum as `weight`, and how many ticks this version has processed as `fresh`."""
 
-    SCHEMA: ClassVar[str] = NAME
     VERSION: ClassVar[int] = 2
-    symbol: str
-    count: int = 0
-    total: int = 0
     weight: int = 0
     fresh: int = 0
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        return cls(**record)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("symbol", "count", "total", "weight", "fresh")}
 
 
 def tally_a(state: State, segment: Segment) -> list[Event]:

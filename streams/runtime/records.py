@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, overload
+from typing import Protocol, TypeVar, overload
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from tradewind.schemas.codec import Joined
 from tradewind.schemas.codec.words import Longs
 
 Headers = Sequence[tuple[str, bytes | None]]
+T = TypeVar("T")
 
 
 class Record(Protocol):
@@ -89,7 +90,7 @@ class Records(Sequence[Record]):
     def __getitem__(self, at: slice) -> Records: ...
     def __getitem__(self, at: int | slice) -> Record | Records:
         if isinstance(at, slice):
-            return self._part(at)
+            return self._taken(at)
         if self.given is not None:
             return self.given[at]
         headers = () if self.headers is None else self.headers[at]
@@ -98,20 +99,15 @@ class Records(Sequence[Record]):
     def __iter__(self) -> Iterator[Record]:
         return map(self.__getitem__, range(len(self)))
 
-    def _part(self, at: slice) -> Records:
-        headers = None if self.headers is None else self.headers[at]
-        given = None if self.given is None else self.given[at]
-        return Records(self.offsets[at], self.timestamps[at], self.keys[at], self.values[at], headers, given)
-
     def without(self, places: Sequence[int]) -> Records:
         """Return all records but those at some places."""
-        left = np.delete(np.arange(len(self)), places)
-        at = left.tolist()
-        return Records(
-            self.offsets[left],
-            self.timestamps[left],
-            self.keys.take(left),
-            self.values.take(left),
-            None if self.headers is None else [self.headers[each] for each in at],
-            None if self.given is None else [self.given[each] for each in at],
-        )
+        return self._taken(np.delete(np.arange(len(self)), places))
+
+    def _taken(self, rows: slice | Longs) -> Records:
+        def of(each: Sequence[T] | None) -> Sequence[T] | None:
+            if each is None:
+                return None
+            return each[rows] if isinstance(rows, slice) else [each[at] for at in rows.tolist()]
+
+        keys, values = self.keys.take(rows), self.values.take(rows)
+        return Records(self.offsets[rows], self.timestamps[rows], keys, values, of(self.headers), of(self.given))

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from contract import Contract, Play
-from contract_cases import CASES, Seen
+from contract_cases import CASES
 from contract_in_memory import in_memory
 from contract_on_kafka import on_kafka
+from contract_steps import Seen
 
 from tradewind.connectors.settings import Settings
 
