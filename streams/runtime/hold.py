@@ -71,14 +71,19 @@ class Held:
         self._waiting.append(_Waiting(piece, instruments, codes, ts_event))
 
     def release(self, reached: Callable[[str], int | None], limit: int) -> Iterator[Piece]:
-        """Yield what may go, at most some `limit` rows; `reached` tells an instrument's latest heartbeat, µs."""
+        """Yield what may go until `limit` rows went; `reached` tells an instrument's latest heartbeat, µs.
+
+        The last piece may end above the limit; only one that is longer than the limit itself is cut.
+        """
         self.more = False
+        longest = max(1, limit)
         while self._waiting:
             if limit <= 0:
                 self.more = True
                 return
             first = self._waiting[0]
-            rows = self._allowed(first, reached)
+            allowed = self._allowed(first, reached)
+            rows = min(allowed, longest)
             if rows == len(first.codes):
                 self._waiting.popleft()
                 limit -= rows
@@ -87,6 +92,7 @@ class Held:
             if rows:
                 head, self._waiting[0] = first.split(rows)
                 yield head
+            self.more = rows < allowed
             return
 
     def _allowed(self, waiting: _Waiting, reached: Callable[[str], int | None]) -> int:

@@ -87,10 +87,13 @@ class Task:
         """Whether held records can go without anything new arriving."""
         return self._held is not None and self._held.more
 
-    def run(self, chunks: Mapping[str, Iterable[Chunk]], draft: Draft, patience: Patience) -> None:
+    def run(
+        self, chunks: Mapping[str, Iterable[Chunk]], draft: Draft, patience: Patience, limit: int | None = None
+    ) -> None:
         """Process chunks by topic, and add what comes of them to the draft; nothing is kept before `commit`.
 
-        Raises `AgentCrashed` for a bug, and `Impatient`, between two pieces, when patience runs out.
+        Of the held input some `limit` records go at most, the agent's own limit unless given. Raises `AgentCrashed`
+        for a bug, and `Impatient`, between two pieces, when patience runs out.
         """
         hold, held = self._work.agent.hold, self._held
         self.released, self._released_ms, self.latest = 0, None, None
@@ -108,7 +111,8 @@ class Task:
                 else:
                     self._process_chunk(topic, chunk, draft, patience)
         if held is not None and hold is not None:
-            for piece in held.release(reached_by(self.state), self._work.agent.batch_limit):
+            for piece in held.release(reached_by(self.state), limit or self._work.agent.batch_limit):
+                patience.check()
                 if self._released_ms is None and piece.records:
                     self._released_ms = int(piece.records.timestamps[0])
                 self.released += len(piece.records) + len(piece.undecodable)

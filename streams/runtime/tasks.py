@@ -22,6 +22,8 @@ from tradewind.streams.runtime.task import AgentWork, Task
 class Batch:
     """What one transaction processes: chunks by task and topic."""
 
+    limit: int | None = None
+    """Of records of the held input that each task lets go; the agent's own where None."""
     chunks: dict[int, dict[str, list[Chunk]]] = field(default_factory=dict)
     released: dict[int, int] = field(default_factory=dict)
     """Records of the held input that went, by task; filled in when the batch is run."""
@@ -183,7 +185,7 @@ class Tasks:
         tasks = [self._tasks[partition] for partition in sorted(batch.chunks)]
         try:
             for task in tasks:
-                task.run(batch.chunks[task.partition], draft, patience)
+                task.run(batch.chunks[task.partition], draft, patience, batch.limit)
                 batch.released[task.partition] = task.released
             account.processed()
             outcome = (

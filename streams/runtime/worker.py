@@ -253,7 +253,7 @@ class Worker:
         tasks = lease.tasks
         self._full.clear()
         self._first_task = (self._first_task + 1) % max(1, len(tasks))
-        batch, count = Batch(), 0
+        batch, count = Batch(self._limit), 0
         for partition in (*tasks[self._first_task :], *tasks[: self._first_task]):
             # A part of a task without the rest is not read: see `Tasks.establish`.
             own = {name: self._inboxes[name, partition] for name in self._names if (name, partition) in self._inboxes}

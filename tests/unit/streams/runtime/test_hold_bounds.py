@@ -22,10 +22,10 @@ def held_of(count: int, size: int) -> Held:
 
 
 @pytest.mark.parametrize(
-    ("size", "limit", "goes"), [(1, 3, 3), (2, 3, 4), (2, 4, 4), (3, 4, 6), (1, 1, 1), (7, 1, 7), (1, 7, 7)]
+    ("size", "limit", "goes"), [(1, 3, 3), (2, 3, 4), (2, 4, 4), (3, 4, 6), (1, 1, 1), (7, 1, 1), (7, 3, 3), (1, 7, 7)]
 )
 def test_pieces_go_whole_until_the_limit_is_reached(size: int, limit: int, goes: int) -> None:
-    """A transaction may end somewhat above it, never by another piece; what could still go is told."""
+    """It may end somewhat above it, never by another piece; one longer than the limit is cut. More is told."""
     held = held_of(7, size)
     assert not held.more
     gone = list(held.release(lambda name: 100, limit))
@@ -39,6 +39,14 @@ def test_what_must_wait_is_no_more_that_could_go() -> None:
     """The task would be run again and again."""
     held = held_of(3, 1)
     assert len(list(held.release(lambda name: 0, 100))) == 1
+    assert not held.more
+
+
+def test_a_cut_piece_stops_at_what_must_wait() -> None:
+    """Three may go, two at once: then one, and nothing that could go is left."""
+    held = held_of(7, 7)
+    gone = [[record.offset for piece in held.release(lambda name: 2, 2) for record in piece.records] for _ in range(3)]
+    assert gone == [[0, 1], [2], []]
     assert not held.more
 
 

@@ -190,6 +190,20 @@ def test_held_ticks_go_when_the_decisions_have_caught_up_even_in_the_same_batch(
     task.drop()
 
 
+def test_a_backlog_of_held_ticks_goes_by_the_limit_and_stops_when_patience_runs_out() -> None:
+    """A slow agent is given less at once, and a revocation waits for one piece."""
+    task = task_of(by_rows(lambda state, rows: []), hold=Hold(topic=TICKS, until=DECISIONS, lookahead_us=50))
+    of = {"market.ticks": [chunk(TICKS, [tick(at) for at in range(5)])]}
+    task.run({**of, "risk.decisions": [chunk(DECISIONS, [beat(100)])]}, Draft(), Patience(60), 2)
+    assert (task.released, task.more) == (2, True)
+    task.commit()
+    task.run({}, Draft(), Patience(60), 1)
+    assert (task.released, task.more) == (1, True)
+    task.commit()
+    with pytest.raises(Impatient):
+        task.run({}, Draft(), Patience(0))
+
+
 def test_a_gap_between_chunks_is_a_bug() -> None:
     """Whatever lost them on the way, records that were fetched are not skipped."""
     task = task_of(by_rows(last_of))
