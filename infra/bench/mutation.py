@@ -27,19 +27,8 @@ CHECKOUT = Path(tradewind.__file__).resolve().parents[1]
 BENCH = CHECKOUT / "infra" / "bench"
 BENCH_PYTHON = CHECKOUT / ".venv-bench" / "bin" / "python"
 RUNTIME = (
-    *(
-        "account",
-        "bounded",
-        "dead_letters",
-        "digest",
-        "encoded_state",
-        "facts",
-        "fingerprint",
-        "hold",
-        "inbox",
-        "journal",
-        "lease",
-    ),
+    *("account", "bounded", "dead_letters", "digest", "encoded_state", "facts", "fingerprint", "hold", "inbox"),
+    *("journal", "lease"),
     *("outbox", "pieces", "positions", "routing", "state", "task", "versions", "watch", "watchdog"),
 )
 DECISIONS = ("market.leaps", "risk.agent", "risk.checks", "risk.exposure")

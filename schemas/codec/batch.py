@@ -60,11 +60,6 @@ class Joined(Sequence[bytes | None]):
         """Return some of the values; nothing is copied."""
         return Joined(self.data, self.starts[rows], self.sizes[rows])
 
-    def parts(self) -> list[bytes]:
-        """Return the values, with no bytes for those that are absent."""
-        ends = (self.starts + np.maximum(self.sizes, 0)).tolist()
-        return [self.data[start:end] for start, end in zip(self.starts.tolist(), ends, strict=True)]
-
 
 @dataclass(frozen=True, slots=True)
 class Cursors:

@@ -9,13 +9,12 @@ from typing import cast
 
 import numpy as np
 
+from tradewind.schemas.codec.batch import ABSENT
 from tradewind.streams.runtime.fingerprint import fingerprints
 from tradewind.streams.runtime.outbox import Outgoing
 from tradewind.streams.runtime.records import Records
 
 DIGEST_BYTES = 16  # 128 bits: no two of 10^15 batches share one by chance
-NONE = -1
-"""The length of a key or value that is not there."""
 LONG, INT, WORDS = np.dtype("<i8"), np.dtype("<i4"), np.dtype("<u8")
 BLOCK_RECORDS = 1_000  # some 300 KB of outputs, hashed while they are in the processor's cache
 WORD = 1 << 64
@@ -81,5 +80,5 @@ def _lengths_and_bytes(column: Sequence[bytes | None]) -> tuple[bytes, bytes]:
     try:
         return np.fromiter(map(len, present), INT, len(present)).tobytes(), b"".join(present)
     except TypeError:  # one of them is None
-        lengths = np.fromiter((NONE if part is None else len(part) for part in column), INT, len(column))
+        lengths = np.fromiter((ABSENT if part is None else len(part) for part in column), INT, len(column))
         return lengths.tobytes(), b"".join(part for part in column if part is not None)

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from tradewind.schemas.codec import Joined
+from tradewind.schemas.codec.batch import ABSENT
 from tradewind.schemas.codec.words import WORD_BYTES, Longs, Words, words_of
 from tradewind.streams.runtime.records import Headers, Records
 
@@ -25,8 +26,6 @@ HEAD_WORDS: Final = 5  # offset, timestamp, headers, and two sizes
 HALF: Final = np.uint64(32)
 BITS_64: Final = (1 << 64) - 1
 NO_HEADERS: Final = 0
-NONE: Final = -1
-"""The length of a header's value that is not there."""
 LENGTH: Final = Struct("<i")
 MASKS: Final = np.array([(1 << (8 * count)) - 1 for count in range(WORD_BYTES + 1)], np.uint64)
 """What keeps the first bytes of a word: 0, 1, ... 8 of them."""
@@ -113,5 +112,10 @@ def _bytes_of(headers: Headers) -> bytes:
     parts: list[bytes] = []
     for name, value in headers:
         encoded = name.encode()
-        parts += (LENGTH.pack(len(encoded)), encoded, LENGTH.pack(NONE if value is None else len(value)), value or b"")
+        parts += (
+            LENGTH.pack(len(encoded)),
+            encoded,
+            LENGTH.pack(ABSENT if value is None else len(value)),
+            value or b"",
+        )
     return b"".join(parts)

@@ -90,6 +90,13 @@ def test_no_place_is_told_where_several_values_changed(count: int) -> None:
     assert digest_of_records(before).place_of_change(digest_of_records(after), 3) is None
 
 
+def test_no_place_is_told_where_several_values_changed_in_both_directions() -> None:
+    """As where two changed places."""
+    before = [Raw(at, bytes([at])) for at in range(3)]
+    after = [replace(before[1], offset=0), replace(before[0], offset=1), before[2]]
+    assert digest_of_records(before).place_of_change(digest_of_records(after), 3) is None
+
+
 def test_no_place_is_told_where_nothing_changed() -> None:
     """No change is at every place."""
     for count in (1, 3):
