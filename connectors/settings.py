@@ -116,6 +116,9 @@ class Settings(BaseSettings):
     data: Path = DEFAULT_DATA
     namespace: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9_-]*\.)?$")
     """Prefix of every topic, group and table, ending in a dot, so that several Tradewinds share one cluster."""
+    optimise_java: bool = False
+    """Have embedded Java servers compile what they run often: for a stack that lives for long, under load. They are up
+    some 3 s later, and take up to a core more in their first minute."""
     kafka: KafkaSettings = KafkaSettings()
     postgres: PostgresSettings = PostgresSettings()
     registry: RegistrySettings = RegistrySettings()

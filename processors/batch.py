@@ -62,6 +62,7 @@ class Columns:
 
 
 Segment = Rows | Columns
+"""Topics that are `columnar` come as columns, and as rows where a run is of few records; others come as rows."""
 
 
 def rows_of(segment: Segment) -> Rows:

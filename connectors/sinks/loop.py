@@ -35,6 +35,7 @@ KAFKA_ANSWER_S = 5.0  # offsets and watermarks take milliseconds; a cluster that
 COMMIT_EVERY_S = 0.25  # what a kill -9 makes the next process write again; commits cost the broker, not us
 SESSION_TIMEOUT_MS = 10_000  # a killed sink's partitions are free after it
 QUEUED_KIB = 8 * 1024  # fetched and not yet taken
+FETCH_BYTES = 16 * 1024  # less comes ten times a second, not with each commit of who writes: rows wait longer anyway
 QUEUED_RECORDS = 20_000  # the same, of each partition; the client's own 100,000 take some 40 MB, whatever their size
 
 
@@ -79,6 +80,7 @@ class SinkLoop:
             "queued.max.messages.kbytes": QUEUED_KIB,
             "queued.min.messages": QUEUED_RECORDS,
             "fetch.wait.max.ms": 100,
+            "fetch.min.bytes": FETCH_BYTES,
             "fetch.queue.backoff.ms": 20,  # its default of a second starves a fast sink
             "topic.metadata.refresh.interval.ms": 10_000,  # finds topics that are created later
             "on_commit": self._on_commit,

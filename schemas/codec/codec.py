@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
@@ -21,6 +22,8 @@ from tradewind.schemas.codec.row_writer import compile_writer
 from tradewind.schemas.codec.wire import framed_id
 from tradewind.schemas.event import Event
 
+FEW_ROWS: Final = 64
+"""Up to here the rows of a frame are encoded one by one: by columns they take 1 to 2 ms, however few they are."""
 RESOLVED_LIMIT: Final = 1024  # ids beside the newest: far more than versions are, and a flood of false ids stays small
 
 
@@ -118,6 +121,9 @@ class Codec:
         encoder = self._encoder(model)
         if encoder.columns is None:
             raise TypeError(f"{model.__name__} is not flat: encode it row by row")
+        if frame.height <= FEW_ROWS and encoder.columns.is_exact(frame):
+            with suppress(EncodeError):  # the columns say in which row
+                return [encoder.encode(model.from_dict(row)) for row in frame.iter_rows(named=True)]
         return encoder.columns.encode(frame, encoder.schema_id)
 
     def _decode_as(self, schema_id: int, row: int, value: bytes | None) -> Event:

@@ -60,6 +60,11 @@ class ColumnWriter:
     """(name, kind, the byte of null's branch where it may be null)."""
     schema: dict[str, pl.DataType]
 
+    def is_exact(self, rows: pl.DataFrame) -> bool:
+        """Tell whether a frame has every column, in the very type of its field."""
+        found = rows.schema
+        return all(found.get(name) == kind for name, kind in self.schema.items())
+
     def encode(self, rows: pl.DataFrame, schema_id: int) -> list[bytes]:
         """Return each row as a framed record; raises `EncodeError`."""
         if not rows.height:

@@ -243,17 +243,17 @@ def _enum_reader(writer: EnumType, reader: EnumType) -> Read:
 def _optional_reader(writer: OptionalType, reader: AvroType, where: str) -> Read:
     nullable = isinstance(reader, OptionalType)
     read_value = value_reader(writer.of, reader.of if isinstance(reader, OptionalType) else reader, where)
-    null, present = writer.null_branch, 1 - writer.null_branch
+    null, present = 2 * writer.null_branch, 2 * (1 - writer.null_branch)  # as the byte that stands for it
 
     def read(data: bytes, position: int) -> tuple[Any, int]:
-        branch, position = read_long(data, position)
+        branch = data[position]
         if branch == present:
-            return read_value(data, position)
+            return read_value(data, position + 1)
         if branch != null:
-            raise UndecodableRecord(f"{branch} is no branch of the union")
+            raise UndecodableRecord("no branch of the union")
         if not nullable:
             raise UndecodableRecord("null, where the reader wants a value")
-        return None, position
+        return None, position + 1
 
     return read
 

@@ -16,7 +16,6 @@ from tradewind.topics import Topic
 from tradewind.topics.topic import RETENTION_BYTES
 
 BATCH_LIMIT = 20_000  # records of one transaction: 60 ms of work, so that its 5-10 ms of round trips weigh little
-LATENCY_S = 0.02  # a transaction takes 10-40 ms of work, most of it the broker's: at most fifty a second
 LONGEST_LATENCY_S = 10.0  # a sixth of the time after which a worker that takes nothing leaves the group
 POSITION_KEY = "@position"
 REDRIVE_COMMAND = "dlq"  # of `tradewind`: what sends dead letters back
@@ -51,9 +50,10 @@ class Agent:
     batch_limit: int = BATCH_LIMIT
     """Records after which a transaction takes no more. It may end above, but never with twice as many."""
 
-    latency_s: float = LATENCY_S
+    latency_s: float | None = None
     """How far apart transactions begin at least, unless an inbox is full: that long a record may wait for others to
-    share its transaction. The first one after a pause waits for none."""
+    share its transaction. The first one after a pause waits for none. None: 10 ms for each task that the last
+    transaction moved, up to 40 ms."""
     migrations: tuple[Migration, ...] = ()
     """What states of earlier versions go through, each once, in this order. One that was released stays, at its place:
     a state knows how many it has been through."""
@@ -68,7 +68,7 @@ class Agent:
             raise AgentMisdeclared(f"agent {self.name}: inputs need equal partition counts, not {counts}")
         if self.batch_limit < 1:
             raise AgentMisdeclared(f"agent {self.name}: batch_limit is at least 1, not {self.batch_limit}")
-        if not 0 <= self.latency_s <= LONGEST_LATENCY_S:
+        if self.latency_s is not None and not 0 <= self.latency_s <= LONGEST_LATENCY_S:
             raise AgentMisdeclared(
                 f"agent {self.name}: latency_s is 0 to {LONGEST_LATENCY_S:.0f} s, not {self.latency_s:g}"
             )

@@ -104,7 +104,7 @@ class Outbox:
             "transactional.id": transactional_id,
             "transaction.timeout.ms": TRANSACTION_MS,
             "compression.type": "lz4",
-            "linger.ms": 5,  # a flush does not wait for it
+            "linger.ms": 1,  # fills batches; the broker has not yet agreed to the partitions when it is over
             "retry.backoff.ms": 1,  # brokers ask for the first record of a transaction again while they verify it
             "retry.backoff.max.ms": 100,
             "reconnect.backoff.max.ms": 1000,

@@ -18,7 +18,6 @@ from tradewind.topics import Topic
 from tradewind.topics.keys import instrument_key, instrument_keys
 from tradewind.topics.partitioner import partition_of
 
-FEW_ROWS = 64  # up to here encoding the rows of a table one by one is faster: columns cost some 2 ms, however few
 UNTRACED: frozenset[type[Event]] = frozenset({Bar})
 """Their records carry no header: it takes 1.5 µs each, and the trace of a bar is its own id (ADR 0011)."""
 
@@ -77,9 +76,6 @@ class Router:
                     f"agent {self._agent.name}: its processor returned a table for {topic.name}, which is not keyed by "
                     "instrument: return events"
                 )
-        if frame.height <= FEW_ROWS:
-            yield from self.route(table.events(), None)
-            return
         names = instrument_keys(frame).to_list()
         stamps = (frame["ts_ingest"] // US_PER_MS).to_list()
         values = self._codec.encode_columns(table.model, frame)

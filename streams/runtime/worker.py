@@ -20,6 +20,7 @@ from tradewind.streams.runtime.inbox import Inbox, take_fairly
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.observer import Observer
 from tradewind.streams.runtime.outbox import PATIENCE_S, Outbox, Outcome, Patience
+from tradewind.streams.runtime.pacing import Pacing
 from tradewind.streams.runtime.positions import GroupPositions
 from tradewind.streams.runtime.task import AgentWork
 from tradewind.streams.runtime.tasks import Batch, Tasks
@@ -62,7 +63,7 @@ class Worker:
         self._interrupted = asyncio.Event()
         self._failures = 0
         self._limit = agent.batch_limit
-        self._began_s = 0.0
+        self._pacing = Pacing(agent.latency_s)
         self._full = asyncio.Event()
         self._stopping = False
         self._first_task = 0
@@ -242,11 +243,12 @@ class Worker:
                 self._pending.set()
 
     async def _gathered(self) -> None:
-        """Wait until a batch is due: the last one began an agent's latency ago, or an inbox is full."""
-        rest_s = self._began_s + self.agent.latency_s - time.monotonic()
+        """Wait until a batch is due: the last one is far enough away, or an inbox is full."""
+        rest_s = self._pacing.rest_s(time.monotonic())
         if rest_s > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._full.wait(), rest_s)
+            await asyncio.sleep(max(0.0, self._pacing.markers_s(time.monotonic())))
 
     def _gather(self, lease: Lease) -> Batch | None:
         """Take what is queued, up to the batch's limit, starting with another task each time so that none starves."""
@@ -269,9 +271,11 @@ class Worker:
     async def _transact(self, lease: Lease, batch: Batch) -> None:
         """Run a batch as one transaction; where it fails, go back to what is committed."""
         self._patience = Patience(PATIENCE_S)
-        begun = self._began_s = time.monotonic()
+        begun = time.monotonic()
+        self._pacing.began(begun, len(batch.chunks))
         self._observer.began(batch, self._inboxes)
         outcome: Outcome = await self._in_thread(self._tasks.run, lease, batch, self._patience)
+        self._pacing.ended(time.monotonic())
         self._observer.ended(batch, outcome, self._inboxes)
         if outcome.kind == "committed":
             self._failures = 0

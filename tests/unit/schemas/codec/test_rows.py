@@ -150,8 +150,8 @@ def test_errors_say_what_is_wrong_and_where() -> None:
     with pytest.raises(UndecodableRecord, match="an integer of more than 64 bits"):
         CODEC.decode(beat[: FRAME + 4] + b"\xff" * 9 + b"\2" + beat[FRAME + 5 :])
     tick = CODEC.encode(replace(TICK, ask_size=None))
-    for branch in (b"\1", b"\3", b"\4"):
-        with pytest.raises(UndecodableRecord, match=r"Tick.ask_size, at byte \d+: -?\d is no branch of the union"):
+    for branch in (b"\1", b"\3", b"\4", b"\x80\0"):  # the last one is null's, written longer than it needs
+        with pytest.raises(UndecodableRecord, match=r"Tick.ask_size, at byte \d+: no branch of the union"):
             CODEC.decode(tick[:-1] + branch)
 
 

@@ -16,7 +16,7 @@ from tradewind.schemas.market import Tick
 from tradewind.schemas.runtime import DeadLetter
 from tradewind.streams.runtime.account import Account
 from tradewind.streams.runtime.outbox import Draft, Outgoing
-from tradewind.streams.runtime.pieces import Cutter
+from tradewind.streams.runtime.pieces import FEW_RECORDS, Cutter
 from tradewind.topics import DECISIONS, TICKS, Topic
 
 
@@ -32,7 +32,7 @@ def newest(*segments: Segment | None) -> tuple[int, int] | None:
     return Account(latest=segments).newest_us()
 
 
-COLUMNS = segment_of(TICKS, [tick(7), tick(8), tick(5)], 0)
+COLUMNS = segment_of(TICKS, [*(tick(at) for at in range(FEW_RECORDS)), tick(7), tick(8), tick(5)], -FEW_RECORDS)
 ROWS = segment_of(DECISIONS, [beat(3), beat(9), beat(4)], 100)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
-from tradewind.streams.runtime.bounded import NoAnswer, call_within
+from tradewind.streams.runtime.bounded import IDLE_THREADS, NoAnswer, call_within
 
 STEP_S = 0.01
 
@@ -47,13 +50,58 @@ def test_what_a_call_raises_is_raised_where_it_is_waited_for() -> None:
 def test_a_call_without_an_answer_is_left_behind_when_its_time_is_over(never: threading.Event) -> None:
     """Not before, and not long after; its thread does not keep the process."""
     begun = time.monotonic()
+    left: list[threading.Thread] = []
+
+    def call() -> None:
+        left.append(threading.current_thread())
+        never.wait()
+
     with pytest.raises(NoAnswer, match="no answer within 1 s"):
-        call_within(lambda: bool(never.wait()) and None, 0.6, lambda: False, 0.2)
+        call_within(call, 0.6, lambda: False, 0.2)
     assert time.monotonic() - begun >= 0.55
-    (left,) = [thread for thread in threading.enumerate() if thread.name == "call that may not return"]
-    assert left.daemon
+    assert left[0].daemon
+    call_within(lambda: left.append(threading.current_thread()), 60, lambda: False, STEP_S)
+    assert left[1] is not left[0], "it may still be in its call"
     never.set()
-    left.join(10)
+    left[0].join(10)
+    assert not left[0].is_alive()
+
+
+def test_a_thread_whose_call_returned_makes_the_next_one() -> None:
+    """Starting one takes longer than most calls; what a call held on to is let go."""
+    threads: list[threading.Thread] = []
+
+    class Held:
+        pass
+
+    def call(held: Held | None = None) -> None:
+        threads.append(threading.current_thread())
+
+    held = Held()
+    gone = weakref.ref(held)
+    call_within(partial(call, held), 60, lambda: False, STEP_S)
+    del held
+    call_within(call, 60, lambda: False, STEP_S)
+    assert threads[0] is threads[1]
+    assert gone() is None
+
+
+def test_threads_that_are_kept_are_few() -> None:
+    """Many calls at once, and all but a few of their threads end."""
+    together = threading.Barrier(3 * IDLE_THREADS)
+    threads: list[threading.Thread] = []
+
+    def call() -> None:
+        threads.append(threading.current_thread())
+        together.wait(60)
+
+    with ThreadPoolExecutor(3 * IDLE_THREADS) as pool:
+        for made in [pool.submit(call_within, call, 60, lambda: False, STEP_S) for _ in range(3 * IDLE_THREADS)]:
+            made.result()
+    deadline = time.monotonic() + 60
+    while sum(thread.is_alive() for thread in threads) > IDLE_THREADS:
+        assert time.monotonic() < deadline
+        time.sleep(STEP_S)
 
 
 def test_a_call_is_looked_after_some_times_a_second(never: threading.Event) -> None:

@@ -1,6 +1,7 @@
 """A chunk is cut into runs of one model, decoded, and nothing of it is lost or misread."""
 
 from collections.abc import Sequence
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -10,20 +11,24 @@ from runtime_records import CODEC, INGEST_MS, LEASE, beat, chunk, raws, tick
 from tradewind.processors.batch import Columns, Rows, rows_of
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat, Tick
+from tradewind.streams.runtime import pieces as cutting
 from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.errors import SchemaUnavailable
-from tradewind.streams.runtime.pieces import Cutter, Piece
+from tradewind.streams.runtime.pieces import FEW_RECORDS, Cutter, Piece
 from tradewind.streams.runtime.records import Records
 from tradewind.topics import DECISIONS, TICKS
 
 GARBAGE = (b"", b"\x00", b"not avro at all", CODEC.encode(tick(1))[:-1], CODEC.encode(tick(1)) + b"\x00")
 EVENTS = st.one_of(st.builds(tick, st.integers(0, 2**40)), st.builds(beat, st.integers(0, 2**40)))
 VALUES = st.lists(st.one_of(EVENTS, EVENTS, st.none(), st.sampled_from(GARBAGE)), max_size=40)
+FEW = st.sampled_from((0, 3, FEW_RECORDS))
+"""Up to how many records are read one by one."""
 
 
-def cut(values: Sequence[Event | bytes | None]) -> list[Piece]:
+def cut(values: Sequence[Event | bytes | None], few: int = FEW_RECORDS) -> list[Piece]:
     """Return the pieces of a chunk of ticks."""
-    return list(Cutter(CODEC).cut(TICKS, chunk(TICKS, values)))
+    with mock.patch.object(cutting, "FEW_RECORDS", few):
+        return list(Cutter(CODEC).cut(TICKS, chunk(TICKS, values)))
 
 
 def events_of(pieces: Sequence[Piece]) -> list[Event]:
@@ -32,10 +37,10 @@ def events_of(pieces: Sequence[Piece]) -> list[Event]:
 
 
 @settings(deadline=None)
-@given(VALUES)
-def test_every_record_is_decoded_or_undecodable(values: list[Event | bytes | None]) -> None:
+@given(VALUES, FEW)
+def test_every_record_is_decoded_or_undecodable(values: list[Event | bytes | None], few: int) -> None:
     """Good ones come in order with their offsets and timestamps; the others are told one by one."""
-    pieces = cut(values)
+    pieces = cut(values, few)
     assert events_of(pieces) == [value for value in values if isinstance(value, Event)]
     bad = [found.record.offset for piece in pieces for found in piece.undecodable]
     assert bad == [at for at, value in enumerate(values) if not isinstance(value, Event)]
@@ -47,21 +52,25 @@ def test_every_record_is_decoded_or_undecodable(values: list[Event | bytes | Non
 
 
 @settings(deadline=None)
-@given(VALUES)
-def test_positions_lead_from_piece_to_piece_to_the_end_of_the_chunk(values: list[Event | bytes | None]) -> None:
+@given(VALUES, FEW)
+def test_positions_lead_from_piece_to_piece_to_the_end_of_the_chunk(
+    values: list[Event | bytes | None], few: int
+) -> None:
     """Each piece says where the partition goes on after it: at the next record, or past the chunk."""
     at = 0
-    for piece in cut(values):
+    for piece in cut(values, few):
         at += len(piece.records) + len(piece.undecodable)
         assert piece.next == at
     assert at == len(values)
 
 
 @settings(deadline=None)
-@given(VALUES, st.data())
-def test_a_piece_split_in_two_is_the_same_piece(values: list[Event | bytes | None], data: st.DataObject) -> None:
+@given(VALUES, FEW, st.data())
+def test_a_piece_split_in_two_is_the_same_piece(
+    values: list[Event | bytes | None], few: int, data: st.DataObject
+) -> None:
     """Rows and undecodable records go to the side of the border that their offsets are on."""
-    for piece in cut(values):
+    for piece in cut(values, few):
         if len(piece.records) < 2:
             continue
         row = data.draw(st.integers(1, len(piece.records) - 1))
@@ -75,12 +84,24 @@ def test_a_piece_split_in_two_is_the_same_piece(values: list[Event | bytes | Non
 
 def test_a_columnar_topic_comes_in_columns_and_another_in_rows() -> None:
     """Both carry the logical name of the topic, whatever it is called on the cluster."""
-    (columns,) = cut([tick(1), tick(2)])
+    many = FEW_RECORDS + 1
+    (columns,) = cut([tick(at) for at in range(many)])
     assert isinstance(columns.segment, Columns)
     assert columns.segment.model is Tick
     assert columns.segment.topic == "market.ticks"
-    (rows,) = Cutter(CODEC).cut(DECISIONS, chunk(DECISIONS, [beat(1)]))
+    (rows,) = Cutter(CODEC).cut(DECISIONS, chunk(DECISIONS, [beat(at) for at in range(many)]))
     assert isinstance(rows.segment, Rows)
+
+
+def test_few_records_of_a_columnar_topic_come_in_rows() -> None:
+    """A frame takes its time, whatever is in it; how many it takes is counted with the undecodable ones."""
+    (rows,) = cut([tick(at) for at in range(FEW_RECORDS)])
+    assert isinstance(rows.segment, Rows)
+    assert rows.segment.model is Tick
+    assert rows.segment.topic == "market.ticks"
+    (mixed,) = cut([*(tick(at) for at in range(FEW_RECORDS)), GARBAGE[-1]])
+    assert isinstance(mixed.segment, Columns)
+    assert len(mixed.segment) == FEW_RECORDS
 
 
 def test_models_alternate_in_runs() -> None:

@@ -10,6 +10,7 @@ from runtime_records import CODEC, NOWHERE, beat, chunk, tick
 from tradewind.connectors.telemetry.trace_context import as_traced
 from tradewind.processors.batch import Table
 from tradewind.schemas.market import Bar, Heartbeat, Tick
+from tradewind.streams.runtime import pieces
 from tradewind.streams.runtime.agent import Agent
 from tradewind.streams.runtime.errors import AgentCrashed
 from tradewind.streams.runtime.pieces import Cutter
@@ -55,9 +56,10 @@ def test_a_broadcast_goes_to_every_partition() -> None:
     assert [out.partition for out in outs] == [0, 1, 2, 3]
 
 
-def test_a_tick_that_is_passed_on_keeps_the_timestamp_of_its_record() -> None:
+def test_a_tick_that_is_passed_on_keeps_the_timestamp_of_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """However the segment was cut: in columns it is found by what identifies it, in rows by being the same."""
     ticks = [tick(10, seq=1), tick(10, seq=2), tick(11, seq=3)]
+    monkeypatch.setattr(pieces, "FEW_RECORDS", 0)
     (piece,) = Cutter(CODEC).cut(TICKS, chunk(TICKS, ticks))
     assert piece.segment is not None
     stamp = stamps_of(piece.segment)
