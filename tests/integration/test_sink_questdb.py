@@ -43,8 +43,12 @@ def count(settings: Settings, name: str = "ticks") -> int:
     return int(questdb(settings, f"SELECT count() FROM '{table(settings, name)}'")[0][0])
 
 
-def test_every_event_arrives_as_it_was(settings: Settings, publisher: Publisher) -> None:
-    """Symbols, prices, sizes and µs are those that were published; heartbeats are left out."""
+@pytest.mark.parametrize("packed", [False, True])
+def test_every_event_arrives_as_it_was(settings: Settings, publisher: Publisher, packed: bool) -> None:
+    """Symbols, prices, sizes and µs are those that were published; heartbeats are left out.
+
+    Lines for a store on another machine are compressed.
+    """
     rng = random.Random(7)
     ticks = [
         tick(
@@ -75,7 +79,10 @@ def test_every_event_arrives_as_it_was(settings: Settings, publisher: Publisher)
     values |= {"symbol": "EURUSD", "venue": "OANDA", "interval_s": 60, "ts_start": START, "ts_end": START + 60}
     bar = Bar(**{**values, "spread_mean": 0.1, "count": 7, "volume": 0.5, "quote_ts": START + 59, "revision": 1})
     publisher.publish(BARS, [bar])
-    with running(settings, QuestDbSink(settings), publisher.codec) as loop:
+    sink = QuestDbSink(settings)
+    assert not sink._packed
+    sink._packed = packed
+    with running(settings, sink, publisher.codec) as loop:
         until(lambda: loop.counters.written == 202, "all events are written")
         until(
             lambda: [count(settings, name) for name in ("ticks", "trades", "bars")] == [200, 1, 1],
