@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
 
 TASK_S = 0.01
 """For each task that a transaction moved: what it takes of the broker's time, with its records in three topics."""
@@ -12,18 +12,17 @@ MARKERS_S = 0.004
 """After a commit: until its markers are written, librdkafka is sent away, and comes back 20 ms later."""
 
 
-@dataclass(slots=True)
 class Pacing:
     """Times are seconds of one clock."""
 
-    latency_s: float | None = None
-    """How far apart transactions begin; None: as far as the number of their tasks says."""
-    _due_s: float = field(default=0.0, init=False)
-    _markers_s: float = field(default=0.0, init=False)
+    def __init__(self, latency_s: float | None = None) -> None:
+        """Give how far apart transactions begin; None: as far as the number of their tasks says."""
+        self._latency_s = latency_s
+        self._due_s = self._markers_s = -math.inf
 
     def began(self, now_s: float, tasks: int) -> None:
         """Note that a transaction of some tasks begins."""
-        self._due_s = now_s + (min(TASKS_S, tasks * TASK_S) if self.latency_s is None else self.latency_s)
+        self._due_s = now_s + (min(TASKS_S, tasks * TASK_S) if self._latency_s is None else self._latency_s)
 
     def ended(self, now_s: float) -> None:
         """Note that it has been committed or aborted."""
