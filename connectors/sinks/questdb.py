@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 WRITE_S = 10.0  # a batch takes 30 ms; a store that needs longer is tried again later
 QUERY_S = 30.0  # counting what lies in a large table reads it
 GZIP_LEVEL = 1  # a sixth of the bytes at 3M lines/s; the client's own level 9 manages 150k
-LOOPBACK = ("127.0.0.1", "::1", "localhost")  # bytes cost nothing on the way there: packing and unpacking them does
+SAME_MACHINE = ("127.0.0.1", "::1", "localhost")  # bytes cost nothing on the way there: packing and unpacking them does
 REFUSED = (400, 413, 422)  # the store has read the request and does not want it
 T = TypeVar("T")
 
@@ -54,7 +54,7 @@ class QuestDbSink(Sink):
             raise ServiceNotConfigured("no QuestDB is known: start one with `./dev up`, or set TRADEWIND_INFLUX__URL")
         password = "" if influx.password is None else influx.password.get_secret_value()
         self._url = influx.url.rstrip("/")
-        self._packed = urlsplit(self._url).hostname not in LOOPBACK
+        self._packed = urlsplit(self._url).hostname not in SAME_MACHINE
         self._retention_bytes = influx.retention_bytes
         self._tables = {model: (table, table.named(settings)) for model, table in TABLES.items()}
         self._queries = httpx.Client(base_url=self._url, auth=(influx.user, password), timeout=QUERY_S)

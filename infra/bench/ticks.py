@@ -26,7 +26,7 @@ import tradewind
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
-from tradewind.infra.bench.parts.end_to_end import end_to_end
+from tradewind.infra.bench.parts.end_to_end import end_to_end_runs
 from tradewind.infra.bench.parts.filled import markets
 from tradewind.infra.bench.parts.measured import GroupProgress, Pace, pace, peak_rss_mb
 from tradewind.infra.bench.parts.results import Result, report
@@ -78,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
                 memory.append(peak)
             for peer in ("faust", "quixstreams"):
                 rates[peer].append(peer_rate(settings, peer, run, given.peer_ticks))
-        whole = [end_to_end(settings, f"e2e{run}.", given.ticks) for run in range(1 + given.runs)][1:]
+        whole = end_to_end_runs(settings, given.ticks, given.runs)
     results = [
         *(Result.of(f"{name}_ticks_per_s", "ticks/s", runs) for name, runs in rates.items()),
         Result.of("end_to_end_ticks_per_s", "ticks/s", whole),

@@ -17,6 +17,11 @@ POLL_S = 0.05
 ROLES = (("worker", "market"), ("sink", "questdb"))
 
 
+def end_to_end_runs(settings: Settings, ticks: int, runs: int) -> list[float]:
+    """Return the ticks per second of some runs; one more goes before them, as the warm-up of the Java servers."""
+    return [end_to_end(settings, f"e2e{run}.", ticks) for run in range(1 + runs)][1:]
+
+
 def end_to_end(settings: Settings, namespace: str, ticks: int) -> float:
     """Return the ticks per second from the first of the feed's ticks in the store to the last one, after a warm-up."""
     own = settings.model_copy(update={"namespace": namespace})
