@@ -26,10 +26,8 @@ FETCH_BYTES = 8 * 1024 * 1024  # of one answer over all partitions
 SESSION_MS = 10_000  # after this a worker that is gone or frozen loses its partitions
 HEARTBEAT_MS = 3_000  # a third of the session, as Kafka recommends
 REBALANCE_MS = 20_000  # how long a rebalance waits for members: more than what finishing a transaction takes
-PACE_S = (
-    0.01  # between two small takes, for each fetch costs broker and worker some milliseconds, however little it holds
-)
-MANY_RECORDS = 500  # of a take, after which the next one follows at once: there is a backlog
+PACE_S = 0.01  # from a small take to the next fetch, which costs broker and worker a millisecond, however little it holds
+MANY_RECORDS = 500  # of a take, after which the next fetch follows at once: there is a backlog
 POLL_MS = 60_000  # a worker that takes nothing for this long leaves the group: its transactions are stuck
 
 aiokafka_fetcher.MemoryRecords = FetchedBatches  # the same to everyone else who reads through aiokafka
@@ -50,7 +48,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         self._positions: dict[TopicPartition, int] = {}
         self._placed: Lease | None = None
         self._reading = False
-        self._rested_s = 0.0
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002 - Faust's signature
         conf = self.app.conf
@@ -129,10 +126,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 coordinator.check_errors()
                 if fetcher.error_future.done():
                     fetcher.error_future.result()
-                await asyncio.sleep(max(0.0, self._rested_s - time.monotonic()))
                 chunks = self._drain(fetcher)
-                if chunks and sum(len(chunk.records) for chunk in chunks) < MANY_RECORDS:
-                    self._rested_s = time.monotonic() + PACE_S
                 remaining = deadline - time.monotonic()
                 if chunks or remaining <= 0:
                     return chunks
@@ -158,7 +152,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             self.wanted.discard(tp)
             self._positions[tp] = position
             chunks.append(Chunk(tp, lease, self._epoch, start, records or Records.of(()), position))
+        if chunks:
+            self._fetch_on(fetcher, sum(len(chunk.records) for chunk in chunks))
         return chunks
+
+    def _fetch_on(self, fetcher: Any, taken: int) -> None:
+        """Have the next fetch sent, after a rest where little was taken.
+
+        It is the fetch that rests, not what it brought: so what comes meanwhile waits for one thing only.
+        """
+        rest_s = PACE_S if taken < MANY_RECORDS else 0.0
+        self.thread_loop.call_later(rest_s, lambda: fetcher._notify(fetcher._wait_consume_future))
 
     def _records(self, fetcher: Any, tp: TopicPartition, fetched: Any) -> Records | None:
         """Return the next chunk's records of what was fetched of a partition."""
@@ -181,7 +185,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
                 fetched._partition_records = None
         if not fetched.has_more():
             del fetcher._records[tp]
-            fetcher._notify(fetcher._wait_consume_future)
+            if not records:
+                fetcher._notify(fetcher._wait_consume_future)
         return records
 
     async def seek_to_committed(self) -> Mapping[Any, int]:

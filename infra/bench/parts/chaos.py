@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 
 from tradewind.connectors.kafka.client import options
 from tradewind.connectors.settings import Settings
-from tradewind.infra.bench.parts.hops import FREEZE, MODULE, Hops
+from tradewind.infra.bench.parts.hops import FREEZE, Hops
 from tradewind.infra.services.kafka import Kafka
 from tradewind.infra.services.stack import Stack
 from tradewind.streams.runtime import Agent, group_of
@@ -132,7 +131,7 @@ class Chaos:
     def _add(self) -> None:
         if len(self._workers) >= MOST_WORKERS:
             self._remove()
-        command = [sys.executable, "-P", "-m", MODULE, self._hops.name, "0", "1"]
+        command = self._hops.command(0, 1)
         self._started += 1
         draft = self._logs / f"{self._started}.starting"
         with draft.open("wb") as log:

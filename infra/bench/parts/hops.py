@@ -1,6 +1,6 @@
 """Two agents in a row that do what every agent does: decode, keep state, send on. Each runs in a process of its own.
 
-    python -m tradewind.infra.bench.parts.hops NAME 0|1...
+    python -m tradewind.infra.bench.parts.hops NAME PARTITIONS 0|1...
 
 Event latency is taken from a tick's `ts_event`, which the sender sets to its wall clock, to the moment at which a
 read_committed consumer has the tick behind the second agent.
@@ -37,7 +37,7 @@ from tradewind.schemas.codec import Codec
 from tradewind.schemas.market import Tick
 from tradewind.streams.runtime import Agent, agent_topics, group_of, run_agents
 from tradewind.streams.runtime.outbox import Outbox
-from tradewind.topics import LATE_TICKS, Topic
+from tradewind.topics import LATE_TICKS, PARTITIONS, Topic
 from tradewind.topics.partitioner import partition_of
 
 SYMBOLS = tuple(f"S{number:02}" for number in range(12))
@@ -68,10 +68,11 @@ class Hops:
     """The topics and agents of one measurement, under a name of their own."""
 
     name: str
+    partitions: int = PARTITIONS
 
     def topic(self, number: int) -> Topic:
         """Return the topic before the first (0), between the two (1), and behind the second agent (2)."""
-        return replace(LATE_TICKS, name=f"{self.name}.{number}")
+        return replace(LATE_TICKS, name=f"{self.name}.{number}", partitions=self.partitions)
 
     def agent(self, number: int) -> Agent:
         """Return the first (0) or the second (1) agent."""
@@ -87,14 +88,15 @@ class Hops:
         of_agents = [topic for number in (0, 1) for topic in agent_topics(self.agent(number))]
         ensure(settings, [*(self.topic(number) for number in range(3)), *of_agents])
 
+    def command(self, *numbers: int) -> list[str]:
+        """Return the command of a worker of the first (0), the second (1), or both agents."""
+        return [sys.executable, "-P", "-m", MODULE, self.name, str(self.partitions), *map(str, numbers)]
+
     @contextmanager
     def running(self, settings: Settings) -> Iterator[Callable[[], bool]]:
         """Run both agents; gives what tells whether they still do."""
         environment = {**os.environ, "TRADEWIND_DATA": str(settings.data)}
-        workers = [
-            subprocess.Popen([sys.executable, "-P", "-m", MODULE, self.name, number], env=environment)
-            for number in ("0", "1")
-        ]
+        workers = [subprocess.Popen(self.command(number), env=environment) for number in (0, 1)]
         try:
             yield lambda: all(worker.poll() is None for worker in workers)
         finally:
@@ -113,9 +115,8 @@ def ticks(codec: Codec, count: int, first: int = 0) -> Iterator[tuple[bytes, byt
         yield f"{symbol}.T".encode(), codec.encode(tick)
 
 
-def capacity(settings: Settings, codec: Codec, name: str, count: int) -> float:
+def capacity(settings: Settings, codec: Codec, hops: Hops, count: int) -> float:
     """Return the events per second that pass both agents, which start at once before a filled topic."""
-    hops = Hops(name)
     hops.create(settings)
     with _sender(settings, hops.topic(0), linger_ms=50) as send:
         for key, value in ticks(codec, count):
@@ -126,9 +127,8 @@ def capacity(settings: Settings, codec: Codec, name: str, count: int) -> float:
         return pace(progress.records, count // 10, count, alive, TIMEOUT_S).per_s
 
 
-def latency_ms(settings: Settings, codec: Codec, name: str, rate: int, seconds: float) -> npt.NDArray[np.float64]:
+def latency_ms(settings: Settings, codec: Codec, hops: Hops, rate: int, seconds: float) -> npt.NDArray[np.float64]:
     """Send at a steady rate once both agents work; return (n,) latencies over both, ms, without the warm-up's."""
-    hops = Hops(name)
     hops.create(settings)
     found: list[tuple[int, int]] = []
     done = Flag()
@@ -230,11 +230,12 @@ def main() -> None:
     signal.signal(FREEZE, signal.SIG_IGN)  # until the worker is there
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    name, *numbers = sys.argv[1:]
+    name, partitions, *numbers = sys.argv[1:]
+    hops = Hops(name, int(partitions))
     settings = Settings()
     codec = open_codec(settings, PATIENT_ATTEMPTS)
     freeze_on_signal()
-    asyncio.run(run_agents([Hops(name).agent(int(number)) for number in numbers], settings, codec))
+    asyncio.run(run_agents([hops.agent(int(number)) for number in numbers], settings, codec))
 
 
 if __name__ == "__main__":
