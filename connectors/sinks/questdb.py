@@ -110,16 +110,11 @@ class QuestDbSink(Sink):
         self._queries.close()
 
     def _drop_oldest(self, table: Table, name: str) -> None:
-        rows = self._query(
-            f"SELECT name, numRows, diskSize, active, minTimestamp, maxTimestamp FROM table_partitions('{name}')"  # noqa: S608
-        )
-        # The open partition has room for millions of rows in advance, which is not yet taken.
-        sizes = {row["name"]: min(row["diskSize"], row["numRows"] * table.row_bytes) for row in rows}
-        if sum(sizes.values()) <= self._retention_bytes:
+        parts = self._query(f"SELECT * FROM table_partitions('{name}') ORDER BY minTimestamp")  # noqa: S608
+        rows = table.whole(parts)
+        if sum(row["size"] for row in rows) <= self._retention_bytes:
             return
-        partitions = [
-            Partition(row["name"], sizes[row["name"]], self._written(name, row), row["active"]) for row in rows
-        ]
+        partitions = [Partition(row["name"], row["size"], self._written(name, row), row["active"]) for row in rows]
         if dropped := to_drop(partitions, self._retention_bytes):
             names = ", ".join(f"'{partition.name}'" for partition in dropped)
             log.warning("table %s exceeds %d bytes: dropping partitions %s", name, self._retention_bytes, names)

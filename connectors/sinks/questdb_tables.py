@@ -15,6 +15,8 @@ WIDTH: dict[Kind, int] = {"long": 8, "double": 8, "time": 8, "string": 48}  # a 
 SYMBOL_WIDTH = 4
 COLUMN_TYPE: dict[Kind, str] = {"long": "LONG", "double": "DOUBLE", "time": "TIMESTAMP", "string": "VARCHAR"}
 INGESTED = "ts_ingest"
+NAME_LENGTH = {"HOUR": len("2026-01-01T00"), "DAY": len("2026-01-01")}
+"""Of a partition's name. What late rows have split off of it has a longer one: `2026-01-01T001549-990001`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,23 @@ class Table:
     def row_bytes(self) -> int:
         """Bytes that a row takes, about."""
         return WIDTH["time"] + SYMBOL_WIDTH * len(self.layout.tags) + sum(WIDTH[one.kind] for one in self.layout.fields)
+
+    def whole(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return rows of `table_partitions` with the parts of a split one as one: dropping a part drops them all."""
+        found: dict[str, dict[str, Any]] = {}
+        for row in rows:
+            name = row["name"][: NAME_LENGTH[self.partition_by]]
+            # The open partition has room for millions of rows in advance, which is not yet taken.
+            size = min(row["diskSize"], row["numRows"] * self.row_bytes)
+            before = found.get(name)
+            found[name] = {
+                "name": name,
+                "size": size + (before["size"] if before else 0),
+                "active": row["active"] or bool(before and before["active"]),
+                "minTimestamp": before["minTimestamp"] if before else row["minTimestamp"],
+                "maxTimestamp": row["maxTimestamp"],
+            }
+        return list(found.values())
 
     def definition(self, name: str) -> str:
         """Return the statement that creates the table."""

@@ -26,7 +26,7 @@ FETCH_BYTES = 8 * 1024 * 1024  # of one answer over all partitions
 SESSION_MS = 10_000  # after this a worker that is gone or frozen loses its partitions
 HEARTBEAT_MS = 3_000  # a third of the session, as Kafka recommends
 REBALANCE_MS = 20_000  # how long a rebalance waits for members: more than what finishing a transaction takes
-PACE_S = 0.01  # from a small take to the next fetch, which costs broker and worker a millisecond, however little it holds
+PACE_S = 0.01  # from a small take to the next fetch: it costs broker and worker a millisecond, however little it brings
 MANY_RECORDS = 500  # of a take, after which the next fetch follows at once: there is a backlog
 POLL_MS = 60_000  # a worker that takes nothing for this long leaves the group: its transactions are stuck
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import signal
 import subprocess
@@ -10,6 +11,8 @@ import time
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 from pipeline import environment
 from sinking import START, Publisher, envelope, questdb, running, tick, until
@@ -18,6 +21,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.connectors.sinks import Batch
 from tradewind.connectors.sinks.questdb import QuestDbSink, TableDiffers
 from tradewind.connectors.sinks.questdb_tables import TABLES
+from tradewind.processors.batch import Columns
 from tradewind.schemas.market import Bar, Heartbeat, Tick, Trade
 from tradewind.topics import BARS, TICKS, TRADES
 
@@ -147,6 +151,39 @@ async def test_a_table_that_is_too_large_loses_what_was_written_least_recently(
         await sink.close()
         hours = questdb(settings, f"SELECT min(timestamp) FROM '{table(settings, 'ticks')}'")[0][0]
         assert hours.startswith("2014" if left > 10 else "2026-01-01T07")  # the open partition is always kept
+
+
+def part_of_hour(venue: str, first: int, rows: int) -> Batch:
+    """Return ticks of the hour from `LIVE` on, one each ms."""
+    seq = np.arange(first, first + rows)
+    frame = pl.DataFrame(
+        {
+            "symbol": pl.repeat("EURUSD", rows, eager=True),
+            "venue": pl.repeat(venue, rows, eager=True),
+            "seq": seq,
+            "ts_event": LIVE + seq * 1000,
+            **dict.fromkeys(("bid", "ask", "bid_size", "ask_size"), seq.astype(float)),
+        }
+    )
+    return Batch(TICKS, 0, Columns(TICKS.name, 0, Tick, frame, seq, LIVE + seq), first + rows)
+
+
+async def test_an_hour_that_questdb_has_split_stays_whole_while_it_is_open(settings: Settings) -> None:
+    """What comes late splits it, and to drop one of the parts drops them all."""
+    few = settings.influx.model_copy(update={"retention_bytes": 1})
+    sink = QuestDbSink(settings.model_copy(update={"influx": few}))
+    await sink.open()
+    rows = 2_000
+    for at in range(12):
+        for number, venue in enumerate(("A", "B"), 1):  # as from two partitions of a topic, whose times overlap
+            await sink.write(part_of_hour(venue, at * rows, rows))
+            until(lambda: count(settings) == (2 * at + number) * rows, "they are visible")  # noqa: B023
+    parts = questdb(settings, f"SELECT active FROM table_partitions('{table(settings, 'ticks')}')")
+    assert [False] in parts
+    await sink.tend()
+    await sink.close()
+    await asyncio.sleep(1)  # partitions are dropped some time after they are asked to be
+    assert count(settings) == 24 * rows
 
 
 def test_a_table_of_another_shape_stops_the_sink_before_it_writes(settings: Settings, publisher: Publisher) -> None:

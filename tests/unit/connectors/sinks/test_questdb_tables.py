@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.sinks.questdb_tables import TABLES, Partition, to_drop
 from tradewind.schemas.event import Event
-from tradewind.schemas.market import Tick
+from tradewind.schemas.market import Bar, Tick
 
 PARTITIONS = st.lists(
     st.builds(Partition, st.text(), st.integers(1, 100), st.integers(0, 50), st.just(value=False)), max_size=20
@@ -80,3 +80,30 @@ def test_a_replay_of_old_events_keeps_its_rows_before_older_writes() -> None:
     assert to_drop([replayed, live, newest], 130) == []
     assert to_drop([replayed, live, newest], 100) == [live]
     assert to_drop([replayed, live, newest], 0) == [live, replayed]
+
+
+def test_the_parts_of_a_split_partition_are_one() -> None:
+    """QuestDB lists each, under a name of its own, and drops all of them with any."""
+    table = TABLES[Tick]
+    rows = [
+        {
+            "name": name,
+            "numRows": 2,
+            "diskSize": size,
+            "active": active,
+            "minTimestamp": name,
+            "maxTimestamp": name + "!",
+        }
+        for name, size, active in (
+            ("2025-12-31T23", 9, False),
+            ("2026-01-01T00", 10, False),
+            ("2026-01-01T001549-990001", 11, False),
+            ("2026-01-01T001614-990001", 10**9, True),
+        )
+    ]
+    assert [(row["name"], row["size"], row["active"], row["minTimestamp"]) for row in table.whole(rows)] == [
+        ("2025-12-31T23", 9, False, "2025-12-31T23"),
+        ("2026-01-01T00", 21 + 2 * table.row_bytes, True, "2026-01-01T00"),
+    ]
+    assert [row["maxTimestamp"] for row in table.whole(rows)] == ["2025-12-31T23!", "2026-01-01T001614-990001!"]
+    assert [row["name"] for row in TABLES[Bar].whole(rows)] == ["2025-12-31", "2026-01-01"]

@@ -31,11 +31,14 @@ async def _rested_s(taken: int) -> float:
 
 @pytest.mark.parametrize("taken", [1, MANY_RECORDS - 1])
 def test_the_fetch_after_a_small_take_rests(taken: int) -> None:
+    """Each costs the broker the same, however little it brings."""
     clock_s = 0.001  # asyncio runs what is due within its clock's resolution
     assert asyncio.run(_rested_s(taken)) >= PACE_S - clock_s
 
 
 def test_where_there_is_a_backlog_the_next_fetch_follows_at_once() -> None:
+    """It comes before one that was asked for earlier, after a small take."""
+
     async def in_order() -> list[int]:
         loop, order = asyncio.get_running_loop(), list[int]()
         waits = []

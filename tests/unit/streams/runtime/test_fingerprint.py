@@ -46,6 +46,18 @@ def test_a_record_has_the_same_fingerprint_among_any_others(of: list[Raw]) -> No
         assert fingerprints(Records.of(of)).tolist() == prints(of)
 
 
+@given(records)
+def test_few_records_have_the_fingerprints_of_many(of: list[Raw]) -> None:
+    """They are made one by one."""
+    whole = Records.of(of)
+    found = []
+    for few in (0, len(of)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(fingerprint, "FEW_RECORDS", few)
+            found.append(fingerprints(whole).tolist())
+    assert found[0] == found[1]
+
+
 @given(records, st.binary(min_size=1, max_size=30))
 def test_what_lies_between_the_records_is_no_part(of: list[Raw], between: bytes) -> None:
     """Where they were fetched, other fields stand there."""
