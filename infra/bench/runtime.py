@@ -63,9 +63,12 @@ def main(argv: Sequence[str]) -> int:
         for run in range(given.runs):
             _ticks(filled, run, given, found)
         found["end_to_end_ticks_per_s"] = end_to_end_runs(settings, given.ticks, given.runs)
+        for run in range(given.runs):
+            passed = capacity(settings, codec, Hops(f"hops-{run}"), given.hop_events)
+            found.setdefault("eos_two_hops_per_s", []).append(passed)
         latency_ms(settings, codec, Hops("warm-up"), RATES[0], WARM_UP_S)
         for run in range(given.runs):  # last, when the broker is warm: their transactions are the smallest
-            _hops(settings, codec, run, given, found)
+            _latencies(settings, codec, run, given.seconds, found)
     report(
         [Result.of(name, _unit(name), runs) for name, runs in found.items()], _notes(given, files), as_json=given.json
     )
@@ -81,11 +84,10 @@ def _ticks(filled: Mapping[str, Settings], run: int, given: argparse.Namespace, 
         found.setdefault(f"{peer}_ticks_per_s", []).append(peer_rate(filled[""], peer, run, given.peer_ticks))
 
 
-def _hops(settings: Settings, codec: Codec, run: int, given: argparse.Namespace, found: Runs) -> None:
-    found.setdefault("eos_two_hops_per_s", []).append(capacity(settings, codec, Hops(f"hops-{run}"), given.hop_events))
+def _latencies(settings: Settings, codec: Codec, run: int, seconds: float, found: Runs) -> None:
     for kind, tasks in TASKS.items():
         for rate in RATES:
-            latencies = latency_ms(settings, codec, Hops(f"hops-{run}-{tasks}-{rate}", tasks), rate, given.seconds)
+            latencies = latency_ms(settings, codec, Hops(f"hops-{run}-{tasks}-{rate}", tasks), rate, seconds)
             for percent in (50, 99):
                 figure = f"eos_{kind}{rate}_p{percent}_ms"
                 found.setdefault(figure, []).append(float(np.percentile(latencies, percent)))
