@@ -33,7 +33,7 @@ from tradewind.topics import BARS, DOMAIN_TOPICS
 PEERS = ("faust", "quixstreams", "quixstreams_eos")
 RATES = (500, 50)  # the larger one first, which leaves the broker warmer for the smaller
 TASKS = {"": 1, "of_4_": 4}
-WARM_UP_S = 90.0  # of two hops at the larger rate: Kafka's optimising compiler is busy for minutes
+WARM_UP_S = 240.0  # of two hops at the larger rate: for so long Kafka's optimising compiler has work
 Runs = dict[str, list[float]]
 
 
