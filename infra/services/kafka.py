@@ -57,8 +57,8 @@ broker.heartbeat.interval.ms=500
 # A transaction that nobody ends blocks read_committed consumers: end it soon after its own time-out.
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 # The first record of a transaction in each partition is not asked about at the coordinator: that costs a request and a
-# retry each, half of what a small transaction takes. It is for records that come in late, after their transaction's end
-# (docs/adr/0013): no connection to this machine itself holds one back for so long.
+# retry each, a third of what a small transaction takes. It is for records that come in late, after the end of their
+# transaction (docs/adr/0013): no connection to this machine itself holds one back for so long.
 transaction.partition.verification.enable=false
 # A group's first member need not wait for others; tests need not wait 6 s for a dead one.
 group.initial.rebalance.delay.ms=0
