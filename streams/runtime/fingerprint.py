@@ -62,19 +62,23 @@ def fingerprints(records: Records) -> Words:
 
 
 def _of_block(block: Records) -> Words:
-    head = np.stack((block.offsets, block.timestamps, _of_headers(block), block.keys.sizes, block.values.sizes))
-    found = _mixed(head.view(np.uint64), 0)
+    found = _mixed(np.stack(_heads(block)).view(np.uint64), 0)
     for texts, place in ((block.keys, HEAD_WORDS), (block.values, HEAD_WORDS + TEXT_WORDS)):
         found += _mixed(_words(texts), place)
     return found
 
 
+def _heads(records: Records) -> tuple[Longs, ...]:
+    """Return the first words of records, `HEAD_WORDS` columns of (n,)."""
+    count, headers = len(records), records.headers
+    digests = np.zeros(count, np.int64) if headers is None else _digests(map(_bytes_of, headers))
+    return records.offsets, records.timestamps, digests, records.keys.sizes, records.values.sizes
+
+
 def _of_few(records: Records) -> Words:
     """Return the same of few records, one by one: an array's pass takes a microsecond, however little is in it."""
-    columns = (records.offsets, records.timestamps, _of_headers(records), records.keys.sizes, records.values.sizes)
-    heads = zip(*(column.tolist() for column in columns), strict=True)
     found = []
-    for at, head in enumerate(heads):
+    for at, head in enumerate(zip(*(column.tolist() for column in _heads(records)), strict=True)):
         total = _sum(head, 0)
         for text, place in ((records.keys[at], HEAD_WORDS), (records.values[at], HEAD_WORDS + TEXT_WORDS)):
             if text:
@@ -128,10 +132,6 @@ def _words(texts: Joined) -> Words:
     if len(long):
         found[0, long] = _digests(texts[at] or b"" for at in long.tolist()).view(np.uint64)
     return found
-
-
-def _of_headers(records: Records) -> Longs:
-    return np.zeros(len(records), np.int64) if records.headers is None else _digests(map(_bytes_of, records.headers))
 
 
 def _digests(of: Iterable[bytes]) -> Longs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -29,6 +30,14 @@ records = st.lists(
     min_size=1,
     max_size=12,
 )
+
+
+@pytest.fixture(autouse=True, scope="module", params=[0, fingerprint.FEW_RECORDS])
+def few(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Have every law hold for both ways of making them: by columns, and one by one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fingerprint, "FEW_RECORDS", request.param)
+        yield
 
 
 def prints(of: list[Raw]) -> list[int]:
