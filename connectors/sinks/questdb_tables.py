@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Literal
 
 from tradewind.connectors.settings import Settings
@@ -44,21 +45,25 @@ class Table:
         return WIDTH["time"] + SYMBOL_WIDTH * len(self.layout.tags) + sum(WIDTH[one.kind] for one in self.layout.fields)
 
     def whole(self, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Return rows of `table_partitions` with the parts of a split one as one: dropping a part drops them all."""
-        found: dict[str, dict[str, Any]] = {}
-        for row in rows:
-            name = row["name"][: NAME_LENGTH[self.partition_by]]
-            # The open partition has room for millions of rows in advance, which is not yet taken.
-            size = min(row["diskSize"], row["numRows"] * self.row_bytes)
-            before = found.get(name)
-            found[name] = {
-                "name": name,
-                "size": size + (before["size"] if before else 0),
-                "active": row["active"] or bool(before and before["active"]),
-                "minTimestamp": before["minTimestamp"] if before else row["minTimestamp"],
-                "maxTimestamp": row["maxTimestamp"],
-            }
-        return list(found.values())
+        """Return rows of `table_partitions`, in order of time, with the parts of a split one as one.
+
+        Dropping a part drops them all.
+        """
+        length = NAME_LENGTH[self.partition_by]
+        found = []
+        for name, same in groupby(rows, lambda row: row["name"][:length]):
+            parts = list(same)
+            found.append(
+                {
+                    "name": name,
+                    # The open partition has room for millions of rows in advance, which is not yet taken.
+                    "size": sum(min(part["diskSize"], part["numRows"] * self.row_bytes) for part in parts),
+                    "active": any(part["active"] for part in parts),
+                    "minTimestamp": parts[0]["minTimestamp"],
+                    "maxTimestamp": parts[-1]["maxTimestamp"],
+                }
+            )
+        return found
 
     def definition(self, name: str) -> str:
         """Return the statement that creates the table."""
