@@ -1,10 +1,9 @@
-"""Turn a block into the records that carry it, still without their time."""
+"""Turn a block into the records that carry it; their time is that of their sending."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 
 import polars as pl
 
@@ -18,7 +17,6 @@ from tradewind.schemas.market import Heartbeat, Tick, Trade
 from tradewind.topics import TICKS, TRADES, Topic
 from tradewind.topics.partitioner import partition_of
 
-UNDATED = 0
 OPTIONAL_COLUMNS = ("bid_size", "ask_size")  # a source that states no sizes leaves them out
 
 
@@ -33,18 +31,12 @@ def block_runs(codec: Codec, settings: Settings, block: Block) -> list[Run]:
 def event_run(codec: Codec, settings: Settings, topic: Topic, event: Event) -> Run:
     """Return one event as a run."""
     key = topic.key(event).encode()
-    return Run(settings.physical(topic), partition_of(key, topic.partitions), key, (codec.encode(event),), UNDATED)
+    return Run(settings.physical(topic), partition_of(key, topic.partitions), key, (codec.encode(event),))
 
 
 def heartbeat(symbol: str, venue: str, ts_event: int, *, closing: bool = False) -> Heartbeat:
     """Return a heartbeat that enters now."""
     return Heartbeat(symbol=symbol, venue=venue, ts_event=ts_event, ts_ingest=time.time_ns() // 1000, closing=closing)
-
-
-def dated(runs: Iterable[Run]) -> list[Run]:
-    """Return the runs as published now."""
-    now_ms = time.time_ns() // 1_000_000
-    return [replace(run, timestamp_ms=now_ms) for run in runs]
 
 
 def last_times(ticks: pl.DataFrame) -> Mapping[tuple[str, str], int]:
@@ -64,5 +56,5 @@ def _runs(codec: Codec, settings: Settings, topic: Topic, model: type[Event], fr
     runs = []
     for (symbol, venue), part in frame.partition_by("symbol", "venue", maintain_order=True, as_dict=True).items():
         key = instrument(symbol, venue).encode()
-        runs.append(Run(name, partition_of(key, topic.partitions), key, codec.encode_columns(model, part), UNDATED))
+        runs.append(Run(name, partition_of(key, topic.partitions), key, codec.encode_columns(model, part)))
     return runs

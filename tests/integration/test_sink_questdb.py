@@ -19,6 +19,7 @@ from sinking import START, Publisher, envelope, questdb, running, tick, until
 
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.sinks import Batch
+from tradewind.connectors.sinks.binary_lines import VERSION
 from tradewind.connectors.sinks.questdb import QuestDbSink, TableDiffers
 from tradewind.connectors.sinks.questdb_tables import TABLES
 from tradewind.processors.batch import Columns
@@ -47,11 +48,17 @@ def count(settings: Settings, name: str = "ticks") -> int:
     return int(questdb(settings, f"SELECT count() FROM '{table(settings, name)}'")[0][0])
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_every_event_arrives_as_it_was(settings: Settings, publisher: Publisher, packed: bool) -> None:
+@pytest.mark.parametrize(("packed", "versions"), [(False, None), (True, None), (False, (1,))])
+def test_every_event_arrives_as_it_was(
+    settings: Settings,
+    publisher: Publisher,
+    packed: bool,
+    versions: tuple[int, ...] | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Symbols, prices, sizes and µs are those that were published; heartbeats are left out.
 
-    Lines for a store on another machine are compressed.
+    Lines for a store on another machine are compressed; one that reads no binary doubles is sent text.
     """
     rng = random.Random(7)
     ticks = [
@@ -85,13 +92,17 @@ def test_every_event_arrives_as_it_was(settings: Settings, publisher: Publisher,
     publisher.publish(BARS, [bar])
     sink = QuestDbSink(settings)
     assert not sink._packed
+    assert VERSION in sink._versions()
     sink._packed = packed
+    if versions is not None:
+        monkeypatch.setattr(sink, "_versions", lambda: versions)
     with running(settings, sink, publisher.codec) as loop:
         until(lambda: loop.counters.written == 202, "all events are written")
         until(
             lambda: [count(settings, name) for name in ("ticks", "trades", "bars")] == [200, 1, 1],
             "all rows are visible",
         )
+    assert sink._binary == (versions is None)
     columns = "symbol, venue, seq, cast(timestamp AS long), bid, ask, bid_size, ask_size, cast(ts_ingest AS long)"
     rows = questdb(settings, f"SELECT {columns} FROM '{table(settings, 'ticks')}' ORDER BY seq")
     assert rows == [
