@@ -21,7 +21,7 @@ import numpy as np
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
-from tradewind.infra.bench.parts.end_to_end import end_to_end_runs
+from tradewind.infra.bench.parts.end_to_end import WARM_UPS, end_to_end_runs
 from tradewind.infra.bench.parts.filled import markets
 from tradewind.infra.bench.parts.hops import Hops, capacity, latency_ms
 from tradewind.infra.bench.parts.results import Result, report
@@ -103,6 +103,6 @@ def _notes(given: argparse.Namespace, files: Sequence[Path]) -> list[str]:
     return [
         described(files, given.ticks, given.peer_ticks),
         f"two hops, 12 keys: {given.hop_events:,} events over 4 tasks; {given.seconds:.0f} s at each rate after 5 s",
-        "Java servers with their optimising compiler; as a warm-up, the whole pipeline runs once before its runs",
+        f"Java servers with their optimising compiler; the whole pipeline runs {WARM_UPS} times more, before its runs",
         f"and two hops of 4 tasks run for {WARM_UP_S:.0f} s at {RATES[0]} events/s before those of the latencies",
     ]

@@ -1,10 +1,14 @@
-"""Whether memory stays flat: everything that `up` runs, for some minutes, with the resident memory of each process.
+"""Whether memory stays flat: everything that `up` runs, for some minutes, with what each process holds and writes.
 
-PROCESS_rss_mb             the median over the last fifth of the time
-PROCESS_growth_mb_per_h    the trend over the second half: the median slope between any two samples (Theil and Sen)
+PROCESS_rss_mb             resident memory, the median over the last fifth of the time
+PROCESS_growth_mb_per_h    its trend over the second half: the median slope between any two samples (Theil and Sen)
+PROCESS_written_per_tick   bytes that it gave to the disk, over the whole time, for each tick that came
 largest_growth_mb_per_h    of any process
+written_per_tick           bytes, of all processes
 lag                        records behind, over all groups, at the end
 deaths                     processes that ended by themselves
+
+It exits 1 where a process died, wrote more than it should for what came, or, in half an hour or more, grew.
 """
 
 from __future__ import annotations
@@ -16,17 +20,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import psutil
 
 from tradewind.connectors.settings import Settings
 from tradewind.infra.bench.parts.results import Result, report
 from tradewind.infra.services.ports import ports
 from tradewind.infra.services.process import recorded
+from tradewind.infra.status.report import Report
 from tradewind.infra.status.report import report as status
 from tradewind.infra.up.state import read_state
 
@@ -35,9 +40,11 @@ STOP_S = 30.0
 SAMPLES = 240  # of each process, over the whole time
 LAST = 0.2  # of the samples tell what a process takes
 TREND = 0.5  # of the samples tell how it grows: what comes before is caches that fill
+FLAT_MB_PER_H = 30.0  # what a trend may be by chance and by caches; a leak of 10 bytes a tick is more at 1,000 ticks/s
+JUDGED_MINUTES = 30.0  # for a trend: caches fill for the first quarter of an hour
+WRITTEN_PER_TICK = 5_000.0  # bytes; QuestDB alone: 340, and 14,300 where it wrote an hour's columns again each time
 MIB = 1024 * 1024
 HOUR_S = 3600.0
-Floats = npt.NDArray[np.float64]
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -58,21 +65,44 @@ def main(argv: Sequence[str]) -> int:
         data = Path(folder)
         data.chmod(0o711)  # root's PostgreSQL runs as another user
         with _up(data, given.rate) as alive:
+            before = _status(data).totals["ticks"]
             samples = _sample(data, given.minutes * 60, alive)
-            found = status(Settings(data=data, _env_file=None), data)  # type: ignore[call-arg]
+            found = _status(data)
     lag = 0 if found.glance is None else sum(of.lag for of in found.glance.lags)
     deaths = sum(worker.deaths for worker in found.workers)
-    growths = {name: _per_hour(*series) for name, series in samples.items()}
+    ticks = found.totals["ticks"] - before
+    growths = {name: series.growth_mb_per_h for name, series in samples.items()}
+    written = {name: series.written / max(1, ticks) for name, series in samples.items()}
     results = [
-        *(Result.of(f"{name}_rss_mb", "MiB", [_last(sizes)]) for name, (_, sizes) in samples.items()),
+        *(Result.of(f"{name}_rss_mb", "MiB", [series.rss_mb]) for name, series in samples.items()),
         *(Result.of(f"{name}_growth_mb_per_h", "MiB/h", [growth]) for name, growth in growths.items()),
+        *(Result.of(f"{name}_written_per_tick", "bytes", [each]) for name, each in written.items()),
         Result.of("largest_growth_mb_per_h", "MiB/h", [max(growths.values())]),
+        Result.of("written_per_tick", "bytes", [sum(written.values())]),
         Result.of("lag", "records", [lag]),
         Result.of("deaths", "processes", [deaths]),
     ]
-    note = f"{given.minutes:g} minutes at {given.rate:,} ticks/s; {found.totals['ticks']:,} ticks came through"
-    report(results, [note], as_json=given.json)
-    return 1 if deaths else 0
+    wrong = complaints(growths, written, deaths, given.minutes)
+    note = f"{given.minutes:g} minutes at {given.rate:,} ticks/s; {ticks:,} ticks came through"
+    report(results, [note, *wrong], as_json=given.json)
+    return 1 if wrong else 0
+
+
+def complaints(
+    growths: Mapping[str, float], written: Mapping[str, float], deaths: int, minutes: float
+) -> tuple[str, ...]:
+    """Return what is wrong: `growths` in MiB/h, `written` in bytes for a tick, each by process."""
+    found = [f"{deaths} processes ended by themselves"] if deaths else []
+    if minutes >= JUDGED_MINUTES:
+        found += [f"{name} grows by {by:.1f} MiB/h" for name, by in growths.items() if by > FLAT_MB_PER_H]
+    if (total := sum(written.values())) > WRITTEN_PER_TICK:
+        most = max(written, key=written.__getitem__)
+        found.append(f"{total:,.0f} bytes were written for a tick, {written[most]:,.0f} of them by {most}")
+    return tuple(found)
+
+
+def _status(data: Path) -> Report:
+    return status(Settings(data=data, _env_file=None), data)  # type: ignore[call-arg]
 
 
 @contextmanager
@@ -99,32 +129,60 @@ def _up(data: Path, rate: int) -> Iterator[Callable[[], bool]]:
             process.wait(STOP_S)
 
 
-def _sample(data: Path, seconds: float, alive: Callable[[], bool]) -> Mapping[str, tuple[Floats, Floats]]:
-    """Return (n,) times, s, and (n,) resident memory, MiB, of each process; a new process begins anew."""
-    pids: dict[str, int] = {}
-    found: dict[str, list[tuple[float, float]]] = {}
+@dataclass(slots=True)
+class Series:
+    """What a process was seen to hold and to have written; it begins anew with each new process of the name."""
+
+    pid: int
+    times_s: list[float] = field(default_factory=list)
+    rss: list[int] = field(default_factory=list)
+    """Resident memory, bytes."""
+    at_first: int = 0
+    """Bytes that it, and what it started, had written when it was seen first, and last."""
+    at_last: int = 0
+    before: int = 0
+    """Bytes that earlier processes of the name wrote."""
+
+    def see(self, at_s: float, process: psutil.Process) -> None:
+        """Note what a process holds and has written; those that it waited for are counted by the kernel."""
+        written = sum(one.io_counters().write_bytes for one in (process, *process.children(recursive=True)))
+        if not self.times_s:
+            self.at_first = written
+        self.at_last = max(self.at_last, written)
+        self.times_s.append(at_s)
+        self.rss.append(process.memory_info().rss)
+
+    @property
+    def written(self) -> int:
+        """Bytes given to the disk since it was seen first."""
+        return self.before + self.at_last - self.at_first
+
+    @property
+    def rss_mb(self) -> float:
+        """The median of the last samples, MiB."""
+        return float(np.median(self.rss[-max(1, int(len(self.rss) * LAST)) :])) / MIB
+
+    @property
+    def growth_mb_per_h(self) -> float:
+        """The Theil-Sen slope of the second half, MiB per hour (Sen 1968, JASA 63, 1379-1389)."""
+        late = slice(int(len(self.rss) * (1 - TREND)), None)
+        at, size = np.array(self.times_s[late]), np.array(self.rss[late]) / MIB
+        first, second = np.triu_indices(len(at), 1)
+        return float(np.median((size[second] - size[first]) / (at[second] - at[first]))) * HOUR_S if len(first) else 0.0
+
+
+def _sample(data: Path, seconds: float, alive: Callable[[], bool]) -> Mapping[str, Series]:
+    """Look at each process of `up` again and again."""
+    found: dict[str, Series] = {}
     begun = time.monotonic()
     while (now := time.monotonic() - begun) < seconds:
         if not alive():
             raise RuntimeError(f"up ended: {(data / 'up.out').read_text()[-2000:]}")
         for name, record in recorded(data / "run").items():
-            if pids.get(name) != record.pid:
-                pids[name], found[name] = record.pid, []
-            try:
-                found[name].append((now, psutil.Process(record.pid).memory_info().rss / MIB))
-            except psutil.NoSuchProcess:
-                continue
+            known = found.get(name)
+            if known is None or known.pid != record.pid:
+                known = found[name] = Series(record.pid, before=0 if known is None else known.written)
+            with suppress(psutil.NoSuchProcess):  # it ended between the two looks, which `deaths` tells
+                known.see(now, psutil.Process(record.pid))
         time.sleep(seconds / SAMPLES)
-    return {name: (np.array(series).T[0], np.array(series).T[1]) for name, series in found.items() if len(series) > 1}
-
-
-def _last(sizes: Floats) -> float:
-    return float(np.median(sizes[-max(1, int(len(sizes) * LAST)) :]))
-
-
-def _per_hour(times: Floats, sizes: Floats) -> float:
-    """Return the Theil-Sen slope of the second half, MiB per hour (Sen 1968, JASA 63, 1379-1389)."""
-    late = slice(int(len(times) * (1 - TREND)), None)
-    at, size = times[late], sizes[late]
-    first, second = np.triu_indices(len(at), 1)
-    return float(np.median((size[second] - size[first]) / (at[second] - at[first]))) * HOUR_S if len(first) else 0.0
+    return {name: series for name, series in found.items() if len(series.times_s) > 1}

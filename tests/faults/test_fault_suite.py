@@ -1,4 +1,4 @@
-"""The fault suite, in its short form: kills of workers and brokers, joins, leaves, a freeze, a stop, an expiry."""
+"""The fault suite, in its short form: kills of workers and brokers, joins, leaves, a freeze, a time-out, an expiry."""
 
 from __future__ import annotations
 
@@ -11,6 +11,16 @@ import pytest
 KILLS = 10
 SEED = 1
 RATE = 500  # events a second: what three brokers, two agents and whatever else runs leave two cores time for
+KINDS = (
+    "killed a worker",
+    "added a worker",
+    "stopped a worker",
+    "froze a worker between its offsets and its commit",
+    "let a transaction time out",
+    "killed a broker",
+    "stopped a broker for a while",
+    "let the groups' offsets expire",
+)
 
 
 @pytest.mark.timeout(1500)
@@ -27,5 +37,6 @@ def test_nothing_is_lost_doubled_or_kept_wrongly_whatever_is_killed() -> None:
     assert done.returncode == 0, done.stdout + done.stderr[-20_000:]
     found = {result["name"]: result["value"] for result in json.loads(done.stdout)["results"]}
     assert found["kills"] >= KILLS
+    assert [kind for kind in KINDS if found[kind] < 1] == []
     assert found["inputs"] > 10_000
     assert (found["lost"], found["doubled"], found["disordered"], found["state_mismatches"]) == (0, 0, 0, 0)

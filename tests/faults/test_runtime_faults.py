@@ -143,17 +143,21 @@ async def test_a_worker_without_its_broker_is_not_ready_until_it_is_back(broker:
             await soon(lambda: readiness(url) == (200, {}), "ready")
             (server,) = broker.servers
             await asyncio.to_thread(server.stop)
-            await soon(lambda: readiness(url)[0] == 503, "not ready")
-            reasons = [reason for found in readiness(url)[1].values() for reason in found]
-            assert any("the broker has not answered for" in reason for reason in reasons), reasons
+            await soon(lambda: "the broker has not answered for" in str(readiness(url)), "not ready, and why")
             assert await asyncio.to_thread(lives, url)
             await asyncio.to_thread(broker.start)
             await soon(lambda: readiness(url) == (200, {}), "ready again", ALL_S)
             cluster.publish(TICKS, ticks(100))
             await soon(lambda: cluster.caught_up(COUNT), "it works on")
-            await soon(lambda: len(cluster.alerts()) == 2, "alerts of the broker's silence and its end")
-    assert [alert.code for alert in cluster.alerts()] == ["WATCHDOG_BROKER", "WATCHDOG_BROKER_OVER"]
+            await soon(lambda: codes(cluster)[-1:] == ["WATCHDOG_BROKER_OVER"], "alerts of its silence and its end")
+    told_of = codes(cluster)
+    assert told_of == ["WATCHDOG_BROKER", "WATCHDOG_BROKER_OVER"] * (len(told_of) // 2), "as often as it was silent"
     cluster.assert_exactly_once(100, None, COUNT)
+
+
+def codes(cluster: Cluster) -> list[str | None]:
+    """Return what alerts are of, in order: a broker that starts on a busy machine may be silent again."""
+    return [alert.code for alert in cluster.alerts()]
 
 
 @pytest.mark.long

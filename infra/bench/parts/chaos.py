@@ -1,4 +1,7 @@
-"""Does to workers and brokers what happens to them in years, in minutes; a seed chooses what and when."""
+"""Does to workers and brokers what happens to them in years, in minutes; a seed chooses what and when.
+
+A fault counts where it is known to have happened as it is named: docs/test-evidence.md says how.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ from confluent_kafka.admin import AdminClient
 
 from tradewind.connectors.kafka.client import options
 from tradewind.connectors.settings import Settings
-from tradewind.infra.bench.parts.hops import FREEZE, Hops
+from tradewind.infra.bench.parts import held_worker
+from tradewind.infra.bench.parts.holding import Holding, Missed
+from tradewind.infra.bench.parts.hops import Hops
 from tradewind.infra.services.kafka import Kafka
 from tradewind.infra.services.stack import Stack
 from tradewind.streams.runtime import Agent, group_of
@@ -26,8 +31,7 @@ from tradewind.streams.runtime.positions import GroupPositions
 
 MOST_WORKERS = 4
 AWAY_S = (0.5, 6.0)  # a stopped broker
-FROZEN_S = 13.0  # longer than a session and than a transaction: another worker has the partitions by then
-FREEZE_S = 30.0  # for a worker to come to its next commit
+ATTEMPTS = 4  # in a row that a fault may come to nothing: a rebalance or a broker that comes back can spoil some
 GAP_S = (0.2, 3.0)  # between faults: from before a rebalance is over to well after it
 STILL_S = 150.0  # without any progress; how long catching up takes is the machine's matter
 STOP_S = 30.0
@@ -43,23 +47,26 @@ class Chaos:
         self._kafka, self._settings, self._hops, self._chance = kafka, settings, hops, chance
         self._environment = {**os.environ, "TRADEWIND_DATA": str(settings.data)}
         self._workers: list[subprocess.Popen[bytes]] = []
-        self._logs = settings.data / "workers"
+        self._logs = settings.data / held_worker.FOLDER
         self._logs.mkdir()
+        self._holding = Holding(settings, self._logs)
         self._started = 0
-        self._faults: dict[str, tuple[int, Callable[[], None]]] = {
+        self._faults: dict[str, tuple[int, Callable[[], str | None]]] = {
             "killed a worker": (8, self._kill_worker),
             "added a worker": (2, self._add),
             "stopped a worker": (2, self._leave),
             "froze a worker between its offsets and its commit": (1, self._freeze),
+            "let a transaction time out": (1, self._overstay),
             "killed a broker": (2, self._kill_broker),
             "stopped a broker for a while": (1, self._stop_broker),
             "let the groups' offsets expire": (1, self._expire),
         }
         self._done: Counter[str] = Counter()
+        self._missed: dict[str, list[str]] = {what: [] for what in self._faults}
+        """What was seen instead of each kind since it last came."""
         self.kills = 0
 
     def __enter__(self) -> Self:
-        signal.signal(FREEZE, signal.SIG_IGN)  # as workers inherit it: until they are there, it would end them
         self._add()
         self._add()
         return self
@@ -73,9 +80,9 @@ class Chaos:
             worker.wait()
 
     @property
-    def summary(self) -> str:
-        """What was done, and how often."""
-        return ", ".join(f"{what} {times} times" for what, times in sorted(self._done.items()))
+    def done(self) -> dict[str, int]:
+        """How often each kind of fault has come."""
+        return {what: self._done[what] for what in self._faults}
 
     @property
     def missing(self) -> list[str]:
@@ -83,7 +90,10 @@ class Chaos:
         return [what for what in self._faults if what not in self._done]
 
     def next(self) -> str:
-        """Do one thing at a moment of chance; returns what. Kinds that have not come yet come sooner."""
+        """Do one thing at a moment of chance; returns what, and what was seen. Kinds that are missing come sooner.
+
+        One that did not happen as it is named is not counted, and raises `RuntimeError` after `ATTEMPTS` in a row.
+        """
         time.sleep(self._chance.uniform(*GAP_S))
         self._alive()
         new = self.missing
@@ -91,9 +101,21 @@ class Chaos:
         chosen = self._chance.choices(list(self._faults), weights)[0]
         if new and self._chance.random() < len(new) / len(self._faults):
             chosen = self._chance.choice(new)
-        self._faults[chosen][1]()
+        try:
+            seen = self._faults[chosen][1]()
+        except Missed as instead:
+            return self._note_missed(chosen, str(instead))
         self._done[chosen] += 1
-        return chosen
+        self._missed[chosen].clear()
+        return chosen if seen is None else f"{chosen}: {seen}"
+
+    def _note_missed(self, chosen: str, instead: str) -> str:
+        missed = self._missed[chosen]
+        missed.append(instead)
+        if len(missed) >= ATTEMPTS:
+            seen = "\n".join(missed)
+            raise RuntimeError(f"it never came to this in {len(missed)} attempts: {chosen}. Seen instead:\n{seen}")
+        return f"not: {chosen}; seen instead: {instead}"
 
     def settle(self) -> None:
         """Wait until both agents have processed all there is."""
@@ -131,7 +153,7 @@ class Chaos:
     def _add(self) -> None:
         if len(self._workers) >= MOST_WORKERS:
             self._remove()
-        command = self._hops.command(0, 1)
+        command = self._hops.command(0, 1, module=held_worker.MODULE)
         self._started += 1
         draft = self._logs / f"{self._started}.starting"
         with draft.open("wb") as log:
@@ -162,19 +184,17 @@ class Chaos:
             self._add()
         self._remove()
 
-    def _freeze(self) -> None:
-        """Freeze a worker between its offsets and its commit until another has taken over, then let it go on."""
-        self._add()
+    def _freeze(self) -> str:
+        """Freeze a worker between its offsets and its commit until others have taken over, then let it go on."""
+        if len(self._workers) == 1:
+            self._add()
         worker = self._chance.choice(self._workers)
-        worker.send_signal(FREEZE)
-        deadline = time.monotonic() + FREEZE_S
-        while _state(worker.pid) != "T":
-            if time.monotonic() > deadline or worker.poll() is not None:
-                worker.send_signal(signal.SIGSTOP)  # it had nothing to commit: frozen all the same
-                break
-            time.sleep(0.02)
-        time.sleep(FROZEN_S)
-        worker.send_signal(signal.SIGCONT)
+        return self._holding.freeze(worker.pid, self._log_of(worker.pid))
+
+    def _overstay(self) -> str:
+        """Have a worker that lives leave a transaction uncommitted until the coordinator has aborted it."""
+        worker = self._chance.choice(self._workers)
+        return self._holding.overstay(worker.pid, self._log_of(worker.pid))
 
     def _kill_broker(self) -> None:
         node = self._chance.randrange(self._kafka.nodes)
@@ -217,11 +237,3 @@ def _forget(admin: AdminClient, group: str) -> None:
             time.sleep(1.0)
         else:
             return
-
-
-def _state(pid: int) -> str:
-    """Return the kernel's letter for a process: T where it is stopped."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return ""

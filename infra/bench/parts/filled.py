@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 from confluent_kafka import Producer
 
-from tradewind.connectors.feeds.encoding import block_runs, dated
+from tradewind.connectors.feeds.encoding import block_runs
 from tradewind.connectors.feeds.feed import Block, Bounds, Position
 from tradewind.connectors.feeds.simulator import Simulator
 from tradewind.connectors.feeds.sources import open_feed
@@ -65,7 +65,7 @@ def fill(settings: Settings, codec: Codec, files: Sequence[Path], ticks: int) ->
     """Publish the ticks outside of transactions, so that offsets count records; return how many there are."""
     producer = Producer(producer_options(settings))
     for block in blocks(files, ticks):
-        for run in dated(block_runs(codec, settings, replace(block, trades=block.trades.head(0)))):
+        for run in block_runs(codec, settings, replace(block, trades=block.trades.head(0))):
             _produce(producer, run)
     unsent = producer.flush(60)
     if unsent:
@@ -77,7 +77,7 @@ def _produce(producer: Producer, run: Run) -> None:
     for value in run.values:
         while True:
             try:
-                producer.produce(run.topic, value, run.key, run.partition, timestamp=run.timestamp_ms)
+                producer.produce(run.topic, value, run.key, run.partition)
             except BufferError:
                 producer.poll(ROOM_S)
             else:
