@@ -127,9 +127,16 @@ def decision(
 
 
 def result(processor: Processor, segments: Iterable[Segment]) -> tuple[list[Event], dict[str, Event]]:
-    """Return the events that a processor makes of segments, and its state after them."""
-    state = MemoryState()
-    events = [event for segment in segments for event in events_of(processor(state, segment))]
+    """Return the events that a processor makes of segments, and its state after them.
+
+    Fails where it changes a value in place that it was given: the runtime could not take that back.
+    """
+    state, events = MemoryState(), list[Event]()
+    for segment in segments:
+        before = [(key, value, repr(value)) for key, value in state.values.items()]
+        events += events_of(processor(state, segment))
+        changed = [key for key, value, said in before if repr(value) != said]
+        assert not changed, f"values of {changed} are not what they were: they were changed in place"
     return events, state.values
 
 

@@ -285,6 +285,13 @@ async def soon(true: Callable[[], bool], what: str, timeout_s: float = WAIT_S) -
     await asyncio.to_thread(until, true, what, timeout_s)
 
 
+def delete_records(settings: Settings, topic: Topic, partition: int, before: int) -> None:
+    """Remove what lies before an offset, as retention does; -1 removes all."""
+    admin = AdminClient(settings.librdkafka())
+    for deleted in admin.delete_records([Coordinates(settings.physical(topic), partition, before)]).values():
+        deleted.result(WAIT_S)
+
+
 def group_metadata(settings: Settings, group: str, topic: str) -> tuple[bytes, Consumer]:
     """Return the metadata of a real consumer that has joined a group, and the consumer, to be closed."""
     consumer = Consumer({**settings.librdkafka(), "group.id": group, "auto.offset.reset": "earliest"})

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from runtime_records import CODEC, INGEST_MS, NOWHERE, Raw
 
+from tradewind.schemas.codec import Codec
 from tradewind.schemas.event import Event
 from tradewind.streams.runtime.agent import Agent, changelog_topic
 from tradewind.streams.runtime.changelog import Restored
@@ -64,13 +65,13 @@ class MemoryBroker:
     def _sent_to(self, topic: str, partition: int | None) -> Iterator[Outgoing]:
         return (out for out in self.sent if out.topic == topic and partition in (None, out.partition))
 
-    def tasks(self, agent: Agent) -> Tasks:
+    def tasks(self, agent: Agent, codec: Codec = CODEC) -> Tasks:
         """Return a worker's tasks, with nothing in memory."""
-        made = Tasks(AgentWork(agent, NOWHERE, CODEC), self, self)
+        made = Tasks(AgentWork(agent, NOWHERE, codec), self, self)
         topic = NOWHERE.physical(changelog_topic(agent))
         changelog = made._work.changelog
 
-        def read(found: dict[int, Restored], behind: dict[int, int], superseded: object) -> None:
+        def read(found: dict[int, Restored], begins: object, behind: dict[int, int], superseded: object) -> None:
             for partition in behind:
                 messages: Any = [_message(out) for out in self._sent_to(topic, partition)]
                 changelog._apply(found, messages, behind)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from tradewind.connectors.telemetry.trace_context import Traced
 from tradewind.processors.batch import Columns, Segment
+from tradewind.schemas.event import Event
 
 if TYPE_CHECKING:
+    from tradewind.streams.runtime.hold import Wait
     from tradewind.streams.runtime.lease import TopicPartition
     from tradewind.streams.runtime.outbox import Draft
     from tradewind.streams.runtime.task import Task
@@ -28,6 +30,8 @@ class TaskSize:
     """Timestamp of the first of them, ms."""
     released_ms: int | None
     """Timestamp of the first held record that the batch let go, ms."""
+    wait: Wait | None = None
+    """What the first record that is held waits for."""
 
 
 @dataclass(slots=True)
@@ -49,6 +53,8 @@ class Account:
     """What each task processed last."""
     traced: tuple[Traced, ...] = ()
     """The events that were sent and belong to a chain; kept only where somebody asked for traces."""
+    origins: Mapping[str, Event] = field(default_factory=dict)
+    """The events that chains of those begin with, by their ids, where the batch was given them."""
 
     def processed(self) -> None:
         """Note that all is processed, and is now sent."""
@@ -66,6 +72,7 @@ class Account:
         self.latest = tuple(task.latest for task in tasks)
         if traces:
             self.traced = tuple(out.traced for out in draft.messages if out.traced is not None)
+            self.origins = draft.origins or {}
 
     def newest_us(self) -> tuple[int, int] | None:
         """Return (ts_event, ts_ingest), µs, of the newest event; None where events have no time."""

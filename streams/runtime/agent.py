@@ -16,7 +16,7 @@ from tradewind.topics import Topic
 from tradewind.topics.topic import RETENTION_BYTES
 
 BATCH_LIMIT = 20_000  # records of one transaction: 60 ms of work, so that its 5-10 ms of round trips weigh little
-LONGEST_LATENCY_S = 10.0  # a sixth of the time after which a worker that takes nothing leaves the group
+LONGEST_LATENCY_S = 10.0  # a sixth of the time after which a watchdog says that a partition does not move
 POSITION_KEY = "@position"
 REDRIVE_COMMAND = "dlq"  # of `tradewind`: what sends dead letters back
 INSTRUMENT_FIELDS = {"symbol", "venue", "ts_event"}
@@ -66,6 +66,12 @@ class Agent:
         if len({topic.partitions for topic in self.inputs}) > 1:
             counts = ", ".join(f"{topic.name}: {topic.partitions}" for topic in self.inputs)
             raise AgentMisdeclared(f"agent {self.name}: inputs need equal partition counts, not {counts}")
+        for topic in self.inputs:
+            if topic.cleanup == "compact":
+                raise AgentMisdeclared(
+                    f"agent {self.name}: {topic.name} is compacted: records would go before they are processed, and "
+                    "what was processed could not be run again. An input keeps all until its retention is over"
+                )
         if self.batch_limit < 1:
             raise AgentMisdeclared(f"agent {self.name}: batch_limit is at least 1, not {self.batch_limit}")
         if self.latency_s is not None and not 0 <= self.latency_s <= LONGEST_LATENCY_S:

@@ -7,6 +7,7 @@ complaint has one id however often it is published, so that whoever keeps alerts
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.notifications import Alert
+from tradewind.streams.runtime.lease import TopicPartition
 from tradewind.streams.runtime.watchdog import Stuck
 from tradewind.topics import ALERTS
 from tradewind.topics.partitioner import partition_of
@@ -79,11 +81,13 @@ def alert_of(stuck: Stuck, group: str, since_us: int, now_us: int, message: str)
     """Return the alert of a complaint; times are µs since 1970.
 
     A position that does not move is one complaint, whichever worker says so and whenever: its id derives from the
-    position. The others are told apart by when they began.
+    position. The others are told apart by when they began, not by the partitions that they are of: those may change.
     """
     topic, partition = stuck.source or (None, None)
     begun = stuck.at if stuck.kind == "position" else since_us
     event_id = derive_id("watchdog", group, stuck.kind, topic or "", -1 if partition is None else partition, str(begun))
+    if stuck.source is None:
+        topic, partition = _shared(stuck.among)
     return Alert(
         event_id=event_id,
         ts_event=since_us,
@@ -99,6 +103,17 @@ def alert_of(stuck: Stuck, group: str, since_us: int, now_us: int, message: str)
         partition=partition,
         since=since_us,
     )
+
+
+def _shared(partitions: Sequence[TopicPartition]) -> tuple[str | None, int | None]:
+    """Return the topic and the partition that a complaint is of, None for what it has several of.
+
+    Its message has them all.
+    """
+    topics = {topic for topic, _ in partitions}
+    if len(topics) != 1:
+        return None, None
+    return topics.pop(), partitions[0][1] if len(partitions) == 1 else None
 
 
 def over_of(alert: Alert, now_us: int) -> Alert:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as Coordinates
 
 from tradewind.connectors.kafka.client import reading, taken
@@ -21,6 +21,7 @@ from tradewind.streams.runtime.encoded_state import EncodedState
 from tradewind.streams.runtime.errors import StateNewer, StateUnreadable, Superseded
 from tradewind.streams.runtime.journal import NO_SNAPSHOT, JournalPosition
 from tradewind.streams.runtime.positions import Superseding
+from tradewind.streams.runtime.progress import Progress
 from tradewind.streams.runtime.state import Writes
 from tradewind.streams.runtime.state_format import format_of
 
@@ -62,8 +63,8 @@ class Changelog:
         """Frames of schemas that records of ours have been read with: a handful."""
         self._newer: set[bytes] = set()
         """Those of them that are of no version that this one knows."""
-        self.read_records = 0
-        """Counts what restores have read, for whoever watches over them."""
+        self.progress = Progress(self.topic)
+        """How far restores are. For any thread."""
         self._options = reading(settings, "restore", BUFFER_KIB)
 
     def changes(self, writes: Writes) -> list[tuple[str, bytes | None]]:
@@ -94,14 +95,21 @@ class Changelog:
         """
         found = {partition: Restored() for partition in partitions}
         at = [(self.topic, partition) for partition in found]
+        self.progress = self.progress.begun(found).waiting("the changelog's ends")
         first, end = positions.ends(at, "earliest", superseded), positions.ends(at, "latest", superseded)
         behind = {
             partition: end[topic, partition]
             for topic, partition in at
             if end[topic, partition] > first[topic, partition]
         }
+        most = sum(offset - first[self.topic, partition] for partition, offset in behind.items())
+        self.progress = replace(
+            self.progress, most=most, unread=tuple(sorted(behind)), awaits="the changelog's records"
+        )
         if behind:
-            self._read(found, behind, superseded)
+            # Where they begin is named, for a client that is told "the beginning" asks for it, half a second later.
+            begins = [Coordinates(self.topic, partition, first[self.topic, partition]) for partition in behind]
+            self._read(found, begins, behind, superseded)
         for partition, restored in found.items():
             restored.encoded = EncodedState(restored.raw)
             self._check(partition, restored)
@@ -113,8 +121,8 @@ class Changelog:
         if restored.digest and restored.encoded.digest != restored.digest:
             raise StateUnreadable(
                 f"{self.topic}, partition {partition}: its {len(restored.encoded)} values are not the state that the "
-                "last transaction left: records of it are lost or changed. Restore the topic, or delete the group's "
-                "offsets and the changelog's records to process all again."
+                "last transaction left: records of it are lost or changed. Restore the topic, or delete it and the "
+                "group to process all again."
             )
 
     def _check_format(self, partition: int, restored: Restored) -> None:
@@ -142,21 +150,27 @@ class Changelog:
             "on with the task (docs/upgrades.md)."
         )
 
-    def _read(self, found: dict[int, Restored], behind: dict[int, int], superseded: Superseding) -> None:
+    def _read(
+        self,
+        found: dict[int, Restored],
+        begins: list[Coordinates],
+        behind: dict[int, int],
+        superseded: Superseding,
+    ) -> None:
         started = told = time.monotonic()
-        count, counted, total = 0, 0, len(behind)
+        count, total = 0, len(behind)
         consumer = Consumer(self._options)
         try:
-            consumer.assign([Coordinates(self.topic, partition, OFFSET_BEGINNING) for partition in behind])
+            consumer.assign(begins)
             while behind:
                 if superseded():
                     raise Superseded
-                count += self._apply(found, taken(consumer, READ_RECORDS, READ_S), behind)
-                self.read_records += count - counted
-                counted = count
+                read = self._apply(found, taken(consumer, READ_RECORDS, READ_S), behind)
+                count += read
+                self.progress = self.progress.advanced(read, behind)
                 if behind and time.monotonic() - told > PROGRESS_S:
                     told = time.monotonic()
-                    log.info("%s: restoring, %d records read, %d partitions to go", self.topic, count, len(behind))
+                    log.info("%s: a restore %s", self.topic, self.progress)
         finally:
             consumer.close()
         log.info(
@@ -184,7 +198,7 @@ class Changelog:
                 raise StateUnreadable(
                     f"{self.topic}, partition {message.partition()}, offset {message.offset()}: no state ({cause}). "
                     "Where a newer version has written it, run the task by that one (docs/upgrades.md). Else restore "
-                    "the topic, or delete the group's offsets and the changelog's records to process all again."
+                    "the topic, or delete it and the group to process all again."
                 ) from cause
         return count
 

@@ -15,7 +15,7 @@ from aiokafka.errors import ConsumerStoppedError
 from faust.transport.drivers import aiokafka as driver
 
 from tradewind.streams.runtime.chunk import CHUNK_RECORDS, Chunk
-from tradewind.streams.runtime.errors import LeaseRefused, Superseded
+from tradewind.streams.runtime.errors import LeaseRefused, RuntimeStopped, Superseded
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.record_batches import Fetched, FetchedBatches
 from tradewind.streams.runtime.records import Records
@@ -28,7 +28,7 @@ HEARTBEAT_MS = 3_000  # a third of the session, as Kafka recommends
 REBALANCE_MS = 20_000  # how long a rebalance waits for members: more than what finishing a transaction takes
 PACE_S = 0.01  # from a small take to the next fetch: it costs broker and worker a millisecond, however little it brings
 MANY_RECORDS = 500  # of a take, after which the next fetch follows at once: there is a backlog
-POLL_MS = 60_000  # a worker that takes nothing for this long leaves the group: its transactions are stuck
+POLL_MS = 60_000  # a worker that gives no sign of life for this long leaves the group: see `Worker._attend`
 
 aiokafka_fetcher.MemoryRecords = FetchedBatches  # the same to everyone else who reads through aiokafka
 
@@ -109,6 +109,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         if self._consumer is not None and not self.thread_loop.is_closed():
             self.thread_loop.call_soon_threadsafe(self._notify_waiters)
 
+    def attend(self) -> None:
+        """Tell aiokafka that the worker goes on; without it, the worker leaves the group. From any thread."""
+        if self._consumer is not None and not self.thread_loop.is_closed():
+            self.thread_loop.call_soon_threadsafe(self._attend)
+
+    def _attend(self) -> None:
+        with self._ensure_consumer()._subscription.fetch_context():
+            pass  # aiokafka counts from its end
+
     def _notify_waiters(self) -> None:
         fetcher = self._ensure_consumer()._fetcher
         for waiter in list(fetcher._fetch_waiters):
@@ -119,23 +128,22 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer = self._ensure_consumer()
         fetcher, coordinator = consumer._fetcher, consumer._coordinator
         deadline = time.monotonic() + timeout_s
-        with fetcher._subscriptions.fetch_context():
-            while True:
-                if consumer._closed or fetcher._closed:
-                    raise ConsumerStoppedError
-                coordinator.check_errors()
-                if fetcher.error_future.done():
-                    fetcher.error_future.result()
-                chunks = self._drain(fetcher)
-                remaining = deadline - time.monotonic()
-                if chunks or remaining <= 0:
-                    return chunks
-                waiter = fetcher._create_fetch_waiter()
-                done, _ = await asyncio.wait([waiter], timeout=remaining)
-                if not done:
-                    waiter.cancel()
-                    return []
-                waiter.result()
+        while True:
+            if consumer._closed or fetcher._closed:
+                raise ConsumerStoppedError
+            coordinator.check_errors()
+            if fetcher.error_future.done():
+                fetcher.error_future.result()
+            chunks = self._drain(fetcher)
+            remaining = deadline - time.monotonic()
+            if chunks or remaining <= 0:
+                return chunks
+            waiter = fetcher._create_fetch_waiter()
+            done, _ = await asyncio.wait([waiter], timeout=remaining)
+            if not done:
+                waiter.cancel()
+                return []
+            waiter.result()
 
     def _drain(self, fetcher: Any) -> list[Chunk]:
         lease = self.lease
@@ -143,10 +151,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             return []
         chunks: list[Chunk] = []
         for tp in [tp for tp in self._positions if tp in self.wanted]:
+            state = fetcher._subscriptions.subscription.assignment.state_value(tp)
+            start, before = self._positions[tp], state.position
             fetched = fetcher._records.get(tp)
             records = None if fetched is None else self._records(fetcher, tp, fetched)
-            position = fetcher._subscriptions.subscription.assignment.state_value(tp).position
-            start = self._positions[tp]
+            position = state.position
+            first = int(records.offsets[0]) if records else start
+            if before != start or first < start or position < start:
+                raise _moved(lease, tp, start, before if before != start else min(first, position))
             if not records and position == start:
                 continue
             self.wanted.discard(tp)
@@ -199,3 +211,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def verify_event_path(self, now: float, tp: Any) -> None:
         """Say nothing: Faust's watchdog takes a partition that is held back for a stuck one."""
+
+
+def _moved(lease: Lease, tp: TopicPartition, start: int, at: int) -> RuntimeStopped:
+    """Return the error of a consumer that goes on elsewhere than where the last chunk of a partition ended."""
+    what = "records would be processed again" if at < start else f"{at - start} offsets would be passed over unseen"
+    return RuntimeStopped(
+        f"group {lease.group}: {tp[0]}, partition {tp[1]}, was read up to offset {start} and goes on at {at}: {what}. "
+        "Only the worker moves a consumer, so something else has; nothing of it is committed. Start the worker again."
+    )

@@ -7,6 +7,7 @@ RuntimeStopped
 ├── LeaseRefused           the group gave metadata that the broker would commit unchecked
 ├── PositionsDiffer        the group's offsets and the changelog contradict each other: somebody moved one of them
 ├── PositionsUnavailable   the broker did not tell stable offsets in time
+├── RecordsGone            an input no longer has the records that come next: retention was faster than the agent
 ├── StateUnreadable        a record of the changelog is no state
 ├── StateNewer             a newer version has had the task: this one would lose what it does not know
 └── TransactionsFail       transactions failed again and again for a reason that waiting does not cure
@@ -41,6 +42,10 @@ class PositionsDiffer(RuntimeStopped):
 
 class PositionsUnavailable(RuntimeStopped):
     """The broker did not tell stable offsets in time."""
+
+
+class RecordsGone(RuntimeStopped):
+    """An input no longer has the records that come next; going on without them would be a silent loss."""
 
 
 class StateUnreadable(RuntimeStopped):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from tradewind.streams.runtime.account import TaskSize
 from tradewind.streams.runtime.lease import TopicPartition
+from tradewind.streams.runtime.progress import Progress
 from tradewind.streams.runtime.watchdog import Stuck
 
 MS_PER_S = 1_000
@@ -28,8 +29,8 @@ class Waiting:
     """Whether there is no room for more."""
 
 
-def _nothing_read() -> int:
-    return 0
+def _nothing_read() -> Progress:
+    return Progress("")
 
 
 @dataclass(slots=True)
@@ -43,13 +44,15 @@ class Facts:
     outcomes: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     rebalances: int = 0
-    restored_records: Callable[[], int] = _nothing_read
-    """Counts what restores have read, ever more."""
+    progress: Callable[[], Progress] = _nothing_read
+    """How far restores are."""
     restoring_since_s: float | None = None
     established: bool = False
     """Whether it has an assignment and has restored its tasks."""
     uncommitted_since_s: float | None = None
     """When the first batch was begun that no commit has followed."""
+    uncommitted: tuple[TopicPartition, ...] = ()
+    """Inputs of the last of those batches."""
     positions: dict[TopicPartition, int] = field(default_factory=dict)
     """Committed."""
     waiting: Mapping[TopicPartition, Waiting] = field(default_factory=dict)

@@ -44,6 +44,17 @@ class _Waiting:
         return head, _Waiting(tail, self.instruments, self.codes[row:], self.ts_event[row:])
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What the first held record waits for: heartbeats of its instrument that reach its time, less the lookahead."""
+
+    instrument: str
+    ts_event: int
+    """Event time of the record, µs."""
+    reached: int | None
+    """How far the heartbeats of its instrument have reached, µs; None where there was none."""
+
+
 class Held:
     """Pieces of one partition that wait, first in first out: the first row that must wait blocks all behind it."""
 
@@ -64,6 +75,14 @@ class Held:
         return next(
             (int(waiting.piece.records.timestamps[0]) for waiting in self._waiting if waiting.piece.records), None
         )
+
+    def wait(self, reached: Callable[[str], int | None]) -> Wait | None:
+        """Return what the first record waits for that is an event; None where none is held."""
+        first = next((waiting for waiting in self._waiting if len(waiting.codes)), None)
+        if first is None:
+            return None
+        name = first.instruments[int(first.codes[0])]
+        return Wait(name, int(first.ts_event[0]), reached(name))
 
     def add(self, piece: Piece) -> None:
         """Queue a piece behind the others."""

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tradewind.streams.runtime.errors import LeaseRefused
 
 TopicPartition = tuple[str, int]
 """Name of a topic on the cluster, partition. Faust's and aiokafka's named tuples are equal to it, hashes included."""
+
+
+def named(partitions: Iterable[TopicPartition]) -> str:
+    """Return partitions in words, topic by topic."""
+    by_topic: dict[str, list[int]] = {}
+    for topic, partition in sorted(partitions):
+        by_topic.setdefault(topic, []).append(partition)
+    return "; ".join(
+        f"{topic}, partition{'s' * (len(of) > 1)} {', '.join(map(str, of))}" for topic, of in by_topic.items()
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

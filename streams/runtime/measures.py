@@ -88,14 +88,15 @@ class Measures:
         return {**self.labels, TOPIC: source[0], PARTITION: str(source[1])}
 
     def stuck(self) -> Points:
-        """Return 1 for each complaint, and 0 for what could be one."""
+        """Return 1 for each complaint, and for each partition that it names; 0 for what could be one."""
         complaints = {of.what for of in self.facts.stuck}
         places: list[tuple[Kind, TopicPartition | None]] = [("position", at) for at in list(self.facts.positions)]
         places += [(kind, None) for kind in KINDS if kind != "position"]
-        return [
+        points = [
             (float((kind, at) in complaints), {**(self.labels if at is None else self.of(at)), KIND: kind})
             for kind, at in places
         ]
+        return points + [(1.0, {**self.of(at), KIND: of.kind}) for of in self.facts.stuck for at in of.among]
 
     def held(self) -> Points:
         """Return how many records each task holds."""
@@ -108,7 +109,7 @@ _SOURCES: dict[Metric, Callable[[Measures], Points]] = {
     metrics.SENT: lambda to: to.total(to.facts.sent),
     metrics.DEAD_LETTERS: lambda to: to.by(KIND, list(to.facts.letters.items())),
     metrics.TRANSACTIONS: lambda to: to.by(OUTCOME, list(to.facts.outcomes.items())),
-    metrics.RESTORED: lambda to: to.total(to.facts.restored_records()),
+    metrics.RESTORED: lambda to: to.total(to.facts.progress().records),
     metrics.REBALANCES: lambda to: to.total(to.facts.rebalances),
     metrics.STATE_KEYS: lambda to: to.by(PARTITION, [(at, size.keys) for at, size in list(to.facts.sizes.items())]),
     metrics.WAITING: lambda to: to.by_partition([(at, found.records) for at, found in to.facts.waiting.items()]),

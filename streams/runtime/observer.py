@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+from tradewind.connectors.kafka.json_events import time_to_json
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.telemetry.metrics import GROUP, SYSTEM
 from tradewind.connectors.telemetry.process import Telemetry
 from tradewind.streams.runtime.account import TaskSize
 from tradewind.streams.runtime.agent import Agent, group_of
 from tradewind.streams.runtime.facts import Facts, Waiting
+from tradewind.streams.runtime.hold import Wait
 from tradewind.streams.runtime.inbox import Inbox
-from tradewind.streams.runtime.lease import TopicPartition
+from tradewind.streams.runtime.lease import TopicPartition, named
 from tradewind.streams.runtime.outbox import Outcome
+from tradewind.streams.runtime.progress import Progress
 from tradewind.streams.runtime.tasks import Batch
 from tradewind.streams.runtime.watchdog import Seen, Stuck
 
@@ -32,6 +35,7 @@ class Observer:
             from tradewind.streams.runtime.measures import Measures  # noqa: PLC0415 - loads OpenTelemetry
 
             self._measures = Measures(self.group, self._facts, telemetry.instruments)
+        self._until = "" if agent.hold is None else settings.physical(agent.hold.until)
         telemetry.health.must_be_ready(f"agent {agent.name}", self.reasons)
 
     @property
@@ -43,9 +47,9 @@ class Observer:
         """Note an assignment."""
         self._facts.rebalances += 1
 
-    def restoring(self, read_records: Callable[[], int]) -> None:
-        """Note that tasks are brought to what is committed; `read_records` counts what restores read, ever more."""
-        self._facts.restored_records = read_records
+    def restoring(self, progress: Callable[[], Progress]) -> None:
+        """Note that tasks are brought to what is committed; `progress` tells how far that is."""
+        self._facts.progress = progress
         self._facts.restoring_since_s = time.monotonic()
         self._facts.established = False
 
@@ -62,6 +66,7 @@ class Observer:
         facts = self._facts
         facts.begin_anew({}, {})
         facts.restoring_since_s = facts.uncommitted_since_s = None
+        facts.uncommitted = ()
         facts.established = False
 
     def began(self, batch: Batch, inboxes: Mapping[TopicPartition, Inbox]) -> None:
@@ -69,6 +74,7 @@ class Observer:
         facts = self._facts
         if facts.uncommitted_since_s is None:
             facts.uncommitted_since_s = time.monotonic()
+        facts.uncommitted = batch.sources(facts.held_topic)
         self._begun_us = time.time_ns() // 1000
         facts.waiting = _waiting(inboxes)
         facts.in_hand_ms = {
@@ -81,7 +87,7 @@ class Observer:
         facts.outcomes[outcome.kind] += 1
         if outcome.kind != "committed":
             return
-        facts.uncommitted_since_s = None
+        facts.uncommitted_since_s, facts.uncommitted = None, ()
         facts.positions.update(account.offsets)
         facts.sizes.update(account.sizes)
         facts.in_hand_ms = {}
@@ -91,7 +97,8 @@ class Observer:
         if self._measures is not None:
             self._measures.committed(batch, records, now_us)
         if self._spans is not None and account.traced:
-            self._spans.emit(account.traced, self._begun_us, now_us, {SYSTEM: "kafka", GROUP: self.group})
+            attributes = {SYSTEM: "kafka", GROUP: self.group}
+            self._spans.emit(account.traced, self._begun_us, now_us, attributes, account.origins)
 
     def _count(self, batch: Batch) -> int:
         """Add up what was consumed and sent; returns the records of the batch."""
@@ -114,8 +121,17 @@ class Observer:
         facts = self._facts
         if ends is not None:
             facts.note_ends(ends, at_s)
-        restored = None if facts.restoring_since_s is None else facts.restored_records()
-        return Seen(at_s, dict(facts.positions), ends, facts.uncommitted_since_s, restored)
+        restored = None if facts.restoring_since_s is None else facts.progress()
+        return Seen(
+            at_s, dict(facts.positions), ends, facts.uncommitted_since_s, facts.uncommitted, restored, self._waits()
+        )
+
+    def _waits(self) -> dict[TopicPartition, str]:
+        """Return what each held partition waits for, in words."""
+        held, sizes = self._facts.held_topic, list(self._facts.sizes.items())
+        if held is None:
+            return {}
+        return {(held, at): waits_for(size.wait, self._until) for at, size in sizes if size.wait is not None}
 
     def complain(self, stuck: tuple[Stuck, ...]) -> None:
         """Take what the watchdogs say."""
@@ -127,7 +143,8 @@ class Observer:
         found = [describe(of, self.group, now_s) for of in facts.stuck]
         since_s = facts.restoring_since_s
         if since_s is not None:
-            found.append(f"{self.group}: its tasks are being restored, for {now_s - since_s:.0f} s by now")
+            for_s = f"for {now_s - since_s:.0f} s by now"
+            found.append(f"{self.group}: its tasks are being restored, {for_s}; it {facts.progress()}")
         elif not facts.established:
             found.append(f"{self.group}: it waits for an assignment of partitions")
         return found
@@ -139,12 +156,22 @@ def describe(stuck: Stuck, group: str, now_s: float) -> str:
     if stuck.kind == "position":
         assert stuck.source is not None
         topic, partition = stuck.source
-        return f"{group}: {topic}, partition {partition}, stands at {stuck.at} {for_s} with {stuck.behind} to read"
+        because = f"; {stuck.detail}" if stuck.detail else ""
+        stands = f"{topic}, partition {partition}, stands at {stuck.at} {for_s}"
+        return f"{group}: {stands} with {stuck.behind} to read{because}"
     if stuck.kind == "transaction":
-        return f"{group}: no transaction has committed {for_s}"
+        of = f", the batch in hand is of {named(stuck.among)}" if stuck.among else ""
+        return f"{group}: no transaction has committed {for_s}{of}"
     if stuck.kind == "restore":
-        return f"{group}: a restore has read nothing more {for_s}, after {stuck.at} records"
+        return f"{group}: a restore has read nothing more {for_s}; it {stuck.detail}"
     return f"{group}: the broker has not answered {for_s}"
+
+
+def waits_for(wait: Wait, until: str) -> str:
+    """Return what a held partition waits for in words, `until` being the topic of the heartbeats."""
+    far = "there was none" if wait.reached is None else f"they have reached {time_to_json(wait.reached)}"
+    of = f"heartbeats of {wait.instrument} on {until}"
+    return f"its first held record, of {time_to_json(wait.ts_event)}, waits for {of}: {far}"
 
 
 def _waiting(inboxes: Mapping[TopicPartition, Inbox]) -> dict[TopicPartition, Waiting]:

@@ -15,6 +15,7 @@ from confluent_kafka import TopicPartition as Coordinates
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.telemetry.trace_context import Traced
 from tradewind.connectors.telemetry.trace_context import headers as trace_headers
+from tradewind.schemas.event import Event
 from tradewind.streams.runtime.bounded import NoAnswer, call_within
 from tradewind.streams.runtime.errors import AgentCrashed, Superseded, TransactionsFail
 from tradewind.streams.runtime.lease import Lease, TopicPartition
@@ -25,7 +26,7 @@ CALL_S = 2.0  # of one call to librdkafka, so that patience that runs out is not
 INIT_S = 60.0  # the coordinator may be loading, or away for a restart
 ABORT_S = 15.0
 OFFSETS_S = 12.0  # more than the transaction's timeout, after which there is nothing to add them to
-PATIENCE_S = 45.0  # for a transaction: less than the time after which the group expels a worker that takes nothing
+PATIENCE_S = 45.0  # for a transaction: less than the time after which the group expels a worker that hangs in one
 QUEUE_MESSAGES = 200_000  # in librdkafka's memory; a batch that makes more waits while it sends
 QUEUE_KBYTES = 64 * 1024
 POLL_S = 0.05
@@ -56,6 +57,8 @@ class Draft:
     """Where the group goes on."""
     letters: Counter[str] = field(default_factory=Counter)
     """Dead letters among the messages, by kind."""
+    origins: dict[str, Event] | None = None
+    """The events that chains of messages begin with, by their ids; None where nobody asked for traces."""
 
 
 @dataclass(frozen=True, slots=True)

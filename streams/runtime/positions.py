@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaException
+from confluent_kafka import Consumer, KafkaException
 from confluent_kafka import TopicPartition as Coordinates
 
-from tradewind.connectors.kafka.offsets import Offsets, Which
+from tradewind.connectors.kafka.offsets import Watermarks, Which
 from tradewind.connectors.settings import Settings
-from tradewind.streams.runtime.errors import PositionsDiffer, PositionsUnavailable, Superseded
+from tradewind.streams.runtime.errors import PositionsDiffer, PositionsUnavailable, RecordsGone, Superseded
 from tradewind.streams.runtime.lease import TopicPartition
 
 ATTEMPT_S = 2.0  # of one question to the broker, so that a lease that ends is noticed
@@ -44,7 +44,7 @@ class GroupPositions:
                 "reconnect.backoff.max.ms": 1000,
             }
         )
-        self._offsets = Offsets(settings, IsolationLevel.READ_UNCOMMITTED, ATTEMPT_S)
+        self._offsets = Watermarks(settings, ATTEMPT_S)
 
     def stable(self, partitions: Iterable[TopicPartition], superseded: Superseding) -> dict[TopicPartition, int | None]:
         """Return the group's committed offsets, None where it has none, once no transaction is pending on any.
@@ -112,7 +112,32 @@ def start_positions(
             raise PositionsDiffer(
                 f"agent {agent}, partition {partition}: the group is at offset {offset} of {topic}, the changelog at "
                 f"{'none' if written is None else written}. State and records would not fit. Set the group back to the "
-                "changelog's offsets, or delete the group's offsets and the changelog's records to process all again."
+                "changelog's offsets, or delete the group and the changelog's topic to process all again."
             )
         found[topic] = written
     return found
+
+
+def check_reachable(
+    agent: str,
+    group: str,
+    wanted: Mapping[TopicPartition, int],
+    first: Mapping[TopicPartition, int],
+    end: Mapping[TopicPartition, int],
+) -> None:
+    """Raise `RecordsGone` where partitions, which have the offsets from `first` up to `end`, lack what comes next."""
+    gone = []
+    for (topic, partition), offset in sorted(wanted.items()):
+        begins, ends = first[topic, partition], end[topic, partition]
+        if offset < begins:
+            lack = f"begins at {begins}: {begins - offset} offsets are gone, by retention or by hand"
+        elif offset > ends:
+            lack = f"ends at {ends}: it lost its last {offset - ends} offsets, or was made anew"
+        else:
+            continue
+        gone.append(f"{topic}, partition {partition}, is needed from offset {offset} on and {lack}")
+    if gone:
+        raise RecordsGone(
+            f"agent {agent}, group {group}: {'; '.join(gone)}. It stops instead of going on without them, as it will "
+            'when it is started again. What can be done: docs/architecture.md, "Records that are gone".'
+        )

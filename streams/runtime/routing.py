@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import polars as pl
+
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.telemetry.trace_context import as_traced, is_traced
 from tradewind.processors.batch import Columns, Output, Segment, Table
@@ -57,6 +59,22 @@ class Router:
                 key = topic.key(event)
                 for partition in partitions_for(topic, event, key):
                     yield Outgoing(name, partition, key.encode(), value, ts_ingest // US_PER_MS, traced)
+
+    def origins(self, outputs: Sequence[Output], segment: Segment) -> dict[str, Event]:
+        """Return the events of a segment that chains of its outputs begin with, by their ids: bars, for the most."""
+        begun = {
+            traced.correlation_id
+            for traced in (as_traced(event) for event in outputs if type(event) in self._traced)
+            if traced.event_id != traced.correlation_id == traced.causation_id
+        }
+        if not begun or not is_traced(segment.model):
+            return {}
+        if isinstance(segment, Columns):
+            first = segment.frame.filter(pl.col("event_id").is_in(sorted(begun)))
+            events = [segment.model.from_dict(record) for record in first.iter_rows(named=True)]
+        else:
+            events = [event for event in segment.events if as_traced(event).event_id in begun]
+        return {as_traced(event).event_id: event for event in events}
 
     def _routes_of(self, model: type[Event]) -> list[tuple[str, Topic]]:
         routes = self._routes.get(model)

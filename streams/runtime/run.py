@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from tradewind.connectors.settings import Settings
+from tradewind.connectors.telemetry.health import Health
 from tradewind.connectors.telemetry.process import Telemetry
 from tradewind.schemas.codec import Codec
 from tradewind.streams.runtime.agent import Agent
@@ -22,7 +23,7 @@ from tradewind.streams.runtime.worker import Worker
 
 SLOT_BYTES = 4  # of a random slot: no two of a group's few workers share one
 BEAT_S = 1.0
-STANDING_S = 30.0  # of an event loop that hangs; a session has long expired by then
+STANDING_S = 30.0  # of an event loop that hangs; after twice as long the group expels its workers
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ async def run_agents(
     telemetry = telemetry or Telemetry()
     observers = [Observer(agent, settings, telemetry) for agent in agents]
     workers = [Worker(of.agent, settings, codec, slot or secrets.token_hex(SLOT_BYTES), of) for of in observers]
-    with _signals(stop), _frozen(), _watched(observers, settings, codec):
+    with _signals(stop), _frozen(), _watched(observers, settings, codec, telemetry.health):
         beating = asyncio.ensure_future(_beat(telemetry))
         running = [asyncio.ensure_future(worker.run()) for worker in workers]
         stopped = asyncio.ensure_future(stop.wait())
@@ -89,9 +90,10 @@ async def _when_ready(workers: Sequence[Worker], on_ready: Callable[[], None] | 
 
 
 @contextlib.contextmanager
-def _watched(observers: Sequence[Observer], settings: Settings, codec: Codec) -> Iterator[None]:
-    """Have watchdogs look at the workers."""
+def _watched(observers: Sequence[Observer], settings: Settings, codec: Codec, health: Health) -> Iterator[None]:
+    """Have watchdogs look at the workers; where they end by a bug, the process is not ready."""
     watch = Watch(observers, settings, codec)
+    health.must_be_ready("watchdogs", watch.reasons)
     watch.start()
     try:
         yield

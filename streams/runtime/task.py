@@ -11,7 +11,7 @@ from tradewind.processors.batch import PoisonRecord, Rows, Segment, part, rows_o
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.runtime import DeadLetter
 from tradewind.streams.runtime.account import TaskSize
-from tradewind.streams.runtime.agent import POSITION_KEY, Agent, redrive_topic
+from tradewind.streams.runtime.agent import POSITION_KEY, Agent, group_of, redrive_topic
 from tradewind.streams.runtime.changelog import Changelog
 from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.dead_letters import ErrorKind, Misdirected, RedrivenRecord, as_read, letter_of, origins
@@ -36,6 +36,7 @@ class AgentWork:
     def __init__(self, agent: Agent, settings: Settings, codec: Codec, changelog: Changelog | None = None) -> None:
         """Read and write the changelog on Kafka, unless another is given."""
         self.agent = agent
+        self.group = group_of(agent, settings)
         self.codec = codec
         self.cutter = Cutter(codec)
         self.router = Router(agent, settings, codec)
@@ -204,6 +205,8 @@ class Task:
             try:
                 events = self._work.agent.processor(self.state, now)
                 draft.messages.extend(self._work.router.route(events, now))
+                if draft.origins is not None:
+                    draft.origins.update(self._work.router.origins(events, now))
             except PoisonRecord as poison:
                 self.state.drop_segment()
                 at = poison.index
@@ -290,8 +293,10 @@ class Task:
     def size(self) -> TaskSize:
         """Return what the task holds, for metrics."""
         held = self._held
-        count, first_ms = (0, None) if held is None else (held.records, held.first_ms)
-        return TaskSize(len(self.state), count, first_ms, self._released_ms)
+        if held is None:
+            return TaskSize(len(self.state), 0, None, None)
+        wait = held.wait(reached_by(self.state))
+        return TaskSize(len(self.state), held.records, held.first_ms, self._released_ms, wait)
 
     def drop(self) -> None:
         """Forget what the batch did, and what is held: records are read again from what is committed."""

@@ -13,7 +13,8 @@ from tradewind.streams.runtime.errors import PositionsDiffer, SchemaUnavailable,
 from tradewind.streams.runtime.journal import TaskJournal
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.outbox import PATIENCE_S, Draft, Impatient, Outcome, Patience
-from tradewind.streams.runtime.positions import Superseding, start_positions
+from tradewind.streams.runtime.positions import Superseding, check_reachable, start_positions
+from tradewind.streams.runtime.progress import Progress
 from tradewind.streams.runtime.state import TaskState
 from tradewind.streams.runtime.task import AgentWork, Task
 
@@ -39,6 +40,16 @@ class Batch:
         for topics in self.chunks.values():
             for chunks in topics.values():
                 yield chunks[0].source, chunks
+
+    def sources(self, held: str | None) -> tuple[TopicPartition, ...]:
+        """Return the partitions that it is of, ascending; `held` is the held input, by its name on the cluster.
+
+        A task that is run though nothing new arrived for it lets held records go.
+        """
+        found = {source for source, _ in self.by_source()}
+        if held is not None:
+            found.update((held, partition) for partition, topics in self.chunks.items() if not topics)
+        return tuple(sorted(found))
 
     def touch(self, partition: int) -> None:
         """Run a task though nothing new arrived for it."""
@@ -66,9 +77,9 @@ class Tasks:
         return [partition for partition, task in self._tasks.items() if task.more]
 
     @property
-    def restored_records(self) -> int:
-        """How many records of the changelog were read so far; a restore moves it. For any thread."""
-        return self._work.changelog.read_records
+    def progress(self) -> Progress:
+        """How far restores are. For any thread."""
+        return self._work.changelog.progress
 
     def states(self) -> dict[int, TaskState]:
         """Return the state of each task."""
@@ -78,32 +89,50 @@ class Tasks:
         """Return what each task holds."""
         return {partition: task.size() for partition, task in self._tasks.items()}
 
-    def establish(self, lease: Lease, superseded: Superseding) -> dict[TopicPartition, int]:
+    def establish(self, lease: Lease, superseded: Superseding, patience: Patience) -> dict[TopicPartition, int]:
         """Restore the tasks of a lease to what is committed; returns where to read on.
 
+        `patience` is for the transaction of first offsets, not for restoring; it is shortened when that begins.
+
         State that is in memory is kept where it was applied up to the group's stable offset: else the changelog has it.
-        Raises `StartsUncommitted` where the first offsets could not be committed, or perhaps were: try it again.
+        Raises `StartsUncommitted` where the first offsets could not be committed, or perhaps were: try it again; and
+        `RecordsGone` where an input has no longer what comes next.
         """
-        owned = self._owned(lease)
+        owned, changelog = self._owned(lease), self._work.changelog
+        changelog.progress = changelog.progress.begun(owned).waiting("a producer of transactions")
         self._outbox.ready(superseded)
         names = self._work.names
+        changelog.progress = changelog.progress.waiting("stable offsets of the group")
         stable = self._positions.stable([(name, task) for task in owned for name in names.values()], superseded)
         by_task = {task: {topic: stable[name, task] for topic, name in names.items()} for task in owned}
         kept = {partition: task for partition, task in self._tasks.items() if by_task.get(partition) == task.applied}
-        restored = self._work.changelog.restore(by_task.keys() - kept.keys(), self._positions, superseded)
+        restored = changelog.restore(by_task.keys() - kept.keys(), self._positions, superseded)
+        changelog.progress = changelog.progress.waiting("where its inputs begin and end")
         self._tasks = {
             partition: self._begun_anew(kept[partition])
             if partition in kept
             else self._from_changelog(partition, group, restored[partition])
             for partition, group in by_task.items()
         }
-        self._make_explicit(lease, by_task, superseded)
+        begun = {at: offset for at, offset in self._read_on(lease).items() if at[1] in restored}
+        self.check_reachable(begun, superseded)  # the others were read until now: a fetch tells of them
+        self._make_explicit(lease, by_task, superseded, patience)
+        return self._read_on(lease)
+
+    def _read_on(self, lease: Lease) -> dict[TopicPartition, int]:
+        """Return where the inputs that the lease gives are read on, as far as that is known."""
+        names = self._work.names
         return {
             (names[topic], partition): offset
             for partition, task in self._tasks.items()
             for topic, offset in task.applied.items()
             if (names[topic], partition) in lease.partitions
         }
+
+    def check_reachable(self, wanted: Mapping[TopicPartition, int], superseded: Superseding) -> None:
+        """Raise `RecordsGone` where the cluster no longer has what comes next at these positions."""
+        first, end = (self._positions.ends(wanted, which, superseded) for which in ("earliest", "latest"))
+        check_reachable(self._agent.name, self._work.group, wanted, first, end)
 
     def _begun_anew(self, kept: Task) -> Task:
         """Return a task that goes on from the committed state of one that is in memory."""
@@ -141,7 +170,11 @@ class Tasks:
         return owned
 
     def _make_explicit(
-        self, lease: Lease, by_task: Mapping[int, Mapping[str, int | None]], superseded: Superseding
+        self,
+        lease: Lease,
+        by_task: Mapping[int, Mapping[str, int | None]],
+        superseded: Superseding,
+        patience: Patience,
     ) -> None:
         """Commit where the group has no offset: inputs that begin, and those whose offset has expired.
 
@@ -170,7 +203,11 @@ class Tasks:
             self._tasks[partition].start(starts, draft)
         if not draft.offsets:
             return
-        outcome = self._outbox.send(draft, lease, Patience(PATIENCE_S))
+        patience.shorten(PATIENCE_S)
+        if superseded():  # after it: who hurries while the lease ends must not be overruled
+            self._tasks = {}
+            raise Superseded
+        outcome = self._outbox.send(draft, lease, patience)
         if outcome.kind != "committed":
             self._tasks = {}
             if superseded() or outcome.kind == "lease ended":
@@ -181,7 +218,7 @@ class Tasks:
 
     def run(self, lease: Lease, batch: Batch, patience: Patience) -> Outcome:
         """Process a batch and commit it; where that fails, nothing of it is kept, and `establish` comes next."""
-        draft, account = Draft(), batch.account
+        draft, account = Draft(origins={} if self._traces else None), batch.account
         tasks = [self._tasks[partition] for partition in sorted(batch.chunks)]
         try:
             for task in tasks:

@@ -48,6 +48,8 @@ class Watch:
         self._memories = {of.group: Memory() for of in observers}
         self._said: dict[What, Alert] = {}
         """What holds, as it was said first: its end has the same times and the same chain of ids."""
+        self._bug = ""
+        """What has ended the looks; set by their thread, and read by others."""
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdogs", daemon=True)
 
@@ -60,12 +62,21 @@ class Watch:
         self._closing.set()
         self._thread.join(CLOSE_S)
 
+    def reasons(self) -> list[str]:
+        """Return why what stands still would not be told; nothing where it would. For any thread."""
+        if not self._bug:
+            return []
+        return [f"they have ended by a bug ({self._bug}); the workers go on, unwatched: start the process again"]
+
     def _run(self) -> None:
         try:
             while not self._closing.wait(self._every_s):
                 self._look()
-        except Exception:
+        except Exception as bug:
             log.exception("watchdogs have ended by a bug; the workers go on without them")
+            self._bug = f"{type(bug).__name__}: {bug}"
+            for of in self._observers:
+                of.complain(())  # nobody would take back what was said
         finally:
             self._alerts.close()
             self._offsets.close()

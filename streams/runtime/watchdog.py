@@ -16,6 +16,7 @@ from typing import Literal
 
 from tradewind.connectors.settings import WatchdogSettings
 from tradewind.streams.runtime.lease import TopicPartition
+from tradewind.streams.runtime.progress import Progress
 
 Kind = Literal["position", "transaction", "restore", "broker"]
 KINDS: tuple[Kind, ...] = ("position", "transaction", "restore", "broker")
@@ -32,8 +33,12 @@ class Seen:
     """Last stable offsets; None where the broker did not answer. A partition may be missing."""
     uncommitted_since_s: float | None = None
     """When the first batch was begun that no commit has followed; None where there is none."""
-    restored: int | None = None
-    """Records that the restore in hand has read; None where none is in hand."""
+    uncommitted: tuple[TopicPartition, ...] = ()
+    """Inputs of the last of those batches."""
+    restored: Progress | None = None
+    """How far the restore in hand is; None where none is."""
+    waits: Mapping[TopicPartition, str] = field(default_factory=dict)
+    """What held partitions wait for, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +70,17 @@ class Stuck:
     source: TopicPartition | None = None
     """The partition, where the complaint is of one."""
     at: int | None = None
-    """The position that does not move; records read by a restore."""
+    """The position that does not move; records read by restores."""
     behind: int | None = None
     """Records to read."""
+    among: tuple[TopicPartition, ...] = ()
+    """The partitions that a transaction or a restore is of. They may change while it is the same complaint."""
+    detail: str = ""
+    """How far a restore is and what it waits for, or what a held partition waits for, in words."""
 
     @property
     def what(self) -> tuple[Kind, TopicPartition | None]:
-        """Names what is stuck: the same from look to look."""
+        """Names what is stuck: the same from look to look, whatever partitions are in hand."""
         return self.kind, self.source
 
 
@@ -86,7 +95,7 @@ def judge(memory: Memory, seen: Seen, bounds: WatchdogSettings) -> tuple[Memory,
             for source, end in known.items()
             if end > seen.positions[source]
         },
-        restore=None if seen.restored is None else _still(memory.restore, seen.restored, seen.at_s),
+        restore=None if seen.restored is None else _still(memory.restore, seen.restored.records, seen.at_s),
         silent_since_s=_first(memory.silent_since_s, seen.at_s) if seen.ends is None else None,
     )
     return after, tuple(_stuck(after, seen, bounds))
@@ -102,15 +111,23 @@ def _first(before: float | None, now_s: float) -> float:
 
 def _stuck(after: Memory, seen: Seen, bounds: WatchdogSettings) -> list[Stuck]:
     found = [
-        Stuck("position", still.since_s, source, still.at, after.ends[source] - still.at)
+        Stuck(
+            "position",
+            still.since_s,
+            source,
+            still.at,
+            after.ends[source] - still.at,
+            detail=seen.waits.get(source, ""),
+        )
         for source, still in sorted(after.positions.items())
         if seen.at_s - still.since_s >= bounds.position_s
     ]
     begun_s = seen.uncommitted_since_s
     if begun_s is not None and seen.at_s - begun_s >= bounds.transaction_s:
-        found.append(Stuck("transaction", begun_s))
-    if after.restore is not None and seen.at_s - after.restore.since_s >= bounds.restore_s:
-        found.append(Stuck("restore", after.restore.since_s, at=after.restore.at))
+        found.append(Stuck("transaction", begun_s, among=seen.uncommitted))
+    still, restored = after.restore, seen.restored
+    if still is not None and restored is not None and seen.at_s - still.since_s >= bounds.restore_s:
+        found.append(Stuck("restore", still.since_s, at=still.at, among=restored.sources, detail=str(restored)))
     if after.silent_since_s is not None and seen.at_s - after.silent_since_s >= bounds.broker_s:
         found.append(Stuck("broker", after.silent_since_s))
     return found

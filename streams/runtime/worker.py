@@ -5,17 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
+from aiokafka.errors import OffsetOutOfRangeError
+
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
 from tradewind.streams.runtime.agent import Agent, check_topics, group_of, redrive_topic
 from tradewind.streams.runtime.chunk import Chunk
-from tradewind.streams.runtime.errors import RuntimeStopped, StartsUncommitted, Superseded, TransactionsFail
+from tradewind.streams.runtime.errors import (
+    PositionsUnavailable,
+    RuntimeStopped,
+    StartsUncommitted,
+    Superseded,
+    TransactionsFail,
+)
 from tradewind.streams.runtime.inbox import Inbox, take_fairly
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.observer import Observer
@@ -32,6 +41,7 @@ FAILURES = 8  # transactions in a row; with the pauses below about a minute
 PAUSE_S = 0.2  # after a failed transaction, doubled each time
 LONGEST_PAUSE_S = 15.0
 SLOW_S = 2.0  # a batch that takes longer is followed by a smaller one
+ATTEND_S = 1.0  # between signs of life; the group waits for `POLL_MS`
 IDLE_POSITION_S = 0.5  # until a position that only passed markers is committed by itself
 log = logging.getLogger(__name__)
 
@@ -60,6 +70,7 @@ class Worker:
         self._turn = asyncio.Lock()
         self._pending = asyncio.Event()
         self._patience = Patience(0)
+        self._in_hand: Batch | None = None
         self._interrupted = asyncio.Event()
         self._failures = 0
         self._limit = agent.batch_limit
@@ -77,14 +88,16 @@ class Worker:
         starting = asyncio.ensure_future(self._start())
         crashed = asyncio.ensure_future(self._crashed())
         batches = asyncio.ensure_future(self._batches())
+        attending = asyncio.ensure_future(self._attend())
         try:
-            await asyncio.wait({self.failed, batches, crashed}, return_when=asyncio.FIRST_COMPLETED)
-            for ended in (self.failed, batches, crashed):
+            watched = (self.failed, batches, crashed, attending)
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            for ended in watched:
                 if ended.done():
                     ended.result()
         finally:
             await self._stop()
-            for task in (starting, crashed, batches):
+            for task in (starting, crashed, batches, attending):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await task
@@ -101,9 +114,25 @@ class Worker:
     async def _crashed(self) -> None:
         """Raise what crashed Faust: its consumer thread, a stream, a rebalance."""
         await self._app._crashed.wait()
-        raise RuntimeStopped(
-            f"agent {self.agent.name}: reading failed: {self._app.crash_reason!r}"
-        ) from self._app.crash_reason
+        reason = self._app.crash_reason
+        if isinstance(reason, RuntimeStopped):
+            raise reason
+        if isinstance(reason, OffsetOutOfRangeError):
+            with contextlib.suppress(Superseded, PositionsUnavailable):  # `reason` is raised then, by itself
+                await self._in_thread(self._tasks.check_reachable, reason.args[0], lambda: self._stopping)
+        raise RuntimeStopped(f"agent {self.agent.name}: reading failed: {reason!r}") from reason
+
+    async def _attend(self) -> None:
+        """Give a sign of life each second, unless the transaction in hand is the one of a second ago.
+
+        So the group expels a worker whose transaction or event loop hangs, and not one that restores for long.
+        """
+        before: Batch | None = None
+        while True:
+            if self._in_hand is None or self._in_hand is not before:
+                self._consumer.thread.attend()
+            before = self._in_hand
+            await asyncio.sleep(ATTEND_S)
 
     async def _stop(self) -> None:
         self._stopping = True
@@ -164,14 +193,17 @@ class Worker:
         def superseded() -> bool:
             return self._stopping or self._consumer.thread.lease is not lease
 
-        self._observer.restoring(lambda: self._tasks.restored_records)
+        self._observer.restoring(lambda: self._tasks.progress)
         self._epoch += 1
         self._interrupted.clear()
         thread = self._consumer.thread
         thread.wanted.clear()
         while True:
             try:
-                positions: dict[TopicPartition, int] = await self._in_thread(self._tasks.establish, lease, superseded)
+                self._patience = Patience(math.inf)
+                positions: dict[TopicPartition, int] = await self._in_thread(
+                    self._tasks.establish, lease, superseded, self._patience
+                )
                 break
             except StartsUncommitted as reason:
                 log.warning("%s: the first offsets were not committed (%s)", self.group, reason)
@@ -274,7 +306,11 @@ class Worker:
         begun = time.monotonic()
         self._pacing.began(begun, len(batch.chunks))
         self._observer.began(batch, self._inboxes)
-        outcome: Outcome = await self._in_thread(self._tasks.run, lease, batch, self._patience)
+        self._in_hand = batch
+        try:
+            outcome: Outcome = await self._in_thread(self._tasks.run, lease, batch, self._patience)
+        finally:
+            self._in_hand = None
         self._pacing.ended(time.monotonic())
         self._observer.ended(batch, outcome, self._inboxes)
         if outcome.kind == "committed":

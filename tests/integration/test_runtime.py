@@ -11,18 +11,21 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition as Coordinates
 from runtime_agents import AGENTS
-from runtime_cluster import Cluster, failing_commits, group_metadata, soon, ticks
-from runtime_records import beat
+from runtime_cluster import Cluster, failing_commits, group_metadata, soon, ticks, until
+from runtime_records import CODEC, beat
 
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.schemas.runtime import DeadLetter
 from tradewind.streams.runtime import AgentCrashed, RuntimeStopped
 from tradewind.streams.runtime.agent import LONGEST_LATENCY_S, dead_letter_topic
+from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.lease import Lease
 from tradewind.streams.runtime.outbox import Outbox, Outcome, Patience
+from tradewind.streams.runtime.positions import GroupPositions
 from tradewind.streams.runtime.tasks import Batch, Tasks
 from tradewind.streams.runtime.transport import ChunkConsumer
+from tradewind.streams.runtime.worker import Worker
 from tradewind.topics import BARS, DECISIONS, LATE_TICKS, TICKS
 
 RELAY, SUMS, PICKY, BROKEN, HOLDING, COUNT = (
@@ -122,8 +125,20 @@ async def test_held_ticks_wait_and_never_block_the_decisions_that_release_them(c
 async def test_failed_transactions_rewind_and_lose_and_double_nothing(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every third transaction is aborted, every seventh has a commit whose answer is lost."""
-    attempts = failing_commits(monkeypatch)
+    """Every third transaction is aborted, every seventh has a commit whose answer is lost.
+
+    Fetches come in many chunks, so that some of an earlier epoch are under way whenever a worker starts over.
+    """
+    attempts, stale = failing_commits(monkeypatch), 0
+    arrived = Worker._arrived
+
+    def counted(self: Worker, chunk: Chunk) -> None:
+        nonlocal stale
+        stale += chunk.epoch != self._epoch or chunk.lease is not self._lease
+        arrived(self, chunk)
+
+    monkeypatch.setattr(Worker, "_arrived", counted)
+    monkeypatch.setattr("tradewind.streams.runtime.consumer_thread.CHUNK_RECORDS", 200)
     monkeypatch.setattr("tradewind.streams.runtime.worker.PAUSE_S", 0.01)
     limited = replace(RELAY, batch_limit=1000)
     cluster.create(limited, SUMS)
@@ -131,6 +146,7 @@ async def test_failed_transactions_rewind_and_lose_and_double_nothing(
     async with cluster.running(limited, SUMS):
         await soon(lambda: cluster.caught_up(limited) and cluster.caught_up(SUMS), "all processed")
     assert attempts() > 12
+    assert stale > 0
     cluster.assert_exactly_once(20_000, LATE_TICKS, limited, SUMS)
 
 
@@ -154,6 +170,7 @@ async def test_transactions_keep_an_agents_latency_apart(cluster: Cluster, monke
     times = [at for at, records in began if records]
     assert all(after - before > 0.8 for before, after in pairwise(times)), "but for how long a thread takes to begin"
     assert len(times) < 40 / 4
+    assert next(records for _, records in began if records) == 1, "it waits for none when there is no other"
     cluster.assert_exactly_once(40, LATE_TICKS, patient)
     began.clear()
     cluster.publish(TICKS, ticks(100_000, 40, symbols=("EURUSD",)))
@@ -161,6 +178,7 @@ async def test_transactions_keep_an_agents_latency_apart(cluster: Cluster, monke
     async with cluster.running(rare):
         await soon(lambda: cluster.caught_up(rare), "the backlog")
     times = [at for at, records in began if records]
+    assert max(records for _, records in began) > 1000
     assert any(after - before < LONGEST_LATENCY_S for before, after in pairwise(times))
 
 
@@ -259,3 +277,34 @@ def test_the_broker_fences_a_lease_that_is_not_the_groups(
         producer.abort_transaction(10)
     finally:
         consumer.close()
+
+
+def test_a_successor_of_the_same_slot_ends_what_is_pending(cluster: Cluster) -> None:
+    """Records and offsets of a worker that is gone are aborted when it begins: here the broker would wait a minute."""
+    cluster.create(RELAY)
+    group, topic = cluster.settings.physical("pending"), cluster.settings.physical(LATE_TICKS)
+    metadata, member = group_metadata(cluster.settings, group, topic)
+    options = {"transactional.id": f"{group}.slot", "transaction.timeout.ms": 60_000}
+    gone = Producer({**cluster.settings.librdkafka(), **options})
+    positions = GroupPositions(cluster.settings, group)
+    successor = Outbox(cluster.settings, f"{group}.slot")
+    try:
+        member.commit(offsets=[Coordinates(topic, 0, 5)], asynchronous=False)
+        gone.init_transactions(10)
+        gone.begin_transaction()
+        gone.produce(topic, CODEC.encode(ticks(1)[0]), b"EURUSD.T", 0)
+        assert gone.flush(10) == 0
+        gone.send_offsets_to_transaction([Coordinates(topic, 0, 9)], metadata, 10)
+        assert cluster.ends(COUNT, LATE_TICKS)[LATE_TICKS.name, 0] == 0, "it is pending"
+        successor.ready(lambda: False)
+        begun = time.monotonic()
+        assert positions.stable([(topic, 0)], lambda: time.monotonic() > begun + 30) == {(topic, 0): 5}
+        until(lambda: cluster.ends(COUNT, LATE_TICKS)[LATE_TICKS.name, 0] == 2, "a record and a marker", 30)
+        assert cluster.read(LATE_TICKS) == []
+        with pytest.raises(KafkaException) as refused:
+            gone.commit_transaction(10)
+        assert refused.value.args[0].fatal(), "it is fenced"
+    finally:
+        successor.close()
+        positions.close()
+        member.close()

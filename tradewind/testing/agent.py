@@ -51,7 +51,7 @@ class MemoryAgent:
         partitions = range(self.agent.partitions)
         sources = frozenset((name, number) for name in self._work.names.values() for number in partitions)
         self._lease = Lease(self._group, 1, "memory", sources)
-        self._read: dict[TopicPartition, int] = self._tasks.establish(self._lease, lambda: False)
+        self._read: dict[TopicPartition, int] = self._tasks.establish(self._lease, lambda: False, Patience(FOREVER_S))
         self._stopped = False
 
     def restart(self) -> None:

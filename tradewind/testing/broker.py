@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
+from confluent_kafka import TopicPartition as Coordinates
+
 from tradewind.connectors.kafka.offsets import Which
 from tradewind.connectors.kafka.producer import Run
 from tradewind.connectors.kafka.publication import check_event
@@ -106,7 +108,7 @@ class MemoryBroker:
         """Append what a producer of ours writes in one transaction."""
         for run in runs:
             for value in run.values:
-                self._append((run.topic, run.partition), run.key, value, run.timestamp_ms, ())
+                self._append((run.topic, run.partition), run.key, value, run.timestamp_ms or 0, ())
 
     def records(self, topic: Topic) -> list[MemoryRecord]:
         """Return the records of a topic, partition after partition."""
@@ -201,7 +203,13 @@ class MemoryChangelog(Changelog):
         super().__init__(*args)  # type: ignore[arg-type]
         self._broker = broker
 
-    def _read(self, found: dict[int, Restored], behind: dict[int, int], superseded: Superseding) -> None:  # noqa: ARG002
+    def _read(
+        self,
+        found: dict[int, Restored],
+        begins: list[Coordinates],  # noqa: ARG002
+        behind: dict[int, int],
+        superseded: Superseding,  # noqa: ARG002
+    ) -> None:
         for partition in behind:
             self._apply(found, [_Message(record) for record in self._broker.log((self.topic, partition))], behind)
 

@@ -7,12 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from runtime_records import NOWHERE, chunk, tick
 
+from tradewind.connectors.settings import WatchdogSettings
 from tradewind.processors.batch import Processor
 from tradewind.schemas.market import Heartbeat
 from tradewind.streams.runtime import Agent, AgentMisdeclared, Hold, agent_topics, group_of
+from tradewind.streams.runtime import agent as agent_module
+from tradewind.streams.runtime.agent import LONGEST_LATENCY_S, check_topics
 from tradewind.streams.runtime.chunk import CHUNK_RECORDS
+from tradewind.streams.runtime.errors import TopicsDiffer
 from tradewind.streams.runtime.inbox import INBOX_CHUNKS, RETAINED_RECORDS, Inbox
-from tradewind.topics import BARS, DECISIONS, FILLS, ORDER_EVENTS, TICKS, Topic
+from tradewind.topics import BARS, DECISIONS, FILLS, ORDER_EVENTS, POSITIONS, TICKS, Topic
 
 NOTHING: Processor = lambda state, segment: []  # noqa: E731 - the smallest processor
 HOLD = Hold(topic=TICKS, until=DECISIONS, lookahead_us=1)
@@ -41,6 +45,7 @@ def test_topics_and_group_derive_from_the_name() -> None:
         ((), None, "no inputs"),
         ((TICKS, TICKS), None, "named twice"),
         ((TICKS, replace(BARS, partitions=2)), None, "equal partition counts"),
+        ((TICKS, POSITIONS), None, "portfolio.positions is compacted"),
         ((TICKS,), HOLD, "two of its inputs"),
         ((TICKS, DECISIONS), Hold(TICKS, TICKS, 1), "two of its inputs"),
         ((TICKS, FILLS), Hold(TICKS, FILLS, 1), "carries no heartbeats"),
@@ -64,6 +69,27 @@ def test_a_batch_has_room_for_a_record() -> None:
     """A limit of none would stop the agent without a word."""
     with pytest.raises(AgentMisdeclared, match="batch_limit"):
         agent(TICKS, batch_limit=0)
+
+
+@pytest.mark.parametrize("missing", ["all", 1, -1])
+@pytest.mark.parametrize(
+    "name", ["market.ticks", "market.bars", "a.changelog", "a.dlq", "a.redrive", "a.redriven", "a.journal"]
+)
+def test_a_topic_that_is_not_as_declared_keeps_the_agent_from_starting(
+    monkeypatch: pytest.MonkeyPatch, name: str, missing: int | str
+) -> None:
+    """Missing, with fewer partitions or with more: keys would lie elsewhere than the tasks look for them."""
+    declared = Agent("a", (TICKS,), (BARS,), NOTHING)
+    topics = (TICKS, BARS, *agent_topics(declared))
+    found = {NOWHERE.physical(topic): topic.partitions for topic in topics}
+    monkeypatch.setattr(agent_module, "partition_counts", lambda settings: found)
+    check_topics(declared, NOWHERE)
+    partitions = found.pop(f"t.{name}")
+    if isinstance(missing, int):
+        found[f"t.{name}"] = partitions - missing
+    told = found.get(f"t.{name}", 0) or "no"
+    with pytest.raises(TopicsDiffer, match=rf"agent a: the cluster has t\.{name} with {told} partitions, declared are"):
+        check_topics(declared, NOWHERE)
 
 
 def test_what_releases_is_read_before_what_is_held() -> None:
@@ -104,8 +130,9 @@ def test_an_inbox_gives_no_more_than_is_asked_for_and_loses_nothing(counts: list
     assert given_out == list(range(at))
 
 
-def test_a_latency_is_no_more_than_the_group_waits() -> None:
-    """A worker that takes nothing for a minute would be expelled."""
+def test_a_latency_is_far_less_than_what_a_watchdog_waits() -> None:
+    """A partition that does not move for a minute is called stuck."""
+    assert WatchdogSettings().position_s / 6 >= LONGEST_LATENCY_S
     for wrong in (-0.1, 10.1, float("nan")):
         with pytest.raises(AgentMisdeclared, match="latency_s"):
             agent(TICKS, latency_s=wrong)

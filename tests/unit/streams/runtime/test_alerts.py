@@ -25,6 +25,19 @@ def test_a_position_that_stands_is_one_alert_whoever_says_so() -> None:
     assert (first.code, first.severity, first.source) == ("WATCHDOG_POSITION", "CRITICAL", "g")
 
 
+def test_a_complaint_of_several_partitions_is_one_alert_whichever_they_are() -> None:
+    """What is in hand may change while the complaint holds; the alert has what they share, its message has all."""
+    restore = Stuck("restore", 100.0, among=(("t.a.changelog", 1), ("t.a.changelog", 3)))
+    both, one, other = (
+        alert_of(replace(restore, among=of), "g", 1_000, 5_000, "it hangs")
+        for of in (restore.among, restore.among[1:], (*restore.among, ("t.x", 0)))
+    )
+    assert both.event_id == one.event_id == other.event_id
+    assert (both.topic, both.partition) == ("t.a.changelog", None)
+    assert (one.topic, one.partition) == ("t.a.changelog", 3)
+    assert (other.topic, other.partition) == (None, None)
+
+
 def test_the_end_of_a_complaint_names_its_begin() -> None:
     """Complaints without a position are told apart by when they began."""
     begun = alert_of(BROKER, "g", 1_000, 5_000, "silent")

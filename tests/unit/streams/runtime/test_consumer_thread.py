@@ -1,13 +1,23 @@
-"""After a small take it is the next fetch that rests; after a large one it follows at once."""
+"""What Kafka's consumer is made with, where its chunks begin, and when it fetches again."""
 
 from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
+import aiokafka
 import pytest
+from runtime_agents import AGENTS
+from runtime_records import LEASE, NOWHERE, raws
 
-from tradewind.streams.runtime.consumer_thread import MANY_RECORDS, PACE_S, ConsumerThread
+from tradewind.streams.runtime.chunk import Chunk
+from tradewind.streams.runtime.consumer_thread import MANY_RECORDS, PACE_S, SESSION_MS, ConsumerThread
+from tradewind.streams.runtime.errors import RuntimeStopped
+from tradewind.streams.runtime.records import Records
+from tradewind.streams.runtime.transport import AgentApp
+
+AT = ("t.market.ticks", 0)
 
 
 class _Fetcher:
@@ -52,3 +62,75 @@ def test_where_there_is_a_backlog_the_next_fetch_follows_at_once() -> None:
         return order
 
     assert asyncio.run(in_order()) == [MANY_RECORDS, 1]
+
+
+def test_the_consumer_reads_what_is_committed_and_moves_nowhere_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any reset policy but none would pass over records that retention has removed, and say nothing."""
+    made: list[dict[str, Any]] = []
+
+    def consumer(**options: object) -> None:
+        made.append(options)
+
+    monkeypatch.setattr(aiokafka, "AIOKafkaConsumer", consumer)
+
+    async def app() -> AgentApp:
+        return AgentApp(AGENTS["relay"], NOWHERE, print)
+
+    app_of_ours = asyncio.run(app())
+    ConsumerThread._create_worker_consumer(SimpleNamespace(app=app_of_ours), None)  # type: ignore[arg-type]
+    (options,) = made
+    assert options["auto_offset_reset"] == app_of_ours.conf.consumer_auto_offset_reset == "none"
+    assert options["enable_auto_commit"] is False
+    assert options["isolation_level"] == "read_committed"
+    assert options["group_id"] == "t.tradewind.relay"
+    assert [assignor.name for assignor in options["partition_assignment_strategy"]] == ["range"]
+    assert options["session_timeout_ms"] == SESSION_MS == 10_000
+    assert options["heartbeat_interval_ms"] * 3 <= SESSION_MS
+
+
+def drained(start: int, *, stands_at: int, fetched: Records | None = None, then_at: int | None = None) -> list[Chunk]:
+    """Return the chunks of a partition that was read up to `start`, where aiokafka's consumer stands elsewhere.
+
+    What was fetched has it go on at `then_at`.
+    """
+    state = SimpleNamespace(position=stands_at)
+    assignment = SimpleNamespace(state_value=lambda tp: state)
+    subscriptions = SimpleNamespace(subscription=SimpleNamespace(assignment=assignment))
+    fetcher = SimpleNamespace(_subscriptions=subscriptions, _records={} if fetched is None else {AT: fetched})
+
+    def records(_fetcher: object, _tp: object, found: Records) -> Records:
+        state.position = stands_at if then_at is None else then_at
+        return found
+
+    thread: Any = SimpleNamespace(lease=LEASE, _placed=LEASE, _reading=True, _positions={AT: start}, wanted={AT})
+    thread._epoch, thread._records, thread._fetch_on = 1, records, lambda fetcher, taken: None
+    return ConsumerThread._drain(thread, fetcher)
+
+
+def test_a_chunk_goes_on_where_the_last_one_ended() -> None:
+    """With records, past markers alone, or not at all."""
+    (chunk,) = drained(5, stands_at=5, fetched=Records.of(raws([b"a", b"b"], first=6)), then_at=9)
+    assert (chunk.start, chunk.records.offsets.tolist(), chunk.next) == (5, [6, 7], 9)
+    (markers,) = drained(5, stands_at=5, fetched=Records.of(()), then_at=7)
+    assert (markers.start, len(markers.records), markers.next) == (5, 0, 7)
+    assert drained(5, stands_at=5) == []
+
+
+@pytest.mark.parametrize(
+    ("fetched", "stands_at", "then_at", "message"),
+    [
+        (None, 3, None, "was read up to offset 5 and goes on at 3: records would be processed again"),
+        ([b"a"], 3, 4, "goes on at 3: records would be processed again"),
+        ([b"a"], 5, 5, "goes on at 4: records would be processed again"),
+        ([], 5, 3, "goes on at 3: records would be processed again"),
+        (None, 9, None, "goes on at 9: 4 offsets would be passed over unseen"),
+        ([], 9, 10, "goes on at 9: 4 offsets would be passed over unseen"),
+    ],
+)
+def test_a_consumer_that_somebody_else_has_moved_stops_the_worker(
+    fetched: list[bytes] | None, stands_at: int, then_at: int | None, message: str
+) -> None:
+    """Behind: a record would count twice. Ahead: what was passed over looks as markers of transactions do."""
+    records = None if fetched is None else Records.of(raws(fetched, first=4))
+    with pytest.raises(RuntimeStopped, match=f"group group: t.market.ticks, partition 0, .*{message}"):
+        drained(5, stands_at=stands_at, fetched=records, then_at=then_at)

@@ -80,7 +80,7 @@ def test_lag_that_nobody_has_seen_a_record_of_begins_now() -> None:
 def test_an_assignment_begins_anew() -> None:
     """Counts stay: they are the process's."""
     facts = Facts(None, positions={HELD: 5}, sizes={0: size(1)}, in_hand_ms={HELD: 1}, sent=7)
-    assert (Facts(None).sent, Facts(None).rebalances, Facts(None).restored_records()) == (0, 0, 0)
+    assert (Facts(None).sent, Facts(None).rebalances, Facts(None).progress().records) == (0, 0, 0)
     facts.waiting = {HELD: Waiting(1, 1, paused=True)}
     positions, sizes = {OTHER: 3}, {1: size(2)}
     facts.begin_anew(positions, sizes)

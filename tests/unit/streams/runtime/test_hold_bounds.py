@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from runtime_records import CODEC, INGEST_MS, beat, chunk, tick
 
-from tradewind.streams.runtime.hold import Held, note_heartbeats
+from tradewind.streams.runtime.hold import Held, Wait, note_heartbeats
 from tradewind.streams.runtime.pieces import Cutter
 from tradewind.streams.runtime.state import TaskState
 from tradewind.topics import DECISIONS, TICKS
@@ -58,6 +58,19 @@ def test_the_first_record_that_waits_is_told_by_its_timestamp() -> None:
     assert (held.first_ms, held.records) == (INGEST_MS + 2, 3)
     list(held.release(lambda name: 100, 100))
     assert held.first_ms is None
+
+
+def test_what_the_first_record_waits_for_is_told() -> None:
+    """Its instrument, its time, and how far the heartbeats of that instrument are; of garbage nothing is known."""
+    held = held_of(5, 5)
+    assert held.wait(lambda name: 1) == Wait("EURUSD.OANDA", 0, 1)
+    list(held.release(lambda name: 1, 100))
+    assert held.wait(lambda name: None) == Wait("EURUSD.OANDA", 2, None)
+    list(held.release(lambda name: 100, 100))
+    assert held.wait(lambda name: 100) is None
+    for piece in Cutter(CODEC).cut(TICKS, chunk(TICKS, [b"garbage"], 5)):
+        held.add(piece)
+    assert held.wait(lambda name: 100) is None
 
 
 def test_a_heartbeat_that_reaches_no_further_is_not_written() -> None:

@@ -110,7 +110,7 @@ class Life(RuleBasedStateMachine):
         self.broker.fate, lease = fate, self.broker.leases[name]
         self.read.pop(name, None)
         try:
-            read = self.workers[name].establish(lease, lambda: False)
+            read = self.workers[name].establish(lease, lambda: False, Patience(60))
         except StartsUncommitted:
             assert fate != "committed"
             return

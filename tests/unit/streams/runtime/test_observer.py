@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from runtime_records import CODEC, INGEST_MS, NOWHERE, beat, chunk, tick
 
+from tradewind.connectors.settings import WatchdogSettings
 from tradewind.connectors.telemetry import metrics
 from tradewind.connectors.telemetry.instruments import Source, check_declared
 from tradewind.connectors.telemetry.metrics import KIND, METRICS, OUTCOME, PARTITION, TOPIC, Instrument, Metric
@@ -19,10 +20,11 @@ from tradewind.streams.runtime.inbox import INBOX_RECORDS, Inbox
 from tradewind.streams.runtime.lease import TopicPartition
 from tradewind.streams.runtime.observer import Observer
 from tradewind.streams.runtime.outbox import Draft, Outcome, Patience
+from tradewind.streams.runtime.progress import Progress
 from tradewind.streams.runtime.state import TaskState
 from tradewind.streams.runtime.task import AgentWork, Task
 from tradewind.streams.runtime.tasks import Batch
-from tradewind.streams.runtime.watchdog import Stuck
+from tradewind.streams.runtime.watchdog import Memory, Stuck, judge
 from tradewind.topics import DECISIONS, LATE_TICKS, TICKS
 
 HERE: TopicPartition = ("t.market.ticks", 0)
@@ -66,7 +68,7 @@ class Bench:
         self.observer = Observer(agent, NOWHERE, self.telemetry)
         self.task = Task(AgentWork(agent, NOWHERE, CODEC), 0, TaskState(), {topic.name: 0 for topic in inputs})
         self.inboxes = {(NOWHERE.physical(topic), 0): Inbox(retains=False) for topic in inputs}
-        self.observer.restoring(lambda: 0)
+        self.observer.restoring(lambda: Progress("t.watched.changelog"))
         self.observer.restored(dict.fromkeys(self.inboxes, 0), {0: self.task.size()})
 
     def run(self, batch: Batch, kind: str = "committed") -> None:
@@ -178,12 +180,67 @@ def test_a_worker_is_ready_once_restored_and_while_nothing_is_stuck() -> None:
         ("position", HERE[0], "0"): 1, ("transaction",): 0, ("restore",): 0, ("broker",): 0,
     }  # fmt: skip
     bench.observer.complain(())
-    bench.observer.restoring(lambda: 0)
-    assert "its tasks are being restored" in ready()["agent watched"][0]
+    bench.observer.restoring(lambda: Progress("t.watched.changelog", 1003, 3, 9, (0, 2), "the changelog's records"))
+    (reason,) = ready()["agent watched"]
+    assert reason.startswith("t.tradewind.watched: its tasks are being restored, for 0 s by now; it waits for ")
+    assert reason.endswith("records, 3 of at most 9 records read, to be read: t.watched.changelog, partitions 0, 2")
+    assert bench.points(metrics.RESTORED) == {(): 1003}, "of all restores"
     bench.observer.let_go()
     assert "it waits for an assignment" in ready()["agent watched"][0]
     bench.observer.restored({HERE: 0}, {})
     assert ready() == {}
+
+
+def test_complaints_of_transactions_and_restores_name_their_partitions() -> None:
+    """In words, and as metrics beside the one of the whole group, which is there at all times."""
+    bench = Bench(Hold(topic=TICKS, until=DECISIONS, lookahead_us=50))
+    batch = batch_of(tick(1))
+    batch.touch(3)
+    bench.observer.began(batch, bench.inboxes)
+    hangs = bench.observer.seen(0.0, None)
+    assert hangs.uncommitted == (HERE, (HERE[0], 3)), "a task that only lets held records go is one of them"
+    changelog = "t.watched.changelog"
+    since_s = time.monotonic() - 31
+    bench.observer.complain(
+        (
+            Stuck("transaction", since_s, among=hangs.uncommitted),
+            Stuck("restore", since_s, at=5, among=((changelog, 1),), detail="waits for the test"),
+        )
+    )
+    transaction, restore = bench.telemetry.health.not_ready()["agent watched"]
+    assert transaction.endswith("committed for 31 s, the batch in hand is of t.market.ticks, partitions 0, 3")
+    assert restore == "t.tradewind.watched: a restore has read nothing more for 31 s; it waits for the test"
+    points = bench.points(metrics.STUCK)
+    assert {of for of, value in points.items() if value} == {
+        ("transaction",), ("transaction", HERE[0], "0"), ("transaction", HERE[0], "3"),
+        ("restore",), ("restore", changelog, "1"),
+    }  # fmt: skip
+    bench.observer.complain(())
+    assert not any(bench.points(metrics.STUCK).values())
+    bench.observer.let_go()
+    assert bench.observer.seen(0.0, None).uncommitted == ()
+
+
+def test_a_held_partition_that_stands_says_what_it_waits_for() -> None:
+    """The instrument, the time of the record, and how far the heartbeats of that instrument have reached."""
+    bench = Bench(Hold(topic=TICKS, until=DECISIONS, lookahead_us=50))
+    release = Batch()
+    release.add(0, "risk.decisions", chunk(DECISIONS, [beat(5, symbol="XAUUSD"), beat(50)]))
+    release.add(0, "market.ticks", chunk(TICKS, [tick(100), tick(200), tick(7, symbol="XAUUSD")]))
+    bench.run(release)
+    memory, stuck = Memory(), ()
+    for at_s in (10.0, 100.0):
+        memory, stuck = judge(memory, bench.observer.seen(at_s, {HERE: 3, THERE: 2}), WatchdogSettings())
+    bench.observer.complain(stuck)
+    ((reason,),) = bench.telemetry.health.not_ready().values()
+    assert "t.market.ticks, partition 0, stands at 1 " in reason
+    assert reason.endswith(
+        "with 2 to read; its first held record, of 1970-01-01T00:00:00.000200Z, waits for heartbeats of EURUSD.OANDA "
+        "on t.risk.decisions: they have reached 1970-01-01T00:00:00.000050Z"
+    )
+    silent = Bench(Hold(topic=TICKS, until=DECISIONS, lookahead_us=50))
+    silent.run(batch_of(tick(100)))
+    assert silent.observer.seen(0.0, None).waits[HERE].endswith("on t.risk.decisions: there was none")
 
 
 def test_a_transaction_is_waited_for_from_the_first_batch_that_did_not_commit() -> None:
@@ -196,7 +253,9 @@ def test_a_transaction_is_waited_for_from_the_first_batch_that_did_not_commit() 
     assert bench.observer.seen(0.0, None).uncommitted_since_s == first_s
     bench.run(batch_of(tick(1)))
     assert bench.observer.seen(0.0, None).uncommitted_since_s is None
+    assert bench.observer.seen(0.0, None).uncommitted == ()
     bench.run(batch_of(tick(1), first=1), "aborted")
+    assert bench.observer.seen(0.0, None).uncommitted == (HERE,)
     bench.observer.let_go()
     assert bench.observer.seen(0.0, None).uncommitted_since_s is None
 

@@ -11,8 +11,9 @@ from confluent_kafka import KafkaError, KafkaException
 from runtime_records import LEASE, NOWHERE
 
 from tradewind.streams.runtime import outbox as outbox_module
+from tradewind.streams.runtime.consumer_thread import SESSION_MS
 from tradewind.streams.runtime.errors import AgentCrashed, Superseded, TransactionsFail
-from tradewind.streams.runtime.outbox import Draft, Impatient, Outbox, Outcome, Outgoing, Patience
+from tradewind.streams.runtime.outbox import TRANSACTION_MS, Draft, Impatient, Outbox, Outcome, Outgoing, Patience
 
 DRAFT = Draft([Outgoing("t", 1, b"k", b"v", 5), Outgoing("t", 2, None, None, 6)], {("in", 0): 9})
 ABORT = {"txn_requires_abort": True}
@@ -230,6 +231,20 @@ def test_a_new_producer_is_made_until_one_has_its_transactions(monkeypatch: pyte
     monkeypatch.setattr(outbox_module, "INIT_S", -1.0)
     with pytest.raises(TransactionsFail, match=r"id: no transactions within -1 s: _FAIL: because"):
         outbox.ready(lambda: False)
+
+
+def test_a_transaction_is_over_before_its_worker_is_expelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A successor waits for what is pending: no longer than for the partitions, and no more than 10 s."""
+    made: list[dict[str, Any]] = []
+
+    def producer(options: dict[str, Any]) -> Scripted:
+        made.append(options)
+        return Scripted()
+
+    monkeypatch.setattr(outbox_module, "Producer", producer)
+    Outbox(NOWHERE, "id").ready(lambda: False)
+    assert [options["transaction.timeout.ms"] for options in made] == [TRANSACTION_MS]
+    assert 0 < TRANSACTION_MS <= min(SESSION_MS, 10_000)
 
 
 def test_patience_is_shortened_and_never_lengthened() -> None:

@@ -54,7 +54,7 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
         return found
 
     monkeypatch.setattr(positions_module, "Consumer", consumer)
-    monkeypatch.setattr(positions_module, "Offsets", lambda *_: found)
+    monkeypatch.setattr(positions_module, "Watermarks", lambda *_: found)
     monkeypatch.setattr(positions_module, "PAUSE_S", 0.0)
     return found
 
@@ -72,6 +72,12 @@ def test_offsets_are_told_and_none_where_there_is_none(broker: Broker) -> None:
     assert positions.stable(iter(at), lambda: False) == {("x", 0): 0, ("x", 1): None, ("y", 0): 7}
     assert broker.asked == [at]
     assert (broker.options["group.id"], broker.options["enable.auto.commit"]) == ("g", False)
+
+
+def test_what_is_pending_is_waited_for(broker: Broker) -> None:
+    """Offsets only count once they are committed."""
+    GroupPositions(NOWHERE, "g")
+    assert broker.options["isolation.level"] == "read_committed"
 
 
 def test_a_question_that_is_refused_is_asked_again(broker: Broker) -> None:

@@ -11,10 +11,13 @@ import pytest
 from runtime_records import CODEC, NOWHERE
 
 from tradewind.connectors.settings import WatchdogSettings
+from tradewind.connectors.telemetry.health import Health
 from tradewind.schemas.notifications import Alert
 from tradewind.streams.runtime import watch as watch_module
 from tradewind.streams.runtime.agent import Agent
 from tradewind.streams.runtime.lease import TopicPartition
+from tradewind.streams.runtime.observer import Observer
+from tradewind.streams.runtime.run import _watched
 from tradewind.streams.runtime.watch import LOOK_S, Watch
 from tradewind.streams.runtime.watchdog import Seen, Stuck
 from tradewind.topics import LATE_TICKS, TICKS
@@ -70,7 +73,12 @@ class Kafka:
 def kafka(monkeypatch: pytest.MonkeyPatch) -> Kafka:
     """Give what stands for Kafka."""
     found = Kafka()
-    monkeypatch.setattr(watch_module, "Offsets", lambda *_: found)
+
+    def offsets(*options: object) -> Kafka:
+        assert len(options) == 1, "ends of what is committed, which `Offsets` tells unless asked for others"
+        return found
+
+    monkeypatch.setattr(watch_module, "Offsets", offsets)
     monkeypatch.setattr(watch_module, "Alerts", lambda *_: found)
     return found
 
@@ -150,10 +158,36 @@ def test_a_watch_ends_when_it_is_closed_and_with_a_bug_of_its_own(
     assert not watch._thread.is_alive()
     assert watch._thread.daemon
     assert (kafka.closed, caplog.text) == (2, "")
-    broken = watch_of(Watched(), position_s=0.04)
+    worker = Watched()
+    broken = watch_of(worker, position_s=0.04)
+    assert broken.reasons() == []
     kafka.ends = None  # type: ignore[assignment]
     kafka.known = None  # type: ignore[assignment, method-assign]
+    worker.complaints.append((Stuck("broker", 1.0),))
     broken.start()
     broken._thread.join(10)
     assert kafka.closed == 4
     assert "watchdogs have ended by a bug" in caplog.text
+    assert worker.complaints[-1] == (), "nobody would take back what was said"
+    (reason,) = broken.reasons()
+    assert reason.startswith("they have ended by a bug (TypeError: 'NoneType' object is not callable)")
+    assert "start the process again" in reason
+
+
+def test_a_process_whose_watchdogs_have_ended_by_a_bug_is_not_ready(kafka: Kafka) -> None:
+    """Workers go on; but what stands still would not be told from now on."""
+    health = Health()
+    observers: list[Observer] = []
+    settings = NOWHERE.model_copy(update={"watchdog": WatchdogSettings(position_s=0.04)})
+    with _watched(observers, settings, CODEC, health):
+        while not kafka.tended:
+            time.sleep(0.01)
+        assert health.not_ready() == {}
+        kafka.known = None  # type: ignore[assignment, method-assign]
+        begun = time.monotonic()
+        while not health.not_ready() and time.monotonic() - begun < 10:
+            time.sleep(0.01)
+        ((name, (reason,)),) = health.not_ready().items()
+        assert (name, "ended by a bug" in reason) == ("watchdogs", True)
+    with _watched(observers, settings, CODEC, health):
+        assert health.not_ready() == {}, "the next workers of the process have watchdogs of their own"

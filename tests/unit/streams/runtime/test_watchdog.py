@@ -8,6 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tradewind.connectors.settings import WatchdogSettings
+from tradewind.streams.runtime.outbox import INIT_S
+from tradewind.streams.runtime.positions import PATIENCE_S
+from tradewind.streams.runtime.progress import Progress
+from tradewind.streams.runtime.watch import LOOK_S
 from tradewind.streams.runtime.watchdog import Memory, Seen, Stuck, judge
 
 BOUNDS = WatchdogSettings(position_s=60, transaction_s=30, restore_s=50, broker_s=15)
@@ -60,10 +64,36 @@ def test_a_silent_broker_is_told_and_what_was_behind_stays_behind() -> None:
 
 def test_a_restore_that_reads_on_is_not_stuck() -> None:
     """However long it takes."""
-    reading = [Seen(at_s, ends={}, restored=at_s) for at_s in range(0, 500, 10)]
+    reading = [Seen(at_s, ends={}, restored=Progress("c", records=at_s)) for at_s in range(0, 500, 10)]
     assert looks(*reading) == ()
     stands = [replace(reading[-1], at_s=540.0)]
-    assert looks(*reading, *stands) == (Stuck("restore", 490, at=490),)
+    assert looks(*reading, *stands) == (Stuck("restore", 490, at=490, detail="waits for "),)
+
+
+def test_a_restore_that_stands_names_what_is_still_to_be_read() -> None:
+    """The partitions of the changelog, how much of them was read, and what is waited for."""
+    progress = Progress("c", 1000, 7, 50, (1, 3), "the changelog's records")
+    (stuck,) = looks(*(Seen(at_s, ends={}, restored=progress) for at_s in (100, 150)))
+    assert (stuck.kind, stuck.at, stuck.among) == ("restore", 1000, (("c", 1), ("c", 3)))
+    assert stuck.detail == (
+        "waits for the changelog's records, 7 of at most 50 records read, to be read: c, partitions 1, 3"
+    )
+
+
+def test_a_transaction_that_stands_names_the_inputs_in_hand() -> None:
+    """Those of the last attempt: a batch is gathered anew after a failure, and it is the same complaint."""
+    first, second = (
+        Seen(at_s, ends={}, uncommitted_since_s=100, uncommitted=of) for at_s, of in ((130, (TICKS,)), (132, (BARS,)))
+    )
+    (before,), (after,) = looks(first), looks(first, second)
+    assert (before, after) == (Stuck("transaction", 100, among=(TICKS,)), Stuck("transaction", 100, among=(BARS,)))
+    assert before.what == after.what
+
+
+def test_a_restore_that_hangs_is_told_before_the_worker_gives_it_up() -> None:
+    """Whatever it hangs at; told at the first look after its bound, which counts from the first look that saw it."""
+    told_s = WatchdogSettings().restore_s + 2 * LOOK_S
+    assert told_s < min(INIT_S, PATIENCE_S) - 10, "with time left for the broker to take the alert"
 
 
 class Worker(RuleBasedStateMachine):
@@ -89,7 +119,7 @@ class Worker(RuleBasedStateMachine):
             dict(self.positions),
             dict(self.ends) if self.answers else None,
             self.uncommitted_s,
-            self.restored,
+            restored=None if self.restored is None else Progress("c", records=self.restored),
         )
         self.memory, self.stuck = judge(self.memory, seen, BOUNDS)
         self.history.append(seen)

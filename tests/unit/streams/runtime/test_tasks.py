@@ -1,0 +1,153 @@
+"""A batch that fails for a reason that passes is processed again; first offsets are committed while the lease lasts."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+from runtime_in_memory import MemoryBroker
+from runtime_records import CODEC, tick
+
+from tradewind.processors.batch import Segment, State, rows_of
+from tradewind.schemas.codec import MODELS, SCHEMAS, Codec
+from tradewind.schemas.event import Event
+from tradewind.schemas.market import Tick
+from tradewind.streams.runtime.agent import Agent
+from tradewind.streams.runtime.errors import StartsUncommitted, Superseded
+from tradewind.streams.runtime.lease import Lease
+from tradewind.streams.runtime.outbox import PATIENCE_S, Draft, Outcome, Patience
+from tradewind.streams.runtime.tasks import Batch, Tasks
+from tradewind.topics import LATE_TICKS, TICKS
+
+AT = ("t.market.ticks", 0)
+LEASE = Lease("g", 1, "m", frozenset({AT, ("t.a.redrive", 0)}))
+FOREIGN_ID = 999  # of a schema that only the registry can tell
+ID_AT, ID_END = 1, 5  # in a frame
+
+
+def last_of(state: State, segment: Segment) -> list[Event]:
+    """Pass ticks on, and keep the last one of each symbol."""
+    found = [event for event in rows_of(segment).events if isinstance(event, Tick)]
+    for event in found:
+        state.put(event.symbol, event)
+    return list(found)
+
+
+AGENT = Agent("a", (TICKS,), (LATE_TICKS,), last_of)
+
+
+@pytest.fixture
+def broker() -> MemoryBroker:
+    """Give a broker whose group has given the lease."""
+    found = MemoryBroker()
+    found.leases["m"] = LEASE
+    return found
+
+
+def batch_of(broker: MemoryBroker, start: int, stop: int) -> Batch:
+    """Return a batch of ticks between two offsets."""
+    batch = Batch()
+    batch.add(0, TICKS.name, broker.chunk(AT, LEASE, start, stop))
+    return batch
+
+
+def test_a_registry_that_does_not_answer_costs_nothing_but_time(broker: MemoryBroker) -> None:
+    """The batch is aborted, not set aside: tried again, each tick comes out once, in order; no letter is written."""
+    away = True
+
+    def registry(schema_id: int) -> str:
+        assert schema_id == FOREIGN_ID
+        if away:
+            raise OSError("no route to the registry")
+        return SCHEMAS[Tick.SCHEMA][-1]
+
+    ids = {name: number for number, name in enumerate(sorted(MODELS), 1)}
+    tasks = broker.tasks(AGENT, Codec(ids, registry))
+    events = [tick(at) for at in range(6)]
+    ours = [CODEC.encode(event) for event in events]
+    foreign = [value[:ID_AT] + FOREIGN_ID.to_bytes(ID_END - ID_AT, "big") + value[ID_END:] for value in ours]
+    broker.append(AT, [*ours[:3], *foreign[3:]])
+    assert tasks.establish(LEASE, lambda: False, Patience(60))[AT] == 0
+    outcome = tasks.run(LEASE, batch_of(broker, 0, 6), Patience(60))
+    assert outcome.kind == "aborted"
+    assert "no route to the registry" in outcome.reason
+    assert (broker.offsets[AT], broker.values("t.market.ticks.late")) == (0, [])
+    assert tasks.states()[0].get("EURUSD", Tick) is None
+    away = False
+    assert tasks.establish(LEASE, lambda: False, Patience(60))[AT] == 0
+    assert tasks.run(LEASE, batch_of(broker, 0, 6), Patience(60)).kind == "committed"
+    assert broker.offsets[AT] == 6
+    assert broker.values("t.market.ticks.late") == events
+    assert broker.values("t.a.dlq") == []
+    assert tasks.states()[0].get("EURUSD", Tick) == events[-1]
+
+
+class Watched(MemoryBroker):
+    """Keeps the patience that each transaction is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left_s: list[float] = []
+
+    def send(self, draft: Draft, lease: Lease, patience: Patience) -> Outcome:
+        self.left_s.append(patience._deadline - time.monotonic())
+        return super().send(draft, lease, patience)
+
+
+def watched() -> tuple[Watched, Tasks]:
+    """Return a broker whose group has given the lease, and tasks."""
+    broker = Watched()
+    broker.leases["m"] = LEASE
+    return broker, broker.tasks(AGENT)
+
+
+@pytest.mark.parametrize("hurried_s", [0.0, 5.0, None])
+def test_first_offsets_have_a_transactions_patience_or_what_a_revocation_leaves(hurried_s: float | None) -> None:
+    """However long the restore before them took: patience begins with the transaction."""
+    broker, tasks = watched()
+    patience = Patience(math.inf)
+    if hurried_s is not None:
+        patience.shorten(hurried_s)
+    tasks.establish(LEASE, lambda: False, patience)
+    (left_s,) = broker.left_s
+    most_s = PATIENCE_S if hurried_s is None else hurried_s
+    assert most_s - 2.0 < left_s <= most_s
+
+
+def test_first_offsets_are_not_committed_for_a_lease_that_has_ended() -> None:
+    """Asked after patience has begun: whoever shortens it ends the lease before."""
+    broker, tasks = watched()
+    patience = Patience(math.inf)
+    asked: list[bool] = []
+
+    def superseded() -> bool:
+        asked.append(patience._deadline < math.inf)
+        return asked[-1]
+
+    with pytest.raises(Superseded):
+        tasks.establish(LEASE, superseded, patience)
+    assert asked[-1] is True
+    assert (broker.left_s, broker.offsets, tasks.states()) == ([], {}, {})
+
+
+@pytest.mark.parametrize("fate", ["aborted", "in doubt, and committed", "in doubt, and aborted"])
+def test_first_offsets_that_may_not_be_committed_are_tried_again(fate: str) -> None:
+    """Nothing is kept of the tasks: what the broker says then is where they start."""
+    broker, tasks = watched()
+    broker.fate = fate  # type: ignore[assignment]
+    with pytest.raises(StartsUncommitted):
+        tasks.establish(LEASE, lambda: False, Patience(math.inf))
+    assert tasks.states() == {}
+    broker.fate = "committed"
+    assert tasks.establish(LEASE, lambda: False, Patience(math.inf)) == dict.fromkeys(LEASE.partitions, 0)
+    assert broker.offsets == dict.fromkeys(LEASE.partitions, 0)
+
+
+def test_first_offsets_of_a_lease_that_the_broker_has_ended_are_nobodys() -> None:
+    """The next assignment says where to go on."""
+    broker, tasks = watched()
+    broker.leases.clear()
+    with pytest.raises(Superseded):
+        tasks.establish(LEASE, lambda: False, Patience(math.inf))
+    assert (broker.offsets, tasks.states()) == ({}, {})
