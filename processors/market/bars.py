@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tradewind.processors.batch import Output, Processor, Rows, Segment, State, Table, part, rows_of
+from tradewind.processors.batch import Output, Processor, Rows, Segment, State, Table, rows_of
 from tradewind.processors.identity import id_with, instrument
 from tradewind.processors.market.candles import (
     SECOND_US,
@@ -29,7 +29,7 @@ from tradewind.processors.market.candles import (
     joined,
     means,
 )
-from tradewind.processors.market.leaps import LEAP_US, doubt_key, first_in_doubt
+from tradewind.processors.market.leaps import LEAP_US, doubt_key, weigh
 from tradewind.processors.market.quotes import Ints, Quotes, quotes_of, tick_at
 from tradewind.schemas.market import Bar, BarsState, Heartbeat, Tick
 
@@ -76,46 +76,19 @@ class _Rules(NamedTuple):
 
 
 def _on_ticks(state: State, segment: Segment, rules: _Rules) -> list[Output]:
-    sent: list[Output] = []
-    rest, quotes = segment, quotes_of(segment)  # of all, first: it tells of poison by its place in the whole segment
-    while (at := _in_doubt(state, quotes, rules)) is not None:
-        if at:
-            before = part(rest, 0, at)
-            sent += _on_quotes(state, before, quotes_of(before), rules)
-        stands, said = _weighed(state, rest, at, rules)
-        sent += said
-        rest = part(rest, at if stands else at + 1, len(rest))
-        if not len(rest):
-            return sent
-        quotes = quotes_of(rest)
-    return [*sent, *_on_quotes(state, rest, quotes, rules)]
-
-
-def _in_doubt(state: State, quotes: Quotes, rules: _Rules) -> int | None:
+    quotes = quotes_of(segment)
     known = [state.get(_key(*name), BarsState) for name in quotes.instruments]
     doubted = [state.get(doubt_key(*name), Tick) for name in quotes.instruments]
-    return first_in_doubt(quotes, [None if of is None else of.watermark for of in known], doubted, rules.leap_us)
-
-
-def _weighed(state: State, segment: Segment, at: int, rules: _Rules) -> tuple[bool, list[Output]]:
-    """Weigh a tick against the doubted one of its instrument; return whether it is still to come, and what goes.
-
-    Of two that leap, the second agrees with the first unless it is a leap behind: then it is the one to be doubted.
-    """
-    tick = tick_at(segment, at)
-    key, known = doubt_key(tick.symbol, tick.venue), state.get(_key(tick.symbol, tick.venue), BarsState)
-    doubted = state.get(key, Tick)
-    leaps = known is not None and tick.ts_event > known.watermark + rules.leap_us
-    if doubted is None:
-        state.put(key, tick)
-        return False, []
-    if leaps and tick.ts_event + rules.leap_us < doubted.ts_event:
-        state.put(key, tick)
-        return False, [doubted]
-    state.delete(key)
-    if leaps:
-        return True, _on_one(state, doubted, int(segment.ts_ingest[at]), rules)
-    return True, [doubted]
+    watermarks = [None if of is None else of.watermark for of in known]
+    weighed = weigh(segment, quotes, watermarks, doubted, rules.leap_us)
+    if weighed is None:
+        return _on_quotes(state, segment, quotes, rules)
+    for name, tick in weighed.in_doubt.items():
+        if tick is None:
+            state.delete(doubt_key(*name))
+        else:
+            state.put(doubt_key(*name), tick)
+    return _on_quotes(state, segment, weighed.quotes, rules, weighed.set_aside)
 
 
 def _on_one(state: State, tick: Tick, ts_ingest: int, rules: _Rules) -> list[Output]:
@@ -124,7 +97,12 @@ def _on_one(state: State, tick: Tick, ts_ingest: int, rules: _Rules) -> list[Out
     return _on_quotes(state, alone, quotes_of(alone), rules)
 
 
-def _on_quotes(state: State, segment: Segment, quotes: Quotes, rules: _Rules) -> list[Output]:
+def _on_quotes(
+    state: State, segment: Segment, quotes: Quotes, rules: _Rules, set_aside: Sequence[tuple[int, Tick]] = ()
+) -> list[Output]:
+    """Return what comes of quotes and, at their places, the ticks that are set aside."""
+    if not len(quotes):
+        return [tick for _, tick in sorted(set_aside, key=itemgetter(0))]
     intervals, grace_us = rules.intervals, rules.grace_us
     known = [state.get(_key(*name), BarsState) for name in quotes.instruments]
     watermark = _watermarks(quotes, known)
@@ -145,12 +123,13 @@ def _on_quotes(state: State, segment: Segment, quotes: Quotes, rules: _Rules) ->
     closing, at = closing[order], at[order]
     names = [instrument(*name) for name in quotes.instruments]
     made = _Closed(candles.take(closing), at, watermark[places[closing]], segment.ts_ingest[at])
-    if late is None:
-        return [Table(Bar, _bars(made, quotes.instruments, names))] if len(at) else []
-    made_late = [(row, tick_at(segment, row)) for row in np.sort(quotes.index[late]).tolist()]
-    bars_sent = zip(at.tolist(), Table(Bar, _bars(made, quotes.instruments, names)).events(), strict=True)
-    # A record either closes bars or is late.
-    return [event for _, event in sorted([*bars_sent, *made_late], key=itemgetter(0))]
+    table = Table(Bar, _bars(made, quotes.instruments, names))
+    if late is None and not set_aside:
+        return [table] if len(at) else []
+    made_late = [] if late is None else [(row, tick_at(segment, row)) for row in quotes.index[late].tolist()]
+    bars_sent = zip(at.tolist(), table.events(), strict=True)
+    # A record either closes bars or is late, and comes after the tick that it disagrees with.
+    return [event for _, event in sorted([*set_aside, *bars_sent, *made_late], key=itemgetter(0))]
 
 
 def _watermarks(quotes: Quotes, known: list[BarsState | None]) -> Ints:
@@ -233,13 +212,21 @@ def _on_heartbeats(state: State, segment: Rows, rules: _Rules) -> list[Output]:
 
 
 def _settled(state: State, heartbeat: Heartbeat, ts_ingest: int, rules: _Rules) -> list[Output]:
-    """Return what comes of a doubted tick at a heartbeat: feeds say it of times that have passed, so it agrees."""
-    key = doubt_key(heartbeat.symbol, heartbeat.venue)
-    doubted = state.get(key, Tick)
-    if doubted is None or (doubted.ts_event > heartbeat.ts_event and not heartbeat.closing):
+    """Return what comes of a doubted tick at a heartbeat: feeds say it of times that have passed, so it agrees.
+
+    Where it tells an instrument's first time, it agrees with a tick that is no leap ahead of it, too: that tick would
+    not be in doubt, had it come next.
+    """
+    symbol, venue = heartbeat.symbol, heartbeat.venue
+    doubted = state.get(doubt_key(symbol, venue), Tick)
+    if doubted is None:
         return []
-    state.delete(key)
-    return _on_one(state, doubted, ts_ingest, rules) if doubted.ts_event <= heartbeat.ts_event else [doubted]
+    first = state.get(_key(symbol, venue), BarsState) is None
+    agrees = doubted.ts_event <= heartbeat.ts_event + (rules.leap_us if first else 0)
+    if not agrees and not heartbeat.closing:
+        return []
+    state.delete(doubt_key(symbol, venue))
+    return _on_one(state, doubted, ts_ingest, rules) if agrees else [doubted]
 
 
 class _Closed(NamedTuple):

@@ -3,19 +3,39 @@
 A single tick that is dated years ahead would close its instrument's bars and make all that follows late; after a night
 or a weekend the first tick is as far ahead, and right. A processor has no clock, but the next tick tells: where it
 is as far ahead, time has gone on; where it is not, the doubted one was wrong.
+
+An instrument of which nothing came yet has no time, so that every tick leaps ahead of it: its first one waits as well,
+for a tick or a heartbeat. That changes no bar of a sound stream, for a first tick closes none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from tradewind.processors.batch import Rows, Segment
 from tradewind.processors.identity import instrument
-from tradewind.processors.market.quotes import Quotes
+from tradewind.processors.market.quotes import Ints, Quotes, quotes_of, tick_at
 from tradewind.schemas.market import Tick
 
 LEAP_US = 3_600_000_000
+OF_A_QUOTE = ("seq", "ts_event", "bid", "ask", "size")
+WAITED = -1  # instead of a row: the tick that was in doubt before the segment
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What became of a segment's quotes, and of those that were in doubt before it."""
+
+    quotes: Quotes
+    """Those that go. The `index` of one that had to wait is the place of the record that it waited for."""
+    set_aside: list[tuple[int, Tick]]
+    """(place of the record that disagreed, tick)."""
+    in_doubt: Mapping[tuple[str, str], Tick | None]
+    """What is in doubt after the segment, of instruments whose doubts it concerned."""
 
 
 def doubt_key(symbol: str, venue: str) -> str:
@@ -23,21 +43,111 @@ def doubt_key(symbol: str, venue: str) -> str:
     return f"doubted/{instrument(symbol, venue)}"
 
 
-def first_in_doubt(
-    quotes: Quotes, watermarks: Sequence[int | None], doubted: Sequence[Tick | None], leap_us: int
-) -> int | None:
-    """Return the place in the segment of the first quote that leaps ahead, or whose instrument has a doubted tick.
+def weigh(
+    segment: Segment, quotes: Quotes, watermarks: Sequence[int | None], doubted: Sequence[Tick | None], leap_us: int
+) -> Weighed | None:
+    """Weigh the quotes of a segment against the time of their instruments; None where there is nothing to doubt.
 
-    `watermarks` (None: nothing came yet, so that any time is right) and `doubted` are those of the quotes' instruments.
+    `watermarks` (None: nothing came yet) and `doubted` are those of the quotes' instruments.
     """
-    found: list[int] = []
-    for (_, _, rows), watermark, waiting in zip(quotes.each(), watermarks, doubted, strict=True):
-        times, places = quotes.ts_event[rows], quotes.index[rows]
-        before = int(times[0]) if watermark is None else watermark
+    verdicts: dict[int, _Verdict] = {}
+    for number, (_, _, rows) in enumerate(quotes.each()):
+        times, watermark, waiting = quotes.ts_event[rows], watermarks[number], doubted[number]
+        if waiting is not None or _leaps(times, watermark, leap_us):
+            verdicts[number] = _verdict(
+                times.tolist(), watermark, None if waiting is None else waiting.ts_event, leap_us
+            )
+    if not verdicts:
+        return None
+
+    def tick_of(number: int, row: int) -> Tick:
+        waiting = doubted[number]
+        if row == WAITED and waiting is not None:
+            return waiting
+        return tick_at(segment, int(quotes.index[quotes.bounds[number] + row]))
+
+    places = {number: quotes.index[quotes.bounds[number] : quotes.bounds[number + 1]] for number in verdicts}
+    set_aside = [
+        (int(places[number][at]), tick_of(number, row))
+        for number, verdict in verdicts.items()
+        for row, at in verdict.set_aside
+    ]
+    in_doubt = {
+        quotes.instruments[number]: None if verdict.waits is None else tick_of(number, verdict.waits)
+        for number, verdict in verdicts.items()
+    }
+    return Weighed(_after(quotes, verdicts, doubted), set_aside, in_doubt)
+
+
+def _leaps(times: Ints, watermark: int | None, leap_us: int) -> bool:
+    """Return whether any of an instrument's times leaps ahead of what came before it."""
+    if watermark is None:
+        return True
+    if int(times.max()) <= min(watermark, int(times.min())) + leap_us:
+        return False
+    reached = np.maximum.accumulate(np.concatenate(([watermark], times[:-1])))
+    return bool((times > reached + leap_us).any())
+
+
+class _Verdict(NamedTuple):
+    """On the n quotes of one instrument, by their rows from 0 on, or `WAITED`."""
+
+    goes: list[tuple[int, int]]
+    """(row, row of the record at which it goes: its own, or that which it waited for)."""
+    set_aside: list[tuple[int, int]]
+    """(row, row of the record that disagreed)."""
+    waits: int | None
+    """The row that is in doubt in the end."""
+
+
+def _verdict(times: Sequence[int], reached: int | None, waiting_ts: int | None, leap_us: int) -> _Verdict:
+    """Weigh one tick after the other.
+
+    Of two that leap, the second agrees with the first unless it is a leap behind: then it is the one to be doubted.
+    """
+    goes: list[tuple[int, int]] = []
+    set_aside: list[tuple[int, int]] = []
+    waiting = None if waiting_ts is None else (WAITED, waiting_ts)
+    for row, ts_event in enumerate(times):
+        leaps = reached is None or ts_event > reached + leap_us
         if waiting is not None:
-            found.append(int(places[0]))
-        elif int(times.max()) > min(before, int(times.min())) + leap_us:
-            reached = np.maximum.accumulate(np.concatenate(([before], times[:-1])))
-            leaps = np.flatnonzero(times > reached + leap_us)
-            found += [int(places[leaps[0]])] if len(leaps) else []
-    return min(found, default=None)
+            agrees = leaps and ts_event + leap_us >= waiting[1]
+            (goes if agrees else set_aside).append((waiting[0], row))
+            if agrees:
+                reached = waiting[1]
+                leaps = ts_event > reached + leap_us
+        waiting = (row, ts_event) if leaps else None
+        if not leaps:
+            goes.append((row, row))
+            reached = ts_event if reached is None else max(reached, ts_event)
+    return _Verdict(goes, set_aside, None if waiting is None else waiting[0])
+
+
+def _after(quotes: Quotes, verdicts: Mapping[int, _Verdict], doubted: Sequence[Tick | None]) -> Quotes:
+    """Return the quotes that go; those that were in doubt before the segment stand behind it until they are placed."""
+    waited = {number: tick for number, tick in enumerate(doubted) if tick is not None}
+    row_of = {number: len(quotes) + at for at, number in enumerate(waited)}
+    instruments: list[tuple[str, str]] = []
+    bounds, rows, places = [0], list[Ints](), list[Ints]()
+    for number, name in enumerate(quotes.instruments):
+        first, stop = quotes.bounds[number], quotes.bounds[number + 1]
+        goes = at = np.arange(first, stop)
+        if number in verdicts:
+            found = verdicts[number].goes
+            goes = np.array([row_of[number] if row == WAITED else first + row for row, _ in found], np.int64)
+            at = np.array([first + row for _, row in found], np.int64)
+        if len(goes):
+            instruments.append(name)
+            bounds.append(bounds[-1] + len(goes))
+            rows.append(goes)
+            places.append(at)
+    all_rows = np.concatenate(rows) if rows else np.empty(0, np.int64)
+    index = quotes.index[np.concatenate(places)] if places else all_rows
+    found_in = [quotes, *([_alone(list(waited.values()))] if waited else [])]
+    values = {name: np.concatenate([getattr(part, name) for part in found_in])[all_rows] for name in OF_A_QUOTE}
+    return Quotes(tuple(instruments), tuple(bounds), index, **values)
+
+
+def _alone(ticks: Sequence[Tick]) -> Quotes:
+    """Return ticks of as many instruments, which are sorted, as quotes."""
+    return quotes_of(Rows("", 0, ticks, np.arange(len(ticks)), np.zeros(len(ticks), np.int64)))

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import ast
 import inspect
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 
 import pytest
+from processing import assert_law, heartbeat, tick
 
 import tradewind.processors
 from tradewind.connectors.settings import Settings
+from tradewind.processors.batch import Segment, State
+from tradewind.schemas.event import Event
+from tradewind.schemas.market import BarsState
 from tradewind.streams.agents import AGENTS
+from tradewind.testing import rows
 
 TESTS = Path(__file__).parent
 
@@ -50,6 +56,28 @@ def _calls_law(node: ast.AST) -> bool:
 def test_every_processor_has_a_test_of_the_law(name: str, module: str) -> None:
     """A processor that is added without one fails here."""
     assert law_tests(name, module), f"{module}.{name}: no test of Hypothesis cuts its input by `assert_law`"
+
+
+def test_the_law_is_broken_by_a_processor_that_changes_a_value_in_place() -> None:
+    """Records in a field are dictionaries to whoever does not ask the type checker; a new value is none of this."""
+    before = BarsState(symbol="EURUSD", venue="OANDA", watermark=1, open=({"quotes": 1},))
+
+    def in_place(state: State, segment: Segment) -> list[Event]:
+        known = state.get("bars", BarsState)
+        if known is None:
+            state.put("bars", before)
+        else:
+            known.open[0]["quotes"] = 2  # type: ignore[index]
+        return []
+
+    def anew(state: State, segment: Segment) -> list[Event]:
+        state.put("bars", replace(before, open=({"quotes": 2},)))
+        return []
+
+    segments = list(rows([tick(1), heartbeat(2), tick(3)]))
+    assert_law(lambda: anew, segments, [])
+    with pytest.raises(AssertionError, match=r"values of \['bars'\] .* were changed in place"):
+        assert_law(lambda: in_place, segments, [])
 
 
 def test_the_processors_of_all_agents_are_among_them() -> None:

@@ -30,7 +30,7 @@ from tradewind.processors.identity import derive_id
 from tradewind.processors.market.bars import bars
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Heartbeat, Tick
-from tradewind.testing import columns, run
+from tradewind.testing import MemoryState, columns, run
 
 GRACE = 500_000
 
@@ -46,11 +46,15 @@ class Model:
         self.sent: list[tuple[Any, ...]] = []
 
     def arrive(self, event: Any, stamp: int) -> None:
-        """Take a record in; a tick that leaps ahead of its instrument's time waits for one that agrees."""
+        """Take a record in; a tick that leaps ahead of its instrument's time waits for one that agrees.
+
+        Where there is no time yet, every tick leaps ahead of it.
+        """
         name = (event.symbol, event.venue)
         waiting = self.doubted.pop(name, None)
         if isinstance(event, Heartbeat):
-            if waiting is not None and waiting.ts_event <= event.ts_event:
+            first = name not in self.watermark
+            if waiting is not None and waiting.ts_event <= event.ts_event + (LEAP if first else 0):
                 self.take(waiting, stamp)
             elif waiting is not None and event.closing:
                 self.sent.append(("late", waiting))
@@ -58,7 +62,7 @@ class Model:
                 self.doubted[name] = waiting
             self.take(event, stamp)
             return
-        leaps = name in self.watermark and event.ts_event > self.watermark[name] + LEAP
+        leaps = name not in self.watermark or event.ts_event > self.watermark[name] + LEAP
         if waiting is None:
             if leaps:
                 self.doubted[name] = event
@@ -186,6 +190,51 @@ def test_one_tick_from_the_far_future_closes_nothing_and_makes_nothing_late() ->
     assert [event for event in sent if isinstance(event, Tick)] == [astray]
     told = lambda events: [event.to_dict() | {"ts_ingest": 0} for event in events if isinstance(event, Bar)]  # noqa: E731
     assert told(sent) == told(result(bars(), ingested(sane))[0])
+
+
+@pytest.mark.parametrize("other", [[], [tick(START, symbol="XAUUSD")]])
+def test_a_first_tick_from_the_far_future_closes_nothing_and_makes_nothing_late(other: list[Tick]) -> None:
+    """An instrument has no time before its second tick or its first heartbeat: it goes, and the bars are as without."""
+    sane = [tick(START + at * SECOND // 4, seq=at) for at in range(40)]
+    astray = tick(START + 1000 * LEAP, seq=1000)
+    sent = result(bars(), ingested([astray, *other, *sane]))[0]
+    assert [event for event in sent if isinstance(event, Tick)] == [astray]
+    told = lambda events: [event.to_dict() | {"ts_ingest": 0} for event in events if isinstance(event, Bar)]  # noqa: E731
+    assert told(sent) == told(result(bars(), ingested([*other, *sane]))[0])
+
+
+@pytest.mark.parametrize("behind", [0, SECOND, LEAP])
+def test_a_first_tick_is_in_its_bar_once_a_heartbeat_tells_of_its_time(behind: int) -> None:
+    """The one tick of an instrument; the heartbeat may be an hour older, as may the tick that would agree."""
+    for closing in (False, True):
+        beats = [heartbeat(START + LEAP - behind, closing=closing), heartbeat(START + 2 * LEAP, closing=True)]
+        sent = result(bars((1,)), ingested([tick(START + LEAP), *beats]))[0]
+        assert [event.count for event in sent if isinstance(event, Bar)] == [1]
+        assert not [event for event in sent if isinstance(event, Tick)]
+
+
+@pytest.mark.parametrize("closing", [False, True])
+def test_a_first_tick_that_is_further_ahead_than_a_heartbeat_is_not_believed(closing: bool) -> None:
+    """The heartbeat is the instrument's time then; a source that ends has no tick that would agree."""
+    astray = tick(START + LEAP + 1)
+    state = MemoryState()
+    sent = run(bars((1,)), [astray, heartbeat(START, closing=closing)], state)
+    assert [type(event) for event in sent] == ([Tick] if closing else []) + [Heartbeat]
+    sent += run(bars((1,)), [tick(START + 1), heartbeat(START + SECOND, closing=True)], state)
+    assert [event for event in sent if isinstance(event, Tick)] == [astray]
+    assert [event.ts_start for event in sent if isinstance(event, Bar)] == [START]
+
+
+def test_a_first_tick_from_the_past_costs_one_tick_at_most() -> None:
+    """Of two that disagree the earlier one is kept, for it makes nothing late."""
+    sane = [tick(START + at * SECOND // 4, seq=at) for at in range(4)]
+    past = tick(START - 1000 * LEAP, seq=1000)
+    ends = heartbeat(START + LEAP, closing=True)
+    first = result(bars((1,)), ingested([past, *sane, ends]))[0]
+    second = result(bars((1,)), ingested([sane[0], past, *sane[1:], ends]))[0]
+    counts = [[event.count for event in sent if isinstance(event, Bar)] for sent in (first, second)]
+    assert counts == [[1, 4], [1, 3]]
+    assert [event for event in second if isinstance(event, Tick)] == [sane[0]]
 
 
 def test_after_a_night_no_tick_is_missing() -> None:

@@ -1,66 +1,112 @@
-"""The first quote in doubt is the one that a loop over the segment would stop at."""
+"""Quotes are weighed as a loop over the segment would weigh them, and nothing is touched that there is no doubt of."""
 
 from __future__ import annotations
 
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewind.processors.market.leaps import LEAP_US, doubt_key, first_in_doubt
-from tradewind.processors.market.quotes import Quotes
+from tradewind.processors.market.leaps import LEAP_US, Weighed, doubt_key, weigh
+from tradewind.processors.market.quotes import quotes_of
 from tradewind.schemas.market import Tick
+from tradewind.testing import columns
 
 LEAP = 10
-A_QUOTE = st.tuples(st.integers(0, 2), st.integers(0, 40))
+A_QUOTE = st.tuples(st.integers(0, 2), st.integers(0, 60))
 """Of which instrument, and when."""
 WATERMARKS = st.tuples(*[st.none() | st.integers(0, 40)] * 3)
-WAITING = st.tuples(*[st.booleans()] * 3)
-DOUBTED = Tick(symbol="X", venue="V", seq=0, ts_event=1, bid=1.0, ask=1.0)
+WAITING = st.tuples(*[st.none() | st.integers(0, 60)] * 3)
+BEFORE = 1_000  # sequences of ticks that were in doubt before
 
 
-def quotes_of(given_quotes: list[tuple[int, int]]) -> tuple[Quotes, list[int]]:
-    """Return quotes by instrument, in the order of their arrival, and the instruments that have any."""
-    present = sorted({which for which, _ in given_quotes})
-    index = [at for of in present for at, (which, _) in enumerate(given_quotes) if which == of]
-    bounds = np.cumsum([0, *(sum(which == of for which, _ in given_quotes) for of in present)])
-    times = np.array([given_quotes[at][1] for at in index], np.int64)
-    zeros = np.zeros(len(index))
-    places = np.array(index, np.int64)
-    names = tuple((f"S{of}", "V") for of in present)
-    return Quotes(names, tuple(bounds.tolist()), places, places, times, zeros, zeros, zeros), present
+def tick(which: int, ts_event: int, seq: int) -> Tick:
+    """Return a quote of one of the instruments."""
+    return Tick(symbol=f"S{which}", venue="V", seq=seq, ts_event=ts_event, bid=1.0 + seq, ask=2.0 + seq)
 
 
-def expected(
-    given_quotes: list[tuple[int, int]], watermarks: tuple[int | None, ...], waiting: tuple[bool, ...]
-) -> int | None:
-    """Return the place of the first quote in doubt, quote by quote."""
-    reached = list(watermarks)
-    for place, (which, at) in enumerate(given_quotes):
-        before = reached[which]
-        if waiting[which] or (before is not None and at > before + LEAP):
-            return place
-        reached[which] = at if before is None else max(before, at)
-    return None
+def weighed(
+    ticks: list[Tick], watermarks: tuple[int | None, ...], waiting: tuple[Tick | None, ...], leap: int = LEAP
+) -> Weighed | None:
+    """Weigh a segment."""
+    segment = columns(ticks)
+    quotes = quotes_of(segment)
+    present = [int(symbol[1:]) for symbol, _ in quotes.instruments]
+    known = [watermarks[of] for of in present], [waiting[of] for of in present]
+    return weigh(segment, quotes, *known, leap)
 
 
-@given(st.lists(A_QUOTE, max_size=12), WATERMARKS, WAITING)
-def test_the_first_in_doubt_is_where_a_loop_would_stop(
-    given_quotes: list[tuple[int, int]], watermarks: tuple[int | None, ...], waiting: tuple[bool, ...]
+@given(st.lists(A_QUOTE, min_size=1, max_size=14), WATERMARKS, WAITING)
+def test_quotes_are_weighed_as_a_loop_would(
+    given_quotes: list[tuple[int, int]], watermarks: tuple[int | None, ...], times: tuple[int | None, ...]
 ) -> None:
-    """Over all instruments, though each is judged by its own time."""
-    quotes, present = quotes_of(given_quotes)
-    found = first_in_doubt(
-        quotes, [watermarks[of] for of in present], [DOUBTED if waiting[of] else None for of in present], LEAP
-    )
-    assert found == expected(given_quotes, watermarks, waiting)
+    """What goes and where, what is set aside and where, and what is in doubt in the end; each by its own time."""
+    ticks = [tick(which, at, seq) for seq, (which, at) in enumerate(given_quotes)]
+    waiting = [None if at is None else tick(which, at, BEFORE + which) for which, at in enumerate(times)]
+    before, reached = list(waiting), list(watermarks)
+    goes: dict[str, list[tuple[int, int]]] = {}
+    aside: list[tuple[int, Tick]] = []
+    for place, one in enumerate(ticks):
+        which = given_quotes[place][0]
+        lane, doubted, known = goes.setdefault(one.symbol, []), waiting[which], reached[which]
+        if doubted is not None and (known is None or one.ts_event > known + LEAP):
+            if one.ts_event < doubted.ts_event - LEAP:
+                aside.append((place, doubted))
+            else:
+                lane.append((doubted.seq, place))
+                reached[which] = known = doubted.ts_event
+        elif doubted is not None:
+            aside.append((place, doubted))
+        waiting[which] = None
+        if known is None or one.ts_event > known + LEAP:
+            waiting[which] = one
+        else:
+            lane.append((one.seq, place))
+            reached[which] = max(known, one.ts_event)
+    found = weighed(ticks, watermarks, tuple(before))
+    if found is None:
+        assert not aside
+        assert waiting == before
+        return
+    shown = {name: rows for (name, _, rows) in found.quotes.each()}
+    assert {
+        name: list(zip(found.quotes.seq[rows].tolist(), found.quotes.index[rows].tolist(), strict=True))
+        for name, rows in shown.items()
+    } == {name: lane for name, lane in goes.items() if lane}
+    assert (found.quotes.bid == 1.0 + found.quotes.seq).all()
+    assert sorted(found.set_aside, key=lambda one: one[0]) == aside
+    for (name, _), doubted in found.in_doubt.items():
+        assert doubted == waiting[int(name[1:])]
+
+
+@given(st.lists(A_QUOTE, min_size=1, max_size=14), WATERMARKS)
+def test_without_a_leap_there_is_nothing_to_weigh(
+    given_quotes: list[tuple[int, int]], watermarks: tuple[int | None, ...]
+) -> None:
+    """And with one there is: what is quick in the steady state is no less exact."""
+    reached = list(watermarks)
+    leaps = False
+    for which, at in given_quotes:
+        known = reached[which]
+        leaps |= known is None or at > known + LEAP
+        reached[which] = at if known is None else max(known, at)
+    ticks = [tick(which, at, seq) for seq, (which, at) in enumerate(given_quotes)]
+    assert (weighed(ticks, watermarks, (None,) * 3) is not None) == leaps
 
 
 def test_an_hour_ahead_is_no_leap_and_a_microsecond_more_is_one() -> None:
     """Sessions begin later than that after the one before, and feeds stumble for less."""
-    for ahead, leaps in ((LEAP_US, None), (LEAP_US + 1, 1)):
-        quotes, _ = quotes_of([(0, 1), (0, 1 + ahead)])
-        assert first_in_doubt(quotes, [None], [None], LEAP_US) == leaps
+    for ahead, leaps in ((LEAP_US, False), (LEAP_US + 1, True)):
+        found = weighed([tick(0, 1, 0), tick(0, 1 + ahead, 1)], (1,), (None,), LEAP_US)
+        assert (found is not None) == leaps
     assert LEAP_US == 3600 * 1_000_000
+
+
+def test_a_first_quote_goes_with_the_second_one_that_is_an_hour_behind_at_the_most() -> None:
+    """One that is later agrees, however much; one that is a microsecond further behind takes its place."""
+    for second, goes in ((None, []), (-LEAP_US, [0, 1]), (-LEAP_US - 1, []), (LEAP_US, [0, 1]), (LEAP_US + 1, [0])):
+        ticks = [tick(0, 2 * LEAP_US, 0), *([] if second is None else [tick(0, 2 * LEAP_US + second, 1)])]
+        found = weighed(ticks, (None,), (None,), LEAP_US)
+        assert found is not None
+        assert found.quotes.seq.tolist() == goes, second
 
 
 def test_a_doubted_tick_is_kept_by_instrument() -> None:

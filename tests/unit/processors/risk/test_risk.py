@@ -265,6 +265,22 @@ def test_cuts_change_nothing(stream: list[Event], cuts: list[int]) -> None:
 
 
 @given(risk_streams())
+def test_an_order_is_reserved_for_while_it_is_open_and_not_a_record_longer(stream: list[Event]) -> None:
+    """From its approval to its end, whatever repeats; once all have ended, no reservation is left."""
+    state, agent, reserved = MemoryState(), make(), dict[str, Event]()
+    asked = {event.order_id: event for event in stream if isinstance(event, OrderRequest)}
+    for event in stream:
+        for sent in run(agent, [event], state):
+            if isinstance(sent, Decision) and sent.outcome == "APPROVED":
+                reserved[sent.order_id] = sent
+        if isinstance(event, OrderEvent) and event.status != "ACCEPTED":
+            reserved.pop(event.order_id, None)
+        assert set(state.keys("reservation/")) == {f"reservation/{order_id}" for order_id in reserved}
+    run(agent, [ended(asked[order_id]) for order_id in reserved], state)
+    assert not list(state.keys("reservation/"))
+
+
+@given(risk_streams())
 def test_each_request_has_one_decision_and_exposure_is_never_above_its_limit(stream: list[Event]) -> None:
     """As many decisions as order ids; and what is approved and not given back stays within the limit."""
     sent = [event for event in run(make(), stream) if isinstance(event, Decision)]
