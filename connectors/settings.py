@@ -96,8 +96,9 @@ class WatchdogSettings(_Part):
     """A partition that has records to read, and whose committed position does not move."""
     transaction_s: float = Field(default=30.0, gt=0)
     """A batch that was begun, while none commits: three times what the broker grants a transaction."""
-    restore_s: float = Field(default=60.0, gt=0)
-    """A restore that reads nothing more: what the group's offsets may take to be stable."""
+    restore_s: float = Field(default=30.0, gt=0)
+    """A restore that reads nothing more: longer than a transaction of a worker that is gone keeps the group's offsets
+    from being stable, and half of what a worker waits for them before it stops, so that it is told before that."""
     broker_s: float = Field(default=15.0, gt=0)
     """A broker that does not answer: more than a restart takes."""
 

@@ -5,9 +5,10 @@ from tradewind.connectors.dead_letters.reading import letters, marks
 from tradewind.connectors.dead_letters.redrive import Sent, send
 from tradewind.connectors.dead_letters.survey import Entry, Plan, Survey, plan, survey
 from tradewind.connectors.dead_letters.tally import Group, tally
-from tradewind.connectors.dead_letters.wanted import Wanted
+from tradewind.connectors.dead_letters.wanted import EVERY, Wanted
 
 __all__ = [
+    "EVERY",
     "Entry",
     "Group",
     "Owner",

@@ -199,7 +199,8 @@ STUCK = Metric(
     "tradewind.watchdog.stuck",
     Instrument.GAUGE,
     "1",
-    "1 where a watchdog complains: position (with topic and partition), transaction, restore, broker.",
+    "1 where a watchdog complains: position (with topic and partition), transaction, restore, broker; of a transaction "
+    "and a restore also for each partition in hand.",
     (SYSTEM, GROUP, KIND, TOPIC, PARTITION),
 )
 READY = Metric(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from opentelemetry.sdk.resources import Resource
@@ -18,7 +19,10 @@ SCOPE = InstrumentationScope("tradewind")
 NS_PER_US = 1000
 ORIGIN = "origin"
 INSTRUMENT = ("symbol", "venue")
+BAR = (*INSTRUMENT, "interval_s", "ts_start")
+"""What names a bar, and so the ticks that are in it."""
 LOOKED_FOR = ("event_id", "tenant_id", *INSTRUMENT)
+NO_ORIGINS: Mapping[str, object] = MappingProxyType({})
 LOW_BITS = TraceIdRatioBased.TRACE_ID_LIMIT
 """The part of a trace's id that decides whether it is sampled: as OpenTelemetry's own sampler by ratio does it."""
 
@@ -69,11 +73,19 @@ class Spans:
         """Return whether the trace of an event is kept: the same for all its events, in every process."""
         return int(trace_id(event.correlation_id), 16) & LOW_BITS < self._bound
 
-    def emit(self, events: Iterable[Traced], begun_us: int, ended_us: int, attributes: Mapping[str, str]) -> int:
+    def emit(
+        self,
+        events: Iterable[Traced],
+        begun_us: int,
+        ended_us: int,
+        attributes: Mapping[str, str],
+        origins: Mapping[str, object] = NO_ORIGINS,
+    ) -> int:
         """Hand on a span for each sampled event, from the begin of its batch to the commit; return how many.
 
         The first of a chain, a bar, is made by the thousand, and most lead to nothing: so its span comes from whoever
-        acts on it, and lasts from the arrival of its origin to the begin of the batch that took it.
+        acts on it, and lasts from the arrival of its origin to the begin of the batch that took it. `origins` has the
+        first events of chains by their ids: a bar's interval and start are in no other event.
         """
         seen: set[str] = set()
         for event in events:
@@ -84,7 +96,8 @@ class Spans:
             if event.causation_id == event.correlation_id and event.correlation_id not in seen:
                 seen.add(event.correlation_id)
                 arrived_us = min(begun_us, event.ts_ingest)
-                self._emit(_First(event.correlation_id), ORIGIN, arrived_us, begun_us, _of(event, INSTRUMENT))
+                first = origins.get(event.correlation_id, event)
+                self._emit(_First(event.correlation_id), ORIGIN, arrived_us, begun_us, _of(first, BAR))
         return len(seen)
 
     def _emit(self, event: _Placed, name: str, begun_us: int, ended_us: int, attributes: Mapping[str, str]) -> None:
@@ -109,7 +122,7 @@ def _context(trace: str, event_id: str, *, remote: bool = False) -> SpanContext:
     return SpanContext(int(trace, 16), int(span_id(event_id), 16), remote, TraceFlags(TraceFlags.SAMPLED))
 
 
-def _of(event: Traced, names: Iterable[str] = LOOKED_FOR) -> dict[str, str]:
+def _of(event: object, names: Iterable[str] = LOOKED_FOR) -> dict[str, str]:
     """Return what a person looks for in a trace."""
     found = {name: getattr(event, name, None) for name in names}
     return {f"tradewind.{name}": str(value) for name, value in found.items() if value is not None}

@@ -71,22 +71,27 @@ def dlq() -> None:
 
 @dlq.command("list")
 @click.argument("names", nargs=-1, metavar="[AGENT]...")
+@filters
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for machines.")
 @plain_errors
-def list_letters(names: tuple[str, ...], *, as_json: bool) -> None:
+def list_letters(names: tuple[str, ...], *, wanted: Wanted, as_json: bool) -> None:
     """Count the dead letters of agents and sinks, by kind of error, topic, reason and attempt."""
-    from tradewind.connectors.dead_letters import letters, marks, survey, tally  # noqa: PLC0415
+    from tradewind.connectors.dead_letters import EVERY, letters, marks, survey, tally  # noqa: PLC0415
     from tradewind.infra.cli import dlq_shown  # noqa: PLC0415
 
     settings, codec, owners = _owners(names)
     groups = []
     for owner in owners:
-        found = survey((letter for _, letter in letters(settings, owner, codec, _told)), marks(settings, owner, codec))
+        found = survey(
+            (letter for _, letter in letters(settings, owner, codec, _told)), marks(settings, owner, codec), wanted
+        )
         groups += tally(found)
     if as_json:
         click.echo(json.dumps([dlq_shown.group_to_json(group) for group in groups], ensure_ascii=False))
+    elif groups:
+        click.echo(dlq_shown.table(groups))
     else:
-        click.echo(dlq_shown.table(groups) if groups else f"no dead letters of {', '.join(one.name for one in owners)}")
+        click.echo(f"no {'' if wanted == EVERY else 'such '}dead letters of {', '.join(one.name for one in owners)}")
 
 
 @dlq.command()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer
+from confluent_kafka import TopicPartition as Coordinates
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -31,7 +33,8 @@ from tradewind.processors.signals.agent import signals as signals_processor
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.streams.agents import AGENTS as TRADING
-from tradewind.streams.runtime import Agent
+from tradewind.streams.runtime import Agent, group_of
+from tradewind.streams.runtime.agent import changelog_topic
 from tradewind.streams.runtime.outbox import Outbox, Outcome
 from tradewind.topics import (
     ALERTS,
@@ -111,9 +114,15 @@ async def test_a_transaction_that_hangs_is_told_and_so_is_its_end(
             cluster.publish(TICKS, ticks(100))
             await soon(lambda: readiness(url)[0] == 503, "not ready")
             ((reason,),) = readiness(url)[1].values()
+            in_hand = f"the batch in hand is of {told.physical(TICKS)}, partition"
             assert reason.startswith(f"{group}: no transaction has committed for ")
+            assert in_hand in reason
             stuck = {"messaging_consumer_group_name": group, "tradewind_kind": "transaction"}
-            assert Scrape(url).sum("tradewind_watchdog_stuck", **stuck) == 1
+            inputs = Scrape(url).sum(
+                "tradewind_watchdog_stuck", **stuck, messaging_destination_name=told.physical(TICKS)
+            )
+            assert inputs >= 1
+            assert Scrape(url).sum("tradewind_watchdog_stuck", **stuck) == 1 + inputs, "one of the whole group"
             await soon(lambda: len(cluster.alerts()) == 1, "an alert, while the transaction still hangs")
             go_on.set()
             await soon(lambda: readiness(url) == (200, {}), "ready again")
@@ -122,11 +131,79 @@ async def test_a_transaction_that_hangs_is_told_and_so_is_its_end(
             assert Scrape(url).sum("tradewind_watchdog_stuck", **stuck) == 0
     first, end = cluster.alerts()
     assert (first.code, first.severity, first.group) == ("WATCHDOG_TRANSACTION", "CRITICAL", group)
+    assert (first.topic, in_hand in first.message) == (told.physical(TICKS), True)
     assert (end.code, end.severity, end.since) == ("WATCHDOG_TRANSACTION_OVER", "INFO", first.since)
     assert (end.correlation_id, end.causation_id) == (first.event_id, first.event_id)
     said = [record.message for record in caplog.records if record.message.startswith("watchdog: ")]
     assert [line.startswith("watchdog: over") for line in said] == [False, True]
     cluster.assert_exactly_once(100, None, COUNT)
+
+
+async def test_a_restore_that_hangs_is_told_with_what_it_waits_for_and_so_is_its_end(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Somebody's transaction is pending on the group's offsets: the worker waits for its end, and then goes on."""
+    bounds = WatchdogSettings(position_s=600, transaction_s=600, restore_s=2, broker_s=600)
+    told, url = served(settings, watchdog=bounds)
+    cluster = Cluster(told, tmp_path)
+    cluster.create(COUNT)
+    ensure(told, (ALERTS,))
+    cluster.publish(TICKS, ticks(100))
+    async with cluster.running(COUNT):
+        await soon(lambda: cluster.caught_up(COUNT), "offsets and a changelog")
+    changelog, group = told.physical(changelog_topic(COUNT)), told.physical("tradewind.count")
+    written = sum(len(batch) for batch in raw_records(told, changelog, range(COUNT.partitions), "earliest"))
+    foreign, ends = pending_on(cluster, COUNT), asyncio.Event()
+
+    async def working() -> None:
+        async with cluster.running(COUNT, telemetry=found):
+            await ends.wait()
+
+    with telemetry(told, "count") as found:
+        worker = asyncio.ensure_future(working())
+        await soon(lambda: len(cluster.alerts()) == 1, "an alert, while the restore still hangs")
+        status, reasons = readiness(url)
+        assert (status, list(reasons)) == (503, ["agent count"])
+        waits = f"it waits for stable offsets of the group, to be read: {changelog}, partitions 0, 1, 2, 3"
+        stands, restores = reasons["agent count"]
+        assert stands.startswith(f"{group}: a restore has read nothing more for ")
+        assert restores.startswith(f"{group}: its tasks are being restored, for ")
+        assert (stands.endswith(waits), restores.endswith(waits)) == (True, True)
+        stuck = {"messaging_consumer_group_name": group, "tradewind_kind": "restore"}
+        on = {"messaging_destination_name": changelog, "messaging_destination_partition_id": "2"}
+        assert Scrape(url).has("tradewind_watchdog_stuck", 1, **stuck, **on)
+        assert Scrape(url).has("tradewind_watchdog_stuck", 1 + COUNT.partitions, **stuck)
+        foreign.abort_transaction(10)
+        await soon(lambda: readiness(url) == (200, {}), "ready")
+        await soon(lambda: len(cluster.alerts()) >= 2, "its end")
+        await soon(lambda: Scrape(url).has("tradewind_watchdog_stuck", 0, **stuck), "nothing is stuck")
+        assert Scrape(url).has("tradewind_restore_records_total", written, messaging_consumer_group_name=group)
+        cluster.publish(TICKS, ticks(100, 100))
+        await soon(lambda: cluster.caught_up(COUNT), "it works on")
+        ends.set()
+        await worker
+    first, end = cluster.alerts()[:2]  # what follows on a busy machine is another complaint
+    assert (first.code, first.severity, first.group) == ("WATCHDOG_RESTORE", "CRITICAL", group)
+    assert (first.topic, first.partition, first.message.endswith(waits)) == (changelog, None, True)
+    assert (end.code, end.causation_id, end.since) == ("WATCHDOG_RESTORE_OVER", first.event_id, first.since)
+    cluster.assert_exactly_once(200, None, COUNT)
+
+
+def pending_on(cluster: Cluster, agent: Agent) -> Producer:
+    """Return a producer with a transaction that is pending on the offsets of an agent that does not run."""
+    connection = cluster.settings.librdkafka()
+    stranger = Consumer({**connection, "group.id": group_of(agent, cluster.settings)})
+    metadata = stranger.consumer_group_metadata()
+    stranger.close()
+    offsets = [
+        Coordinates(cluster.settings.physical(topic), partition, offset or 0)
+        for (topic, partition), offset in cluster.offsets(agent).items()
+    ]
+    producer = Producer({**connection, "transactional.id": cluster.settings.physical("foreign")})
+    producer.init_transactions(10)
+    producer.begin_transaction()
+    producer.send_offsets_to_transaction(offsets, metadata, 10)
+    return producer
 
 
 async def test_a_position_that_does_not_move_is_told_with_its_partition(settings: Settings, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from pipeline import environment
 
-from tradewind.connectors.kafka import StreamError, Undecodable, consume, publish, read
+from tradewind.connectors.kafka import StreamError, Undecodable, consume, producer, publish, read
 from tradewind.connectors.kafka.admin import create_missing, ensure
 from tradewind.connectors.kafka.errors import (
     OffsetGone,
@@ -31,6 +31,7 @@ from tradewind.connectors.kafka.errors import (
     WrongEvent,
 )
 from tradewind.connectors.kafka.producer import TRANSACTION_MS, Run, Transactions
+from tradewind.connectors.kafka.records import raw_records
 from tradewind.connectors.settings import KafkaSettings, Settings
 from tradewind.infra.cli.prepare import every_topic
 from tradewind.schemas.market import Heartbeat, Tick
@@ -282,6 +283,39 @@ def test_a_transaction_that_its_broker_timed_out_is_told(ready: Settings) -> Non
     assert list(consume(TICKS, settings=ready, on_undecodable=told.append)) == []
     assert [record.value for record in told] == [b"a", b"b"]
     assert TRANSACTION_MS <= 10_000  # read_committed readers wait for so long after a kill
+
+
+@pytest.mark.parametrize("timestamp_ms", [None, 1_788_000_000_000])
+def test_a_run_that_is_longer_than_the_queue_waits_for_room_and_keeps_its_order(
+    ready: Settings, monkeypatch: pytest.MonkeyPatch, timestamp_ms: int | None
+) -> None:
+    """However records are handed over; what has no time of its own has that of its sending."""
+    monkeypatch.setattr(producer, "QUEUED_RECORDS", 700)
+    values = [None if number % 7 == 0 else b"%d" % number for number in range(5_000)]
+    before_ms = time.time_ns() // 1_000_000
+    with Transactions(ready, ready.physical("long")) as transactions:
+        transactions.write([Run(ready.physical(TICKS), 1, b"k", values, timestamp_ms)])
+    after_ms = time.time_ns() // 1_000_000
+    found = [one for batch in raw_records(ready, ready.physical(TICKS), [1], "earliest") for one in batch]
+    assert [(one.key(), one.value()) for one in found] == [(b"k", value) for value in values]
+    times = [one.timestamp()[1] for one in found]
+    assert (before_ms <= times[0] <= times[-1] <= after_ms) if timestamp_ms is None else set(times) == {timestamp_ms}
+
+
+@pytest.mark.parametrize("timestamp_ms", [None, 1])
+def test_a_record_that_no_broker_takes_fails_its_run_whole(ready: Settings, timestamp_ms: int | None) -> None:
+    """In the midst of others: none of them is visible, and the error names the reason."""
+    name = ready.physical(TICKS)
+    values = [b"a"] * 600 + [bytes(2_000_000)] + [b"b"] * 600
+    with (
+        Transactions(ready, ready.physical("large")) as transactions,
+        pytest.raises(StreamError, match=r"(?i)message size"),
+    ):
+        transactions.write([Run(name, 0, b"k", values, timestamp_ms)])
+    with Transactions(ready, ready.physical("large")) as transactions:
+        transactions.write([Run(name, 0, b"k", (b"c",))])
+    found = [one.value() for batch in raw_records(ready, name, [0], "earliest") for one in batch]
+    assert found == [b"c"]
 
 
 def test_a_broker_that_is_not_there_is_told_in_time(settings: Settings) -> None:

@@ -125,6 +125,9 @@ async def test_what_failed_is_sent_back_to_its_agent_alone_once_that_is_repaired
         ("UNDECODABLE", 1): (2, 2, 0),
         ("POISON", 1): (1, 1, 0),
     }
+    assert groups(dlq(settings, "list", "market", "--reason", "no price", "--json")) == {("POISON", 1): (1, 1, 0)}
+    none = dlq(settings, "list", "market", "--until", "2001-01-01T00:00:00Z")
+    assert (none.exit_code, none.output) == (0, "no such dead letters of market\n")
 
     (shown,) = map(json.loads, dlq(settings, "show", "market", "--error", "poison", "--json").output.splitlines())
     assert (shown["value"]["event"], shown["value"]["seq"], shown["reason"]) == ("Tick", 40, "no price in 40")

@@ -11,12 +11,10 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Message, Producer
-from confluent_kafka import TopicPartition as Coordinates
-from confluent_kafka.admin import AdminClient
 from ledger import read_orders
 from pipeline import Pipeline
 from runtime_agents import AGENTS
-from runtime_cluster import WAIT_S, Cluster, failing_commits, soon, ticks
+from runtime_cluster import WAIT_S, Cluster, delete_records, failing_commits, soon, ticks
 from runtime_records import CODEC, beat
 from runtime_replay import verified
 
@@ -151,13 +149,6 @@ async def test_what_survived_aborts_restarts_and_rebalances_is_done_again_equal(
     assert cut["first"] > 0
     assert any("were removed by retention (market.ticks begins at offset 1000" in note for note in cut["notes"])
     assert cut["outputs_on_topics"] + cut["outputs_gone"] == cut["outputs"] > 0
-
-
-def delete_records(settings: Settings, topic: Topic, partition: int, before: int) -> None:
-    """Remove what lies before an offset, as retention does."""
-    admin = AdminClient(settings.librdkafka())
-    for deleted in admin.delete_records([Coordinates(settings.physical(topic), partition, before)]).values():
-        deleted.result(WAIT_S)
 
 
 async def test_held_and_dead_records_are_done_again_in_the_order_of_their_processing(cluster: Cluster) -> None:

@@ -12,11 +12,21 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import Decision as Sampling
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
+from processing import START, bar
+from runtime_records import CODEC, NOWHERE, chunk
 
 from tradewind import Bar, Decision, Fill, Signal, Strategy, Tick, View
 from tradewind.connectors.telemetry.spans import Spans
 from tradewind.connectors.telemetry.trace_context import Traced, as_traced, is_traced, span_id, trace_id
+from tradewind.processors.signals.agent import signals
+from tradewind.streams.runtime import Agent
+from tradewind.streams.runtime.account import Account
+from tradewind.streams.runtime.agent import redrive_topic
+from tradewind.streams.runtime.outbox import Draft, Patience
+from tradewind.streams.runtime.state import TaskState
+from tradewind.streams.runtime.task import AgentWork, Task
 from tradewind.testing import Pipeline
+from tradewind.topics import ALERTS, BARS, SIGNALS
 
 BEGUN_US, ENDED_US = 2_000_000, 3_000_000
 
@@ -29,6 +39,9 @@ class AlwaysLong(Strategy):
     def on_bar(self, memory: object, bar: Bar) -> View:
         """Say so."""
         return View("LONG", 1.0, "it is a test")
+
+
+AGENT = Agent(name="signals", inputs=(BARS,), outputs=(SIGNALS, ALERTS), processor=signals([AlwaysLong()]))
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +101,28 @@ def test_a_span_lasts_from_its_batch_to_the_commit(chain: list[Traced], exporter
     attributes = dict(spans[number(fill.event_id)].attributes or {})
     assert (attributes["tradewind.event_id"], attributes["tradewind.tenant_id"]) == (fill.event_id, fill.tenant_id)
     assert (attributes["tradewind.symbol"], attributes["group"]) == ("EURUSD", "g")
+
+
+@pytest.mark.parametrize("count", [3, 100], ids=["rows", "columns"])
+def test_the_origin_of_a_trace_names_its_bar(exporter: InMemorySpanExporter, count: int) -> None:
+    """Instrument, interval and start lead from a fill to the ticks of the bar it began with: no event has them all."""
+    known = {topic.name: 0 for topic in (BARS, redrive_topic(AGENT))}
+    task = Task(AgentWork(AGENT, NOWHERE, CODEC), 0, TaskState(), known)
+    draft, account = Draft(origins={}), Account()
+    bars = [bar(START + 60_000_000 * at) for at in range(count)]
+    task.run({BARS.name: [chunk(BARS, bars)]}, draft, Patience(60))
+    account.committed([task], draft, traces=True)
+    Spans(SimpleSpanProcessor(exporter), Resource.create({}), 1.0).emit(account.traced, 1, 2, {}, account.origins)
+    origins = [dict(span.attributes or {}) for span in exporter.get_finished_spans() if span.name == "origin"]
+    assert origins == [
+        {
+            "tradewind.symbol": "EURUSD",
+            "tradewind.venue": "OANDA",
+            "tradewind.interval_s": "60",
+            "tradewind.ts_start": str(one.ts_start),
+        }
+        for one in bars
+    ]
 
 
 def test_an_event_that_goes_to_many_partitions_is_one_span(chain: list[Traced], exporter: InMemorySpanExporter) -> None:

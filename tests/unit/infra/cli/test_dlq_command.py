@@ -36,6 +36,8 @@ LETTER = DeadLetter(
         (("show", "market", "--since", "yesterday"), "'yesterday' is no time such as 2026-01-31T09:00:00Z"),
         (("show", "market", "--until", "2026-01-31T09:00:00"), "has no time zone: end it in Z for UTC"),
         (("redrive", "market", "--since", ""), "'' is no time"),
+        (("list", "--until", "noon"), "'noon' is no time"),
+        (("list", "--offset", "5"), "--offset needs --partition"),
         (("redrive", "market", "--error", "TIRED"), "'TIRED' is not one of"),
         (("redrive", "market", "--offset", "5"), "--offset needs --partition"),
         (("show", "market", "--partition", "-1"), "-1"),
