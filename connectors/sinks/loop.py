@@ -150,11 +150,10 @@ class SinkLoop:
                 self._take(messages)
 
     def _take(self, messages: list[Message]) -> None:
+        """Take records, then what was said of partitions: an end that is here lies behind the records beside it."""
         now = time.monotonic()
-        if any(map(Message.error, messages)):
-            for message in messages:
-                if message.error() is not None:
-                    self._on_event(message, now)
+        said = [message for message in messages if message.error() is not None]
+        if said:
             messages = [message for message in messages if message.error() is None]
         keys = list(zip(map(Message.topic, messages), map(Message.partition, messages), strict=True))
         at = 0
@@ -166,6 +165,8 @@ class SinkLoop:
                 lease.add(run, sum(map(len, run)), now)
                 self.counters.taken += count
             at += count
+        for message in said:
+            self._on_event(message, now)
 
     def _on_event(self, message: Message, now: float) -> None:
         error = message.error()
