@@ -178,15 +178,20 @@ class Changelog:
         )
 
     def _apply(self, found: dict[int, Restored], messages: Sequence[Message], behind: dict[int, int]) -> int:
-        """Take in what was read; return how many records that were."""
+        """Take in what was read of partitions that are not yet at their ends; return how many records that were.
+
+        At its end a partition stands between transactions. What comes later, from a worker that has the task by now,
+        may be half of one.
+        """
         count = len(messages)
         for message in messages:
-            error = message.error()
+            error, partition = message.error(), message.partition()
             if error is not None:
-                count -= 1
                 _note_end(message, error, behind)
+            if error is not None or partition not in behind:
+                count -= 1
                 continue
-            restored, key, value = found[message.partition()], message.key(), message.value()
+            restored, key, value = found[partition], message.key(), message.value()
             try:
                 if value is None:
                     restored.raw.pop(key.decode(), None)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tradewind.streams.runtime.account import Account, TaskSize
 from tradewind.streams.runtime.changelog import Restored
 from tradewind.streams.runtime.chunk import Chunk
 from tradewind.streams.runtime.cluster import Positions, Transactions
-from tradewind.streams.runtime.errors import PositionsDiffer, SchemaUnavailable, StartsUncommitted, Superseded
+from tradewind.streams.runtime.errors import (
+    PositionsDiffer,
+    RecordsGone,
+    SchemaUnavailable,
+    StartsUncommitted,
+    StateNewer,
+    Superseded,
+)
 from tradewind.streams.runtime.journal import TaskJournal
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.outbox import PATIENCE_S, Draft, Impatient, Outcome, Patience
@@ -17,6 +24,9 @@ from tradewind.streams.runtime.positions import Superseding, check_reachable, st
 from tradewind.streams.runtime.progress import Progress
 from tradewind.streams.runtime.state import TaskState
 from tradewind.streams.runtime.task import AgentWork, Task
+
+ByTask = Mapping[int, Mapping[str, int | None]]
+"""The group's stable offset of each input, by task; None where it has none."""
 
 
 @dataclass(slots=True)
@@ -101,10 +111,29 @@ class Tasks:
         owned, changelog = self._owned(lease), self._work.changelog
         changelog.progress = changelog.progress.begun(owned).waiting("a producer of transactions")
         self._outbox.ready(superseded)
-        names = self._work.names
-        changelog.progress = changelog.progress.waiting("stable offsets of the group")
+        by_task = self._stable(owned, superseded)
+        while True:
+            try:
+                self._place(lease, by_task, superseded)
+                break
+            except (PositionsDiffer, RecordsGone, StateNewer):
+                committed, by_task = by_task, self._stable(owned, superseded)
+                if by_task == committed:
+                    raise
+                # Another worker has the tasks by now, and went on: this one was frozen, and will hear of it.
+        self._make_explicit(lease, by_task, superseded, patience)
+        return self._read_on(lease)
+
+    def _stable(self, owned: Collection[int], superseded: Superseding) -> ByTask:
+        """Return the group's stable offset of each input of tasks."""
+        names, changelog = self._work.names, self._work.changelog
+        changelog.progress = changelog.progress.begun(owned).waiting("stable offsets of the group")
         stable = self._positions.stable([(name, task) for task in owned for name in names.values()], superseded)
-        by_task = {task: {topic: stable[name, task] for topic, name in names.items()} for task in owned}
+        return {task: {topic: stable[name, task] for topic, name in names.items()} for task in owned}
+
+    def _place(self, lease: Lease, by_task: ByTask, superseded: Superseding) -> None:
+        """Keep the tasks whose state was applied up to the group's offsets, and restore the others."""
+        changelog = self._work.changelog
         kept = {partition: task for partition, task in self._tasks.items() if by_task.get(partition) == task.applied}
         restored = changelog.restore(by_task.keys() - kept.keys(), self._positions, superseded)
         changelog.progress = changelog.progress.waiting("where its inputs begin and end")
@@ -116,8 +145,6 @@ class Tasks:
         }
         begun = {at: offset for at, offset in self._read_on(lease).items() if at[1] in restored}
         self.check_reachable(begun, superseded)  # the others were read until now: a fetch tells of them
-        self._make_explicit(lease, by_task, superseded, patience)
-        return self._read_on(lease)
 
     def _read_on(self, lease: Lease) -> dict[TopicPartition, int]:
         """Return where the inputs that the lease gives are read on, as far as that is known."""
@@ -172,7 +199,7 @@ class Tasks:
     def _make_explicit(
         self,
         lease: Lease,
-        by_task: Mapping[int, Mapping[str, int | None]],
+        by_task: ByTask,
         superseded: Superseding,
         patience: Patience,
     ) -> None:

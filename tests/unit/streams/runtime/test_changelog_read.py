@@ -137,6 +137,15 @@ def test_what_has_ended_may_say_so_again(reader: Reader) -> None:
     assert reader.script == []
 
 
+def test_what_comes_after_a_partitions_end_is_not_taken_in(reader: Reader) -> None:
+    """A worker that has the task by now wrote it: it may be half of a transaction, in this look or a later one."""
+    reader.script = [[Message(0), end(1), Message(1)], [Message(2)], [Message(0, 1), end(1, 1)]]
+    changelog = Changelog(AGENT, NOWHERE, CODEC)
+    found = restored(changelog, p0=(0, 1), p1=(0, 1))
+    assert {partition: sorted(of.raw) for partition, of in found.items()} == {0: ["k0"], 1: ["k0"]}
+    assert changelog.progress.read == 2
+
+
 def test_any_other_error_is_raised_and_the_consumer_closed(reader: Reader) -> None:
     """It is no end, at whatever offset."""
     reader.script = [[Message(0), Message(9, 0, KafkaError(KafkaError.OFFSET_OUT_OF_RANGE))]]

@@ -82,7 +82,7 @@ def written(codec: Codec, agent: Agent, *batches: int) -> list[Record]:
 def restored(codec: Codec, agent: Agent, records: list[Record]) -> Restored:
     """Return what a worker makes of a changelog."""
     changelog, found = Changelog(agent, NOWHERE, codec), {0: Restored()}
-    changelog._apply(found, records, {})  # type: ignore[arg-type]
+    changelog._apply(found, records, {0: len(records)})  # type: ignore[arg-type]
     found[0].encoded = type(found[0].encoded)(found[0].raw)
     changelog._check(0, found[0])
     changelog._check_format(0, found[0])

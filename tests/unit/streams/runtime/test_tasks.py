@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from runtime_in_memory import MemoryBroker
@@ -14,8 +16,8 @@ from tradewind.schemas.codec import MODELS, SCHEMAS, Codec
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Tick
 from tradewind.streams.runtime.agent import Agent
-from tradewind.streams.runtime.errors import StartsUncommitted, Superseded
-from tradewind.streams.runtime.lease import Lease
+from tradewind.streams.runtime.errors import PositionsDiffer, StartsUncommitted, Superseded
+from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.outbox import PATIENCE_S, Draft, Outcome, Patience
 from tradewind.streams.runtime.tasks import Batch, Tasks
 from tradewind.topics import LATE_TICKS, TICKS
@@ -151,3 +153,48 @@ def test_first_offsets_of_a_lease_that_the_broker_has_ended_are_nobodys() -> Non
     with pytest.raises(Superseded):
         tasks.establish(LEASE, lambda: False, Patience(math.inf))
     assert (broker.offsets, tasks.states()) == ({}, {})
+
+
+class Overtaken(Watched):
+    """A broker that another worker works at between the group's offsets and the changelog of a restore."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on_to: list[int] = []
+        """The offsets that the other one commits, one each time that offsets are told."""
+        self.leases["m"], self.leases["n"] = LEASE, Lease("g", 2, "n", LEASE.partitions)
+        self.other = self.tasks(AGENT)
+        self.append(AT, [tick(at) for at in range(9)])
+        self.other.establish(self.leases["n"], lambda: False, Patience(60))
+
+    def stable(self, partitions: Iterable[TopicPartition], superseded: Any) -> dict[TopicPartition, int | None]:
+        if superseded():
+            raise Superseded
+        told = super().stable(partitions, superseded)
+        if self.goes_on_to:
+            batch = Batch()
+            to, lease = self.goes_on_to.pop(0), self.leases["n"]
+            batch.add(0, TICKS.name, self.chunk(AT, lease, self.offsets[AT], to))
+            assert self.other.run(lease, batch, Patience(60)).kind == "committed"
+        return told
+
+
+def test_a_worker_whose_tasks_another_one_has_by_now_is_no_contradiction() -> None:
+    """It was frozen between the two; the changelog is ahead of what it was told, and the group too when asked again."""
+    broker = Overtaken()
+    tasks = broker.tasks(AGENT)
+    broker.goes_on_to = [3, 6]
+    assert tasks.establish(LEASE, lambda: False, Patience(60))[AT] == 6
+    broker.goes_on_to = [9]
+    with pytest.raises(Superseded):
+        broker.tasks(AGENT).establish(LEASE, lambda: not broker.goes_on_to, Patience(60))
+
+
+def test_offsets_that_contradict_the_changelog_still_do_when_they_are_asked_for_again() -> None:
+    """Somebody moved them: nobody goes on with state that does not fit."""
+    broker = Overtaken()
+    broker.goes_on_to = [3]
+    broker.stable([], lambda: False)
+    broker.offsets[AT] = 2
+    with pytest.raises(PositionsDiffer, match=r"the group is at offset 2 of market\.ticks, the changelog at 3"):
+        broker.tasks(AGENT).establish(LEASE, lambda: False, Patience(60))
