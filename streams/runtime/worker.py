@@ -250,8 +250,7 @@ class Worker:
         if not inbox.has_room:
             self._full.set()
         elif source not in thread.wanted:
-            thread.wanted.add(source)
-            thread.wake()
+            thread.want(source)
 
     # Batches
 
