@@ -115,9 +115,6 @@ class Thread:
             raise Superseded
         self.placed.append((epoch, dict(positions)))
 
-    def want(self, tp: TopicPartition) -> None:
-        self.wanted.add(tp)
-
     def wake(self) -> None:
         self.woken += 1
 

@@ -8,7 +8,8 @@ written_per_tick           bytes, of all processes
 lag                        records behind, over all groups, at the end
 deaths                     processes that ended by themselves
 
-It exits 1 where a process died, wrote more than it should for what came, or, in half an hour or more, grew.
+It exits 1 where a process died, wrote more than it should for what came or, in half an hour or more, grew; where no
+tick came through, and where at the end a minute's ticks or more were still to be processed, or nobody could tell.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ TREND = 0.5  # of the samples tell how it grows: what comes before is caches tha
 FLAT_MB_PER_H = 30.0  # what a trend may be by chance and by caches; a leak of 10 bytes a tick is more at 1,000 ticks/s
 JUDGED_MINUTES = 30.0  # for a trend: caches fill for the first quarter of an hour
 WRITTEN_PER_TICK = 5_000.0  # bytes; QuestDB alone: 340, and 14,300 where it wrote an hour's columns again each time
+LAG_S = 60.0  # of ticks at the rate, over all groups together
 MIB = 1024 * 1024
 HOUR_S = 3600.0
 
@@ -59,7 +61,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the bench; returns 1 where a process ended by itself."""
+    """Run the bench; returns 1 where something is wrong."""
     given = arguments(argv)
     with tempfile.TemporaryDirectory(prefix="tradewind-bench-", ignore_cleanup_errors=True) as folder:
         data = Path(folder)
@@ -68,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
             before = _status(data).totals["ticks"]
             samples = _sample(data, given.minutes * 60, alive)
             found = _status(data)
-    lag = 0 if found.glance is None else sum(of.lag for of in found.glance.lags)
+    lag = None if found.glance is None else sum(of.lag for of in found.glance.lags)
     deaths = sum(worker.deaths for worker in found.workers)
     ticks = found.totals["ticks"] - before
     growths = {name: series.growth_mb_per_h for name, series in samples.items()}
@@ -79,10 +81,13 @@ def main(argv: Sequence[str]) -> int:
         *(Result.of(f"{name}_written_per_tick", "bytes", [each]) for name, each in written.items()),
         Result.of("largest_growth_mb_per_h", "MiB/h", [max(growths.values())]),
         Result.of("written_per_tick", "bytes", [sum(written.values())]),
-        Result.of("lag", "records", [lag]),
+        *(() if lag is None else (Result.of("lag", "records", [lag]),)),
         Result.of("deaths", "processes", [deaths]),
     ]
-    wrong = complaints(growths, written, deaths, given.minutes)
+    wrong = [
+        *complaints(growths, written if ticks > 0 else {}, deaths, given.minutes),
+        *unprocessed(ticks, lag, given.rate),
+    ]
     note = f"{given.minutes:g} minutes at {given.rate:,} ticks/s; {ticks:,} ticks came through"
     report(results, [note, *wrong], as_json=given.json)
     return 1 if wrong else 0
@@ -98,6 +103,16 @@ def complaints(
     if (total := sum(written.values())) > WRITTEN_PER_TICK:
         most = max(written, key=written.__getitem__)
         found.append(f"{total:,.0f} bytes were written for a tick, {written[most]:,.0f} of them by {most}")
+    return tuple(found)
+
+
+def unprocessed(ticks: int, lag: int | None, rate: int) -> tuple[str, ...]:
+    """Return what is wrong with what came through: `ticks` in all, `lag` records behind at the end, `rate` ticks/s."""
+    found = [] if ticks > 0 else ["no tick came through"]
+    if lag is None:
+        found.append("at the end Kafka did not say how far the groups are behind")
+    elif lag > LAG_S * rate:
+        found.append(f"at the end the groups were {lag:,} records behind")
     return tuple(found)
 
 
@@ -146,11 +161,12 @@ class Series:
     def see(self, at_s: float, process: psutil.Process) -> None:
         """Note what a process holds and has written; those that it waited for are counted by the kernel."""
         written = sum(one.io_counters().write_bytes for one in (process, *process.children(recursive=True)))
+        resident = process.memory_info().rss
         if not self.times_s:
             self.at_first = written
         self.at_last = max(self.at_last, written)
         self.times_s.append(at_s)
-        self.rss.append(process.memory_info().rss)
+        self.rss.append(resident)
 
     @property
     def written(self) -> int:
@@ -182,7 +198,13 @@ def _sample(data: Path, seconds: float, alive: Callable[[], bool]) -> Mapping[st
             known = found.get(name)
             if known is None or known.pid != record.pid:
                 known = found[name] = Series(record.pid, before=0 if known is None else known.written)
-            with suppress(psutil.NoSuchProcess):  # it ended between the two looks, which `deaths` tells
-                known.see(now, psutil.Process(record.pid))
+            try:
+                with suppress(psutil.NoSuchProcess):  # it ended between the two looks, which `deaths` tells
+                    known.see(now, psutil.Process(record.pid))
+            except psutil.AccessDenied as error:
+                raise RuntimeError(
+                    f"this user may not see what {name} (process {record.pid}) writes: run the bench as another user "
+                    "than root, so that all processes are its own, or give it CAP_SYS_PTRACE"
+                ) from error
         time.sleep(seconds / SAMPLES)
     return {name: series for name, series in found.items() if len(series.times_s) > 1}

@@ -104,16 +104,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         """Deliver chunks of the lease that has been placed: Faust has its queues open."""
         self._reading = self._placed is not None
 
-    def want(self, tp: TopicPartition) -> None:
-        """Have one more partition delivered. From any thread.
-
-        Where nothing of it has been fetched yet, its fetch will wake `take`, if it waits: a look of ours costs a turn
-        of Python's lock, for each partition of each batch.
-        """
-        self.wanted.add(tp)
-        if self._consumer is not None and tp in self._consumer._fetcher._records:  # only after: what is fetched now wakes
-            self.wake()
-
     def wake(self) -> None:
         """Look again, for `wanted` has grown. From any thread."""
         if self._consumer is not None and not self.thread_loop.is_closed():

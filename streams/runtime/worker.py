@@ -250,7 +250,8 @@ class Worker:
         if not inbox.has_room:
             self._full.set()
         elif source not in thread.wanted:
-            thread.want(source)
+            thread.wanted.add(source)
+            thread.wake()
 
     # Batches
 

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
-from tradewind.infra.bench.soak import FLAT_MB_PER_H, MIB, WRITTEN_PER_TICK, Series, complaints
+from tradewind.infra.bench.soak import FLAT_MB_PER_H, MIB, WRITTEN_PER_TICK, Series, complaints, unprocessed
 
 
 class Process:
@@ -73,3 +74,29 @@ def test_complaints_name_the_process_and_the_figure() -> None:
         "2 processes ended by themselves",
         "15,000 bytes were written for a tick, 14,600 of them by questdb",
     )
+
+
+def test_what_did_not_come_through_is_told() -> None:
+    """A worker that hangs and lives leaves a lag; a status without an answer is no lag of nothing."""
+    assert unprocessed(3_600_000, 60_000, 1000) == ()
+    assert unprocessed(1, 60_001, 1000) == ("at the end the groups were 60,001 records behind",)
+    assert unprocessed(0, None, 1000) == (
+        "no tick came through",
+        "at the end Kafka did not say how far the groups are behind",
+    )
+
+
+class Ending(Process):
+    """A process that ends between two looks at it."""
+
+    def memory_info(self) -> Any:
+        """Fail."""
+        raise psutil.NoSuchProcess(1)
+
+
+def test_a_process_that_ends_while_it_is_looked_at_leaves_its_series_whole() -> None:
+    """As many times as sizes."""
+    series = Series(pid=1)
+    with pytest.raises(psutil.NoSuchProcess):
+        series.see(0.0, Ending(0, 10))  # type: ignore[arg-type]
+    assert series.times_s == series.rss == []

@@ -171,26 +171,9 @@ async def test_taking_waits_for_the_first_chunk(place: Place) -> None:
     taking = asyncio.ensure_future(place.thread.take(10))
     await asyncio.sleep(0.01)
     assert not taking.done()
-    place.thread.want((TOPIC, 0))
+    place.thread.wanted.add((TOPIC, 0))
+    place.thread.wake()
     assert [chunk.next for chunk in await asyncio.wait_for(taking, 5)] == [3]
-
-
-async def test_wanting_what_was_not_fetched_wakes_nobody(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """aiokafka wakes whoever waits when it has come, and what is wanted by then is delivered."""
-    await place.reading()
-    place.thread.wanted.clear()
-    woken: list[bool] = []
-    monkeypatch.setattr(place.thread, "wake", lambda: woken.append(True))
-    taking = asyncio.ensure_future(place.thread.take(10))
-    await asyncio.sleep(0)
-    place.thread.want((TOPIC, 0))
-    place.kafka.fetches(ONE, 0, 3)
-    place.thread.want((TOPIC, 0))
-    assert woken == []
-    place.kafka.fetches(ZERO, 0, 3)
-    for waiter in list(place.kafka._fetcher._fetch_waiters):
-        place.kafka._fetcher._notify(waiter)
-    assert [chunk.source for chunk in await asyncio.wait_for(taking, 5)] == [(TOPIC, 0)]
 
 
 async def test_what_ends_fetching_is_raised(place: Place) -> None:

@@ -217,9 +217,11 @@ async def test_a_full_inbox_is_not_fetched_for_until_a_batch_has_made_room(desk:
         desk.thread.wanted.discard(TICKS_0)  # as the consumer's thread does with each chunk
         desk.arrive(1, first=at)
     assert TICKS_0 not in desk.thread.wanted
+    woken = desk.thread.woken
     async with desk.running():
         await soon(lambda: bool(desk.tasks.batches), "a batch")
         assert TICKS_0 in desk.thread.wanted
+        assert desk.thread.woken > woken
 
 
 async def test_what_is_held_takes_room_until_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
