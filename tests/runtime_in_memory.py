@@ -84,11 +84,8 @@ class MemoryBroker:
     def stable(self, partitions: Iterable[TopicPartition], superseded: object) -> dict[TopicPartition, int | None]:
         return {at: self.offsets.get(at) for at in partitions}
 
-    def ends(self, partitions: Iterable[TopicPartition], which: str, superseded: object) -> dict[TopicPartition, int]:
-        return {
-            at: 0 if which == "earliest" else max(len(self.log(at)), sum(1 for _ in self._sent_to(*at)))
-            for at in partitions
-        }
+    def bounds(self, partitions: Iterable[TopicPartition], superseded: object) -> dict[TopicPartition, tuple[int, int]]:
+        return {at: (0, max(len(self.log(at)), sum(1 for _ in self._sent_to(*at)))) for at in partitions}
 
     def ready(self, superseded: object) -> None:
         pass

@@ -16,6 +16,8 @@ ANSWER_S = 2.0  # of one question: a broker that needs longer counts as silent
 SLACK_S = 3.0  # beyond that, librdkafka has ended the question by itself
 Place = tuple[str, int]
 """(topic on the cluster, partition)."""
+Bounds = tuple[int, int]
+"""(first offset, the one after the last record)."""
 Which = Literal["earliest", "latest"]
 SPECS = {"earliest": OffsetSpec.earliest, "latest": OffsetSpec.latest}
 
@@ -97,25 +99,24 @@ class Watermarks:
             self._consumer.close()
             self._consumer = None
 
-    def listed(self, partitions: Iterable[Place], which: Which) -> dict[Place, int]:
-        """Return the offset of every partition; raises `KafkaException` where one is not told."""
+    def of(self, place: Place) -> Bounds:
+        """Return the bounds of a partition; raises `KafkaException` where they are not told."""
         try:
-            return {of: self._of(of, which) for of in partitions}
+            return self._asked(place)
         except KafkaException:
             self.close()  # a client that asked while a broker shut down may keep "no leader" after it is back
             raise
 
-    def _of(self, place: Place, which: Which) -> int:
+    def _asked(self, place: Place) -> Bounds:
         if self._consumer is None:
             self._consumer = Consumer(self._options)
         told = self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=self._answer_s, cached=False)
         if told is None:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "no offset was told in time"))
-        first, end = told
-        offset = first if which == "earliest" else end
-        if offset < 0:
+        first, end = map(int, told)
+        if first < 0 or end < 0:
             raise KafkaException(KafkaError(KafkaError.OFFSET_NOT_AVAILABLE, "no offset was told"))
-        return int(offset)
+        return first, end
 
 
 def _told(answer: Future[Any]) -> int:

@@ -28,6 +28,8 @@ ATTEMPTS = 5
 BACKOFF_S = 0.2  # doubled each time, with jitter: 0.2 to 3 s
 QUEUE_FULL_S = 0.02
 TOGETHER = 500  # records handed to the client in one call
+FAILED_BEFORE = {KafkaError._STATE, KafkaError._FATAL}
+"""Of a record that is handed over: the transaction has failed by then, and how is told by the call that aborts it."""
 GIVE_UP_S = 2.0  # for the abort of what was interrupted: the broker does it by itself after the transaction's time
 
 
@@ -104,7 +106,8 @@ class Transactions:
                 self._commit()
             except KafkaException as error:
                 cause = error.args[0]
-                if cause.fatal() or not cause.txn_requires_abort():
+                if cause.fatal() or not (cause.txn_requires_abort() or cause.code() in FAILED_BEFORE):
+                    self._let_go()
                     raise self._told(error, "writing a transaction") from error
                 self._abort()
                 if attempt == ATTEMPTS - 1:
@@ -113,12 +116,15 @@ class Transactions:
                     ) from error
                 time.sleep(BACKOFF_S * 2**attempt * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
             except BaseException:
-                # Left open, the transaction would hold up every reader until it times out.
-                with suppress(KafkaException):
-                    self._producer.abort_transaction(GIVE_UP_S)
+                self._let_go()
                 raise
             else:
                 return
+
+    def _let_go(self) -> None:
+        """Abort if that can be done soon: left open, it would hold up every reader until it times out."""
+        with suppress(KafkaException):
+            self._producer.abort_transaction(GIVE_UP_S)
 
     def _produce(self, run: Run) -> None:
         if run.timestamp_ms is None:

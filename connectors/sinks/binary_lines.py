@@ -18,6 +18,7 @@ from tradewind.connectors.sinks.line_protocol import CONTROL, SUFFIX, Layout, es
 
 VERSION = 2
 DOUBLE = b"=\x10"
+HEAD_BYTES = 256  # of table and tags; a line of a tick has some 200 in all
 DIGITS = 4  # written at a time
 POWER = 10**DIGITS
 FOUR = np.frombuffer(b"".join(b"%04d" % number for number in range(POWER)), "<u4")
@@ -33,7 +34,8 @@ def is_numeric(layout: Layout) -> bool:
 def binary_lines(frame: pl.DataFrame, table: str, layout: Layout) -> bytes | None:
     """Return a line for each row, of a layout that `is_numeric`; None where text must show what is wrong with one.
 
-    That is where an integer is negative or a double infinite, which QuestDB would keep. A null double is NaN, which it
+    That is where an integer is negative or a double infinite, which QuestDB would keep; and where tags are so long that
+    lines of one length would be mostly zeros. A null double is NaN, which it
     keeps as null. Raises `PoisonBatch` as `lines` does.
     """
     whole = (layout.time, *(one.name for one in layout.fields if one.kind != "double"))
@@ -44,7 +46,10 @@ def binary_lines(frame: pl.DataFrame, table: str, layout: Layout) -> bytes | Non
     if any(values.min() < 0 for values in integers.values()) or any(np.isinf(one).any() for one in doubles.values()):
         return None
     heads, codes = _instruments(frame, table, layout)
-    line = _line(layout, max(map(len, heads)), integers)
+    longest = max(map(len, heads))
+    if longest > HEAD_BYTES:
+        return None
+    line = _line(layout, longest, integers)
     begun = [np.frombuffer(head.ljust(line.head, b"0") + line.body, np.uint8) for head in heads]
     lines = np.take(begun, codes, axis=0)
     rows = lines.view(line.dtype)[:, 0]

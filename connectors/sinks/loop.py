@@ -243,7 +243,8 @@ class SinkLoop:
     def _open_one(self, consumer: Consumer, key: tuple[str, int], known: int | None) -> None:
         lease, place = self._leases[key], TopicPartition(*key)
         low, high = consumer.get_watermark_offsets(place, timeout=KAFKA_ANSWER_S)
-        start = start_position(lease.next_offset or known, low, high)
+        # One that was frozen hears that its offset is gone before it hears that another sink has written past it.
+        start = start_position(max(lease.next_offset, known or 0) or known, low, high)
         if start.offset < lease.next_offset:
             raise RuntimeError(f"{place.topic}/{place.partition} {start.problem}: restart the sink, which is safe")
         if start.problem:
@@ -337,6 +338,7 @@ class SinkLoop:
 
     def _on_lost(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         """Drop partitions that already belong to others: nothing of them may be committed."""
+        self._assigned = False
         for lease in self._revoked(places):
             self._drop(lease)
         self._forget(consumer, places)

@@ -22,7 +22,7 @@ from urllib3.exceptions import HTTPError
 
 from tradewind.connectors.settings import ServiceNotConfigured, Settings
 from tradewind.connectors.sinks.binary_lines import VERSION, binary_lines, is_numeric
-from tradewind.connectors.sinks.line_protocol import Layout, lines
+from tradewind.connectors.sinks.line_protocol import lines
 from tradewind.connectors.sinks.questdb_tables import INGESTED, TABLES, Partition, Table, to_drop
 from tradewind.connectors.sinks.sink import Batch, PoisonBatch, Sink, StoreUnavailable
 from tradewind.processors.batch import Columns
@@ -81,7 +81,22 @@ class QuestDbSink(Sink):
         """Write the lines of a batch; raises `PoisonBatch` where one is refused."""
         assert isinstance(batch.data, Columns)
         table, name = self._tables[batch.topic.model]
-        body = self._lines(_prepared(batch.data, table), name, table.layout)
+        frame, layout = _prepared(batch.data, table), table.layout
+        binary = binary_lines(frame, name, layout) if self._binary and is_numeric(layout) else None
+        if binary is not None:
+            try:
+                self._send(binary)
+            except PoisonBatch:
+                if VERSION in self._versions():
+                    raise
+                self._binary = False
+                log.warning("QuestDB at %s reads no binary lines any more, so that it gets text", self._url)
+            else:
+                return
+        self._send(lines(frame, name, layout))
+
+    def _send(self, body: bytes) -> None:
+        """Write lines; raises `PoisonBatch` where one is refused, and `StoreUnavailable`."""
         if self._packed:
             body = bytes(cramjam.gzip.compress(body, GZIP_LEVEL))
         _answered(
@@ -94,10 +109,6 @@ class QuestDbSink(Sink):
                 content_type="text/plain; charset=utf-8",
             )
         )
-
-    def _lines(self, frame: pl.DataFrame, name: str, layout: Layout) -> bytes:
-        body = binary_lines(frame, name, layout) if self._binary and is_numeric(layout) else None
-        return lines(frame, name, layout) if body is None else body
 
     async def tend(self) -> None:
         """Drop the least recently written partitions of tables that are too large; tell of suspended ones."""
@@ -138,8 +149,10 @@ class QuestDbSink(Sink):
     def _versions(self) -> Sequence[int]:
         """Return the versions of line protocol that the server says it reads; before 9.0 it says nothing."""
         response = self._get("/settings")
-        settings = response.json() if response.status_code == httpx.codes.OK else {}
-        found: Sequence[int] = settings.get("config", {}).get("line.proto.support.versions", ())
+        try:
+            found: Sequence[int] = response.json()["config"]["line.proto.support.versions"]
+        except (ValueError, KeyError, TypeError):
+            return ()
         return found
 
     def _query(self, statement: str) -> list[dict[str, Any]]:

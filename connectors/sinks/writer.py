@@ -255,6 +255,7 @@ class Writer:
                 done = await work()
             except Exception as error:
                 if not is_transient(error):
+                    self.trouble = None  # what was wrong before is not what is now
                     raise
                 attempt += 1
                 self._counters.retries += 1

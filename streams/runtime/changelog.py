@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as Coordinates
 
-from tradewind.connectors.kafka.client import reading, taken
+from tradewind.connectors.kafka.client import PASSING, UNREACHABLE, reading, taken
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec, UndecodableRecord
 from tradewind.schemas.codec.wire import FRAME_BYTES
@@ -18,7 +18,7 @@ from tradewind.schemas.runtime import TaskPosition
 from tradewind.streams.runtime.agent import POSITION_KEY, Agent, changelog_topic
 from tradewind.streams.runtime.cluster import Positions
 from tradewind.streams.runtime.encoded_state import EncodedState
-from tradewind.streams.runtime.errors import StateNewer, StateUnreadable, Superseded
+from tradewind.streams.runtime.errors import StateNewer, StateUnavailable, StateUnreadable, Superseded
 from tradewind.streams.runtime.journal import NO_SNAPSHOT, JournalPosition
 from tradewind.streams.runtime.positions import Superseding
 from tradewind.streams.runtime.progress import Progress
@@ -27,6 +27,7 @@ from tradewind.streams.runtime.state_format import format_of
 
 READ_RECORDS = 5_000  # of one call
 READ_S = 0.5  # of one call, so that a lease that ends is noticed
+PATIENCE_S = 60.0  # without anything of what is left to read: whoever restores keeps its partitions meanwhile
 PROGRESS_S = 5.0  # between lines of the log while a restore goes on
 BUFFER_KIB = 16 * 1024  # what librdkafka may hold of a changelog in advance
 POSITION = POSITION_KEY.encode()
@@ -96,19 +97,15 @@ class Changelog:
         found = {partition: Restored() for partition in partitions}
         at = [(self.topic, partition) for partition in found]
         self.progress = self.progress.begun(found).waiting("the changelog's ends")
-        first, end = positions.ends(at, "earliest", superseded), positions.ends(at, "latest", superseded)
-        behind = {
-            partition: end[topic, partition]
-            for topic, partition in at
-            if end[topic, partition] > first[topic, partition]
-        }
-        most = sum(offset - first[self.topic, partition] for partition, offset in behind.items())
+        bounds = {partition: of for (_, partition), of in positions.bounds(at, superseded).items()}
+        behind = {partition: end for partition, (first, end) in bounds.items() if end > first}
+        most = sum(end - first for first, end in bounds.values())
         self.progress = replace(
             self.progress, most=most, unread=tuple(sorted(behind)), awaits="the changelog's records"
         )
         if behind:
             # Where they begin is named, for a client that is told "the beginning" asks for it, half a second later.
-            begins = [Coordinates(self.topic, partition, first[self.topic, partition]) for partition in behind]
+            begins = [Coordinates(self.topic, partition, bounds[partition][0]) for partition in behind]
             self._read(found, begins, behind, superseded)
         for partition, restored in found.items():
             restored.encoded = EncodedState(restored.raw)
@@ -158,16 +155,24 @@ class Changelog:
         superseded: Superseding,
     ) -> None:
         started = told = time.monotonic()
-        count, total = 0, len(behind)
+        count, total, silent_s = 0, len(behind), 0.0
         consumer = Consumer(self._options)
         try:
             consumer.assign(begins)
             while behind:
                 if superseded():
                     raise Superseded
+                looked_s, unread = time.monotonic(), len(behind)
                 read = self._apply(found, taken(consumer, READ_RECORDS, READ_S), behind)
                 count += read
                 self.progress = self.progress.advanced(read, behind)
+                # Of the time that was spent looking: a frozen process looks at nothing.
+                silent_s = 0.0 if read or len(behind) < unread else silent_s + min(READ_S, time.monotonic() - looked_s)
+                if silent_s > PATIENCE_S:
+                    raise StateUnavailable(
+                        f"{self.topic}: for {PATIENCE_S:.0f} s a restore {self.progress}. Is their leader away, or a "
+                        "transaction pending that nobody ends? Start the worker again after that."
+                    )
                 if behind and time.monotonic() - told > PROGRESS_S:
                     told = time.monotonic()
                     log.info("%s: a restore %s", self.topic, self.progress)
@@ -225,7 +230,9 @@ class Changelog:
 
 
 def _note_end(message: Message, error: KafkaError, behind: dict[int, int]) -> None:
-    """Note that a partition was read to its end; raises any other error."""
+    """Note that a partition was read to its end; raises any error that does not pass by itself."""
+    if error.code() in PASSING | UNREACHABLE:
+        return
     if error.code() != KafkaError._PARTITION_EOF:
         raise KafkaException(error)
     partition, offset = message.partition(), message.offset()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from tradewind.connectors.kafka.offsets import Which
+from tradewind.connectors.kafka.offsets import Bounds
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 
 if TYPE_CHECKING:
@@ -20,10 +20,8 @@ class Positions(Protocol):
         """Return the group's committed offsets, None where it has none, once no transaction is pending on any."""
         ...
 
-    def ends(
-        self, partitions: Iterable[TopicPartition], which: Which, superseded: Superseding
-    ) -> dict[TopicPartition, int]:
-        """Return the first offset of partitions, or the one after their last record, committed or not."""
+    def bounds(self, partitions: Iterable[TopicPartition], superseded: Superseding) -> dict[TopicPartition, Bounds]:
+        """Return the first offset of partitions, and the one after their last record, committed or not."""
         ...
 
     def close(self) -> None:

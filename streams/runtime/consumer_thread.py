@@ -11,7 +11,7 @@ import aiokafka
 from aiokafka.consumer import fetcher as aiokafka_fetcher
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import ConsumerStoppedError, OffsetOutOfRangeError
 from faust.transport.drivers import aiokafka as driver
 
 from tradewind.streams.runtime.chunk import CHUNK_RECORDS, Chunk
@@ -48,6 +48,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         self._positions: dict[TopicPartition, int] = {}
         self._placed: Lease | None = None
         self._reading = False
+        self._out_of_range_s: float | None = None
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002 - Faust's signature
         conf = self.app.conf
@@ -83,7 +84,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def revoke(self) -> None:
         """End the lease: nothing more is delivered until there is another, and it has been placed."""
-        self.lease = self._placed = None
+        self.lease = self._placed = self._out_of_range_s = None
         self._reading = False
 
     async def place(self, lease: Lease, epoch: int, positions: Mapping[TopicPartition, int]) -> None:
@@ -99,6 +100,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         self._positions = dict(positions)
         self._epoch = epoch
         self._placed = lease
+        self._out_of_range_s = None
 
     def allow(self) -> None:
         """Deliver chunks of the lease that has been placed: Faust has its queues open."""
@@ -179,6 +181,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     def _records(self, fetcher: Any, tp: TopicPartition, fetched: Any) -> Records | None:
         """Return the next chunk's records of what was fetched of a partition."""
         if type(fetched) is not FetchResult:
+            if isinstance(fetched._error, OffsetOutOfRangeError) and not self._still_ours():
+                return None
             del fetcher._records[tp]
             fetched.check_raise()
             return None
@@ -200,6 +204,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             if not records:
                 fetcher._notify(fetcher._wait_consume_future)
         return records
+
+    def _still_ours(self) -> bool:
+        """Return whether the lease has outlived a session since an offset was out of range.
+
+        A worker that was frozen hears of retention, which others' commits let go on, before it hears that it was
+        expelled. Records are gone only for whoever still has the partition.
+        """
+        now = time.monotonic()
+        if self._out_of_range_s is None:
+            self._out_of_range_s = now
+        return now - self._out_of_range_s > SESSION_MS / 1000
 
     async def seek_to_committed(self) -> Mapping[Any, int]:
         """Refuse: aiokafka reads offsets that are not stable, and positions come from `place` alone."""

@@ -8,6 +8,7 @@ RuntimeStopped
 ├── PositionsDiffer        the group's offsets and the changelog contradict each other: somebody moved one of them
 ├── PositionsUnavailable   the broker did not tell stable offsets in time
 ├── RecordsGone            an input no longer has the records that come next: retention was faster than the agent
+├── StateUnavailable       the broker did not give the changelog's records in time
 ├── StateUnreadable        a record of the changelog is no state
 ├── StateNewer             a newer version has had the task: this one would lose what it does not know
 └── TransactionsFail       transactions failed again and again for a reason that waiting does not cure
@@ -46,6 +47,10 @@ class PositionsUnavailable(RuntimeStopped):
 
 class RecordsGone(RuntimeStopped):
     """An input no longer has the records that come next; going on without them would be a silent loss."""
+
+
+class StateUnavailable(RuntimeStopped):
+    """The broker did not give the changelog's records in time."""
 
 
 class StateUnreadable(RuntimeStopped):

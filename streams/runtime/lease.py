@@ -47,6 +47,10 @@ class Lease:
         """The partition numbers, ascending."""
         return tuple(sorted({partition for _, partition in self.partitions}))
 
+    def follows(self, before: Lease) -> bool:
+        """Return whether nobody else can have had what both leases give: it is the same one, or the member's next."""
+        return self is before or (self.member == before.member and self.generation == before.generation + 1)
+
     def metadata(self) -> bytes:
         """Return what librdkafka's `send_offsets_to_transaction` takes as group metadata.
 

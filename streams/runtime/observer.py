@@ -58,6 +58,8 @@ class Observer:
         facts = self._facts
         if self._measures is not None and facts.restoring_since_s is not None:
             self._measures.restored(time.monotonic() - facts.restoring_since_s)
+        if any(positions.get(source, 0) > facts.positions.get(source, 0) for source in facts.uncommitted):
+            facts.uncommitted_since_s, facts.uncommitted = None, ()  # a commit that was in doubt has been done
         facts.begin_anew(positions, sizes)
         facts.restoring_since_s, facts.established = None, True
 

@@ -25,6 +25,7 @@ TRANSACTION_MS = 10_000  # after this the broker aborts for a worker that is gon
 CALL_S = 2.0  # of one call to librdkafka, so that patience that runs out is noticed
 INIT_S = 60.0  # the coordinator may be loading, or away for a restart
 ABORT_S = 15.0
+HURRIED_ABORT_S = 5.0  # where partitions are to be given back; the next producer aborts what is left
 OFFSETS_S = 12.0  # more than the transaction's timeout, after which there is nothing to add them to
 PATIENCE_S = 45.0  # for a transaction: less than the time after which the group expels a worker that hangs in one
 QUEUE_MESSAGES = 200_000  # in librdkafka's memory; a batch that makes more waits while it sends
@@ -77,15 +78,22 @@ class Patience:
 
     def __init__(self, seconds: float) -> None:
         self._deadline = time.monotonic() + seconds
+        self._hurried = False
 
     def shorten(self, seconds: float) -> None:
         """Leave no more than some seconds."""
+        self._hurried |= seconds < ABORT_S
         self._deadline = min(self._deadline, time.monotonic() + seconds)
 
     @property
     def over(self) -> bool:
         """Whether it has run out."""
         return time.monotonic() >= self._deadline
+
+    @property
+    def abort_s(self) -> float:
+        """How long the abort may take that follows."""
+        return HURRIED_ABORT_S if self._hurried else ABORT_S
 
     def check(self) -> None:
         """Raise `Impatient` where it has run out."""
@@ -118,15 +126,16 @@ class Outbox:
 
     def ready(self, superseded: Superseding) -> None:
         """Have a producer: a new one aborts what its predecessor of the same transactional id left pending."""
-        deadline = time.monotonic() + INIT_S
+        spent_s = 0.0  # asking: a process that is frozen asks nothing
         while self._producer is None:
-            producer = Producer(self._options)
+            producer, asked_s = Producer(self._options), time.monotonic()
             try:
                 producer.init_transactions(CALL_S)
             except KafkaException as error:
                 if superseded():
                     raise Superseded from error
-                if time.monotonic() > deadline:
+                spent_s += min(time.monotonic() - asked_s, CALL_S)
+                if spent_s > INIT_S:
                     raise TransactionsFail(
                         f"{self._id}: no transactions within {INIT_S:.0f} s: {_text(error)}"
                     ) from error
@@ -143,14 +152,14 @@ class Outbox:
             _insist(lambda: _send_offsets(producer, draft, lease, patience), patience)
             _insist(lambda: _flush(producer), patience)
         except KafkaException as error:
-            return self._failed(producer, error)
+            return self._failed(producer, error, patience)
         except NoAnswer as reason:
             self._lose(producer)
             return Outcome("aborted", f"sending offsets: {reason}")
         except Impatient as reason:
-            return self._aborted(producer, str(reason))
+            return self._aborted(producer, str(reason), patience)
         except BaseException:
-            self._aborted(producer, "a bug")
+            self._aborted(producer, "a bug", patience)
             raise
         return self._commit(producer, patience)
 
@@ -179,23 +188,23 @@ class Outbox:
                 if error.args[0].retriable() and not patience.over:
                     continue
                 if error.args[0].txn_requires_abort():
-                    return self._failed(producer, error)
+                    return self._failed(producer, error, patience)
                 self._lose(producer)
                 return Outcome("in doubt", _text(error))
             return Outcome("committed")
 
-    def _failed(self, producer: Producer, error: KafkaException) -> Outcome:
+    def _failed(self, producer: Producer, error: KafkaException, patience: Patience) -> Outcome:
         cause = error.args[0]
         if cause.fatal() or not cause.txn_requires_abort():
             self._lose(producer)
             return Outcome("aborted", _text(error))
-        outcome = self._aborted(producer, _text(error))
+        outcome = self._aborted(producer, _text(error), patience)
         return Outcome("lease ended", outcome.reason) if cause.code() in LEASE_ENDED else outcome
 
-    def _aborted(self, producer: Producer, reason: str) -> Outcome:
+    def _aborted(self, producer: Producer, reason: str, patience: Patience) -> Outcome:
         producer.purge(in_flight=False)
         try:
-            _insist(lambda: producer.abort_transaction(CALL_S), Patience(ABORT_S))
+            _insist(lambda: producer.abort_transaction(CALL_S), Patience(patience.abort_s))
         except (KafkaException, Impatient) as error:
             log.warning("%s: the abort failed too, so the producer is replaced: %s", self._id, error)
             self._lose(producer)

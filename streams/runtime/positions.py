@@ -9,7 +9,7 @@ from typing import TypeVar
 from confluent_kafka import Consumer, KafkaException
 from confluent_kafka import TopicPartition as Coordinates
 
-from tradewind.connectors.kafka.offsets import Watermarks, Which
+from tradewind.connectors.kafka.offsets import Bounds, Watermarks
 from tradewind.connectors.settings import Settings
 from tradewind.streams.runtime.errors import PositionsDiffer, PositionsUnavailable, RecordsGone, Superseded
 from tradewind.streams.runtime.lease import TopicPartition
@@ -44,7 +44,7 @@ class GroupPositions:
                 "reconnect.backoff.max.ms": 1000,
             }
         )
-        self._offsets = Watermarks(settings, ATTEMPT_S)
+        self._watermarks = Watermarks(settings, ATTEMPT_S)
 
     def stable(self, partitions: Iterable[TopicPartition], superseded: Superseding) -> dict[TopicPartition, int | None]:
         """Return the group's committed offsets, None where it has none, once no transaction is pending on any.
@@ -55,22 +55,34 @@ class GroupPositions:
         told = self._ask(lambda: _whole(self._consumer.committed(asked, timeout=ATTEMPT_S)), superseded)
         return {(at.topic, at.partition): at.offset if at.offset >= 0 else None for at in told}
 
-    def ends(
-        self, partitions: Iterable[TopicPartition], which: Which, superseded: Superseding
-    ) -> dict[TopicPartition, int]:
-        """Return the first offset of partitions, or the one after their last record, committed or not."""
-        asked = tuple(partitions)
-        return self._ask(lambda: self._offsets.listed(asked, which), superseded)
+    def bounds(self, partitions: Iterable[TopicPartition], superseded: Superseding) -> dict[TopicPartition, Bounds]:
+        """Return the first offset of partitions, and the one after their last record, committed or not.
+
+        Raises as `stable` does; a lease that ends is noticed between two partitions.
+        """
+        asked, told = tuple(partitions), dict[TopicPartition, Bounds]()
+
+        def rest() -> dict[TopicPartition, Bounds]:
+            for at in asked[len(told) :]:
+                told[at] = self._watermarks.of(at)
+                if superseded():
+                    raise Superseded
+            return told
+
+        return self._ask(rest, superseded)
 
     def _ask(self, question: Callable[[], T], superseded: Superseding) -> T:
-        deadline = time.monotonic() + PATIENCE_S
+        """Ask until there is an answer. Patience is of the time spent asking: a process that is frozen asks nothing."""
+        spent_s = 0.0
         while True:
             if superseded():
                 raise Superseded
+            asked_s = time.monotonic()
             try:
                 return question()
             except (KafkaException, TimeoutError) as error:
-                if time.monotonic() > deadline:
+                spent_s += min(time.monotonic() - asked_s, ATTEMPT_S) + PAUSE_S
+                if spent_s > PATIENCE_S:
                     raise PositionsUnavailable(
                         f"group {self._group}: no offsets within {PATIENCE_S:.0f} s ({error!r}); is a "
                         "transaction pending that nobody ends, or the broker away? Start the worker again after that."
@@ -80,7 +92,7 @@ class GroupPositions:
     def close(self) -> None:
         """Let the connections go."""
         self._consumer.close()
-        self._offsets.close()
+        self._watermarks.close()
 
 
 def _whole(answers: list[Coordinates]) -> list[Coordinates]:
@@ -122,13 +134,12 @@ def check_reachable(
     agent: str,
     group: str,
     wanted: Mapping[TopicPartition, int],
-    first: Mapping[TopicPartition, int],
-    end: Mapping[TopicPartition, int],
+    bounds: Mapping[TopicPartition, Bounds],
 ) -> None:
-    """Raise `RecordsGone` where partitions, which have the offsets from `first` up to `end`, lack what comes next."""
+    """Raise `RecordsGone` where partitions, which have the offsets within their bounds, lack what comes next."""
     gone = []
     for (topic, partition), offset in sorted(wanted.items()):
-        begins, ends = first[topic, partition], end[topic, partition]
+        begins, ends = bounds[topic, partition]
         if offset < begins:
             lack = f"begins at {begins}: {begins - offset} offsets are gone, by retention or by hand"
         elif offset > ends:

@@ -80,6 +80,8 @@ class Tasks:
         self._positions = positions
         self._outbox = transactions
         self._tasks: dict[int, Task] = {}
+        self._lease: Lease | None = None
+        """The one that they were placed for."""
 
     @property
     def with_more(self) -> list[int]:
@@ -104,7 +106,8 @@ class Tasks:
 
         `patience` is for the transaction of first offsets, not for restoring; it is shortened when that begins.
 
-        State that is in memory is kept where it was applied up to the group's stable offset: else the changelog has it.
+        State that is in memory is kept where nobody else can have had the task meanwhile, and where it was applied up
+        to the group's stable offset: else the changelog has it.
         Raises `StartsUncommitted` where the first offsets could not be committed, or perhaps were: try it again; and
         `RecordsGone` where an input has no longer what comes next.
         """
@@ -112,6 +115,8 @@ class Tasks:
         changelog.progress = changelog.progress.begun(owned).waiting("a producer of transactions")
         self._outbox.ready(superseded)
         by_task = self._stable(owned, superseded)
+        if self._lease is None or not lease.follows(self._lease):
+            self._tasks = {}  # equal offsets do not tell: a newer version's migration, for one, moves none of ours
         while True:
             try:
                 self._place(lease, by_task, superseded)
@@ -143,6 +148,7 @@ class Tasks:
             else self._from_changelog(partition, group, restored[partition])
             for partition, group in by_task.items()
         }
+        self._lease = lease
         begun = {at: offset for at, offset in self._read_on(lease).items() if at[1] in restored}
         self.check_reachable(begun, superseded)  # the others were read until now: a fetch tells of them
 
@@ -158,8 +164,8 @@ class Tasks:
 
     def check_reachable(self, wanted: Mapping[TopicPartition, int], superseded: Superseding) -> None:
         """Raise `RecordsGone` where the cluster no longer has what comes next at these positions."""
-        first, end = (self._positions.ends(wanted, which, superseded) for which in ("earliest", "latest"))
-        check_reachable(self._agent.name, self._work.group, wanted, first, end)
+        bounds = self._positions.bounds(wanted, superseded)
+        check_reachable(self._agent.name, self._work.group, wanted, bounds)
 
     def _begun_anew(self, kept: Task) -> Task:
         """Return a task that goes on from the committed state of one that is in memory."""
@@ -217,15 +223,16 @@ class Tasks:
             for topic in topics
             if topic not in self._tasks[partition].applied
         }
-        first_start = self._agent.first_start
-        ends = self._positions.ends([of for of, redrive in at.items() if not redrive], first_start, superseded)
+        from_first = self._agent.first_start == "earliest"
+        bounds = self._positions.bounds(at, superseded)
         # Letters may have been redriven before the agent was first here to read them: somebody waits for each.
-        ends |= self._positions.ends([of for of, redrive in at.items() if redrive], "earliest", superseded)
+        begins = {of: bounds[of][0 if from_first or redrive else 1] for of, redrive in at.items()}
         draft = Draft()
         for partition, topics in missing.items():
             known = self._tasks[partition].applied
             starts = {
-                topic: known[topic] if topic in known else ends[self._work.names[topic], partition] for topic in topics
+                topic: known[topic] if topic in known else begins[self._work.names[topic], partition]
+                for topic in topics
             }
             self._tasks[partition].start(starts, draft)
         if not draft.offsets:
@@ -234,6 +241,8 @@ class Tasks:
         if superseded():  # after it: who hurries while the lease ends must not be overruled
             self._tasks = {}
             raise Superseded
+        changelog = self._work.changelog
+        changelog.progress = changelog.progress.waiting("the commit of its first offsets")
         outcome = self._outbox.send(draft, lease, patience)
         if outcome.kind != "committed":
             self._tasks = {}

@@ -1,6 +1,7 @@
 """Watches the workers of a process from a thread of its own: asks Kafka where topics end, judges, and says so.
 
-A complaint is said once and its end once: in the log and as an alert. Metrics and `/ready` show it as long as it holds.
+A complaint is said once and its end once: in the log and as an alert, which is published again each minute while the
+complaint holds, under the same id. Metrics and `/ready` show it as long as it holds.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tradewind.streams.runtime.watchdog import Memory, Stuck, judge
 
 LOOK_S = 2.0  # between two looks; one costs some milliseconds of processor time
 LOOKS_PER_BOUND = 4  # at least, so that a short bound is kept to
+AGAIN_S = 60.0  # from one alert of a complaint to the next, which has the same id
 CLOSE_S = 4.0  # for the look in hand
 log = logging.getLogger(__name__)
 What = tuple[str, str, TopicPartition | None]
@@ -48,6 +50,8 @@ class Watch:
         self._memories = {of.group: Memory() for of in observers}
         self._said: dict[What, Alert] = {}
         """What holds, as it was said first: its end has the same times and the same chain of ids."""
+        self._said_s: dict[What, float] = {}
+        """When it was said last, on the monotonic clock."""
         self._bug = ""
         """What has ended the looks; set by their thread, and read by others."""
         self._closing = threading.Event()
@@ -91,8 +95,11 @@ class Watch:
             found.update({(of.group, *one.what): one for one in stuck})
         for what in self._said.keys() - found.keys():
             self._say_over(self._said.pop(what))
+            del self._said_s[what]
         for what in found.keys() - self._said.keys():
             self._said[what] = self._say(what[0], found[what])
+            self._said_s[what] = time.monotonic()
+        self._say_again()
         self._alerts.tend()
 
     def _say(self, group: str, stuck: Stuck) -> Alert:
@@ -102,6 +109,13 @@ class Watch:
         log.error("watchdog: %s", alert.message)
         self._alerts.publish(alert)
         return alert
+
+    def _say_again(self) -> None:
+        """Say what still holds: a worker that was frozen may have called over what its successor complains of."""
+        for what, alert in self._said.items():
+            if time.monotonic() - self._said_s[what] > AGAIN_S:
+                self._said_s[what] = time.monotonic()
+                self._alerts.publish(alert)
 
     def _say_over(self, alert: Alert) -> None:
         end = over_of(alert, time.time_ns() // 1000)

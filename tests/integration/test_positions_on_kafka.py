@@ -78,11 +78,10 @@ def test_an_end_is_that_of_what_is_pending_too(cluster: Cluster) -> None:
         producer.begin_transaction()
         producer.produce(name, b"v", b"k", 1)
         producer.flush(WAIT_S)
-        nothing = dict.fromkeys(at, 0)
-        assert positions.ends(at, "earliest", lambda: False) == nothing
-        assert positions.ends(at, "latest", lambda: False) == {**nothing, (name, 1): 1}
+        nothing = dict.fromkeys(at, (0, 0))
+        assert positions.bounds(at, lambda: False) == {**nothing, (name, 1): (0, 1)}
         producer.commit_transaction(WAIT_S)
-        assert positions.ends(at, "latest", lambda: False) == {**nothing, (name, 1): 2}
+        assert positions.bounds(at, lambda: False) == {**nothing, (name, 1): (0, 2)}
     finally:
         positions.close()
 

@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
@@ -283,6 +285,47 @@ def test_a_transaction_that_its_broker_timed_out_is_told(ready: Settings) -> Non
     assert list(consume(TICKS, settings=ready, on_undecodable=told.append)) == []
     assert [record.value for record in told] == [b"a", b"b"]
     assert TRANSACTION_MS <= 10_000  # read_committed readers wait for so long after a kill
+
+
+class Interrupted(list[bytes]):
+    """Values in the midst of which something happens: what is given, once."""
+
+    def __init__(self, values: Iterable[bytes], happens: Callable[[], object]) -> None:
+        super().__init__(values)
+        self._happens: list[Callable[[], object]] = [happens]
+
+    def _pass(self, at: int) -> None:
+        if at >= len(self) // 2 and self._happens:
+            self._happens.pop()()
+
+    def __getitem__(self, at: Any) -> Any:
+        self._pass(at.start)
+        time.sleep(0.2)  # what was handed over before is sent, and answered
+        return super().__getitem__(at)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for at in range(len(self)):
+            self._pass(at)
+            if at % 1_000 == 0:
+                time.sleep(0.2)
+            yield super().__getitem__(at)
+
+
+@pytest.mark.parametrize("timestamp_ms", [None, 1])
+def test_a_producer_that_is_shut_out_while_it_hands_over_is_told_so(ready: Settings, timestamp_ms: int | None) -> None:
+    """As a process that was suspended in the midst of a long run; its caller knows what to do then."""
+    name = ready.physical(TICKS)
+
+    def superseded() -> None:
+        with Transactions(ready, ready.physical("late")) as later:
+            later.write([Run(name, 0, b"k", (b"later",), 1)])
+
+    with Transactions(ready, ready.physical("late")) as transactions:
+        values = Interrupted([b"v"] * 4_000, superseded)
+        with pytest.raises(ProducerLost, match="Another process may have taken over"):
+            transactions.write([Run(name, 0, b"k", values, timestamp_ms)])
+    found = [one.value() for batch in raw_records(ready, name, [0], "earliest") for one in batch]
+    assert found == [b"later"]
 
 
 @pytest.mark.parametrize("timestamp_ms", [None, 1_788_000_000_000])

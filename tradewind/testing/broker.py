@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from confluent_kafka import TopicPartition as Coordinates
 
-from tradewind.connectors.kafka.offsets import Which
+from tradewind.connectors.kafka.offsets import Bounds
 from tradewind.connectors.kafka.producer import Run
 from tradewind.connectors.kafka.publication import check_event
 from tradewind.connectors.settings import KafkaSettings, Settings
@@ -151,14 +151,13 @@ class MemoryPositions:
         committed = self._broker.committed(self._group)
         return {at: committed.get(at) for at in partitions}
 
-    def ends(
+    def bounds(
         self,
         partitions: Iterable[TopicPartition],
-        which: Which,
         superseded: Superseding,  # noqa: ARG002
-    ) -> dict[TopicPartition, int]:
-        """Return where partitions begin, or end."""
-        return {at: 0 if which == "earliest" else len(self._broker.log(at)) for at in partitions}
+    ) -> dict[TopicPartition, Bounds]:
+        """Return where partitions begin and end."""
+        return {at: (0, len(self._broker.log(at))) for at in partitions}
 
     def close(self) -> None:
         """Nothing is open."""

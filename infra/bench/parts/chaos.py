@@ -145,8 +145,8 @@ class Chaos:
         at = [(name, partition) for partition in range(agent.partitions)]
         positions = GroupPositions(self._settings, group_of(agent, self._settings))
         try:
-            stable, ends = positions.stable(at, lambda: False), positions.ends(at, "latest", lambda: False)
-            return sum(end - (stable[where] or 0) for where, end in ends.items())
+            stable, bounds = positions.stable(at, lambda: False), positions.bounds(at, lambda: False)
+            return sum(end - (stable[where] or 0) for where, (_, end) in bounds.items())
         finally:
             positions.close()
 

@@ -129,15 +129,13 @@ def watermarks(monkeypatch: pytest.MonkeyPatch) -> Watermarks:
     return Watermarks(NOWHERE, answer_s=0.05)
 
 
-@pytest.mark.parametrize(("which", "told"), [("earliest", (0, 2)), ("latest", (0, 9))])
 def test_watermarks_are_the_first_offset_and_the_very_end(
-    watermarks: Watermarks, monkeypatch: pytest.MonkeyPatch, which: Any, told: tuple[int, int]
+    watermarks: Watermarks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The marker of a changelog's last transaction may be on its way, so that its end is not the last stable offset."""
     monkeypatch.setattr(Reader, "says", ((0, 0), (2, 9)))
-    assert watermarks.listed(AT, which) == dict(zip(AT, told, strict=True))
+    assert [watermarks.of(at) for at in AT] == [(0, 0), (2, 9)]
     assert (Reader.options["isolation.level"], Reader.options["enable.auto.commit"]) == ("read_uncommitted", False)
-    assert watermarks.listed((), which) == {}
     assert Reader.made == 1
 
 
@@ -145,9 +143,9 @@ def test_watermarks_are_the_first_offset_and_the_very_end(
 def test_a_watermark_that_is_not_told_is_an_error_and_another_client_asks_next(
     watermarks: Watermarks, monkeypatch: pytest.MonkeyPatch, says: Any
 ) -> None:
-    """No part of the partitions is told for the whole, and no client is kept that has lost its leaders."""
-    monkeypatch.setattr(Reader, "says", ((0, 7), says))
+    """No client is kept that has lost its leaders."""
+    monkeypatch.setattr(Reader, "says", (says,))
     for made in (1, 2):
         with pytest.raises(KafkaException):
-            watermarks.listed(AT, "latest")
+            watermarks.of(AT[0])
         assert Reader.made == made

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tradewind.connectors.sinks.binary_lines import binary_lines, is_numeric
+from tradewind.connectors.sinks.binary_lines import HEAD_BYTES, binary_lines, is_numeric
 from tradewind.connectors.sinks.line_protocol import Field, Layout, lines
 from tradewind.connectors.sinks.questdb_tables import TABLES
 from tradewind.connectors.sinks.sink import PoisonBatch
@@ -28,6 +28,15 @@ Read = list[tuple[str, dict[str, float | str | None], str]]
 numbers = st.floats(allow_infinity=False, allow_nan=False)
 whole = st.integers(0, 2**63 - 1)
 text = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
+
+
+def test_a_long_tag_among_many_rows_is_left_to_text() -> None:
+    """Lines of one length would take rows times the longest tag: 2 GB for 20,000 ticks and one of 100 kB."""
+    told = frame(*[{}] * 100, {"symbol": "S" * (HEAD_BYTES + 1)})
+    assert binary_lines(told, "t", LAYOUT) is None
+    fits = "S" * (HEAD_BYTES - len("t,symbol=,venue=V seq="))
+    assert binary_lines(frame({"symbol": fits}), "t", LAYOUT) is not None
+    assert binary_lines(frame({"symbol": fits + "S"}), "t", LAYOUT) is None
 
 
 def frame(*rows: dict[str, object]) -> pl.DataFrame:

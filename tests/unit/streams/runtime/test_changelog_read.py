@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from runtime_records import CODEC, NOWHERE, tick
 
 from tradewind.streams.runtime import changelog as changelog_module
 from tradewind.streams.runtime.agent import Agent
-from tradewind.streams.runtime.changelog import Changelog, Restored
-from tradewind.streams.runtime.errors import Superseded
+from tradewind.streams.runtime.changelog import READ_S, Changelog, Restored
+from tradewind.streams.runtime.errors import StateUnavailable, Superseded
 from tradewind.topics import LATE_TICKS, TICKS
 
 AGENT = Agent("restored", (TICKS,), (LATE_TICKS,), lambda state, segment: [])
@@ -98,9 +99,9 @@ class Ends:
     def __init__(self, **of: tuple[int, int]) -> None:
         self.of = {int(name.removeprefix("p")): at for name, at in of.items()}
 
-    def ends(self, at: Any, which: str, superseded: object) -> dict[tuple[str, int], int]:
-        """Return the first offsets, or those after the last records."""
-        return {of: self.of[of[1]][which == "latest"] for of in at}
+    def bounds(self, at: Any, superseded: object) -> dict[tuple[str, int], tuple[int, int]]:
+        """Return the first offsets, and those after the last records."""
+        return {of: self.of[of[1]] for of in at}
 
 
 def restored(changelog: Changelog, **ends: tuple[int, int]) -> dict[int, Restored]:
@@ -144,6 +145,36 @@ def test_what_comes_after_a_partitions_end_is_not_taken_in(reader: Reader) -> No
     found = restored(changelog, p0=(0, 1), p1=(0, 1))
     assert {partition: sorted(of.raw) for partition, of in found.items()} == {0: ["k0"], 1: ["k0"]}
     assert changelog.progress.read == 2
+
+
+@pytest.mark.parametrize(
+    "code", [KafkaError._TRANSPORT, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError._UNKNOWN_PARTITION]
+)
+def test_errors_that_pass_are_waited_for(reader: Reader, code: int) -> None:
+    """The client connects again, and finds the new leader, by itself."""
+    reader.script = [[Message(0)], [Message(1, 0, KafkaError(code))], [Message(1)], [end(2)]]
+    assert sorted(restored(Changelog(AGENT, NOWHERE, CODEC), p0=(0, 2))[0].raw) == ["k0", "k1"]
+
+
+def test_a_changelog_of_which_nothing_more_comes_is_given_up(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever restores keeps its partitions; what comes, if only an end, shows that it goes on."""
+    monkeypatch.setattr(changelog_module, "PATIENCE_S", 1.1 * READ_S)
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 100.0  # frozen at each look, which counts as one look
+        return now[0]
+
+    monkeypatch.setattr(changelog_module, "time", SimpleNamespace(monotonic=clock))
+    nothing: list[Message] = []
+    reader.script = [nothing, [Message(0)], nothing, [end(1)], nothing, [end(2, 1)]]
+    restored(Changelog(AGENT, NOWHERE, CODEC), p0=(0, 1), p1=(0, 2))
+    reader.script = [[Message(0)], nothing, nothing]
+    with pytest.raises(
+        StateUnavailable, match=r"1 of at most 9 records read, to be read: t\.restored\.changelog, partition 0"
+    ):
+        restored(Changelog(AGENT, NOWHERE, CODEC), p0=(0, 9))
+    assert (reader.script, reader.closed) == ([], 2)
 
 
 def test_any_other_error_is_raised_and_the_consumer_closed(reader: Reader) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import aiokafka
 import pytest
 from aiokafka.consumer.fetcher import FetchError
-from aiokafka.errors import ConsumerStoppedError, OffsetOutOfRangeError
+from aiokafka.errors import ConsumerStoppedError, OffsetOutOfRangeError, TopicAuthorizationFailedError
 from faust.transport.drivers import aiokafka as driver
 from runtime_faust import ONE, TOPIC, ZERO, Place
 
 from tradewind.streams.runtime import consumer_thread
+from tradewind.streams.runtime.consumer_thread import SESSION_MS
 from tradewind.streams.runtime.errors import LeaseRefused, Superseded
 from tradewind.streams.runtime.lease import Lease
 from tradewind.streams.runtime.transport import Listener
@@ -176,12 +177,40 @@ async def test_taking_waits_for_the_first_chunk(place: Place) -> None:
     assert [chunk.next for chunk in await asyncio.wait_for(taking, 5)] == [3]
 
 
+async def test_records_are_gone_for_whoever_still_has_the_partition_after_a_session(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was frozen, and expelled, hears of retention first; other partitions are read meanwhile."""
+    now = [100.0]
+    monkeypatch.setattr(consumer_thread, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    gone = FetchError(error=OffsetOutOfRangeError({ZERO: 0}), backoff=0)
+    for ended in (True, False):
+        lease = await place.reading()
+        place.kafka._fetcher._records[ZERO] = gone
+        place.kafka.fetches(ONE, 0, 2)
+        assert [chunk.source for chunk in place.drained()] == [(TOPIC, 1)]
+        now[0] += SESSION_MS / 1000
+        assert place.drained() == []
+        if ended:
+            place.thread.revoke()
+            now[0] += 1.0
+            assert place.drained() == []
+        else:
+            await place.thread.place(lease, 2, {(TOPIC, 0): 0, (TOPIC, 1): 2})
+            place.kafka._fetcher._records[ZERO] = gone
+            now[0] += 1.0
+            assert place.drained() == [], "placed anew, it is asked for anew"
+    now[0] += SESSION_MS / 1000 + 0.1
+    with pytest.raises(OffsetOutOfRangeError):
+        place.drained()
+    assert place.kafka._fetcher._records == {}
+
+
 async def test_what_ends_fetching_is_raised(place: Place) -> None:
     """A consumer that is closed, a member that may not be one, a fetch that failed."""
     await place.reading()
-    gone = OffsetOutOfRangeError({ZERO: 0})
-    place.kafka._fetcher._records[ZERO] = FetchError(error=gone, backoff=0)
-    with pytest.raises(OffsetOutOfRangeError):
+    place.kafka._fetcher._records[ZERO] = FetchError(error=TopicAuthorizationFailedError(TOPIC), backoff=0)
+    with pytest.raises(TopicAuthorizationFailedError):
         await place.thread.take(10)
     assert place.kafka._fetcher._records == {}
     place.kafka._fetcher.error_future.set_exception(ZeroDivisionError())

@@ -260,6 +260,18 @@ def test_a_transaction_is_waited_for_from_the_first_batch_that_did_not_commit() 
     assert bench.observer.seen(0.0, None).uncommitted_since_s is None
 
 
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_commit_that_was_in_doubt_and_done_is_not_waited_for(committed: bool) -> None:
+    """The input may be idle for days after it, and no batch would say that all is well."""
+    bench = Bench()
+    bench.run(batch_of(tick(1)))
+    bench.run(batch_of(tick(2), first=1), "in doubt")
+    bench.observer.restoring(lambda: Progress(""))
+    bench.observer.restored({HERE: 2 if committed else 1, THERE: 0}, {})
+    seen = bench.observer.seen(0.0, None)
+    assert (seen.uncommitted_since_s is None) == (seen.uncommitted == ()) == committed
+
+
 def test_every_counter_and_gauge_of_workers_has_a_source() -> None:
     """Those of sinks and feeds, and of the process, have others."""
     others = {metric for metric in METRICS if metric.name.startswith(("tradewind.sink", "tradewind.feed"))}

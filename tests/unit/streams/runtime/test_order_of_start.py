@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from runtime_in_memory import MemoryBroker
@@ -13,7 +13,7 @@ from tradewind.schemas.event import Event
 from tradewind.schemas.market import Tick
 from tradewind.streams.runtime.agent import Agent
 from tradewind.streams.runtime.lease import Lease, TopicPartition
-from tradewind.streams.runtime.outbox import Patience
+from tradewind.streams.runtime.outbox import Draft, Outcome, Patience
 from tradewind.streams.runtime.progress import Progress
 from tradewind.streams.runtime.tasks import Batch, Tasks
 from tradewind.topics import TICKS
@@ -65,11 +65,11 @@ class Noting(MemoryBroker):
         self._note("stable")
         return super().stable(partitions, superseded)
 
-    def ends(self, partitions: Iterable[TopicPartition], which: str, superseded: object) -> dict[TopicPartition, int]:
+    def bounds(self, partitions: Iterable[TopicPartition], superseded: object) -> dict[TopicPartition, tuple[int, int]]:
         asked = tuple(partitions)
         if any(topic == CHANGELOG for topic, _ in asked):
-            self._note(f"changelog {which}")
-        return super().ends(asked, which, superseded)
+            self._note("changelog's bounds")
+        return super().bounds(asked, superseded)
 
 
 def started(broker: Noting) -> None:
@@ -94,7 +94,7 @@ def test_a_start_ends_what_is_pending_then_asks_for_offsets_then_for_the_changel
     broker.asked.clear()
     broker.told.clear()
     started(broker)
-    assert broker.asked == ["ready", "stable", "changelog earliest", "changelog latest", "read"]
+    assert broker.asked == ["ready", "stable", "changelog's bounds", "read"]
 
 
 def test_each_step_of_a_start_says_what_it_waits_for() -> None:
@@ -108,9 +108,30 @@ def test_each_step_of_a_start_says_what_it_waits_for() -> None:
         "a producer of transactions",
         "stable offsets of the group",
         "the changelog's ends",
-        "the changelog's ends",
         "the changelog's records",
     ]
     assert {progress.sources for progress in broker.told} == {((CHANGELOG, 0),)}
-    assert [progress.most for progress in broker.told[:4]] == [None] * 4
-    assert broker.told[4].most == written
+    assert [progress.most for progress in broker.told[:3]] == [None] * 3
+    assert broker.told[3].most == written
+
+
+class Committing(MemoryBroker):
+    """Notes what is said to be waited for while a transaction is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: Callable[[], str] = str
+
+    def send(self, draft: Draft, lease: Lease, patience: Patience) -> Outcome:
+        self.said = self.waits()
+        return super().send(draft, lease, patience)
+
+
+def test_first_offsets_that_do_not_commit_are_not_called_a_question_for_offsets() -> None:
+    """It is the transaction's coordinator that does not answer then, not the leaders of the inputs."""
+    broker = Committing()
+    lease = broker.leases["m"] = Lease("g", 1, "m", frozenset({(INPUT, 0), (REDRIVE, 0)}))
+    tasks = broker.tasks(AGENT)
+    broker.waits = lambda: tasks.progress.awaits
+    tasks.establish(lease, lambda: False, Patience(60))
+    assert broker.said == "the commit of its first offsets"

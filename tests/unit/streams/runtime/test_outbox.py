@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +15,18 @@ from runtime_records import LEASE, NOWHERE
 from tradewind.streams.runtime import outbox as outbox_module
 from tradewind.streams.runtime.consumer_thread import SESSION_MS
 from tradewind.streams.runtime.errors import AgentCrashed, Superseded, TransactionsFail
-from tradewind.streams.runtime.outbox import TRANSACTION_MS, Draft, Impatient, Outbox, Outcome, Outgoing, Patience
+from tradewind.streams.runtime.outbox import (
+    ABORT_S,
+    INIT_S,
+    PATIENCE_S,
+    TRANSACTION_MS,
+    Draft,
+    Impatient,
+    Outbox,
+    Outcome,
+    Outgoing,
+    Patience,
+)
 
 DRAFT = Draft([Outgoing("t", 1, b"k", b"v", 5), Outgoing("t", 2, None, None, 6)], {("in", 0): 9})
 ABORT = {"txn_requires_abort": True}
@@ -245,6 +258,38 @@ def test_a_transaction_is_over_before_its_worker_is_expelled(monkeypatch: pytest
     Outbox(NOWHERE, "id").ready(lambda: False)
     assert [options["transaction.timeout.ms"] for options in made] == [TRANSACTION_MS]
     assert 0 < TRANSACTION_MS <= min(SESSION_MS, 10_000)
+
+
+def test_an_abort_does_not_keep_partitions_that_are_to_be_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The revocation waits for it; a producer that is replaced costs less."""
+    monkeypatch.setattr(outbox_module, "HURRIED_ABORT_S", 0.0)
+    producer = Scripted(flush=[1] * 1000, abort=[error(**RETRY)])
+    monkeypatch.setattr(outbox_module, "Producer", lambda options: producer)
+    outbox = Outbox(NOWHERE, "id")
+    outbox.ready(lambda: False)
+    patience = Patience(60)
+    patience.shorten(0.0)
+    assert outbox.send(DRAFT, LEASE, patience).kind == "aborted"
+    assert (outbox._producer, producer.calls[-1]) == (None, "purge all")
+    first = Patience(math.inf)
+    first.shorten(PATIENCE_S)
+    assert (first.abort_s, Patience(60).abort_s) == (ABORT_S, ABORT_S), "nobody waits for these"
+
+
+def test_time_without_asking_is_no_impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that was frozen for longer than its patience tries again when it wakes."""
+    now = [0.0]
+    monkeypatch.setattr(outbox_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def init(self: Scripted, seconds: float) -> None:
+        now[0] += 2 * INIT_S
+        self._answer("init")
+
+    monkeypatch.setattr(Scripted, "init_transactions", init)
+    answers = [error(), error()]
+    monkeypatch.setattr(outbox_module, "Producer", lambda options: Scripted(init=[answers.pop()] if answers else []))
+    Outbox(NOWHERE, "id").ready(lambda: False)
+    assert answers == []
 
 
 def test_patience_is_shortened_and_never_lengthened() -> None:

@@ -69,16 +69,16 @@ def test_an_error_is_no_absence_of_an_offset() -> None:
 
 def test_a_position_is_reachable_from_the_first_record_to_the_end() -> None:
     """Both included: at the end the next record will come."""
-    first, end = {("t", 0): 3, ("t", 1): 3, ("t", 2): 7}, {("t", 0): 9, ("t", 1): 9, ("t", 2): 7}
-    check_reachable("a", "g", {("t", 0): 3, ("t", 1): 9, ("t", 2): 7}, first, end)
-    check_reachable("a", "g", {}, first, end)
+    bounds = {("t", 0): (3, 9), ("t", 1): (3, 9), ("t", 2): (7, 7)}
+    check_reachable("a", "g", {("t", 0): 3, ("t", 1): 9, ("t", 2): 7}, bounds)
+    check_reachable("a", "g", {}, bounds)
 
 
 def test_a_position_that_is_not_on_the_topic_stops_the_worker() -> None:
     """The message has what it takes to judge the loss: where, from which offset on, how many."""
-    first, end = {("t", 0): 10, ("t", 1): 10, ("u", 1): 0}, {("t", 0): 90, ("t", 1): 90, ("u", 1): 4}
+    bounds = {("t", 0): (10, 90), ("t", 1): (10, 90), ("u", 1): (0, 4)}
     with pytest.raises(RecordsGone) as stopped:
-        check_reachable("a", "g", {("t", 1): 7, ("t", 0): 10, ("u", 1): 5}, first, end)
+        check_reachable("a", "g", {("t", 1): 7, ("t", 0): 10, ("u", 1): 5}, bounds)
     assert str(stopped.value).startswith(
         "agent a, group g: t, partition 1, is needed from offset 7 on and begins at 10: 3 offsets are gone, by "
         "retention or by hand; u, partition 1, is needed from offset 5 on and ends at 4: it lost its last 1 offsets, "

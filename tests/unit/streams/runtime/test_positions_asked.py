@@ -12,7 +12,7 @@ from runtime_records import NOWHERE
 from tradewind.streams.runtime import positions as positions_module
 from tradewind.streams.runtime.errors import PositionsUnavailable, Superseded
 from tradewind.streams.runtime.lease import Lease
-from tradewind.streams.runtime.positions import GroupPositions
+from tradewind.streams.runtime.positions import ATTEMPT_S, PATIENCE_S, GroupPositions
 
 BUSY = KafkaException(KafkaError(KafkaError.UNSTABLE_OFFSET_COMMIT))
 
@@ -30,8 +30,8 @@ class Broker:
         self.asked.append([(at.topic, at.partition) for at in asked])
         return self._answer()
 
-    def listed(self, asked: Any, which: str) -> Any:
-        self.asked.append((asked, which))
+    def of(self, place: Any) -> Any:
+        self.asked.append(place)
         return self._answer()
 
     def _answer(self) -> Any:
@@ -86,9 +86,10 @@ def test_a_question_that_is_refused_is_asked_again(broker: Broker) -> None:
     away = KafkaError(KafkaError.NOT_COORDINATOR)
     broker.answers = [BUSY, [told("x", 0, -1001, away)], TimeoutError(), [told("x", 0, 5)]]
     assert positions.stable([("x", 0)], lambda: False) == {("x", 0): 5}
-    broker.answers = [BUSY, {("x", 0): 3}]
-    assert positions.ends(iter([("x", 0)]), "latest", lambda: False) == {("x", 0): 3}
-    assert broker.asked[-1] == ((("x", 0),), "latest")
+    broker.asked.clear()
+    broker.answers = [(0, 3), BUSY, (2, 4)]
+    assert positions.bounds(iter([("x", 0), ("x", 1)]), lambda: False) == {("x", 0): (0, 3), ("x", 1): (2, 4)}
+    assert broker.asked == [("x", 0), ("x", 1), ("x", 1)], "what was told is not asked again"
 
 
 def test_the_end_of_a_lease_ends_the_asking(broker: Broker) -> None:
@@ -98,6 +99,33 @@ def test_the_end_of_a_lease_ends_the_asking(broker: Broker) -> None:
     with pytest.raises(Superseded):
         GroupPositions(NOWHERE, "g").stable([("x", 0)], lambda: next(ended))
     assert len(broker.asked) == 1
+
+
+def test_the_end_of_a_lease_is_noticed_between_two_partitions(broker: Broker) -> None:
+    """Each may take its two seconds."""
+    ended = iter([False, True])
+    broker.answers = [(0, 3)]
+    with pytest.raises(Superseded):
+        GroupPositions(NOWHERE, "g").bounds([("x", 0), ("x", 1)], lambda: next(ended))
+    assert broker.asked == [("x", 0)]
+
+
+def test_patience_is_of_the_time_spent_asking(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that was frozen for longer asks again when it wakes, or learns that it was expelled."""
+    now = [0.0]
+    monkeypatch.setattr(positions_module, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=lambda s: None))
+
+    def frozen(asked: list[Any], timeout: float) -> Any:
+        now[0] += 2 * PATIENCE_S
+        return Broker.committed(broker, asked, timeout)
+
+    broker.committed = frozen  # type: ignore[method-assign]
+    broker.answers = [BUSY, BUSY, [told("x", 0, 5)]]
+    assert GroupPositions(NOWHERE, "g").stable([("x", 0)], lambda: False) == {("x", 0): 5}
+    broker.answers = [BUSY] * 100
+    with pytest.raises(PositionsUnavailable):
+        GroupPositions(NOWHERE, "g").stable([("x", 0)], lambda: False)
+    assert len(broker.answers) == 100 - int(PATIENCE_S / ATTEMPT_S) - 1
 
 
 def test_patience_ends_the_asking(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:

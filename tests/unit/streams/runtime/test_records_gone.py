@@ -29,11 +29,11 @@ class Forgetful(MemoryBroker):
         self.first: dict[TopicPartition, int] = {}
         self.asked: list[TopicPartition] = []
 
-    def ends(self, partitions: Iterable[TopicPartition], which: str, superseded: object) -> dict[TopicPartition, int]:
+    def bounds(self, partitions: Iterable[TopicPartition], superseded: object) -> dict[TopicPartition, tuple[int, int]]:
         asked = tuple(partitions)
         self.asked += asked
-        found = super().ends(asked, which, superseded)
-        return {at: self.first.get(at, offset) for at, offset in found.items()} if which == "earliest" else found
+        found = super().bounds(asked, superseded)
+        return {at: (self.first.get(at, first), end) for at, (first, end) in found.items()}
 
 
 def established(tasks: Tasks, lease: Lease = LEASE) -> dict[TopicPartition, int]:

@@ -190,6 +190,38 @@ def test_a_worker_whose_tasks_another_one_has_by_now_is_no_contradiction() -> No
         broker.tasks(AGENT).establish(LEASE, lambda: not broker.goes_on_to, Patience(60))
 
 
+@pytest.mark.parametrize(
+    ("generation", "member", "kept"), [(2, "m", True), (3, "m", False), (2, "n", False), (1, "m", False)]
+)
+def test_state_is_kept_from_one_generation_to_the_next(generation: int, member: str, kept: bool) -> None:
+    """Between others, somebody else may have had the task, and changed it without moving an offset that we know."""
+    broker, tasks = watched()
+    broker.append(AT, [tick(at) for at in range(3)])
+    tasks.establish(LEASE, lambda: False, Patience(60))
+    assert tasks.run(LEASE, batch_of(broker, 0, 3), Patience(60)).kind == "committed"
+    state = tasks.states()[0]
+    tasks.establish(LEASE, lambda: False, Patience(60))
+    assert tasks.states()[0] is state
+    lease = broker.leases[member] = Lease("g", generation, member, LEASE.partitions)
+    tasks.establish(lease, lambda: False, Patience(60))
+    assert (tasks.states()[0] is state) == kept
+    assert tasks.states()[0].get("EURUSD", Tick) == tick(2)
+
+
+def test_a_lease_that_was_not_placed_keeps_nothing_for_the_next() -> None:
+    """It may have been one without the task."""
+    broker, tasks = watched()
+    tasks.establish(LEASE, lambda: False, Patience(60))
+    state = tasks.states()[0]
+    between, third = (Lease("g", number, "m", LEASE.partitions) for number in (2, 3))
+    broker.ready = lambda superseded: (_ for _ in ()).throw(Superseded)  # type: ignore[method-assign]
+    with pytest.raises(Superseded):
+        tasks.establish(between, lambda: True, Patience(60))
+    del broker.ready
+    tasks.establish(third, lambda: False, Patience(60))
+    assert tasks.states()[0] is not state
+
+
 def test_offsets_that_contradict_the_changelog_still_do_when_they_are_asked_for_again() -> None:
     """Somebody moved them: nobody goes on with state that does not fit."""
     broker = Overtaken()

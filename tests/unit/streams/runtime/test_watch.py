@@ -126,6 +126,22 @@ def test_a_complaint_and_its_end_are_said_once(
     assert len(kafka.published) == 3, "it stands again, which is another complaint"
 
 
+def test_a_complaint_that_holds_is_published_again_under_the_same_id(kafka: Kafka, clock: list[float]) -> None:
+    """A worker that was frozen calls its own over when it wakes, though its successor complains of the same."""
+    worker = Watched()
+    worker.positions = {HERE: 5}
+    watch = watch_of(worker)
+    for clock[0] in (1000.0, 1060.0, 1100.0, 1120.0, 1121.0, 1180.0, 1182.0):
+        watch._look()
+    assert len({alert.event_id for alert in kafka.published}) == 1
+    assert len(kafka.published) == 3
+    worker.positions = {HERE: 9}
+    watch._look()
+    clock[0] += 100
+    watch._look()
+    assert [alert.severity for alert in kafka.published] == ["CRITICAL"] * 3 + ["INFO"], "nothing is said again then"
+
+
 def test_every_input_of_every_worker_is_asked_for_and_silence_is_told_as_such(kafka: Kafka, clock: list[float]) -> None:
     """The redrive topic too; no answer at all is None, which the broker's watchdog knows."""
     one, other = Watched(), Watched()
