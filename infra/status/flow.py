@@ -11,7 +11,6 @@ from typing import Any
 from confluent_kafka import (
     Consumer,
     ConsumerGroupTopicPartitions,
-    IsolationLevel,
     KafkaError,
     KafkaException,
     TopicPartition,
@@ -55,7 +54,7 @@ class Flow:
         self._topics = frozenset(topics_of(settings))
         self._inputs = inputs_of(settings)
         self._admin = AdminClient({**options(settings), "socket.timeout.ms": int(TIMEOUT_S * 1000)})
-        self._offsets = Offsets(settings, IsolationLevel.READ_COMMITTED, TIMEOUT_S)
+        self._offsets = Offsets(settings, answer_s=TIMEOUT_S)
         self._peeker = Consumer(
             {
                 **reading(settings, "status", PEEKED_KIB),

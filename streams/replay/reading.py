@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as Coordinates
 
 from tradewind.connectors.kafka.client import ANSWER_S, reading, taken, told
@@ -93,7 +93,7 @@ class PartitionReader:
 def ends(settings: Settings, at: Iterable[TopicPartition], which: Which) -> dict[TopicPartition, int]:
     """Return the first offset of partitions, or the one after their last record, committed or not."""
     asked = tuple(at)
-    offsets = Offsets(settings, IsolationLevel.READ_UNCOMMITTED, ANSWER_S)
+    offsets = Offsets(settings, "read_uncommitted", ANSWER_S)
     try:
         return offsets.listed(asked, which)
     except (KafkaException, TimeoutError) as error:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from confluent_kafka import Consumer, KafkaException
 from confluent_kafka import TopicPartition as Coordinates
 
-from tradewind.connectors.kafka.offsets import Bounds, Watermarks
+from tradewind.connectors.kafka.offsets import Bounds, Offsets
 from tradewind.connectors.settings import Settings
 from tradewind.streams.runtime.errors import PositionsDiffer, PositionsUnavailable, RecordsGone, Superseded
 from tradewind.streams.runtime.lease import TopicPartition
@@ -44,7 +44,7 @@ class GroupPositions:
                 "reconnect.backoff.max.ms": 1000,
             }
         )
-        self._watermarks = Watermarks(settings, ATTEMPT_S)
+        self._offsets = Offsets(settings, "read_uncommitted", ATTEMPT_S)
 
     def stable(self, partitions: Iterable[TopicPartition], superseded: Superseding) -> dict[TopicPartition, int | None]:
         """Return the group's committed offsets, None where it has none, once no transaction is pending on any.
@@ -58,18 +58,10 @@ class GroupPositions:
     def bounds(self, partitions: Iterable[TopicPartition], superseded: Superseding) -> dict[TopicPartition, Bounds]:
         """Return the first offset of partitions, and the one after their last record, committed or not.
 
-        Raises as `stable` does; a lease that ends is noticed between two partitions.
+        Raises as `stable` does.
         """
-        asked, told = tuple(partitions), dict[TopicPartition, Bounds]()
-
-        def rest() -> dict[TopicPartition, Bounds]:
-            for at in asked[len(told) :]:
-                told[at] = self._watermarks.of(at)
-                if superseded():
-                    raise Superseded
-            return told
-
-        return self._ask(rest, superseded)
+        asked = tuple(partitions)
+        return self._ask(lambda: self._offsets.bounds(asked), superseded)
 
     def _ask(self, question: Callable[[], T], superseded: Superseding) -> T:
         """Ask until there is an answer. Patience is of the time spent asking: a process that is frozen asks nothing."""
@@ -92,7 +84,7 @@ class GroupPositions:
     def close(self) -> None:
         """Let the connections go."""
         self._consumer.close()
-        self._watermarks.close()
+        self._offsets.close()
 
 
 def _whole(answers: list[Coordinates]) -> list[Coordinates]:

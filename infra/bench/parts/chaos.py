@@ -78,6 +78,7 @@ class Chaos:
             worker.send_signal(signal.SIGCONT)
             worker.kill()
             worker.wait()
+        self._holding.close()
 
     @property
     def done(self) -> dict[str, int]:

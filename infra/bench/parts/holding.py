@@ -16,11 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from confluent_kafka import ConsumerGroupState, KafkaException
-from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
-
-from tradewind.connectors.kafka.client import options, settled
 from tradewind.connectors.settings import Settings
+from tradewind.infra.bench.parts.groups import Group, Groups, Undescribed
 from tradewind.infra.bench.parts.held_worker import LOOK_S, OVERSTAY_S, Order, Orders, Step, told
 from tradewind.streams.runtime.lease import TopicPartition
 from tradewind.streams.runtime.outbox import PATIENCE_S, TRANSACTION_MS
@@ -31,7 +28,6 @@ FROZEN_S = TRANSACTION_MS / 1000 + LOOK_S
 TAKEN_OVER_S = 60.0  # a session, and two rebalances that wait for members that were killed before
 ANSWER_S = PATIENCE_S + 10.0  # the commit, which is asked for again while it may yet be answered
 POLL_S = 0.1
-DESCRIBE_S = 15.0
 REFUSALS = {"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH", "INVALID_TXN_STATE"}
 """What a producer is told that would commit what the coordinator has aborted. An outbox takes no answer for proof that
 nothing is visible, so it may call its outcome in doubt all the same."""
@@ -89,7 +85,11 @@ class Holding:
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self._orders = Orders(folder)
-        self._admin = AdminClient(options(settings))
+        self._groups = Groups(settings)
+
+    def close(self) -> None:
+        """Give no more orders."""
+        self._groups.close()
 
     def freeze(self, pid: int, log: Path) -> str:
         """Freeze a worker, and wake it when others have its partitions; returns what was seen, or raises `Missed`."""
@@ -112,7 +112,7 @@ class Holding:
         hearing = Hearing.from_now(pid, log)
         staged = self._staged(hearing, "overstay")
         answer = hearing.hear("answered", OVERSTAY_S + ANSWER_S, staged.number)
-        if staged.member not in owners(self._described(staged.group)):
+        if staged.member not in self._described(staged.group).members:
             raise Missed(f"{staged.group} has expelled the member while its transaction was held")
         refused = _refused(answer)
         hearing.hear("went on", ANSWER_S, staged.number)
@@ -136,31 +136,19 @@ class Holding:
 
         return _awaited(others, TAKEN_OVER_S, f"{staged.group} has not given process {pid}'s partitions to others")
 
-    def _described(self, group: str) -> ConsumerGroupDescription:
-        def question() -> ConsumerGroupDescription:
-            return self._admin.describe_consumer_groups([group], request_timeout=DESCRIBE_S)[group].result()
-
+    def _described(self, name: str) -> Group:
         try:
-            return settled(question, DESCRIBE_S)
-        except KafkaException as error:
-            raise Missed(f"{group} was not described, so that nothing is known of its members: {error}") from error
+            return self._groups.described(name)
+        except Undescribed as error:
+            raise Missed(f"{error}, so that nothing is known of its members") from error
 
 
-def owners(group: ConsumerGroupDescription) -> dict[str, frozenset[TopicPartition]]:
-    """Return what each member of a group has."""
-    return {
-        member.member_id: frozenset((at.topic, at.partition) for at in member.assignment.topic_partitions)
-        for member in group.members
-    }
-
-
-def heirs(group: ConsumerGroupDescription, staged: Staged) -> Collection[str]:
+def heirs(group: Group, staged: Staged) -> Collection[str]:
     """Return the members that have what a worker had, once it is expelled and they have all of it; else none."""
-    members = owners(group)
-    if group.state != ConsumerGroupState.STABLE or staged.member in members:
+    if not group.stable or staged.member in group.members:
         return ()
-    found = [member for member, partitions in members.items() if partitions & staged.partitions]
-    return found if staged.partitions <= frozenset[TopicPartition]().union(*members.values()) else ()
+    found = [member for member, partitions in group.members.items() if partitions & staged.partitions]
+    return found if staged.partitions <= frozenset[TopicPartition]().union(*group.members.values()) else ()
 
 
 def _refused(answer: Mapping[str, Any]) -> str:

@@ -7,16 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import ConsumerGroupDescription, MemberAssignment, MemberDescription
+from confluent_kafka import KafkaError, KafkaException, Producer
 from runtime_records import LEASE, NOWHERE
 
 from tradewind.infra.bench.parts import held_worker, holding
+from tradewind.infra.bench.parts.groups import Group
 from tradewind.infra.bench.parts.held_worker import HeldOutbox, Order, Orders, told
 from tradewind.infra.bench.parts.holding import Holding, Missed, Staged, heirs, state_of
 from tradewind.streams.runtime.outbox import Draft, Outbox, Outcome, Outgoing, Patience
@@ -174,24 +173,14 @@ def test_a_frozen_worker_stops_itself_before_it_asks_for_the_commit(tmp_path: Pa
 PATHS = (str(Path(__file__).parent), str(Path(__file__).parents[3]))
 
 
-def described(state: ConsumerGroupState, **members: Mapping[str, int] | list[int]) -> ConsumerGroupDescription:
+def described(stable: bool, **members: list[int]) -> Group:
     """Return a group whose members have partitions of `in`."""
-    return ConsumerGroupDescription(
-        "group",
-        False,
-        [
-            MemberDescription(name, "client", "host", MemberAssignment([TopicPartition("in", at) for at in partitions]))
-            for name, partitions in members.items()
-        ],
-        "range",
-        state,
-        None,
-    )
+    return Group(stable, {name: frozenset(("in", at) for at in partitions) for name, partitions in members.items()})
 
 
 def test_others_have_taken_over_when_a_stable_group_without_the_member_has_all_it_had() -> None:
     """Each of these alone is not enough."""
-    stable, moving = ConsumerGroupState.STABLE, ConsumerGroupState.PREPARING_REBALANCING
+    stable, moving = True, False
     assert sorted(heirs(described(stable, a=[0, 2], b=[1, 3], c=[4]), STAGED)) == ["a", "b"]
     assert not heirs(described(moving, a=[0, 1]), STAGED)
     assert not heirs(described(stable, a=[0, 1], frozen=[]), STAGED)
@@ -199,7 +188,7 @@ def test_others_have_taken_over_when_a_stable_group_without_the_member_has_all_i
     assert not heirs(described(stable), STAGED)
 
 
-def staged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *said: str, group: ConsumerGroupDescription) -> Holding:
+def staged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *said: str, group: Group) -> Holding:
     """Return what gives orders to this process, which answers at once, as a worker of a group."""
     holder = Holding(NOWHERE, tmp_path)
     log = tmp_path / "log"
@@ -230,7 +219,7 @@ def test_a_transaction_has_timed_out_where_its_commit_was_refused_to_a_living_me
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """And its agent has committed since."""
-    group = described(ConsumerGroupState.STABLE, **ALIVE)
+    group = described(True, **ALIVE)
     seen = staged_in(monkeypatch, tmp_path, HELD, REFUSED, WENT_ON, group=group).overstay(os.getpid(), tmp_path / "log")
     assert "after 14.0 s, is in doubt (_FENCED: because)" in seen
 
@@ -251,7 +240,7 @@ def test_a_transaction_that_was_not_seen_to_time_out_is_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: tuple[str, ...], members: dict[str, list[int]], instead: str
 ) -> None:
     """What was seen instead is said."""
-    group = described(ConsumerGroupState.STABLE, **members)
+    group = described(True, **members)
     with pytest.raises(Missed, match=instead):
         staged_in(monkeypatch, tmp_path, *said, group=group).overstay(os.getpid(), tmp_path / "log")
 
@@ -278,7 +267,7 @@ def test_a_worker_that_was_not_seen_frozen_until_others_took_over_was_not_frozen
     """It is woken in any case, and an order that it has not obeyed is taken back."""
     states = list(state)
     woken: list[tuple[int, int]] = []
-    holder = staged_in(monkeypatch, tmp_path, *said, group=described(ConsumerGroupState.STABLE, **members))
+    holder = staged_in(monkeypatch, tmp_path, *said, group=described(True, **members))
     monkeypatch.setattr(holding, "state_of", lambda _pid: states.pop(0) if len(states) > 1 else states[0])
     monkeypatch.setattr(holding, "FROZEN_S", 0.0)
     monkeypatch.setattr(os, "kill", lambda *signalled: woken.append(signalled))
@@ -292,7 +281,7 @@ def test_a_worker_is_frozen_for_at_least_the_time_of_its_transaction(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Even where others have its partitions before."""
-    group = described(ConsumerGroupState.STABLE, **EXPELLED)
+    group = described(True, **EXPELLED)
     holder = staged_in(monkeypatch, tmp_path, HELD, REFUSED, group=group)
     monkeypatch.setattr(holding, "state_of", lambda _pid: "T")
     monkeypatch.setattr(holding, "FROZEN_S", 0.3)
@@ -306,7 +295,7 @@ def test_an_order_that_is_obeyed_at_the_last_moment_is_waited_for(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """It cannot be taken back any more: what the worker says is on its way."""
-    holder = staged_in(monkeypatch, tmp_path, group=described(ConsumerGroupState.STABLE, **ALIVE))
+    holder = staged_in(monkeypatch, tmp_path, group=described(True, **ALIVE))
 
     def too_late(_orders: Orders, _pid: int, _order: Order) -> bool:
         (tmp_path / "log").write_text("".join(f"{held_worker.MODULE}: {line}\n" for line in (HELD, REFUSED, WENT_ON)))
