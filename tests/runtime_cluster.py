@@ -56,7 +56,7 @@ def failing_commits(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         nonlocal attempts
         attempts += 1
         if attempts % 3 == 2:
-            return self._aborted(producer, "the test says so")
+            return self._aborted(producer, "the test says so", patience)
         outcome = commit(self, producer, patience)  # type: ignore[arg-type]
         if attempts % 7 == 6:
             self._lose(producer)

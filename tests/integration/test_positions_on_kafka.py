@@ -81,7 +81,7 @@ def test_an_end_is_that_of_what_is_pending_too(cluster: Cluster) -> None:
         nothing = dict.fromkeys(at, (0, 0))
         assert positions.bounds(at, lambda: False) == {**nothing, (name, 1): (0, 1)}
         producer.commit_transaction(WAIT_S)
-        assert positions.bounds(at, lambda: False) == {**nothing, (name, 1): (0, 2)}
+        until(lambda: positions.bounds(at, lambda: False) == {**nothing, (name, 1): (0, 2)}, "the marker")
     finally:
         positions.close()
 

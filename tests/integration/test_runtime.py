@@ -192,7 +192,9 @@ async def test_only_the_transactional_producer_moves_the_offsets(
         await soon(lambda: cluster.caught_up(COUNT), "a start")
     before = cluster.offsets(COUNT)
     cluster.publish(TICKS, ticks(1000, 100))
-    monkeypatch.setattr(Outbox, "_commit", lambda self, producer, patience: self._aborted(producer, "the test says so"))
+    monkeypatch.setattr(
+        Outbox, "_commit", lambda self, producer, patience: self._aborted(producer, "the test says so", patience)
+    )
     async with cluster.running(COUNT):
         await asyncio.sleep(4)  # longer than the interval at which Faust commits
     assert cluster.offsets(COUNT) == before
