@@ -29,7 +29,7 @@ from tradewind.schemas.market import Tick
 from tradewind.schemas.notifications import Alert
 from tradewind.streams.runtime import Agent, agent_topics, group_of, run_agents
 from tradewind.streams.runtime.changelog import Changelog, Restored
-from tradewind.streams.runtime.outbox import Outbox, Outcome
+from tradewind.streams.runtime.outbox import Outbox, Outcome, Patience
 from tradewind.streams.runtime.positions import GroupPositions
 from tradewind.topics import ALERTS, Topic
 from tradewind.topics.partitioner import partition_of
@@ -52,12 +52,12 @@ def failing_commits(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     attempts = 0
     commit = Outbox._commit
 
-    def failing(self: Outbox, producer: Producer, patience: object) -> Outcome:
+    def failing(self: Outbox, producer: Producer, patience: Patience) -> Outcome:
         nonlocal attempts
         attempts += 1
         if attempts % 3 == 2:
             return self._aborted(producer, "the test says so", patience)
-        outcome = commit(self, producer, patience)  # type: ignore[arg-type]
+        outcome = commit(self, producer, patience)
         if attempts % 7 == 6:
             self._lose(producer)
             return Outcome("in doubt", "the test says so")
