@@ -28,6 +28,7 @@ HEARTBEAT_MS = 3_000  # a third of the session, as Kafka recommends
 REBALANCE_MS = 20_000  # how long a rebalance waits for members: more than what finishing a transaction takes
 PACE_S = 0.01  # from a small take to the next fetch: it costs broker and worker a millisecond, however little it brings
 MANY_RECORDS = 500  # of a take, after which the next fetch follows at once: there is a backlog
+METADATA_MS = 5_000  # a broker that is starting may not know the topics yet, and a group that joins then gets nothing
 POLL_MS = 60_000  # a worker that gives no sign of life for this long leaves the group: see `Worker._attend`
 
 aiokafka_fetcher.MemoryRecords = FetchedBatches  # the same to everyone else who reads through aiokafka
@@ -63,6 +64,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             fetch_max_wait_ms=FETCH_WAIT_MS,
             fetch_max_bytes=FETCH_BYTES,
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+            metadata_max_age_ms=METADATA_MS,
             max_poll_interval_ms=POLL_MS,
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,

@@ -86,6 +86,7 @@ def test_the_consumer_reads_what_is_committed_and_moves_nowhere_by_itself(monkey
     assert [assignor.name for assignor in options["partition_assignment_strategy"]] == ["range"]
     assert options["session_timeout_ms"] == SESSION_MS == 10_000
     assert options["heartbeat_interval_ms"] * 3 <= SESSION_MS
+    assert options["metadata_max_age_ms"] <= 5_000, "by default a group without partitions looks again after minutes"
 
 
 def drained(start: int, *, stands_at: int, fetched: Records | None = None, then_at: int | None = None) -> list[Chunk]:
