@@ -264,6 +264,7 @@ async def test_the_consumer_is_set_up_for_it(place: Place, monkeypatch: pytest.M
         "fetch_max_wait_ms": 100,
         "fetch_max_bytes": 8 * 1024 * 1024,
         "max_partition_fetch_bytes": 1024 * 1024,
+        "metadata_max_age_ms": 5_000,
         "max_poll_interval_ms": 60_000,
         "session_timeout_ms": 10_000,
         "heartbeat_interval_ms": 3_000,
