@@ -69,7 +69,7 @@ class Offsets:
         places = list(partitions)
         found, error = self._asked(places, which)
         if error is not None:
-            for same_leader in self._by_leader(places):
+            for same_leader in self._by_leader([at for at in places if at not in found]):
                 found |= self._asked(same_leader, which)[0]
         return found
 

@@ -35,8 +35,8 @@ def binary_lines(frame: pl.DataFrame, table: str, layout: Layout) -> bytes | Non
     """Return a line for each row, of a layout that `is_numeric`; None where text must show what is wrong with one.
 
     That is where an integer is negative or a double infinite, which QuestDB would keep; and where tags are so long that
-    lines of one length would be mostly zeros. A null double is NaN, which it
-    keeps as null. Raises `PoisonBatch` as `lines` does.
+    lines of one length would be mostly zeros. A null double is NaN, which it keeps as null. Raises `PoisonBatch` as
+    `lines` does.
     """
     whole = (layout.time, *(one.name for one in layout.fields if one.kind != "double"))
     integers: dict[str, Integers] = {name: frame[name].cast(pl.Int64).to_numpy() for name in whole}

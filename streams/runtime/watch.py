@@ -48,10 +48,9 @@ class Watch:
         self._offsets = Offsets(settings)
         self._alerts = Alerts(settings, codec)
         self._memories = {of.group: Memory() for of in observers}
-        self._said: dict[What, Alert] = {}
-        """What holds, as it was said first: its end has the same times and the same chain of ids."""
-        self._said_s: dict[What, float] = {}
-        """When it was said last, on the monotonic clock."""
+        self._said: dict[What, tuple[Alert, float]] = {}
+        """What holds, as it was said first: its end has the same times and the same chain of ids; and when it was
+        said last, on the monotonic clock."""
         self._bug = ""
         """What has ended the looks; set by their thread, and read by others."""
         self._closing = threading.Event()
@@ -94,11 +93,9 @@ class Watch:
             of.complain(stuck)
             found.update({(of.group, *one.what): one for one in stuck})
         for what in self._said.keys() - found.keys():
-            self._say_over(self._said.pop(what))
-            del self._said_s[what]
+            self._say_over(self._said.pop(what)[0])
         for what in found.keys() - self._said.keys():
-            self._said[what] = self._say(what[0], found[what])
-            self._said_s[what] = time.monotonic()
+            self._said[what] = self._say(what[0], found[what]), time.monotonic()
         self._say_again()
         self._alerts.tend()
 
@@ -112,9 +109,10 @@ class Watch:
 
     def _say_again(self) -> None:
         """Say what still holds: a worker that was frozen may have called over what its successor complains of."""
-        for what, alert in self._said.items():
-            if time.monotonic() - self._said_s[what] > AGAIN_S:
-                self._said_s[what] = time.monotonic()
+        now_s = time.monotonic()
+        for what, (alert, said_s) in self._said.items():
+            if now_s - said_s > AGAIN_S:
+                self._said[what] = alert, now_s
                 self._alerts.publish(alert)
 
     def _say_over(self, alert: Alert) -> None:
