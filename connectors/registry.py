@@ -31,6 +31,12 @@ PATIENT_ATTEMPTS: Final = 35  # a minute: for workers, which have nothing better
 AT_ONCE: Final = 4  # subjects registered at the same time: an embedded registry gains nothing from more
 MEDIA_TYPE: Final = "application/vnd.schemaregistry.v1+json"
 SHOWN: Final = 500  # characters of an answer that an error quotes
+OTHER_FORMAT: Final = (
+    "If you did not change this schema, the registry holds those of another format of Tradewind, such as of a version "
+    "whose enums had no UNKNOWN: use another registry and another Kafka, or delete the subjects that begin with "
+    "`tradewind.` and the topics of this namespace. If you changed it, see docs/upgrades.md for what may change"
+)
+"""What to do about a subject with versions that nothing of ours goes with."""
 TRY_AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -43,7 +49,7 @@ class RegistryUnavailable(RegistryError):
 
 
 class IncompatibleSchema(RegistryError):
-    """The registry holds versions of a subject that the schema does not go with."""
+    """The registry holds versions of a subject that are incompatible with the schema."""
 
 
 class RegistryRefused(RegistryError):
@@ -57,9 +63,9 @@ class UnknownSchema(LookupError):
 class SchemaRegistry:
     """A client of one registry. Close it, or use it as a context; may be used by several threads."""
 
-    def __init__(self, settings: Settings, attempts: int = ATTEMPTS) -> None:
+    def __init__(self, settings: Settings, attempts: int = ATTEMPTS, first_pause_s: float = FIRST_PAUSE_S) -> None:
         """Connect to the registry that the settings name; raises `ServiceNotConfigured` where they name none."""
-        self._attempts = attempts
+        self._attempts, self._first_pause_s = attempts, first_pause_s
         registry = settings.registry
         if registry.url is None:
             raise ServiceNotConfigured(
@@ -101,7 +107,9 @@ class SchemaRegistry:
     def _register(self, subject: str, text: str) -> int:
         answer = self._call("POST", f"/subjects/{subject}/versions", {"schema": text, "schemaType": "AVRO"})
         if answer.status_code == httpx.codes.CONFLICT:
-            raise IncompatibleSchema(f"{subject} does not go with its versions in the registry: {_said(answer)}")
+            raise IncompatibleSchema(
+                f"{subject} is incompatible with its versions in the registry: {_said(answer)}. {OTHER_FORMAT}"
+            )
         return _whole(_field(_accepted(answer, f"register {subject}"), "id"))
 
     def check_compatible(self, subject: str, text: str) -> None:
@@ -127,7 +135,7 @@ class SchemaRegistry:
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
         """Send a request, several times where that may help: every request of this client can be repeated."""
-        pause = FIRST_PAUSE_S
+        pause = self._first_pause_s
         for attempt in range(1, self._attempts + 1):
             try:
                 answer = self._client.request(
@@ -145,7 +153,7 @@ class SchemaRegistry:
         raise RegistryUnavailable(f"{self._client.base_url}: no answer to {path} in {attempt} attempts: {problem}")
 
 
-def open_codec(settings: Settings, attempts: int = ATTEMPTS) -> Codec:
+def open_codec(settings: Settings, attempts: int = ATTEMPTS, first_pause_s: float = FIRST_PAUSE_S) -> Codec:
     """Register every committed schema and return the codec that uses their ids; raises `RegistryError`.
 
     Where an embedded registry has them already, as a file beside it says, their ids are taken from there.
@@ -153,7 +161,7 @@ def open_codec(settings: Settings, attempts: int = ATTEMPTS) -> Codec:
     """
     ids = kept_ids(settings.registry, SCHEMAS)
     if ids is None:
-        with SchemaRegistry(settings, attempts) as registry:
+        with SchemaRegistry(settings, attempts, first_pause_s) as registry:
             ids = registry.register()
         keep_ids(settings.registry, SCHEMAS, ids)
 

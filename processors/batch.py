@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tradewind.schemas.event import Event
+from tradewind.schemas.event import UNKNOWN, Event
+from tradewind.schemas.flaws import flaw_of
 
 E = TypeVar("E", bound=Event)
 Micros = npt.NDArray[np.int64]
@@ -62,11 +63,11 @@ class Columns:
 
 
 Segment = Rows | Columns
-"""Topics that are `columnar` come as columns, and as rows where a run is of few records; others come as rows."""
+"""Runs of `columnar` topics are `Columns`, except runs of few records. All other runs are `Rows`."""
 
 
 def rows_of(segment: Segment) -> Rows:
-    """Return the segment as rows, for records that are too few for columns to pay."""
+    """Return the segment as rows. For few records, rows are faster than columns."""
     if isinstance(segment, Rows):
         return segment
     events = [segment.model.from_dict(record) for record in segment.frame.iter_rows(named=True)]
@@ -81,11 +82,23 @@ def part(segment: Segment, start: int, stop: int) -> Segment:
     return replace(segment, frame=segment.frame.slice(start, stop - start), offsets=offsets, ts_ingest=ts_ingest)
 
 
+def without(segment: Segment, rows: Sequence[int]) -> Segment | None:
+    """Return a segment without some of its rows; None if no row is left."""
+    kept = np.delete(np.arange(len(segment)), rows)
+    if not len(kept):
+        return None
+    offsets, ts_ingest = segment.offsets[kept], segment.ts_ingest[kept]
+    if isinstance(segment, Rows):
+        events = [segment.events[at] for at in kept.tolist()]
+        return replace(segment, events=events, offsets=offsets, ts_ingest=ts_ingest)
+    return replace(segment, frame=segment.frame[kept], offsets=offsets, ts_ingest=ts_ingest)
+
+
 class State(Protocol):
-    """The state of one task: frozen values by key. Writes are seen at once and kept only if the batch commits."""
+    """The state of one task: frozen values by key. Writes are visible at once, and kept if the batch commits."""
 
     def get(self, key: str, model: type[E]) -> E | None:
-        """Return the value, or None where there is none."""
+        """Return the value, or None if there is none."""
         ...
 
     def put(self, key: str, value: Event) -> None:
@@ -93,7 +106,7 @@ class State(Protocol):
         ...
 
     def delete(self, key: str) -> None:
-        """Remove a value; does nothing where there is none."""
+        """Remove a value. If there is none, do nothing."""
         ...
 
     def keys(self, prefix: str) -> Iterator[str]:
@@ -105,8 +118,8 @@ class State(Protocol):
 class Table:
     """Events of one flat model that a processor sends, column by column, in the order of the rows.
 
-    For models that name an instrument and carry `ts_ingest`, to topics keyed by instrument: bars, of which a quiet
-    market makes one for every second tick, and which cost more as objects than all else that is done for them.
+    The model must name an instrument and carry `ts_ingest`, and its topic must be keyed by instrument. Tables are for
+    many events at once, such as bars, which would cost more as objects than all other work on them.
     """
 
     model: type[Event]
@@ -122,7 +135,7 @@ Output = Event | Table
 
 
 def events_of(outputs: Iterable[Output]) -> list[Event]:
-    """Return what a processor sends as events, those of tables too."""
+    """Return all events that a processor sends, including those of tables."""
     found: list[Event] = []
     for output in outputs:
         found += output.events() if isinstance(output, Table) else [output]
@@ -131,13 +144,48 @@ def events_of(outputs: Iterable[Output]) -> list[Event]:
 
 Processor = Callable[[State, Segment], Sequence[Output]]
 Migration = Callable[[State], None]
-"""Makes a task's state what a newer processor takes it for: pure, as processors are, and run once for each state."""
+"""Converts the state of a task for a newer processor. Pure, as processors are, and run once for each task."""
 
 
 class PoisonRecord(ValueError):
-    """A record that can never be processed: the runtime sets it aside as a dead letter and goes on with the others."""
+    """A record that can never be processed. The runtime makes a dead letter of it and continues with the others."""
 
     def __init__(self, index: int, reason: str) -> None:
         super().__init__(f"record {index} of the segment: {reason}")
         self.index = index
         self.reason = reason
+
+
+class UnknownSymbol(PoisonRecord):
+    """A record with a symbol that this version does not know, in a field that decides what becomes of the record.
+
+    The runtime adds the symbol and the schema that the record was written with.
+    """
+
+    def __init__(self, index: int, event: Event, field: str) -> None:
+        super().__init__(
+            index, f"{field} decides here, and version {event.VERSION} of {event.SCHEMA} does not know its symbol"
+        )
+        self.field = field
+
+
+def require_known(event: Event, index: int, *fields: str) -> None:
+    """Raise `UnknownSymbol` for the first field whose symbol this version does not know.
+
+    A field decides if the processor chooses by it, or copies it into an event. `UNKNOWN` cannot be written
+    (docs/adr/0025-unknown-symbols.md).
+    """
+    for field in fields:
+        if getattr(event, field) == UNKNOWN:
+            raise UnknownSymbol(index, event, field)
+
+
+def checked(made: E, index: int) -> E:
+    """Return an event or state value that a record leads to. Raises `PoisonRecord` if it is out of range.
+
+    Two values in range may lead to one that is not: 10^15 units at 10^12 of profit each.
+    """
+    flaw = flaw_of(made)
+    if flaw is not None:
+        raise PoisonRecord(index, f"it leads to a {type(made).__name__} that is out of range: {flaw}")
+    return made

@@ -1,4 +1,4 @@
-"""Ids of derived events: a hash of what makes the event the one that it is, so that doing it again gives the same."""
+"""Ids of derived events: a hash of business facts, so that a recreated event has the same id."""
 
 from __future__ import annotations
 

@@ -13,9 +13,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tradewind.schemas.avsc import ROOT, Schema, SchemaFile, SchemaFileError, committed, newest
+from tradewind.schemas.avsc import ROOT, Schema, SchemaFile, SchemaFileError, committed, kind_of, newest
+from tradewind.schemas.event import UNKNOWN
+from tradewind.schemas.ranges import Ordered, Range, Rule, range_of, rule_of
 
 PRIMITIVES = {"string": "str", "long": "int", "int": "int", "double": "float", "boolean": "bool", "bytes": "bytes"}
+LINE_CHARACTERS = 120  # of the formatter
+LONG_ENUMS = (
+    ("tuple[Literal[", "], ...]", ("tuple[", "        Literal["), ("        ],", "        ...,", "    ]")),
+    ("Literal[", "]", ("Literal[",), ("    ]",)),
+    ("Literal[", "] | None", ("(", "        Literal["), ("        ]", "        | None", "    )")),
+)
+"""Begin and end of an annotation of many symbols -> the lines before and after its symbols."""
 DEFAULT_BYTES = "iso-8859-1"  # how JSON spells bytes in a default: one character a byte
 
 
@@ -34,6 +43,8 @@ def annotation(schema: Any, where: str) -> str:
             return f"tuple[{annotation(items, where)}, ...]"
         case {"type": "record", "fields": fields}:
             inner = {each for field in fields for each in _alternatives(field["type"], where)}
+            if "str" in inner:  # which says all that the symbols of an enum would
+                inner = {each for each in inner if not each.startswith("Literal[")}
             return f"Mapping[str, {' | '.join(sorted(inner, key=lambda each: (each == 'None', each)))}]"
         case {"type": str(kind)} if kind in PRIMITIVES:
             return PRIMITIVES[kind]
@@ -96,13 +107,14 @@ def model(file: SchemaFile) -> str:
         "",
         f'    SCHEMA: ClassVar[str] = "{file.full_name}"',
         f"    VERSION: ClassVar[int] = {file.version}",
+        *stated(file),
         "",
     ]
     for field in [*required, *optional]:
         where = f"{file.path}: {field['name']}"
         given = f" = {default(field, where)}" if "default" in field else ""
         lines += [
-            f"    {field['name']}: {annotation(field['type'], where)}{given}",
+            *_field_lines(field["name"], annotation(field["type"], where), given),
             f'    """{field["doc"]}"""',
         ]
     lines += [
@@ -118,7 +130,91 @@ def model(file: SchemaFile) -> str:
     for field in fields:
         value = f"self.{field['name']}"
         lines.append(f'            "{field["name"]}": {wrapped("list", field, value)},')
-    return "\n".join([*lines, "        }"])
+    return "\n".join([*lines, "        }", *in_range(file)])
+
+
+def stated(file: SchemaFile) -> list[str]:
+    """Return the lines that state a model's ranges and rules; none where it has none."""
+    lines = []
+    if file.ranges:
+        lines += ["    RANGES: ClassVar[Mapping[str, str]] = {"]
+        lines += [f'        "{name}": "{of}",' for name, of in file.ranges.items()]
+        lines += ["    }"]
+    if file.rules:
+        lines += _laid_out("    RULES: ClassVar[tuple[str, ...]] = (", [f'"{rule}",' for rule in file.rules], ")")
+    return lines
+
+
+def in_range(file: SchemaFile) -> list[str]:
+    """Return the lines of the method that checks all ranges and rules at once; none where nothing can fail."""
+    fields = {field["name"]: field["type"] for field in file.schema["fields"]}
+    conditions = [
+        condition
+        for name, of in file.ranges.items()
+        if (condition := _condition(name, fields[name], range_of(of, kind_of(fields[name])))) is not None
+    ]
+    conditions += [_rule_condition(rule_of(rule), fields) for rule in file.rules]
+    if not conditions:
+        return []
+    joined = f"        return {' and '.join(conditions)}"
+    lines = [f"            {'and ' if number else ''}{condition}" for number, condition in enumerate(conditions)]
+    fits = len(joined) <= LINE_CHARACTERS
+    return ["", "    def in_range(self) -> bool:", *([joined] if fits else ["        return (", *lines, "        )"])]
+
+
+def _field_lines(name: str, kind: str, given: str) -> list[str]:
+    """Return a field on one line, or one of an enum with too many symbols for that as the formatter lays it out."""
+    whole = f"    {name}: {kind}{given}"
+    if len(whole) <= LINE_CHARACTERS:
+        return [whole]
+    for begin, end, head, tail in LONG_ENUMS:
+        if kind.startswith(begin) and kind.endswith(end):
+            symbols = kind.removeprefix(begin).removesuffix(end).split(", ")
+            indent = " " * (len(tail[0]) - len(tail[0].lstrip()) + 4)
+            listed = [f"{indent}{symbol}," for symbol in symbols]
+            return [f"    {name}: {head[0]}", *head[1:], *listed, *tail[:-1], f"{tail[-1]}{given}"]
+    return [whole]
+
+
+def _laid_out(head: str, items: Sequence[str], tail: str) -> list[str]:
+    """Return one item on the line of its bracket, and several on a line each, as the formatter does."""
+    if len(items) == 1:
+        return [f"{head}{items[0]}{tail}"]
+    indent = " " * (len(head) - len(head.lstrip()))
+    return [head, *(f"{indent}    {item}" for item in items), f"{indent}{tail}"]
+
+
+def _condition(name: str, schema: Any, of: Range) -> str | None:
+    """Return the expression that is true where a field is in its range; None where its type says so."""
+    if of.low is None and of.high is None:
+        return None
+    text = kind_of(schema) == "string"
+    value = f"len(self.{name})" if text else f"self.{name}"
+    low = None if text and not of.low else of.low
+    if low is None:
+        held = f"{value} <= {_literal(of.high)}"
+    elif of.high is None:
+        held = f"{value} {'>' if of.above else '>='} {_literal(low)}"
+    else:
+        held = f"{_literal(low)} {'<' if of.above else '<='} {value} <= {_literal(of.high)}"
+    return f"(self.{name} is None or {held})" if isinstance(schema, list) else held
+
+
+def _literal(number: float | None) -> str:
+    """Return a number as the formatter writes it."""
+    return repr(number).replace("e+", "e")
+
+
+def _rule_condition(rule: Rule, fields: Schema) -> str:
+    if not isinstance(rule, Ordered):
+        other = f"self.{rule.other}"
+        return f'({other} == "{UNKNOWN}" or (self.{rule.field} is not None) == ({other} == "{rule.value}"))'
+    less, more = f"self.{rule.less}", f"self.{rule.more}"
+    held = f"{less} {'<' if rule.strict else '<='} {more}"
+    if rule.apart is not None:
+        held = f"{more} - {less} <= {_literal(rule.apart)}"
+    unknown = [f"self.{name} is None" for name in rule.fields if isinstance(fields[name], list)]
+    return f"({' or '.join([*unknown, held])})" if unknown else held
 
 
 def module(domain: str, files: Sequence[SchemaFile]) -> str:
@@ -137,9 +233,14 @@ def module(domain: str, files: Sequence[SchemaFile]) -> str:
         "",
         "from tradewind.schemas.event import Event",
         "",
-        "__all__ = [" + ", ".join(f'"{file.schema["name"]}"' for file in files) + "]",
+        *_exported([f'"{file.schema["name"]}"' for file in files]),
     ]
     return "\n".join(head) + "\n" + text + "\n"
+
+
+def _exported(names: Sequence[str]) -> list[str]:
+    whole = f"__all__ = [{', '.join(names)}]"
+    return [whole] if len(whole) <= LINE_CHARACTERS else ["__all__ = [", *(f"    {name}," for name in names), "]"]
 
 
 def stale(files: Sequence[SchemaFile]) -> dict[Path, str]:

@@ -1,17 +1,17 @@
 """The execution domain's agent: approved orders meet the quotes of a simulated venue."""
 
 from tradewind.connectors.settings import Settings
-from tradewind.processors.execution.venue import execution as venue
+from tradewind.processors.execution.processor import execution as venue
 from tradewind.streams.runtime import Agent, Hold
-from tradewind.topics import DECISIONS, FILLS, ORDER_EVENTS, TICKS
+from tradewind.topics import DECISIONS, FILLS, KILL_SWITCHES, ORDER_EVENTS, TICKS
 
 
 def execution(settings: Settings) -> Agent:
-    """Fill orders at the first quote that they could have met, at any replay speed."""
+    """Fill orders at the first quote that they could have met, at any replay speed; a halt ends them."""
     latency_us = settings.venue_latency_ms * 1000
     return Agent(
         name="execution",
-        inputs=(DECISIONS, TICKS),
+        inputs=(KILL_SWITCHES, DECISIONS, TICKS),
         outputs=(ORDER_EVENTS, FILLS),
         processor=venue(latency_us=latency_us),
         hold=Hold(topic=TICKS, until=DECISIONS, lookahead_us=latency_us),

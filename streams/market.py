@@ -1,8 +1,8 @@
 """The market domain's agent: ticks become bars."""
 
 from tradewind.connectors.settings import Settings
-from tradewind.processors.market.bars import bars
 from tradewind.processors.market.candles import SECOND_US
+from tradewind.processors.market.processor import bars
 from tradewind.streams.runtime import Agent
 from tradewind.topics import BARS, LATE_TICKS, TICKS
 

@@ -1,19 +1,26 @@
 """The portfolio domain's agents: signals become order requests, fills become positions."""
 
 from tradewind.connectors.settings import Settings
-from tradewind.processors.portfolio.positions import portfolio as positions
+from tradewind.processors.market.instruments import INSTRUMENTS
+from tradewind.processors.portfolio.processor import portfolio as positions
 from tradewind.processors.portfolio.sizing import sizing as sizing_processor
+from tradewind.processors.tenancy.known import waits_for_tenants
 from tradewind.streams.runtime import Agent
-from tradewind.topics import BARS, FILLS, ORDER_REQUESTS, POSITIONS, SIGNALS
+from tradewind.topics import BARS, FILLS, ORDER_REQUESTS, POSITIONS, SIGNALS, TENANT_CHANGES
+from tradewind.topics.topic import MIB
+
+SIZINGS_BYTES = 32 * MIB  # 5,000 tenants with 4 KiB of accounts each take 20 MB
 
 
 def sizing(settings: Settings) -> Agent:
-    """Make an order request of each signal for every account of every tenant."""
+    """Make an order request of each signal for every account of every active tenant."""
     return Agent(
         name="sizing",
-        inputs=(SIGNALS,),
+        inputs=(TENANT_CHANGES, SIGNALS),
         outputs=(ORDER_REQUESTS,),
-        processor=sizing_processor(settings.tenants),
+        processor=sizing_processor({**INSTRUMENTS, **settings.instruments}),
+        waits=waits_for_tenants,
+        state_bytes=SIZINGS_BYTES,
     )
 
 

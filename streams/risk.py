@@ -1,16 +1,23 @@
 """The risk domain's agent: every order request gets one decision."""
 
 from tradewind.connectors.settings import Settings
-from tradewind.processors.risk.agent import risk as risk_processor
+from tradewind.processors.risk.processor import risk as risk_processor
+from tradewind.processors.tenancy.known import waits_for_tenants
 from tradewind.streams.runtime import Agent
-from tradewind.topics import DECISIONS, KILL_SWITCHES, ORDER_EVENTS, ORDER_REQUESTS
+from tradewind.topics import DECISIONS, KILL_SWITCHES, ORDER_EVENTS, ORDER_REQUESTS, TENANT_CHANGES
+from tradewind.topics.topic import MIB
+
+ACCOUNTS_BYTES = 64 * MIB
+"""5,000 tenants with 4 KiB of accounts each take 20 MB, and 30,000 exposures with 32 recent orders each 33 MB."""
 
 
-def risk(settings: Settings) -> Agent:
+def risk(settings: Settings) -> Agent:  # noqa: ARG001 - every agent is built from the settings
     """Approve or deny by the tenants' limits, what is already approved, and the kill switches."""
     return Agent(
         name="risk",
-        inputs=(ORDER_REQUESTS, ORDER_EVENTS, KILL_SWITCHES),
+        inputs=(TENANT_CHANGES, KILL_SWITCHES, ORDER_REQUESTS, ORDER_EVENTS),
         outputs=(DECISIONS,),
-        processor=risk_processor(settings.tenants),
+        processor=risk_processor(),
+        waits=waits_for_tenants,
+        state_bytes=ACCOUNTS_BYTES,
     )

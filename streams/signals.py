@@ -3,8 +3,8 @@
 from importlib.metadata import entry_points
 
 from tradewind.connectors.settings import Settings
-from tradewind.processors.signals.agent import signals as signals_processor
 from tradewind.processors.signals.ema import BUILT_IN
+from tradewind.processors.signals.processor import signals as signals_processor
 from tradewind.processors.signals.strategy import Strategy
 from tradewind.streams.runtime import Agent
 from tradewind.topics import ALERTS, BARS, SIGNALS

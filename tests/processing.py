@@ -6,36 +6,36 @@ import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-import pytest
+from days.recorded import EURUSD, WHOLE_EURUSD, WHOLE_XAUUSD, XAUUSD
 from hypothesis import strategies as st
 
-from tradewind.processors.batch import Columns, Processor, Rows, Segment, events_of
+from tradewind.processors.batch import Columns, Output, Processor, Rows, Segment, State, events_of
 from tradewind.processors.identity import derive_id
+from tradewind.processors.tenancy.known import waits_for_tenants
+from tradewind.processors.tenancy.processor import tenancy
+from tradewind.processors.tenancy.seed import commands_of
+from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS, Tenant
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import OrderRequest
 from tradewind.schemas.market import Bar, Heartbeat, Tick
 from tradewind.schemas.risk import Decision
-from tradewind.testing import MemoryState, columns, cut, rows
+from tradewind.testing import MemoryState, columns, cut, rows, run
 
 SECOND = 1_000_000
 LEAP = 3600 * SECOND
 STEPS = (-3_000_000, -600_000, -400_000, 0, 0, 1, 300_000, 500_000, 1_000_000, 61_000_000, LEAP + 1)
 START = 1_398_902_400 * SECOND  # 2014-05-01
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 INSTRUMENTS = (("EURUSD", "OANDA"), ("XAUUSD", "OANDA"), ("EURUSD", "OTHER"))
 
 
-def real_quotes(symbol: str) -> Columns:
-    """Return a day of real quotes; skips the test where the data is absent."""
-    path = DATA / f"oanda-{symbol.lower()}-quotes-20140501.zip"
-    if not path.exists():
-        pytest.skip(f"{path} is not here: real quotes are no part of the repository")
-    with zipfile.ZipFile(path) as archive:
+def real_quotes(symbol: str, *, whole: bool = False) -> Columns:
+    """Return the first hours of a day of real quotes, or the whole day; skips the test where that is absent."""
+    files = {"EURUSD": (EURUSD, WHOLE_EURUSD), "XAUUSD": (XAUUSD, WHOLE_XAUUSD)}
+    with zipfile.ZipFile(files[symbol][whole].needed()) as archive:
         raw = archive.read(archive.namelist()[0])
     names, kinds = ["ms", "bid", "ask"], {"ms": pl.Float64, "bid": pl.Float64, "ask": pl.Float64}
     read = pl.read_csv(raw, has_header=False, new_columns=names, schema_overrides=kinds)
@@ -54,6 +54,24 @@ def real_quotes(symbol: str) -> Columns:
         }
     )
     return Columns("market.ticks", 0, Tick, frame, np.arange(count), frame["ts_event"].to_numpy())
+
+
+def tenant_events(tenants: Iterable[Tenant] = DEFAULT_TENANTS) -> list[Event]:
+    """Return what the tenancy agent says of tenants that a first start creates, `Seeded` at its end."""
+    return run(tenancy(), commands_of(tenants, 1))
+
+
+def knowing(processor: Processor, tenants: Iterable[Tenant] = DEFAULT_TENANTS) -> Processor:
+    """Return a processor that has been told of tenants before anything else."""
+    told = list(rows(tenant_events(tenants)))
+
+    def process(state: State, segment: Segment) -> Sequence[Output]:
+        if waits_for_tenants(state):
+            for before in told:
+                processor(state, before)
+        return processor(state, segment)
+
+    return process
 
 
 def tick(ts_event: int, bid: float = 1.0, ask: float | None = None, **other: Any) -> Tick:

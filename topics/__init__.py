@@ -1,5 +1,7 @@
 """Every topic, as a typed constant."""
 
+from tradewind.topics.ai import AI_ATTEMPTS, AI_CALLS, AI_REQUESTS, AI_RESPONSES, AI_SETTINGS
+from tradewind.topics.billing import USAGE, USAGE_THRESHOLDS, USAGE_TOTALS
 from tradewind.topics.catalog import UnknownTopic, topic_named
 from tradewind.topics.execution import FILLS, ORDER_EVENTS, ORDER_REQUESTS
 from tradewind.topics.market import BARS, FEED_POSITIONS, LATE_TICKS, TICKS, TRADES
@@ -7,9 +9,14 @@ from tradewind.topics.notifications import ALERTS
 from tradewind.topics.portfolio import POSITIONS
 from tradewind.topics.risk import DECISIONS, KILL_SWITCHES
 from tradewind.topics.signals import SIGNALS
+from tradewind.topics.tenancy import TENANT_CHANGES, TENANT_COMMANDS, TENANT_REFUSALS, TENANTS
 from tradewind.topics.topic import PARTITIONS, Topic
 
 DOMAIN_TOPICS: tuple[Topic, ...] = (
+    TENANT_COMMANDS,
+    TENANT_CHANGES,
+    TENANTS,
+    TENANT_REFUSALS,
     TICKS,
     TRADES,
     LATE_TICKS,
@@ -23,10 +30,23 @@ DOMAIN_TOPICS: tuple[Topic, ...] = (
     FILLS,
     POSITIONS,
     ALERTS,
+    AI_SETTINGS,
+    AI_REQUESTS,
+    AI_CALLS,
+    AI_ATTEMPTS,
+    AI_RESPONSES,
+    USAGE,
+    USAGE_TOTALS,
+    USAGE_THRESHOLDS,
 )
 """The topics that people read and write; each agent adds its own changelog and dead letters."""
 
 __all__ = [
+    "AI_ATTEMPTS",
+    "AI_CALLS",
+    "AI_REQUESTS",
+    "AI_RESPONSES",
+    "AI_SETTINGS",
     "ALERTS",
     "BARS",
     "DECISIONS",
@@ -40,8 +60,15 @@ __all__ = [
     "PARTITIONS",
     "POSITIONS",
     "SIGNALS",
+    "TENANTS",
+    "TENANT_CHANGES",
+    "TENANT_COMMANDS",
+    "TENANT_REFUSALS",
     "TICKS",
     "TRADES",
+    "USAGE",
+    "USAGE_THRESHOLDS",
+    "USAGE_TOTALS",
     "Topic",
     "UnknownTopic",
     "topic_named",

@@ -2,15 +2,18 @@
 
 from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest
 from tradewind.schemas.market import Heartbeat
-from tradewind.topics.keys import instrument_key
+from tradewind.topics.keys import INSTRUMENT, instrument_key
 from tradewind.topics.topic import Topic
 
 ORDER_REQUESTS = Topic(
     name="execution.order_requests",
     model=OrderRequest,
     also=(Heartbeat,),
+    time_carrier=Heartbeat,
     key=instrument_key,
+    key_columns=INSTRUMENT,
     owner="execution",
+    total="orders",
     producers=("sizing",),
     consumers=("risk", "postgres"),
 )
@@ -18,6 +21,7 @@ ORDER_EVENTS = Topic(
     name="execution.order_events",
     model=OrderEvent,
     key=instrument_key,
+    key_columns=INSTRUMENT,
     owner="execution",
     producers=("execution",),
     consumers=("risk", "postgres"),
@@ -26,7 +30,9 @@ FILLS = Topic(
     name="execution.fills",
     model=Fill,
     key=instrument_key,
+    key_columns=INSTRUMENT,
     owner="execution",
+    total="fills",
     producers=("execution",),
-    consumers=("portfolio", "postgres"),
+    consumers=("portfolio", "metering", "postgres"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, cast
 
 import polars as pl
@@ -19,15 +20,19 @@ class _Position(_Instrument, Protocol):
     account_id: str
 
 
+INSTRUMENT = ("symbol", "venue")
+"""The columns of `instrument_key`."""
+
+
 def instrument_key(event: Event) -> str:
     """`SYMBOL.VENUE` of an event of one instrument."""
     of = cast("_Instrument", event)
     return f"{of.symbol}.{of.venue}"
 
 
-def instrument_keys(frame: pl.DataFrame) -> pl.Series:
-    """`SYMBOL.VENUE` of each row of events of instruments."""
-    return frame.select(pl.concat_str("symbol", pl.lit("."), "venue").alias("instrument"))["instrument"]
+def keys_of(frame: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
+    """Return the key of each row, made of a topic's `key_columns`."""
+    return frame.select(pl.concat_str(columns, separator=".").alias("key"))["key"]
 
 
 def position_key(event: Event) -> str:

@@ -16,6 +16,6 @@ ALERTS = Topic(
     model=Alert,
     key=_source,
     owner="notifications",
-    producers=("signals", "runtime"),
+    producers=("signals", "ai", "rating", "runtime"),
     consumers=(),
 )

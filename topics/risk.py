@@ -5,17 +5,20 @@ from typing import cast
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat
 from tradewind.schemas.risk import Decision, KillSwitch
-from tradewind.topics.keys import instrument_key
+from tradewind.topics.keys import INSTRUMENT, instrument_key
 from tradewind.topics.topic import Topic
 
 DECISIONS = Topic(
     name="risk.decisions",
     model=Decision,
     also=(Heartbeat,),
+    time_carrier=Heartbeat,
     key=instrument_key,
+    key_columns=INSTRUMENT,
     owner="risk",
+    total="decisions",
     producers=("risk",),
-    consumers=("execution", "postgres"),
+    consumers=("execution", "metering", "postgres"),
 )
 
 
@@ -30,7 +33,7 @@ KILL_SWITCHES = Topic(
     key=_switch,
     owner="risk",
     producers=("cli",),
-    consumers=("risk",),
+    consumers=("risk", "execution", "postgres"),
     broadcast=True,
 )
-"""A command goes to every partition, for each task of the risk agent must see it; what is engaged is risk's state."""
+"""A command goes to every partition, for each task of both agents must see it; what is engaged is their state."""

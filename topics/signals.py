@@ -2,15 +2,18 @@
 
 from tradewind.schemas.market import Heartbeat
 from tradewind.schemas.signals import Signal
-from tradewind.topics.keys import instrument_key
+from tradewind.topics.keys import INSTRUMENT, instrument_key
 from tradewind.topics.topic import Topic
 
 SIGNALS = Topic(
     name="signals.signals",
     model=Signal,
     also=(Heartbeat,),
+    time_carrier=Heartbeat,
     key=instrument_key,
+    key_columns=INSTRUMENT,
     owner="signals",
+    total="signals",
     producers=("signals",),
     consumers=("sizing",),
 )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Literal, cast
 
 from tradewind.schemas.event import Event
 
@@ -25,24 +25,39 @@ class Topic:
     model: type[Event]
     """The event that it carries."""
     key: Callable[[Event], str]
-    """The record's key, which compaction keeps the last of."""
+    """Returns the record's key. Compaction keeps the last record of each key."""
     owner: str
-    """The domain that answers for it."""
+    """The domain that owns the topic."""
     producers: tuple[str, ...]
     consumers: tuple[str, ...]
     also: tuple[type[Event], ...] = ()
     """Other events on the same topic, such as heartbeats."""
     partition_key: Callable[[Event], str] | None = None
-    """What chooses the partition; the key where None."""
+    """Returns the text that chooses the partition. None: the key chooses."""
     partitions: int = PARTITIONS
     cleanup: Literal["delete", "compact"] = "delete"
     retention_bytes: int = RETENTION_BYTES
     """Bytes kept per partition; -1 keeps all (compacted topics)."""
     segment_bytes: int = SEGMENT_BYTES
+    total: str = ""
+    """The total of `status` that counts its events of `model`. Empty: no total."""
     columnar: bool = False
     """Whether agents read it column by column."""
+    key_columns: tuple[str, ...] = ()
+    """The fields that form the key, joined by dots. Empty: `key` forms it otherwise, and tables cannot be sent."""
+    time_carrier: type[Event] | None = None
+    """The event that promises, for its key, that later events have a larger `ts_event`, such as `Heartbeat`."""
+    traced: bool = True
+    """Whether records carry a trace header, if their events have a `correlation_id`."""
     broadcast: bool = False
-    """Whether each record goes to every partition, for each task to see it."""
+    """Whether each record goes to every partition, so that each task sees it. Agents read broadcast inputs first."""
+
+    def __post_init__(self) -> None:
+        if self.time_carrier is not None and self.time_carrier not in self.models:
+            raise ValueError(f"topic {self.name}: it does not carry its time carrier, {self.time_carrier.__name__}")
+        known = {field.name for field in fields(cast("type", self.model))}
+        if lacking := [column for column in self.key_columns if column not in known]:
+            raise ValueError(f"topic {self.name}: {self.model.__name__} lacks the key column {lacking[0]}")
 
     @property
     def models(self) -> tuple[type[Event], ...]:

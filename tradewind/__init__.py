@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tradewind.connectors.kafka import read as read
     from tradewind.connectors.settings import Settings as Settings
     from tradewind.connectors.sinks import Sink as Sink
-    from tradewind.processors.execution.venue import Venue as Venue
+    from tradewind.processors.execution.matching import Venue as Venue
     from tradewind.processors.signals.strategy import Strategy as Strategy
     from tradewind.processors.signals.strategy import View as View
     from tradewind.schemas.event import Event as Event
@@ -40,7 +40,7 @@ _HOMES = {
     "Settings": "connectors.settings",
     "Sink": "connectors.sinks",
     "Strategy": "processors.signals.strategy",
-    "Venue": "processors.execution.venue",
+    "Venue": "processors.execution.matching",
     "View": "processors.signals.strategy",
     "consume": "connectors.kafka",
     "publish": "connectors.kafka",

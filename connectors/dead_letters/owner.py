@@ -15,6 +15,8 @@ class Returns:
     """The agent's own input, with as many partitions as its others."""
     redriven: Topic
     """Compacted: the ids of the letters that were sent."""
+    skips: Topic
+    """Compacted: the records that the agent is to pass over, until it has."""
     inputs: frozenset[str]
     """The topics that the agent reads; it buries letters of others again."""
 

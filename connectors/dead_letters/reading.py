@@ -15,7 +15,7 @@ from tradewind.schemas.runtime import DeadLetter, Redriven
 from tradewind.topics import Topic
 
 OnUndecodable = Callable[[Undecodable], None]
-"""Is told of a record of a topic of dead letters that is none, which only somebody else can have written."""
+"""Receives each record of a topic of dead letters that is not a dead letter. Another program wrote it."""
 
 
 def those_there(settings: Settings, owners: Sequence[Owner], *, named: bool) -> list[Owner]:
@@ -37,7 +37,16 @@ def those_there(settings: Settings, owners: Sequence[Owner], *, named: bool) -> 
 
 
 def _topics(owner: Owner) -> tuple[Topic, ...]:
-    return (owner.letters,) if owner.returns is None else (owner.letters, owner.returns.redrive, owner.returns.redriven)
+    return (
+        (owner.letters,)
+        if owner.returns is None
+        else (
+            owner.letters,
+            owner.returns.redrive,
+            owner.returns.redriven,
+            owner.returns.skips,
+        )
+    )
 
 
 def letters(

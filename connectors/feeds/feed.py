@@ -1,26 +1,28 @@
 """What a feed is: a named source of quotes and trades that is read in blocks, from a position on.
 
-`connectors/feeds/run.py` publishes each block with the position after it in one transaction, so a feed has only to give
-the same records for the same position. A feed of one's own is any object with these members, registered as an entry
-point of the group `tradewind.feeds`.
+`connectors/feeds/publishing/run.py` publishes each block and the position after it in one transaction. So a feed must
+return the same records for the same position. A feed of your own is any object with the members of `Feed`. Register it
+as an entry point of the group `tradewind.feeds`.
 
     FeedError
     ├── UnknownFormat      no feed reads this source
-    ├── UnknownSymbol      the source is of an instrument that is not known
+    ├── UnknownSymbol      the source has an instrument that Tradewind does not know
     ├── DamagedSource      the archive cannot be read to its end: nothing of it is published
-    └── SourceChanged      the position that is kept belongs to another source of the same name
+    └── SourceChanged      the stored position belongs to another source of the same name
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 import polars as pl
 
 from tradewind.schemas.market import Tick, Trade
 
+REPORTED_KINDS = 20  # kinds of records that a report names; the others are one, `OTHER_KINDS`
+OTHER_KINDS = "other kinds"
 REPORTED_LINES = 20  # rejected lines that a block quotes: enough to see what is wrong; all are counted
 EXCERPT_CHARACTERS = 120  # of a rejected line in a report
 
@@ -59,7 +61,7 @@ class UnknownFormat(FeedError):
 
 
 class UnknownSymbol(FeedError):
-    """The source is of an instrument that is not known; nothing of it was published."""
+    """The source has an instrument that Tradewind does not know; nothing of it was published."""
 
 
 class DamagedSource(FeedError):
@@ -67,27 +69,27 @@ class DamagedSource(FeedError):
 
 
 class SourceChanged(FeedError):
-    """The position that is kept belongs to another source of the same name."""
+    """The stored position belongs to another source of the same name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class SourcePosition:
     """How far a source has been read."""
 
     record: int = 0
-    """Records of the source that were read, good and bad; the next is number `record + 1`."""
+    """How many records of the source were read, good and bad. The next record has number `record + 1`."""
     state: str = ""
-    """What a generator needs to go on; files need none."""
+    """What a generator needs to resume. Files need nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How large a block may be. A feed need not fill it."""
+    """How large a block may be. A block may be smaller."""
 
     records: int
     """Records of the source."""
     span_us: int
-    """Event time, µs: what a block covers at most, so that a paced feed is published on time."""
+    """The longest event time that a block may cover, µs, so that a paced feed is published on time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +104,39 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """Sound records of one kind that are not published."""
+
+    count: int
+    line: int
+    """Number of the first one, from 1."""
+    text: str
+    """The beginning of the first one, at most `EXCERPT_CHARACTERS`."""
+    known: bool
+    """Whether the feed knows the kind, and knows that it is neither a quote nor a trade that it publishes."""
+
+
+def with_kinds(kinds: Mapping[str, Kind], more: Mapping[str, Kind]) -> Mapping[str, Kind]:
+    """Return kinds with those that came later; at most `REPORTED_KINDS` and, for the others, `OTHER_KINDS`."""
+    if not more:
+        return kinds
+    found = dict(kinds)
+    for own, kind in more.items():
+        name = own if own in found or len(found) < REPORTED_KINDS else OTHER_KINDS
+        before = found.get(name)
+        merged = kind if before is None else replace(before, count=before.count + kind.count)
+        found[name] = replace(merged, known=merged.known and kind.known)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """A run of records of a source: what they say, and the position after them.
 
     records read = ticks + trades + rejected_count + skipped.
     """
 
-    next: Position
+    next: SourcePosition
     ticks: pl.DataFrame = field(default_factory=lambda: NO_TICKS)
     """In the order of the source; columns as in `TICK_COLUMNS`."""
     trades: pl.DataFrame = field(default_factory=lambda: NO_TRADES)
@@ -117,11 +145,13 @@ class Block:
     """The first `REPORTED_LINES` of the rejected records."""
     rejected_count: int = 0
     skipped: int = 0
-    """Records that are sound and of a kind that is not published, such as order book updates."""
+    """Sound records of a kind that is not published, such as order book updates."""
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    """The skipped records by kind, if the feed reports kinds."""
     ts_event: int | None = None
-    """Event time reached, µs; None where no record told one."""
+    """Event time reached, µs; None if no record has a time."""
     floor: int | None = None
-    """Live feeds: every tick of a later block is later than this, µs; None where nothing can be said."""
+    """Live feeds: every tick of a later block is later than this time, µs; None if the feed cannot say."""
 
 
 @runtime_checkable
@@ -130,23 +160,23 @@ class Feed(Protocol):
 
     @property
     def name(self) -> str:
-        """Names the feed among all; its position is kept under this."""
+        """The unique name of the feed, under which its position is stored."""
         ...
 
     @property
     def source(self) -> str:
-        """Identifies what is read, such as a file's name and digest: a position is used for this source only."""
+        """Identifies the source, such as a file by name and digest. A position is valid for this source only."""
         ...
 
     @property
     def live(self) -> bool:
-        """Whether the source tells events as they happen, and so is neither paced nor ever finished."""
+        """Whether the source reports events as they happen. A live source is not paced and never ends."""
         ...
 
-    def read(self, position: Position, bounds: Bounds) -> Iterator[Block]:
-        """Yield the blocks after a position, each within the bounds; ends where the source does.
+    def read(self, position: SourcePosition, bounds: Bounds) -> Iterator[Block]:
+        """Yield the blocks after a position, each within the bounds, up to the end of the source.
 
-        Raises `FeedError` where the source cannot be read, before the first block.
+        Raises `FeedError` before the first block if the source cannot be read.
         """
         ...
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-KNOWN_SYMBOLS: Final = frozenset(
-    {"EURUSD", "GBPUSD", "USDJPY", "USDCHF", "AUDUSD", "USDCAD", "NZDUSD", "EURJPY", "EURGBP"}  # Forex
-    | {"XAUUSD", "XAGUSD"}  # metals
-    | {"BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT"}  # crypto
-)
+from tradewind.processors.market.instruments import INSTRUMENTS
+
+KNOWN_SYMBOLS: Final = frozenset(INSTRUMENTS)
 
 
 def unknown(symbol: str, symbols: Collection[str]) -> str:

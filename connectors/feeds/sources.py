@@ -6,11 +6,11 @@ from collections.abc import Collection
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-from tradewind.connectors.feeds.binance import open_binance
 from tradewind.connectors.feeds.feed import Feed, FeedError, UnknownFormat
+from tradewind.connectors.feeds.files.binance import open_binance
+from tradewind.connectors.feeds.files.oanda import open_oanda
 from tradewind.connectors.feeds.instruments import KNOWN_SYMBOLS
-from tradewind.connectors.feeds.oanda import open_oanda
-from tradewind.connectors.feeds.simulator import DEFAULT_RATE, Simulator
+from tradewind.connectors.feeds.simulator.simulator import DEFAULT_RATE, Simulator
 
 GROUP = "tradewind.feeds"
 SIMULATOR = "simulator"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from tradewind.connectors.kafka.client import ANSWER_S, options, told
+from tradewind.connectors.kafka.client import options, stream_error
 from tradewind.connectors.kafka.errors import BrokerUnavailable, TopicDiffers, TopicMissing
 from tradewind.connectors.settings import Settings
 from tradewind.topics import Topic
@@ -37,9 +37,9 @@ class Difference:
 def partition_counts(settings: Settings) -> dict[str, int]:
     """Return the partitions of every topic on the cluster in the namespace: name on the cluster -> count."""
     try:
-        found = AdminClient(options(settings)).list_topics(timeout=ANSWER_S).topics
+        found = AdminClient(options(settings)).list_topics(timeout=settings.kafka.answer_s).topics
     except KafkaException as error:
-        raise told(error, "listing topics", settings) from error
+        raise stream_error(error, "listing topics", settings) from error
     return {
         name: len(topic.partitions)
         for name, topic in sorted(found.items())
@@ -64,13 +64,13 @@ def create_missing(settings: Settings, topics: Iterable[Topic]) -> list[str]:
     ]
     created = []
     admin = AdminClient(options(settings))  # held: its answers end with it
-    for name, future in admin.create_topics(wanted, operation_timeout=ANSWER_S).items():
+    for name, future in admin.create_topics(wanted, operation_timeout=settings.kafka.answer_s).items():
         try:
             future.result()
         except KafkaException as error:
             if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
                 continue  # another process created it since we looked
-            raise told(error, f"creating topic {name}", settings) from error
+            raise stream_error(error, f"creating topic {name}", settings) from error
         created.append(name)
     _wait_for(settings, missing)
     return created
@@ -79,12 +79,11 @@ def create_missing(settings: Settings, topics: Iterable[Topic]) -> list[str]:
 def _wait_for(settings: Settings, names: Iterable[str]) -> None:
     """Wait until brokers tell of the topics that the controller has made: under load that takes seconds."""
     wanted = set(names)
-    deadline = time.monotonic() + ANSWER_S
+    deadline = time.monotonic() + settings.kafka.answer_s
     while wanted - partition_counts(settings).keys():
         if time.monotonic() > deadline:
-            raise BrokerUnavailable(
-                f"{sorted(wanted)[0]} was created, and after {ANSWER_S:.0f} s no broker tells of it"
-            )
+            waited = f"after {settings.kafka.answer_s:.0f} s no broker knows it"
+            raise BrokerUnavailable(f"{sorted(wanted)[0]} was created, and {waited}")
         time.sleep(SEEN_S)
 
 
@@ -104,7 +103,7 @@ def compare(settings: Settings, topics: Iterable[Topic]) -> list[Difference]:
     for name, found in _configs(settings, expected).items():
         for setting, declared in expected[name].config().items():
             if found.get(setting) != declared:
-                differences.append(Difference(name, setting, declared, found.get(setting, "not told")))
+                differences.append(Difference(name, setting, declared, found.get(setting, "not reported")))
     return differences
 
 
@@ -116,9 +115,9 @@ def _configs(settings: Settings, names: Iterable[str]) -> dict[str, Mapping[str,
     admin = AdminClient(options(settings))  # held: its answers end with it
     for resource, future in admin.describe_configs(resources).items():
         try:
-            entries = future.result(ANSWER_S)
+            entries = future.result(settings.kafka.answer_s)
         except KafkaException as error:
-            raise told(error, f"reading the configuration of {resource.name}", settings) from error
+            raise stream_error(error, f"reading the configuration of {resource.name}", settings) from error
         configs[resource.name] = {name: entry.value for name, entry in entries.items()}
     return configs
 

@@ -34,12 +34,12 @@ PASSING = {
     KafkaError._UNKNOWN_PARTITION,
 }
 """What is answered for a partition or a group that has just been created, that moves to another broker, or whose broker
-is starting again. It passes by itself; of a topic that does not exist, the patience of `settled` ends."""
-PASSING_PAUSE_S = 0.1
+is starting again. It passes by itself; of a topic that does not exist, the patience of `until_settled` ends."""
+PASSING_PAUSE_S = 0.1  # between two questions
 T = TypeVar("T")
 
 
-def settled(question: Callable[[], T], patience_s: float = ANSWER_S) -> T:
+def until_settled(question: Callable[[], T], patience_s: float = ANSWER_S, pause_s: float = PASSING_PAUSE_S) -> T:
     """Return the answer to a question to the cluster, asked again while what is asked about is on its way."""
     deadline = time.monotonic() + patience_s
     while True:
@@ -48,7 +48,27 @@ def settled(question: Callable[[], T], patience_s: float = ANSWER_S) -> T:
         except KafkaException as error:
             if error.args[0].code() not in PASSING or time.monotonic() > deadline:
                 raise
-        time.sleep(PASSING_PAUSE_S)
+        time.sleep(pause_s)
+
+
+def insist(call: Callable[[], T], patient: Callable[[], bool]) -> T:
+    """Return what a call of a transactional producer returns, made again while its failure passes by itself.
+
+    A call that timed out may have been done: only the same call, made again, tells. Raises its last error once
+    `patient` says no.
+    """
+    while True:
+        try:
+            return call()
+        except KafkaException as error:
+            if not error.args[0].retriable() or not patient():
+                raise
+
+
+def lasting(seconds: float) -> Callable[[], bool]:
+    """Return a patience for `insist` that ends after some seconds."""
+    deadline = time.monotonic() + seconds
+    return lambda: time.monotonic() <= deadline
 
 
 def options(settings: Settings) -> dict[str, Any]:
@@ -89,7 +109,7 @@ def taken(consumer: Consumer, limit: int, wait_s: float) -> list[Message]:
     return [] if first is None else [first, *consumer.consume(limit - 1, 0)]
 
 
-def told(error: KafkaException, doing: str, settings: Settings) -> StreamError:
+def stream_error(error: KafkaException, doing: str, settings: Settings) -> StreamError:
     """Return the error that says what was being done, and where."""
     cause = error.args[0]
     if isinstance(cause, KafkaError) and cause.code() in UNREACHABLE:

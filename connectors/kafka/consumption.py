@@ -1,4 +1,4 @@
-"""Consume a topic: its committed events in order, each with where it stands."""
+"""Consume a topic: its committed events in order, each with its coordinates."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Record:
     partition: int
     offset: int
     timestamp_ms: int
-    """When the record at the origin of the chain came in, ms since 1970."""
+    """When the origin of the chain entered Tradewind, ms since 1970."""
     key: bytes
     event: Event | None
-    """None says that the key's event is deleted (a tombstone of a compacted topic)."""
+    """None if the record is a tombstone, which deletes the key's event in a compacted topic."""
 
     @property
     def at(self) -> str:
@@ -40,7 +40,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Undecodable:
-    """A record whose bytes are no event of the topic."""
+    """A record whose bytes are not an event of the topic."""
 
     topic: str
     partition: int
@@ -64,12 +64,18 @@ def consume(
     on_undecodable: Callable[[Undecodable], None] | None = None,
     codec: Codec | None = None,
 ) -> Iterator[Record]:
-    """Yield the events of a topic, given by itself or by its name, up to its end as it is now; with `follow`, for ever.
+    """Yield the committed events of a topic up to its present end. With `follow`, wait for new events and never end.
 
-    Events of one partition come in order. `tenant` keeps that tenant's events and, where a topic's own events are
-    shared by all, such as bars, those too. `on_undecodable` is told of records that are no event of the topic, and the
-    others go on; without it the first one raises `UnreadableRecord`. `codec` saves opening one for each of many topics.
-    Raises `UnknownTopic` and `StreamError`.
+    - `topic`: a `Topic`, or its name without the namespace.
+    - `tenant`: only events of this tenant. Main events of a topic that belong to no tenant, such as bars, come as well.
+    - `start`: "earliest", "latest", an offset, or a time.
+    - `limit`: how many events at most.
+    - `partitions`: which partitions; all of them by default. Events of one partition come in order.
+    - `on_undecodable`: is called with each record that is not an event of the topic. Without it, the first such record
+      raises `UnreadableRecord`.
+    - `codec`: a codec to reuse for many topics.
+
+    Raises `UnknownTopic`, or `StreamError` if a partition or limit is wrong or Kafka does not answer.
     """
     settings = settings or Settings()
     topic = topic_named(topic, DOMAIN_TOPICS) if isinstance(topic, str) else topic
@@ -102,7 +108,7 @@ def _records(
         if isinstance(record, Undecodable):
             if on_undecodable is None:
                 raise UnreadableRecord(
-                    f"{record}; to go on after it, pass on_undecodable, or start at {record.offset + 1}"
+                    f"{record}; to continue after it, pass on_undecodable, or start at {record.offset + 1}"
                 )
             on_undecodable(record)
         elif tenant is None or _is_of(tenant, topic, record.event):

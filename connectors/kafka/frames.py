@@ -45,14 +45,22 @@ def read(
     coordinates: bool = False,
     on_undecodable: Callable[[Undecodable], None] | None = None,
 ) -> pl.DataFrame:
-    """Return the events of a topic, given by itself or by its name, up to its end as it is now.
+    """Return the committed events of a topic up to its present end, as a polars frame.
 
-    A row for each event of `model` (the topic's own where None), a column for each of its fields; times are Int64 µs,
-    decimals Decimal. Other events of the topic, such as heartbeats, are left out. Rows of one partition come in order.
-    `coordinates` adds the columns `_partition`, `_offset` and `_timestamp_ms`. `limit` is a count of rows.
+    The frame has a row for each event of `model` and a column for each of its fields. Times are Int64 µs, decimals are
+    Decimal. Rows of one partition come in order.
 
-    Raises `ReadTooLarge` beyond `max_bytes` of records, `UnknownTopic`, and `StreamError`. `on_undecodable` is told of
-    records that are no event of the topic, and the others are read; without it the first one raises `UnreadableRecord`.
+    - `topic`: a `Topic`, or its name without the namespace.
+    - `model`: which events to read; the topic's main model by default. Other events, such as heartbeats, are ignored.
+    - `start`: "earliest", "latest", an offset, or a time.
+    - `limit`: how many rows at most.
+    - `max_bytes`: how many bytes of records at most.
+    - `coordinates`: adds the columns `_partition`, `_offset` and `_timestamp_ms`.
+    - `on_undecodable`: is called with each record that is not an event of the topic. Without it, the first such record
+      raises `UnreadableRecord`.
+
+    Raises `ReadTooLarge` beyond `max_bytes`, `UnknownTopic`, or `StreamError` if a partition or limit is wrong or Kafka
+    does not answer.
     """
     settings = settings or Settings()
     topic = topic_named(topic, DOMAIN_TOPICS) if isinstance(topic, str) else topic

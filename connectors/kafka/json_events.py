@@ -3,12 +3,18 @@
 Times are ISO 8601 in UTC with microseconds, decimals are strings, bytes are hex digits. Reading also takes times as
 whole µs and decimals as numbers. `event` names the model where a topic carries several; `at` has a record's
 coordinates, and is not read.
+
+JSON is strict both ways (RFC 8259). NaN and the infinities, which it has no numbers for, are written as the strings
+"NaN", "Infinity" and "-Infinity", as Protocol Buffers do, and are not read: no event should hold them. Reading refuses
+numbers that a double cannot hold, keys that come twice, and text that is not Unicode.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
@@ -16,7 +22,7 @@ from functools import cache
 from typing import Any
 
 from tradewind.schemas.codec import SCHEMAS
-from tradewind.schemas.event import Event
+from tradewind.schemas.event import UNKNOWN, Event
 from tradewind.topics import Topic
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,6 +30,9 @@ MICROSECOND = timedelta(microseconds=1)
 FRACTION_DIGITS = 6
 MODEL, COORDINATES = "event", "at"
 LIMITS = {"int": 31, "long": 63}  # bits beside the sign
+DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")  # what JSON calls a number; leading zeros do no harm
+MOST_DIGITS = 64  # more than any decimal of ours holds: 1e999999999 would otherwise be written out
+HEX = re.compile(r"([0-9a-fA-F]{2})*")
 
 
 class NotAnEvent(ValueError):
@@ -50,9 +59,11 @@ def event_to_json(event: Event, at: str | None = None) -> dict[str, Any]:
 def parse_event(line: str, topic: Topic) -> Event:
     """Read an event of a topic from a line of JSON; raises `NotAnEvent`."""
     try:
-        found = json.loads(line, parse_float=Decimal, parse_constant=_no_constant)
+        found = json.loads(line, parse_float=Decimal, parse_constant=_Constant, object_pairs_hook=_object)
+    except NotAnEvent:
+        raise
     except (ValueError, RecursionError) as error:
-        raise NotAnEvent(f"no JSON: {error}") from error
+        raise NotAnEvent(f"not JSON: {error}") from error
     if not isinstance(found, dict):
         raise NotAnEvent("not a JSON object")
     return event_from_json(found, topic)
@@ -94,12 +105,12 @@ def time_from_json(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if not isinstance(value, str):
-        raise TypeError(f"expected a time, got {value!r}")
+        raise TypeError(f"expected a time, got {_shown(value)}")
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
-        raise ValueError(f"{value!r} has no time zone: end it in Z for UTC")
+        raise ValueError(f"{_shown(value)} has no time zone: end it in Z for UTC")
     if len(value.partition(".")[2].rstrip("Zz").split("+")[0].split("-")[0]) > FRACTION_DIGITS:
-        raise ValueError(f"{value!r} is finer than microseconds")
+        raise ValueError(f"{_shown(value)} is finer than microseconds")
     return (moment - EPOCH) // MICROSECOND
 
 
@@ -111,6 +122,8 @@ def _to_json(schema: Any, value: Any) -> Any:
             return format(value, "f")
         case {"logicalType": "timestamp-micros"}:
             return time_to_json(value)
+        case "double":
+            return value if math.isfinite(value) else _said(value)
         case {"type": "array", "items": items}:
             return [_to_json(items, item) for item in value]
         case {"type": "record", "fields": fields}:
@@ -136,10 +149,11 @@ def _read(schema: Any, value: Any, where: str) -> Any:
         case {"logicalType": "decimal"}:
             return _decimal(value)
         case {"logicalType": "timestamp-micros"}:
-            return time_from_json(value)
+            return _fitting("long", time_from_json(value))
         case {"type": "enum", "symbols": symbols}:
-            if value not in symbols:
-                raise ValueError(f"expected one of {', '.join(symbols)}, got {value!r}")
+            if value not in symbols or value == UNKNOWN:
+                known = ", ".join(symbol for symbol in symbols if symbol != UNKNOWN)
+                raise ValueError(f"expected one of {known}, got {_shown(value)}")
             return value
         case {"type": "array", "items": items}:
             return [_from_json(items, item, f"{where}[{at}]") for at, item in enumerate(_typed(value, list, "a list"))]
@@ -157,36 +171,124 @@ def _read(schema: Any, value: Any, where: str) -> Any:
 def _plain(kind: str, value: Any) -> Any:
     match kind:
         case "string":
-            return _typed(value, str, "a string")
+            return _text(_typed(value, str, "a string"))
         case "boolean":
             return _typed(value, bool, "true or false")
         case "bytes":
-            return bytes.fromhex(_typed(value, str, "hex digits"))
+            if not HEX.fullmatch(_typed(value, str, "hex digits")):
+                raise ValueError(f"expected hex digits, got {_shown(value)}")
+            return bytes.fromhex(value)
         case "double":
             if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-                raise TypeError(f"expected a number, got {value!r}")
-            return float(value)
+                raise TypeError(f"expected a number, got {_shown(value)}")
+            return _double(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"expected a whole number, got {value!r}")
+        raise TypeError(f"expected a whole number, got {_shown(value)}")
+    return _fitting(kind, value)
+
+
+def _double(value: float | Decimal) -> float:
+    """Return the double nearest to a number; raises where it is beyond the largest, or would become zero."""
+    try:
+        found = float(value)
+    except OverflowError:
+        found = math.inf
+    if not math.isfinite(found) or (found == 0 and value != 0):
+        raise ValueError(f"{_shown(value)} is too large or too small for a double")
+    return found
+
+
+def _fitting(kind: str, value: int) -> int:
     if not -(2 ** LIMITS[kind]) <= value < 2 ** LIMITS[kind]:
-        raise ValueError(f"{value} does not fit {LIMITS[kind] + 1} bits")
+        raise ValueError(f"{_shown(value)} does not fit {LIMITS[kind] + 1} bits")
+    return value
+
+
+def _text(value: str) -> str:
+    """Return text that UTF-8 can hold; a surrogate alone is half a character."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{value[error.start]!a} at character {error.start + 1} is half a character") from None
+    return value
+
+
+def _shown(value: object) -> str:
+    """Return a number as it is said in a message, cut where it is long."""
+    text = str(value) if isinstance(value, Decimal | float) else repr(value)
+    return text if len(text) <= MOST_DIGITS else f"{text[:MOST_DIGITS]}..."
+
+
+def _said(value: float) -> str:
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def strict_json(value: Any, *, indent: int | None = None, encoding: str | None = "utf-8") -> str:
+    """Return any value as JSON that every reader takes, and that an output of this encoding can hold.
+
+    Numbers that JSON lacks become strings, as in events; what the encoding lacks becomes an escape.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    except ValueError:
+        return strict_json(_finite(value), indent=indent, encoding=encoding)
+    if not text.isascii():
+        try:
+            text.encode(encoding or "ascii")
+        except (UnicodeEncodeError, LookupError):
+            return json.dumps(value, allow_nan=False, indent=indent)
+    return text
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else _said(value)
+        case dict():
+            return {key: _finite(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
     return value
 
 
 def _decimal(value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise TypeError(f"expected a decimal, as a string or a number, got {value!r}")
+        raise TypeError(f"expected a decimal, as a string or a number, got {_shown(value)}")
+    if isinstance(value, str) and not DECIMAL.fullmatch(value):
+        raise ValueError(f"expected a decimal, got {_shown(value)}")
     try:
-        return Decimal(value)
+        found = Decimal(value)
     except InvalidOperation:
-        raise ValueError(f"expected a decimal, got {value!r}") from None
+        raise ValueError(f"expected a decimal, got {_shown(value)}") from None
+    if found and not -MOST_DIGITS < found.adjusted() < MOST_DIGITS:
+        raise ValueError(f"{_shown(value)} is too large or too small for a decimal of an event")
+    return found
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number of an event")
+class _Constant:
+    """NaN or an infinity, which Python's reader takes and JSON does not have."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return self._name
+
+
+def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object's members; raises `NotAnEvent` where a key comes twice or JSON has no such value."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise NotAnEvent(f"{_shown(key)}: duplicate key")
+        for one in value if isinstance(value, list) else (value,):
+            if isinstance(one, _Constant):
+                raise NotAnEvent(f"{key}: {one!r} is not a number in JSON")
+        found[key] = value
+    return found
 
 
 def _typed(value: Any, kind: type, said: str) -> Any:
     if not isinstance(value, kind):
-        raise TypeError(f"expected {said}, got {value!r}")
+        raise TypeError(f"expected {said}, got {_shown(value)}")
     return value

@@ -1,12 +1,22 @@
-"""Asks where partitions begin and end."""
+"""Asks where partitions begin and end, and where groups stand."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Literal
+from concurrent.futures import Future
+from typing import Any, Literal
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
 
 from tradewind.connectors.kafka.client import options
 from tradewind.connectors.settings import Settings
@@ -28,7 +38,7 @@ class Offsets:
     `isolation` says what "latest" is: the last stable offset, where read_committed consumers come to their end, or the
     one after the last record, committed or not. Asked is by a consumer that never joins a group, each leader once for
     all of its partitions, in a millisecond. librdkafka's `AdminClient.list_offsets` took 17 for the same 46 partitions
-    of three healthy brokers, and told the answer to eleven of 100 questions when their two seconds were over.
+    of three healthy brokers, and answered eleven of 100 requests only after their two seconds were over.
     """
 
     def __init__(self, settings: Settings, isolation: Isolation = "read_committed", answer_s: float = ANSWER_S) -> None:
@@ -48,23 +58,23 @@ class Offsets:
             self._consumer = None
 
     def listed(self, partitions: Iterable[Place], which: Which) -> dict[Place, int]:
-        """Return the offset of every partition; raises `KafkaException` where one is not told."""
+        """Return the offset of every partition; raises `KafkaException` if Kafka does not report one."""
         found, error = self._asked(list(partitions), which)
         if error is not None:
             raise error
         return found
 
     def bounds(self, partitions: Iterable[Place]) -> dict[Place, Bounds]:
-        """Return where every partition begins and ends; raises `KafkaException` where one is not told."""
+        """Return where every partition begins and ends; raises `KafkaException` if Kafka does not report one."""
         places = list(partitions)
         first, end = self.listed(places, "earliest"), self.listed(places, "latest")
         return {at: (first[at], end[at]) for at in places}
 
     def known(self, partitions: Iterable[Place], which: Which) -> dict[Place, int]:
-        """Return the offsets of those partitions that the cluster tells of.
+        """Return the offsets of those partitions for which the cluster reports one.
 
-        What the client says of a broker that is away varies (no answer, no leader, no connection), so that no error is
-        told from another; the leaders are asked one by one then.
+        For a broker that is away, the client reports various errors (no answer, no leader, no connection). So at every
+        error, the leaders are asked one by one.
         """
         places = list(partitions)
         found, error = self._asked(places, which)
@@ -74,7 +84,7 @@ class Offsets:
         return found
 
     def _asked(self, places: list[Place], which: Which) -> tuple[dict[Place, int], KafkaException | None]:
-        """Return what is told, and what is wrong where that is not all."""
+        """Return the offsets that Kafka reports, and the error if some are missing."""
         if not places:
             return {}, None
         asked = [TopicPartition(*at, TIMES[which]) for at in places]
@@ -94,7 +104,7 @@ class Offsets:
             return found, None
         self.close()
         errors = (one.error for one in answers if one.error is not None)
-        untold = KafkaError(KafkaError.OFFSET_NOT_AVAILABLE, "no offset was told")
+        untold = KafkaError(KafkaError.OFFSET_NOT_AVAILABLE, "no broker reported an offset")
         return found, KafkaException(next(errors, untold))
 
     def _by_leader(self, places: list[Place]) -> list[list[Place]]:
@@ -115,3 +125,19 @@ class Offsets:
         if self._consumer is None:
             self._consumer = Consumer(self._options)
         return self._consumer
+
+
+def committed(admin: AdminClient, groups: Iterable[str], answer_s: float) -> dict[tuple[str, Place], int]:
+    """Return the offsets that groups have committed: (group, partition) -> offset. Raises `KafkaException`."""
+    asked: list[Future[Any]] = []
+    for group in groups:  # the client takes one group in a call; the calls run at once
+        asked += admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group)], request_timeout=answer_s
+        ).values()
+    answers = [answer.result() for answer in asked]
+    return {
+        (answer.group_id, (of.topic, of.partition)): of.offset
+        for answer in answers
+        for of in answer.topic_partitions
+        if of.offset >= 0
+    }

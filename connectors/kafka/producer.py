@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from tradewind.connectors.kafka.client import ANSWER_S, options, told
+from tradewind.connectors.kafka.client import ANSWER_S, insist, lasting, options, stream_error
 from tradewind.connectors.kafka.errors import BrokerUnavailable, NotDelivered, ProducerLost, StreamError
 from tradewind.connectors.settings import Settings
 
@@ -29,7 +29,7 @@ BACKOFF_S = 0.2  # doubled each time, with jitter: 0.2 to 3 s
 QUEUE_FULL_S = 0.02
 TOGETHER = 500  # records handed to the client in one call
 FAILED_BEFORE = {KafkaError._STATE, KafkaError._FATAL}
-"""Of a record that is handed over: the transaction has failed by then, and how is told by the call that aborts it."""
+"""Errors at producing: the transaction has already failed, and the call that aborts it reports the cause."""
 GIVE_UP_S = 2.0  # for the abort of what was interrupted: the broker does it by itself after the transaction's time
 
 
@@ -63,7 +63,7 @@ def producer_options(settings: Settings) -> dict[str, Any]:
 class Transactions:
     """A transactional producer. Opening it ends what an earlier owner of its id left open, and shuts that one out."""
 
-    def __init__(self, settings: Settings, transactional_id: str) -> None:
+    def __init__(self, settings: Settings, transactional_id: str, queued_records: int = QUEUED_RECORDS) -> None:
         self._settings = settings
         self._id = transactional_id
         self._producer = Producer(
@@ -72,19 +72,16 @@ class Transactions:
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": TRANSACTION_MS,
                 "delivery.timeout.ms": TRANSACTION_MS,
+                "queue.buffering.max.messages": queued_records,
             }
         )
 
     def __enter__(self) -> Self:
-        deadline = time.monotonic() + OPEN_S
-        while True:
-            try:
-                self._producer.init_transactions(ANSWER_S)
-            except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() > deadline:
-                    raise self._told(error, "opening the producer") from error
-            else:
-                return self
+        try:
+            insist(lambda: self._producer.init_transactions(ANSWER_S), lasting(OPEN_S))
+        except KafkaException as error:
+            raise self._told(error, "opening the producer") from error
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -171,27 +168,13 @@ class Transactions:
         return min(deadline, now + ANSWER_S)
 
     def _commit(self) -> None:
-        deadline = time.monotonic() + COMMIT_S
-        while True:
-            try:
-                self._producer.commit_transaction(ANSWER_S)
-            except KafkaException as error:
-                # A commit that timed out may have been done: only the same call, made again, tells.
-                if not error.args[0].retriable() or time.monotonic() > deadline:
-                    raise
-            else:
-                return
+        insist(lambda: self._producer.commit_transaction(ANSWER_S), lasting(COMMIT_S))
 
     def _abort(self) -> None:
-        deadline = time.monotonic() + COMMIT_S
-        while True:
-            try:
-                self._producer.abort_transaction(ANSWER_S)
-            except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() > deadline:
-                    raise self._told(error, "aborting a transaction") from error
-            else:
-                return
+        try:
+            insist(lambda: self._producer.abort_transaction(ANSWER_S), lasting(COMMIT_S))
+        except KafkaException as error:
+            raise self._told(error, "aborting a transaction") from error
 
     def _told(self, error: KafkaException, doing: str) -> StreamError:
         cause: KafkaError = error.args[0]
@@ -200,4 +183,4 @@ class Transactions:
                 f"{doing} as {self._id}: {cause.str()}. Another process may have taken over this id, or the "
                 f"transaction took over {TRANSACTION_MS // 1000} s"
             )
-        return told(error, f"{doing} as {self._id}", self._settings)
+        return stream_error(error, f"{doing} as {self._id}", self._settings)

@@ -9,6 +9,7 @@ from itertools import islice
 from uuid import uuid4
 
 from tradewind.connectors.kafka.admin import require
+from tradewind.connectors.kafka.ends import Ends, closed
 from tradewind.connectors.kafka.errors import WrongEvent
 from tradewind.connectors.kafka.producer import Run, Transactions
 from tradewind.connectors.registry import open_codec
@@ -23,15 +24,22 @@ DAY_US = 86_400_000_000
 TRANSACTION_RECORDS = 1_000  # what is visible at once: small enough to hold, large enough that commits do not count
 
 
-def publish(topic: Topic | str, events: Iterable[Event], settings: Settings | None = None) -> int:
-    """Publish events to a topic, by itself or by its name; returns how many.
+def publish(
+    topic: Topic | str, events: Iterable[Event], settings: Settings | None = None, *, close: bool = False
+) -> int:
+    """Publish events to a topic, partitioned as the agents expect; return how many were published.
 
-    Each `TRANSACTION_RECORDS` are one transaction. Raises `UnknownTopic`, `TopicMissing`, and `WrongEvent` where an
-    event is none of the topic's: with fewer events than that, nothing is published then; otherwise the message says how
-    many were.
+    - `topic`: a `Topic`, or its name without the namespace.
+    - `close`: after the ticks, publish a closing heartbeat for each of their instruments, which counts as well. Without
+      it, the execution agent holds the last ticks of each instrument, and their partition, until a heartbeat follows.
+
+    Every `TRANSACTION_RECORDS` events are one transaction. Raises `UnknownTopic`, `TopicMissing`, or `WrongEvent` if an
+    event does not belong on the topic. The message of `WrongEvent` says how many events were published before.
     """
     settings = settings or Settings()
     topic = topic_named(topic, DOMAIN_TOPICS) if isinstance(topic, str) else topic
+    if close:
+        events = closed(topic, events, Ends.of(settings))
     partitions = require(settings, topic)
     encoder = _Encoder(topic, settings.physical(topic), open_codec(settings), partitions)
     source = iter(events)

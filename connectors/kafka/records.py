@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
-from datetime import datetime
+from collections.abc import Collection, Generator, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from tradewind.connectors.kafka.client import ANSWER_S, reading, settled, taken, told
+from tradewind.connectors.kafka.client import ANSWER_S, reading, stream_error, taken, until_settled
 from tradewind.connectors.kafka.errors import BrokerUnavailable, OffsetGone, StreamError
 from tradewind.connectors.settings import Settings
 
 Start = Literal["earliest", "latest"] | int | datetime
 """Where to begin in each partition: its ends, an offset, or the first record that came in at a time or later."""
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 BATCH_RECORDS = 5_000  # handed on at once: 355k records/s, and a few hundred KiB
 WAIT_S = 0.1  # for the next record: how soon a reader that is stopped notices
 SILENCE_S = 30.0  # outlasts a broker's restart; a partition that is read to its end answers within one fetch
@@ -24,7 +26,7 @@ QUEUED_KIB = 32 * 1024  # read ahead, over all partitions
 
 def raw_records(
     settings: Settings, topic: str, partitions: Collection[int], start: Start, *, follow: bool = False
-) -> Iterator[list[Message]]:
+) -> Generator[list[Message], None, None]:
     """Yield committed records of a topic (its name on the cluster) in batches, each partition in order.
 
     Ends where the partitions ended when they were reached; with `follow` it never does, and yields an empty batch when
@@ -34,16 +36,34 @@ def raw_records(
     try:
         begins = {partition: _begin(consumer, topic, partition, start) for partition in sorted(partitions)}
         consumer.assign([TopicPartition(topic, partition, max(begin, 0)) for partition, begin in begins.items()])
-        wanted = start if isinstance(start, int) else 0
-        yield from _batches(consumer, settings, set(begins), wanted, follow=follow)
+        yield from _batches(consumer, settings, set(begins), _Before(start), follow=follow)
     except KafkaException as error:
-        raise told(error, f"reading {topic}", settings) from error
+        raise stream_error(error, f"reading {topic}", settings) from error
     finally:
         consumer.close()
 
 
+class _Before:
+    """Tells which records lie before a start that was beyond a partition's end when it was looked for."""
+
+    def __init__(self, start: Start) -> None:
+        self._offset = start if isinstance(start, int) else 0
+        self._ms = _ms_of(start) if isinstance(start, datetime) else 0
+        self._begun: set[int] = set()
+
+    def __contains__(self, message: Message) -> bool:
+        if message.offset() < self._offset:
+            return True
+        partition = message.partition()
+        if self._ms and partition not in self._begun:
+            if message.timestamp()[1] < self._ms:
+                return True
+            self._begun.add(partition)
+        return False
+
+
 def _batches(
-    consumer: Consumer, settings: Settings, unfinished: set[int], wanted: int, *, follow: bool
+    consumer: Consumer, settings: Settings, unfinished: set[int], before: _Before, *, follow: bool
 ) -> Iterator[list[Message]]:
     heard = time.monotonic()
     while unfinished or follow:
@@ -53,26 +73,26 @@ def _batches(
             heard = time.monotonic()
         elif not follow and time.monotonic() - heard > SILENCE_S:
             raise BrokerUnavailable(
-                f"Kafka at {settings.bootstrap} told nothing for {SILENCE_S:.0f} s; look at `tradewind status`"
+                f"Kafka at {settings.bootstrap} did not answer for {SILENCE_S:.0f} s; look at `tradewind status`"
             )
         for message in answers:
             error = message.error()
             if error is None:
-                if message.offset() >= wanted:
+                if message not in before:
                     batch.append(message)
             elif error.code() == KafkaError._PARTITION_EOF:
                 unfinished.discard(message.partition())
             elif error.fatal() or error.code() not in {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}:
-                raise told(KafkaException(error), f"reading {message.topic()}/{message.partition()}", settings)
+                raise stream_error(KafkaException(error), f"reading {message.topic()}/{message.partition()}", settings)
         if batch or follow:
             yield batch
 
 
 def _begin(consumer: Consumer, topic: str, partition: int, start: Start) -> int:
     """Return the offset to begin at; a start beyond the end begins at the end, and earlier records are dropped."""
-    ends = settled(lambda: consumer.get_watermark_offsets(TopicPartition(topic, partition), ANSWER_S))
+    ends = until_settled(lambda: consumer.get_watermark_offsets(TopicPartition(topic, partition), ANSWER_S))
     if ends is None:
-        raise BrokerUnavailable(f"{topic}/{partition}: Kafka did not tell its offsets within {ANSWER_S:.0f} s")
+        raise BrokerUnavailable(f"{topic}/{partition}: Kafka did not report its offsets within {ANSWER_S:.0f} s")
     first, end = int(ends[0]), int(ends[1])
     if start == "earliest":
         return first
@@ -81,8 +101,10 @@ def _begin(consumer: Consumer, topic: str, partition: int, start: Start) -> int:
     if isinstance(start, datetime):
         if start.tzinfo is None:
             raise StreamError(f"start {start.isoformat()} has no time zone: give one, such as {start.isoformat()}Z")
-        at = TopicPartition(topic, partition, int(start.timestamp() * 1000))
-        (found,) = settled(lambda: consumer.offsets_for_times([at], ANSWER_S))
+        if start <= EPOCH:
+            return first  # librdkafka takes negative times for signs of its own, and every record came in later
+        at = TopicPartition(topic, partition, _ms_of(start))
+        (found,) = until_settled(lambda: consumer.offsets_for_times([at], ANSWER_S))
         if found.error is not None:
             raise KafkaException(found.error)
         return end if found.offset in {OFFSET_END, -1} else int(found.offset)
@@ -94,3 +116,8 @@ def _begin(consumer: Consumer, topic: str, partition: int, start: Start) -> int:
             f"Begin at {first}, or at 'earliest'"
         )
     return min(start, end)
+
+
+def _ms_of(start: datetime) -> int:
+    """Return the first whole millisecond at or after a time: records have whole ones."""
+    return max(0, -((EPOCH - start) // MILLISECOND))

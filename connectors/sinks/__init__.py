@@ -1,7 +1,7 @@
-"""Sinks write the events of topics to stores. `sink.py` says how to write one, `loop.py` how they run."""
+"""Sinks write events to stores. `sink.py` says how to write one, `loop/` runs it; each store has a folder."""
 
-from tradewind.connectors.sinks.counters import Counters
-from tradewind.connectors.sinks.limits import Limits
+from tradewind.connectors.sinks.loop.counters import Counters
+from tradewind.connectors.sinks.loop.limits import Limits
 from tradewind.connectors.sinks.sink import (
     Batch,
     Claim,

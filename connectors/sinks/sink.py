@@ -32,7 +32,7 @@ import polars as pl
 from tradewind.connectors.kafka.errors import BrokerUnavailable
 from tradewind.connectors.registry import RegistryUnavailable
 from tradewind.connectors.settings import Settings
-from tradewind.processors.batch import Columns, Rows, Segment
+from tradewind.processors.batch import Columns, Segment, part
 from tradewind.schemas.event import Event
 from tradewind.topics import Topic
 
@@ -41,34 +41,48 @@ Origin = tuple[str, int]
 
 
 class StoreUnavailable(Exception):
-    """The store does not take anything for now."""
+    """The store does not accept writes at present. `wait_s` is the pause that the store asked for, if it did."""
+
+    def __init__(self, reason: str, wait_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait_s = wait_s
 
 
 class PoisonBatch(Exception):
-    """The store will never take one of the records; `index` is its place in the batch, where the store named it."""
+    """The store will never accept some of the records.
 
-    def __init__(self, reason: str, index: int | None = None) -> None:
+    `index` is the place of the first of them in the batch, if the store named it. `named` holds the places of all of
+    them, if the store named each.
+    """
+
+    def __init__(self, reason: str, index: int | None = None, named: Sequence[int] = ()) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.index = index
+        self.index = min(named) if index is None and named else index
+        self.named = tuple(sorted(set(named)))
+
+    def moved(self, by: int) -> PoisonBatch:
+        """Return the same error for a batch that begins `by` records earlier."""
+        index = None if self.index is None else self.index + by
+        return PoisonBatch(self.reason, index, [place + by for place in self.named])
 
 
 class OwnerFenced(Exception):
-    """The partition was claimed by another process since."""
+    """Another process has claimed the partition since."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """An unbroken run of one partition, decoded. It holds events of the topic's model only: heartbeats are left out."""
+    """An unbroken run of one partition, decoded. It holds events of the topic's main model only, no heartbeats."""
 
     topic: Topic
     partition: int
     data: Segment | None
-    """None where nothing of the run is to be written; its position counts all the same."""
+    """None if the run has nothing to write. Its position must still be stored."""
     next_offset: int
-    """Where to go on once the batch is written; past records that were left out and past markers of transactions."""
+    """Where to continue once the batch is written, past ignored records and transaction markers."""
     epoch: int = 0
-    """What `claim` returned for the partition; 0 where Kafka keeps the positions."""
+    """What `claim` returned for the partition; 0 if Kafka keeps the positions."""
 
     def __len__(self) -> int:
         return 0 if self.data is None else len(self.data)
@@ -88,7 +102,7 @@ class Batch:
         return self.data.frame
 
     def split(self, at: int) -> tuple[Batch, Batch]:
-        """Cut before record `at` (0 < at < n): the second part goes on exactly where the first one ends."""
+        """Cut before record `at` (0 < at < n). The second part begins exactly where the first part ends."""
         assert self.data is not None
         middle = int(self.data.offsets[at])
         return (
@@ -101,72 +115,57 @@ class Batch:
         return replace(self, data=None)
 
 
-def part(segment: Segment, start: int, end: int) -> Segment:
-    """Return records start to end (exclusive) of a segment."""
-    if isinstance(segment, Rows):
-        return replace(
-            segment,
-            events=segment.events[start:end],
-            offsets=segment.offsets[start:end],
-            ts_ingest=segment.ts_ingest[start:end],
-        )
-    return replace(
-        segment,
-        frame=segment.frame.slice(start, end - start),
-        offsets=segment.offsets[start:end],
-        ts_ingest=segment.ts_ingest[start:end],
-    )
-
-
 class Sink(Protocol):
     """Writes the events of some topics to a store. Every method is called from one thread, one call at a time.
 
-    A batch may come twice after a crash or a rebalance, so `write` must change nothing the second time. Methods may
-    block: the consumer is polled by another thread.
+    After a crash or a rebalance, a batch may come twice. So a second `write` of the same batch must change nothing.
+    Methods may block, because another thread polls the consumer.
     """
 
     name: str
-    """The consumer group is `tradewind.<name>`, dead letters go to `<name>.dlq`."""
+    """The consumer group is `tradewind.<name>`. Dead letters go to `<name>.dlq`."""
     topics: tuple[Topic, ...]
     form: ClassVar[Literal["rows", "columns"]] = "rows"
-    """Whether batches hold events or polars frames, which are an order of magnitude faster."""
+    """Whether batches hold events ("rows") or polars frames ("columns"), which are ten times as fast."""
+    outside: int = 0
+    """Events that `write` left out, because they are older than what the store keeps."""
 
     async def open(self) -> None:
-        """Connect, and create what is missing; called once, again after `StoreUnavailable`."""
+        """Connect, and create missing tables. Called once, and again after `StoreUnavailable`."""
         return
 
     async def write(self, batch: Batch) -> None:
-        """Write a batch; return once the store has it."""
+        """Write a batch. Return once the store has confirmed it. The module lists what to raise."""
         ...
 
     async def tend(self) -> None:
-        """Do what is due from time to time, such as dropping old data; called every half minute."""
+        """Do periodic work, such as dropping old data. Called every half minute."""
         return
 
     async def close(self) -> None:
-        """Disconnect; nothing is called afterwards."""
+        """Disconnect. No method is called afterwards."""
         return
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a store knows of a partition that was just assigned to this process."""
+    """What a store knows about a partition that was just assigned to this process."""
 
     next_offset: int | None
-    """Where to go on; None where it has never been written."""
+    """Where to continue; None if the partition has never been written."""
     epoch: int
-    """Rises with every claim; writes of an older one must fail with `OwnerFenced`."""
+    """Rises with every claim. Writes under an older epoch must fail with `OwnerFenced`."""
 
 
 @runtime_checkable
 class KeepsPositions(Protocol):
-    """A sink whose store keeps the positions, written in one transaction with the rows.
+    """A sink whose store keeps the positions, in one transaction with the rows.
 
-    Other sinks leave them to the Kafka consumer group, which is told after each write.
+    For other sinks, the Kafka consumer group keeps the positions, committed after each write.
     """
 
     async def claim(self, origins: Sequence[Origin]) -> Mapping[Origin, Claim]:
-        """Take ownership of partitions and return where to go on; batches without events are written too."""
+        """Take ownership of partitions, and return where to continue. `write` then also gets batches without events."""
         ...
 
 
@@ -175,5 +174,5 @@ SinkFactory = Callable[[Settings], Sink]
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether trying again later can help."""
+    """Return whether a later attempt can succeed."""
     return isinstance(error, (StoreUnavailable, BrokerUnavailable, RegistryUnavailable, OSError))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 Check = Callable[[], Iterable[str]]
 """Returns what is wrong, in words; nothing where all is well. Called by other threads; answers at once."""
+Details = Callable[[], Iterable[Mapping[str, object]]]
+"""Returns further details for `/ready`, as JSON holds them. Called by other threads; answers at once."""
 
 
 class Health:
@@ -14,14 +16,24 @@ class Health:
     def __init__(self) -> None:
         self._live: dict[str, Check] = {}
         self._ready: dict[str, Check] = {}
+        self._details: dict[str, list[Details]] = {}
 
     def must_live(self, name: str, check: Check) -> None:
-        """Add a check of whether the process can still do anything: a supervisor restarts one that cannot."""
+        """Add a check for `/live`: if it fails, a supervisor restarts the process."""
         self._live[name] = check
 
     def must_be_ready(self, name: str, check: Check) -> None:
-        """Add a check of whether the process does its work."""
+        """Add a check for `/ready`: if it fails, the process does not do its work."""
         self._ready[name] = check
+
+    def add_details(self, key: str, details: Details) -> None:
+        """Add details to `/ready` under a key, which several may share."""
+        self._details.setdefault(key, []).append(details)
+
+    def details(self) -> dict[str, list[dict[str, object]]]:
+        """Return the details beside readiness, by key, without the keys that have none."""
+        found = {key: [dict(one) for ask in asked for one in ask()] for key, asked in list(self._details.items())}
+        return {key: given for key, given in found.items() if given}
 
     def not_live(self) -> dict[str, list[str]]:
         """Return what is wrong by the names of checks; empty where the process lives."""

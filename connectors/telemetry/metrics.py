@@ -65,7 +65,7 @@ QUEUE_TIME = Metric(
     "tradewind.batch.queue_time",
     Instrument.HISTOGRAM,
     SECONDS,
-    "From a fetch to the begin of the batch that takes it; the oldest fetch of each batch.",
+    "Time from a fetch to the start of the batch that takes it, for the oldest fetch of each batch.",
     (SYSTEM, GROUP),
     OF_WORK_S,
 )
@@ -89,8 +89,8 @@ LATENCY = Metric(
     "tradewind.latency",
     Instrument.HISTOGRAM,
     SECONDS,
-    "From the origin of a record's chain (its timestamp) to the commit of what came of it; the oldest record of each "
-    "batch and topic.",
+    "Time from a record's timestamp (its `ts_ingest`) to the commit of its outputs, for the oldest record of "
+    "each batch and topic.",
     (SYSTEM, GROUP, TOPIC),
     OF_LATENCY_S,
 )
@@ -98,7 +98,7 @@ EVENT_LATENCY = Metric(
     "tradewind.latency.event_time",
     Instrument.HISTOGRAM,
     SECONDS,
-    "From an event's own time to the commit of what came of it, for live events; the newest of each batch and task.",
+    "Time from a live event's own time to the commit of its outputs, for the newest of each batch and task.",
     (SYSTEM, GROUP),
     OF_LATENCY_S,
 )
@@ -106,7 +106,7 @@ RESTORE_DURATION = Metric(
     "tradewind.restore.duration",
     Instrument.HISTOGRAM,
     SECONDS,
-    "From an assignment, or a failure, until the tasks are as they were committed.",
+    "Time from an assignment or a failure until the tasks have their committed state again.",
     (SYSTEM, GROUP),
     OF_LATENCY_S,
 )
@@ -114,7 +114,7 @@ CONSUMED = Metric(
     "messaging.client.consumed.messages",
     Instrument.COUNTER,
     MESSAGES,
-    "Records whose transaction committed; a sink's records that were taken.",
+    "Records whose transaction has committed. For a sink: records that it has accepted.",
     (SYSTEM, GROUP, TOPIC, PARTITION),
 )
 SENT = Metric(
@@ -128,7 +128,7 @@ DEAD_LETTERS = Metric(
     "tradewind.dead_letters",
     Instrument.COUNTER,
     RECORDS,
-    "Records that were set aside: UNDECODABLE or POISON.",
+    "Records that became dead letters: UNDECODABLE or POISON.",
     (SYSTEM, GROUP, KIND),
 )
 TRANSACTIONS = Metric(
@@ -142,7 +142,7 @@ RESTORED = Metric(
     "tradewind.restore.records",
     Instrument.COUNTER,
     RECORDS,
-    "Records of the changelog read by restores.",
+    "Changelog records that restores have read.",
     (SYSTEM, GROUP),
 )
 REBALANCES = Metric(
@@ -177,30 +177,30 @@ PAUSED = Metric(
     "tradewind.paused",
     Instrument.GAUGE,
     "1",
-    "1 where a partition is not fetched, since there is no room for more of it; a sink's that its store holds up.",
+    "1 while a partition is not fetched, because its inbox is full or, for a sink, because the store is slow.",
     (SYSTEM, GROUP, TOPIC, PARTITION),
 )
 LAG = Metric(
     "tradewind.consumer.lag",
     Instrument.GAUGE,
     RECORDS,
-    "Last stable offset less committed position. Markers of transactions count until they are passed.",
+    "Last stable offset minus committed position. Transaction markers count until they are passed.",
     (SYSTEM, GROUP, TOPIC, PARTITION),
 )
 LAG_TIME = Metric(
     "tradewind.consumer.lag_time",
     Instrument.GAUGE,
     SECONDS,
-    "How long ago the first record that is not committed came in; where it has not been fetched, since when lag is "
-    "known. 0 without lag.",
+    "Age of the first uncommitted record. Before that record is fetched: time since the lag was first seen. 0 without "
+    "lag.",
     (SYSTEM, GROUP, TOPIC, PARTITION),
 )
 STUCK = Metric(
     "tradewind.watchdog.stuck",
     Instrument.GAUGE,
     "1",
-    "1 where a watchdog complains: position (with topic and partition), transaction, restore, broker; of a transaction "
-    "and a restore also for each partition in hand.",
+    "1 while a watchdog complains about a position, assignment, transaction, restore or broker. A transaction and a "
+    "restore also have one series for each of their partitions.",
     (SYSTEM, GROUP, KIND, TOPIC, PARTITION),
 )
 READY = Metric(
@@ -228,21 +228,63 @@ SINK_RETRIES = Metric(
     "tradewind.sink.retries",
     Instrument.COUNTER,
     "{attempt}",
-    "Attempts that failed and were repeated, as where the store is away.",
+    "Failed writes that were repeated, for example because the store was unavailable.",
     (SYSTEM, GROUP),
 )
 SINK_STALLS = Metric(
     "tradewind.sink.stalls",
     Instrument.COUNTER,
     "{stall}",
-    "Times that partitions were paused because the store was slow.",
+    "How often partitions were paused because the store was slow.",
     (SYSTEM, GROUP),
 )
 SINK_LOST = Metric(
     "tradewind.sink.lost",
     Instrument.COUNTER,
     RECORDS,
-    "Offsets that retention removed before they were taken.",
+    "Offsets that retention removed before the sink read them.",
+    (SYSTEM, GROUP),
+)
+SINK_OUTSIDE = Metric(
+    "tradewind.sink.outside",
+    Instrument.COUNTER,
+    RECORDS,
+    "Events that are older than what the store keeps, and that the sink left out.",
+    (SYSTEM, GROUP),
+)
+SINK_REPEATED = Metric(
+    "tradewind.sink.repeated",
+    Instrument.COUNTER,
+    RECORDS,
+    "Records before the position that the client delivered again and the sink ignored.",
+    (SYSTEM, GROUP),
+)
+CALLS_WAITING = Metric(
+    "tradewind.calls.waiting",
+    Instrument.GAUGE,
+    "{call}",
+    "Calls that were read and not claimed: they wait for their time or for a slot.",
+    (SYSTEM, GROUP),
+)
+CALLS_IN_FLIGHT = Metric(
+    "tradewind.calls.in_flight",
+    Instrument.GAUGE,
+    "{call}",
+    "Calls that were sent and have no attempt yet.",
+    (SYSTEM, GROUP),
+)
+CALLS_ATTEMPTS = Metric(
+    "tradewind.calls.attempts",
+    Instrument.COUNTER,
+    "{call}",
+    "Attempts published, by outcome.",
+    (SYSTEM, GROUP, OUTCOME),
+)
+CALLS_REFUSED = Metric(
+    "tradewind.calls.refused",
+    Instrument.COUNTER,
+    "{transaction}",
+    "Claims that the broker refused because the lease of the caller had ended. Nothing of them was sent.",
     (SYSTEM, GROUP),
 )
 FEED_PUBLISHED = Metric(
@@ -256,7 +298,7 @@ FEED_REJECTED = Metric(
     "tradewind.feed.rejected",
     Instrument.COUNTER,
     RECORDS,
-    "Records of the source that are not sound.",
+    "Records of the source that the feed refused.",
     (FEED,),
 )
 FEED_EVENT_TIME = Metric(

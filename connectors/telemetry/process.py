@@ -88,7 +88,7 @@ def _serve(settings: Settings, health: Health, readers: list[MetricReader], stac
         endpoint = Endpoint(part.host, part.port, registry, health)
     except OSError as error:
         log.error(  # noqa: TRY400 - the message says it all
-            "no metrics: port %d of %s is not to be had (%s): end who listens there, or set TRADEWIND_METRICS__PORT",
+            "no metrics: cannot listen on port %d of %s (%s): end the process there, or set TRADEWIND_METRICS__PORT",
             part.port,
             part.host,
             error,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -56,7 +56,7 @@ class Endpoint:
         routes: dict[str, Callable[[str], Answer]] = {
             "/metrics": self._metrics,
             "/live": lambda _: _verdict("live", self._health.not_live()),
-            "/ready": lambda _: _verdict("ready", self._health.not_ready()),
+            "/ready": lambda _: _verdict("ready", self._health.not_ready(), self._health.details()),
         }
 
         class Handler(_Handler):
@@ -94,9 +94,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: a scrape every few seconds is no news."""
 
 
-def _verdict(name: str, wrong: dict[str, list[str]]) -> Answer:
+def _verdict(name: str, wrong: dict[str, list[str]], details: Mapping[str, object] | None = None) -> Answer:
     status = HTTPStatus.SERVICE_UNAVAILABLE if wrong else HTTPStatus.OK
-    return status, JSON, _json({name: not wrong, "reasons": wrong})
+    return status, JSON, _json({name: not wrong, "reasons": wrong, **(details or {})})
 
 
 def _json(value: object) -> bytes:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import sys
 import time
 from collections.abc import Sequence
 
@@ -18,6 +17,7 @@ from tradewind.connectors.registry import open_codec
 from tradewind.infra.bench.parts.chaos import Chaos
 from tradewind.infra.bench.parts.hops import Hops
 from tradewind.infra.bench.parts.load import Load
+from tradewind.infra.bench.parts.progress import minutes, say
 from tradewind.infra.bench.parts.results import Result, report
 from tradewind.infra.bench.parts.services import stack
 from tradewind.infra.bench.parts.verdict import Verdict, verdict
@@ -73,9 +73,16 @@ def suite(kills: int, seed: int, rate: int = RATE) -> tuple[Verdict, dict[str, i
         ):
             while chaos.kills < kills or chaos.missing:
                 told = chaos.next()
-                print(f"{time.monotonic() - begun:6.0f} s, {load.sent:,} events: {told}", file=sys.stderr, flush=True)
+                say(f"{progress(chaos.kills, kills, time.monotonic() - begun)}, {load.sent:,} events: {told}")
+            say("no more faults: the agents process what is left, and all of it is compared")
             inputs = load.stop()
             chaos.settle()
         found = verdict(settings, codec, hops, inputs)
     notes = [f"seed {seed}; {rate:,} events/s offered", *found.examples]
     return found.after(chaos.kills, time.monotonic() - begun), chaos.done, notes
+
+
+def progress(killed: int, kills: int, so_far_s: float) -> str:
+    """Return how far the faults have come, and how long the rest of the kills will take at the same pace."""
+    told = f"{killed} of {kills} kills; {minutes(so_far_s)} so far"
+    return f"{told}, about {minutes(so_far_s / killed * (kills - killed))} left" if 0 < killed < kills else told

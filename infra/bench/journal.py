@@ -1,6 +1,6 @@
 """What the journal costs a worker, without a broker: digests of inputs, outputs and state, by the record.
 
-The best of many rounds is told: what else runs on the machine only ever makes a round longer.
+It reports the best of many rounds, because other load on the machine can only make a round longer.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from random import Random
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from tradewind.connectors.settings import Settings
+from tradewind.infra.bench.parts.progress import Progress
 from tradewind.infra.bench.parts.results import Result, report
 from tradewind.schemas.codec import MODELS, Codec
 from tradewind.streams.market import market
-from tradewind.streams.runtime.chunk import CHUNK_RECORDS, Chunk
-from tradewind.streams.runtime.digest import digest_of_outputs, digest_of_records
-from tradewind.streams.runtime.encoded_state import EncodedState
-from tradewind.streams.runtime.journal import Journal, JournalPosition, TaskJournal
+from tradewind.streams.runtime.commit.digest import digest_of_outputs, digest_of_records
+from tradewind.streams.runtime.commit.journal import Journal, JournalPosition, TaskJournal
+from tradewind.streams.runtime.commit.outbox import Draft, Outgoing
 from tradewind.streams.runtime.lease import Lease
-from tradewind.streams.runtime.outbox import Draft, Outgoing
-from tradewind.streams.runtime.record_batches import FetchedBatches, read
-from tradewind.streams.runtime.records import Records
+from tradewind.streams.runtime.read.chunk import CHUNK_RECORDS, Chunk
+from tradewind.streams.runtime.read.record_batches import FetchedBatches, read
+from tradewind.streams.runtime.read.records import Records
+from tradewind.streams.runtime.work.encoded_state import EncodedState
 from tradewind.topics import TICKS
 
 VALUE_BYTES = 60  # of a tick
@@ -40,9 +41,11 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(argv)
-    results = [
-        Result.of(f"{name}_ns", "ns", [best_ns(work, asked.rounds) / count]) for name, (work, count) in _works().items()
-    ]
+    works = _works()
+    progress, results = Progress([*works]), []
+    for name, (work, count) in works.items():
+        progress.begin(name)
+        results.append(Result.of(f"{name}_ns", "ns", [best_ns(work, asked.rounds) / count]))
     report(results, ["each: one record, change of state, value or entry"], as_json=asked.json)
     return 0
 
@@ -100,9 +103,9 @@ def _entry() -> Callable[[], None]:
     def work() -> None:
         draft = Draft()
         task.begin(draft)
-        task.processed(TICKS.name, chunk)
+        task.note_chunk(TICKS.name, chunk)
         draft.messages.append(record)
         task.close(draft, [("key", bytes(BAR_BYTES))], {TICKS.name: 0}, 0)
-        task.commit()
+        task.keep()
 
     return work

@@ -21,18 +21,25 @@ from rich.table import Table
 import tradewind
 from tradewind.infra.bench.parts.mutants import Explained, Mutant, Tried, explanations, made
 from tradewind.infra.bench.parts.near_tests import near_tests
+from tradewind.infra.bench.parts.progress import Progress, say
 from tradewind.infra.bench.parts.trials import End
 
 CHECKOUT = Path(tradewind.__file__).resolve().parents[1]
 BENCH = CHECKOUT / "infra" / "bench"
 BENCH_PYTHON = CHECKOUT / ".venv-bench" / "bin" / "python"
 RUNTIME = (
-    *("account", "bounded", "dead_letters", "digest", "encoded_state", "facts", "fingerprint", "hold", "inbox"),
-    *("journal", "lease", "outbox", "pacing", "pieces", "positions", "routing", "state", "task", "versions"),
-    *("watch", "watchdog"),
+    *("commit.bounded", "commit.digest", "commit.fingerprint", "commit.journal", "commit.outbox"),
+    *("commit.pacing", "commit.versions", "lease", "read.inbox", "read.positions"),
+    *("watch.statistics", "watch.facts", "work.dead_letters", "work.encoded_state", "work.hold"),
+    *("work.piece_processing", "work.pieces", "work.routing", "work.state", "work.task"),
 )
-DECISIONS = ("market.leaps", "risk.agent", "risk.checks", "risk.exposure")
-MODULES = (*(f"streams.runtime.{name}" for name in RUNTIME), *(f"processors.{name}" for name in DECISIONS))
+WATCHDOGS = ("watch", "watchdog")
+DECISIONS = ("market.leaps", "risk.processor", "risk.checks", "risk.exposure")
+MODULES = (
+    *(f"streams.runtime.{name}" for name in RUNTIME),
+    *(f"connectors.watchdogs.{name}" for name in WATCHDOGS),
+    *(f"processors.{name}" for name in DECISIONS),
+)
 """What decides and asks no broker; the rest is left to the integration tests and the fault suite."""
 BASE_S = 600.0  # for the tests without a mutant
 TIMES, LEAST_S = 5, 10.0  # a mutant may take that many times as long as none, and on a busy machine some seconds anyway
@@ -55,7 +62,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 def chosen(names: Sequence[str]) -> list[str]:
     """Return modules by their last names, or by as much of the whole as is needed; all of `MODULES` for no names.
 
-    A whole name, such as `processors.market.bars`, may be of any module.
+    A whole name, such as `processors.market.processor`, may be of any module.
     """
     found: list[str] = []
     for name in names:
@@ -77,7 +84,10 @@ def main(argv: Sequence[str]) -> int:
     """Try the mutants of modules; returns 1 where one survived that nobody explained."""
     given = arguments(argv)
     modules, known = chosen(given.module), explanations(BENCH / "survivors.toml")
-    found = [tried(module, known.get(module, [])) for module in modules]
+    progress, found = Progress(["module"] * len(modules)), []
+    for module in modules:
+        progress.begin("module")
+        found.append(tried(module, known.get(module, [])))
     if given.json:
         print(json.dumps([one.as_dict() for one in found], indent=1))
     else:
@@ -94,7 +104,7 @@ def tried(module: str, explained: Sequence[Explained]) -> Tried:
     with Trials(module, stages) as trials:
         ends = [(mutant, trials.end_of(mutant)) for mutant in mutants]
     done = Tried(module, ends, explained, time.monotonic() - begun)
-    print(f"{module}: {len(done.unexplained)} of {len(ends)} survived unexplained", file=sys.stderr)
+    say(f"{module}: {len(done.unexplained)} of {len(ends)} survived unexplained")
     return done
 
 

@@ -18,15 +18,16 @@ from confluent_kafka import Producer
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
+from tradewind.infra.bench.parts.progress import Progress
 from tradewind.infra.bench.parts.results import Result, report
 from tradewind.infra.bench.parts.services import services
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.market import Tick
 from tradewind.streams.market import market
 from tradewind.streams.runtime import Agent, agent_topics, group_of
-from tradewind.streams.runtime.changelog import Changelog
-from tradewind.streams.runtime.positions import GroupPositions
-from tradewind.streams.runtime.state import TaskState
+from tradewind.streams.runtime.commit.changelog import Changelog
+from tradewind.streams.runtime.read.positions import GroupPositions
+from tradewind.streams.runtime.work.state import TaskState
 
 TRANSACTION_KEYS = 20_000
 TIMEOUT_S = 60.0
@@ -43,8 +44,13 @@ def main(argv: Sequence[str]) -> int:
         agent = replace(market(settings), name="bench-restore")
         codec = open_codec(settings)
         ensure(settings, agent_topics(agent))
+        progress = Progress(["filling the changelog", *(["restoring"] * given.runs)])
+        progress.begin("filling the changelog")
         _fill(settings, codec, agent, given.keys)
-        runs = [_restore(settings, codec, agent, given.keys) for _ in range(given.runs)]
+        runs = []
+        for _ in range(given.runs):
+            progress.begin("restoring")
+            runs.append(_restore(settings, codec, agent, given.keys))
     results = [
         Result.of("restore_s", "s", [seconds for seconds, _ in runs]),
         Result.of("restored_keys_per_s", "keys/s", [given.keys / seconds for seconds, _ in runs]),

@@ -18,7 +18,6 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -29,7 +28,10 @@ import numpy as np
 import psutil
 
 from tradewind.connectors.settings import Settings
+from tradewind.infra.bench.parts.progress import MINUTE_S, minutes, say
 from tradewind.infra.bench.parts.results import Result, report
+from tradewind.infra.bench.parts.services import LOGS, logged
+from tradewind.infra.services.guard import temporary_folder
 from tradewind.infra.services.ports import ports
 from tradewind.infra.services.process import recorded
 from tradewind.infra.status.report import Report
@@ -63,13 +65,10 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str]) -> int:
     """Run the bench; returns 1 where something is wrong."""
     given = arguments(argv)
-    with tempfile.TemporaryDirectory(prefix="tradewind-bench-", ignore_cleanup_errors=True) as folder:
-        data = Path(folder)
-        data.chmod(0o711)  # root's PostgreSQL runs as another user
-        with _up(data, given.rate) as alive:
-            before = _status(data).totals["ticks"]
-            samples = _sample(data, given.minutes * 60, alive)
-            found = _status(data)
+    with temporary_folder("tradewind-bench-") as data, logged(data), _up(data, given.rate) as alive:
+        before = _status(data).totals["ticks"]
+        samples = _sample(data, given.minutes * 60, alive)
+        found = _status(data)
     lag = None if found.glance is None else sum(of.lag for of in found.glance.lags)
     deaths = sum(worker.deaths for worker in found.workers)
     ticks = found.totals["ticks"] - before
@@ -117,7 +116,7 @@ def unprocessed(ticks: int, lag: int | None, rate: int) -> tuple[str, ...]:
 
 
 def _status(data: Path) -> Report:
-    return status(Settings(data=data, _env_file=None), data)  # type: ignore[call-arg]
+    return status(Settings(data=data, _env_file=None), data)
 
 
 @contextmanager
@@ -129,7 +128,7 @@ def _up(data: Path, rate: int) -> Iterator[Callable[[], bool]]:
     options = ("--data", str(data), "--base-port", str(ports(None).base), "--rate", str(rate))
     command = [sys.executable, "-P", "-m", "tradewind.infra.cli", "up", *options]
     with (
-        (data / "up.out").open("wb") as out,
+        (data / LOGS / "up.log").open("wb") as out,
         subprocess.Popen(command, cwd=data, env=own, stdin=subprocess.DEVNULL, stdout=out, stderr=out) as process,
     ):
         try:
@@ -146,7 +145,7 @@ def _up(data: Path, rate: int) -> Iterator[Callable[[], bool]]:
 
 @dataclass(slots=True)
 class Series:
-    """What a process was seen to hold and to have written; it begins anew with each new process of the name."""
+    """Memory and written bytes of one process, by time. A new process of the same name begins a new series."""
 
     pid: int
     times_s: list[float] = field(default_factory=list)
@@ -190,8 +189,11 @@ class Series:
 def _sample(data: Path, seconds: float, alive: Callable[[], bool]) -> Mapping[str, Series]:
     """Look at each process of `up` again and again."""
     found: dict[str, Series] = {}
-    begun = time.monotonic()
+    begun, minute = time.monotonic(), 0
     while (now := time.monotonic() - begun) < seconds:
+        if now >= minute * MINUTE_S:
+            minute += 1
+            say(f"minute {minute} of {seconds / MINUTE_S:.0f}, about {minutes(seconds - now)} left")
         if not alive():
             raise RuntimeError(f"up ended: {(data / 'up.out').read_text()[-2000:]}")
         for name, record in recorded(data / "run").items():

@@ -26,11 +26,12 @@ import tradewind
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
-from tradewind.infra.bench.parts.end_to_end import end_to_end_runs
-from tradewind.infra.bench.parts.filled import markets
+from tradewind.infra.bench.parts.end_to_end import PIPELINE, WARM_UPS, end_to_end_runs
+from tradewind.infra.bench.parts.filled import kinds, markets, titled
 from tradewind.infra.bench.parts.measured import GroupProgress, Pace, pace, peak_rss_mb
+from tradewind.infra.bench.parts.progress import Progress
 from tradewind.infra.bench.parts.results import Result, report
-from tradewind.infra.bench.parts.services import services
+from tradewind.infra.bench.parts.services import LOGS, services, start
 from tradewind.streams.market import market
 from tradewind.streams.runtime import agent_topics, group_of
 from tradewind.topics import BARS, DOMAIN_TOPICS, TICKS
@@ -40,6 +41,7 @@ SHARED_DATA = CHECKOUT.parent / "shared" / "data"
 PEERS = CHECKOUT / "infra" / "bench" / "peers"
 SCHEMAS = CHECKOUT / "schemas"
 FILES = ("oanda-eurusd-quotes-20140501.zip", "oanda-xauusd-quotes-20140501.zip")
+AGENT = "market agent"
 PEER_BARS = "bench.bars"
 TIMEOUT_S = 600.0
 STOP_S = 20.0
@@ -63,8 +65,9 @@ def main(argv: Sequence[str]) -> int:
     given = arguments(argv)
     files = [path.resolve() for path in given.files] if given.files is not None else recorded()
     with services(optimise_java=True) as settings:
+        progress = Progress(_plan([*kinds(files)], given.runs))
         ensure(settings, (*DOMAIN_TOPICS, replace(BARS, name=PEER_BARS)))
-        filled = markets(settings, open_codec(settings), files, given.ticks)
+        filled = markets(settings, open_codec(settings), files, given.ticks, progress.begin)
         rates: dict[str, list[float]] = {
             **{f"tradewind_{kind}".rstrip("_"): [] for kind in filled},
             "faust": [],
@@ -73,12 +76,14 @@ def main(argv: Sequence[str]) -> int:
         memory: list[float] = []
         for run in range(given.runs):
             for kind, own in filled.items():
+                progress.begin(titled(AGENT, kind))
                 pace_, peak = tradewind_pace(own, f"bench-market-{run}", given.ticks)
                 rates[f"tradewind_{kind}".rstrip("_")].append(pace_.per_s)
                 memory.append(peak)
             for peer in ("faust", "quixstreams"):
+                progress.begin(peer)
                 rates[peer].append(peer_rate(settings, peer, run, given.peer_ticks))
-        whole = end_to_end_runs(settings, given.ticks, given.runs)
+        whole = end_to_end_runs(settings, given.ticks, given.runs, progress.begin)
     results = [
         *(Result.of(f"{name}_ticks_per_s", "ticks/s", runs) for name, runs in rates.items()),
         Result.of("end_to_end_ticks_per_s", "ticks/s", whole),
@@ -86,6 +91,11 @@ def main(argv: Sequence[str]) -> int:
     ]
     report(results, [described(files, given.ticks, given.peer_ticks)], as_json=given.json)
     return 0
+
+
+def _plan(markets_: Sequence[str], runs: int) -> list[str]:
+    fills, agents = ([titled(what, kind) for kind in markets_] for what in ("filling a topic", AGENT))
+    return [*fills, *([*agents, "faust", "quixstreams"] * runs), *([PIPELINE] * (WARM_UPS + runs))]
 
 
 def recorded() -> list[Path]:
@@ -96,10 +106,9 @@ def recorded() -> list[Path]:
 def described(files: Sequence[Path], ticks: int, peer_ticks: int) -> str:
     """Return what was measured, in a line."""
     quiet = f"; quiet: {' and '.join(path.name for path in files)}" if files else ""
-    return (
-        f"{ticks:,} ticks of three simulated instruments at 1,000 ticks/s{quiet}; warm-up a tenth of what is read; "
-        f"peers read {peer_ticks:,} of the former"
-    )
+    peers = f"; peers read {peer_ticks:,} of the former" if peer_ticks else ""
+    busy = f"{ticks:,} ticks of three simulated instruments at 1,000 ticks/s"
+    return f"{busy}{quiet}; warm-up a tenth of what is read{peers}"
 
 
 def tradewind_pace(settings: Settings, name: str, ticks: int) -> tuple[Pace, float]:
@@ -110,10 +119,9 @@ def tradewind_pace(settings: Settings, name: str, ticks: int) -> tuple[Pace, flo
         progress = stack.enter_context(
             GroupProgress(settings, group_of(agent, settings), settings.physical(TICKS), TICKS.partitions)
         )
-        worker = subprocess.Popen(
-            [sys.executable, "-P", "-m", "tradewind.infra.bench.parts.market_worker", name],
-            env={**os.environ, "TRADEWIND_DATA": str(settings.data), "TRADEWIND_NAMESPACE": settings.namespace},
-        )
+        command = [sys.executable, "-P", "-m", "tradewind.infra.bench.parts.market_worker", name]
+        environment = {"TRADEWIND_DATA": str(settings.data), "TRADEWIND_NAMESPACE": settings.namespace}
+        worker = start(settings, f"{settings.namespace}{name}", command, {**os.environ, **environment})
         try:
             found = pace(progress.records, ticks // 10, ticks, lambda: worker.poll() is None, TIMEOUT_S)
             peak = peak_rss_mb(worker.pid)
@@ -133,9 +141,10 @@ def peer_rate(settings: Settings, peer: str, run: int, ticks: int) -> float:
     command = [python, str(PEERS / f"{program}_bars.py"), settings.bootstrap, settings.physical(TICKS), PEER_BARS]
     command += [str(SCHEMAS), str(ticks // 10), str(ticks), f"bench.{peer}.{run}"]
     command += [guarantee] if guarantee else []
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=settings.data
-    ) as process:
+    with (
+        (settings.data / LOGS / f"{peer}-{run}.log").open("ab") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=settings.data) as process,
+    ):
         try:
             return _rate(process, ticks)
         finally:

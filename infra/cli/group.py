@@ -7,40 +7,53 @@ import sys
 import warnings
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
 from tradewind import __version__
+from tradewind.infra.cli.output import open_streams, printed
+from tradewind.infra.cli.plain_errors import explained
+from tradewind.infra.services.ending import Ended, die_by, ended_by_signals
 
-COMMANDS: dict[str, str] = {
-    "up": "Start the services, the workers and a feed, and show what flows.",
-    "down": "Stop what `up` started.",
-    "status": "Show services, topics, consumer groups and totals.",
-    "logs": "Print the logs of services and workers.",
-    "doctor": "Check this machine and the services, and say what to do.",
-    "reset": "Wipe the data folder, after asking.",
-    "topics": "List, create and check topics.",
-    "publish": "Publish events to a topic.",
-    "consume": "Print the events of a topic.",
-    "dlq": "Count, read and send back what agents and sinks could not process.",
-    "replay": "Run an agent's journal again, and compare it with what it did.",
-    "halt": "Stop a tenant's trading, or let it go on.",
-    "feed": "Publish market data from files or the simulator.",
-    "prepare": "Register schemas, create topics and migrate the database.",
-    "worker": "Run agents by role.",
-    "sink": "Write topics to a store.",
-    "test": "Run the test suite; arguments go to pytest.",
-    "check": "Check style, types, imports and generated code.",
-    "generate": "Write the generated code again.",
-    "bench": "Measure Tradewind beside a peer.",
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("stack", "Start the services, the workers and a feed, and show what flows."),
+    "down": ("stack", "Stop what `up` started."),
+    "status": ("stack", "Show services, topics, consumer groups and totals."),
+    "retry": ("stack", "Start workers again that `up` has given up on."),
+    "logs": ("stack", "Print the logs of services and workers."),
+    "doctor": ("stack", "Check this machine and the services, and say what to do."),
+    "reset": ("stack", "Wipe the data folder, after asking."),
+    "topics": ("events", "List, create and check topics."),
+    "publish": ("events", "Publish events to a topic."),
+    "consume": ("events", "Print the events of a topic."),
+    "dlq": ("dead_letters", "List, show and send back dead letters; skip a record that stops an agent."),
+    "replay": ("trading", "Repeat the transactions of an agent's journal, and compare the results."),
+    "tenants": ("trading", "Create and change tenants, and see which revision is in force."),
+    "halt": ("trading", "Stop a tenant's trading, or resume it."),
+    "ai": ("ai", "Ask a model; see and change providers, routes and prices; see what requests cost."),
+    "usage": ("billing", "Show what a tenant has used."),
+    "feed": ("processes", "Publish market data from files or the simulator."),
+    "prepare": ("processes", "Register schemas, create topics and migrate the database."),
+    "worker": ("processes", "Run agents by name."),
+    "sink": ("processes", "Write topics to a store."),
+    "caller": ("processes", "Perform calls to AI providers."),
+    "test": ("checkout", "Run the test suite; arguments go to pytest."),
+    "check": ("checkout", "Check style, types, imports and generated code."),
+    "generate": ("checkout", "Generate the models from the schemas."),
+    "bench": ("checkout", "Measure Tradewind beside other libraries."),
 }
-"""Name -> short help. A command `x` is the click command `x` in `tradewind.infra.cli.x`."""
+"""Name -> (folder, short help). A command `x` is the click command `x` in `tradewind.infra.cli.<folder>.x`."""
 
 
 def _use_data(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
-    """Tell the settings of this process, and of those that it starts, which data folder to use."""
+    """Set the data folder of this process, and of the processes that it starts."""
+    from tradewind.infra.services.folder import check_path  # noqa: PLC0415 - help comes at once
+
     if value is not None:
         os.environ["TRADEWIND_DATA"] = str(value.absolute())
+    if (told := os.environ.get("TRADEWIND_DATA")) is not None:
+        check_path(Path(told).absolute())
 
 
 def _data_option() -> click.Option:
@@ -51,7 +64,7 @@ def _data_option() -> click.Option:
         is_eager=True,
         expose_value=False,
         callback=_use_data,
-        help="Folder of the data, logs and passwords of what runs here.  [default: .tradewind]",
+        help="Folder of this stack's data, logs and passwords.  [default: .tradewind]",
     )
 
 
@@ -76,13 +89,22 @@ class LazyGroup(click.Group):
         """Import a command; None where there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"tradewind.infra.cli.{cmd_name}"), cmd_name)
+        folder, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"tradewind.infra.cli.{folder}.{cmd_name}"), cmd_name)
         return with_data(command)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command, which a signal ends in order: it unwinds, and stops what it has started."""
+        try:
+            with ended_by_signals(), printed():
+                return super().invoke(ctx)
+        except Ended as ended:
+            raise SystemExit(128 + ended.number) from ended
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the table, importing nothing."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([(name, said) for name, (_, said) in COMMANDS.items()])
 
 
 @click.group(
@@ -98,15 +120,16 @@ def tradewind() -> None:
 def main() -> None:
     """Run the command line; errors that say what to do are printed without a traceback."""
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")  # of platformdirs, as root; not used here
+    open_streams()
     try:
         tradewind(prog_name="tradewind")
+    except SystemExit as left:
+        if isinstance(left.__cause__, Ended):
+            die_by(left.__cause__.number)
+        raise
     except Exception as error:
-        if not _explains_itself(error):
+        said = explained(error)
+        if said is None:
             raise
-        click.echo(f"tradewind: {error}", err=True)
+        click.echo(f"tradewind: {said}", err=True)
         sys.exit(1)
-
-
-def _explains_itself(error: Exception) -> bool:
-    """Whether the message is all that a person needs: an error of Tradewind's own says what, where and what to do."""
-    return type(error).__module__.startswith("tradewind.")

@@ -14,7 +14,7 @@ MANIFEST = "unpacked.json"
 def unpacked(archive: Path) -> Path:
     """Return the folder with the content of a tar.gz; it lies beside the archive and is shared like it.
 
-    A file that is missing or of another size than when it was unpacked makes the folder be unpacked anew.
+    If a file is missing or has another size than when it was unpacked, the archive is unpacked again.
     """
     folder = archive.with_name(archive.name.removesuffix(".tar.gz"))
     if _whole(folder, archive):

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tradewind.connectors.settings import ENDPOINTS, Settings
+from tradewind.infra.services.embedded import services
 from tradewind.infra.services.passwords import write_private
 
 Endpoints = dict[str, dict[str, Any]]
-"""Parts of `Settings`: kafka, postgres, registry, influx."""
+"""Parts of `Settings` by name, such as kafka."""
 
 
 def publish(data: Path, endpoints: Mapping[str, Mapping[str, Any]]) -> None:
@@ -39,13 +40,8 @@ def external(settings: Settings, data: Path) -> frozenset[str]:
     What an embedded service published itself, before a crash perhaps, is in the settings as well, and is not external.
     """
     own = published(data)
-    named = {
-        "kafka": settings.kafka.bootstrap,
-        "postgres": settings.postgres.url,
-        "registry": settings.registry.url,
-        "influx": settings.influx.url,
-    }
-    keys = {"kafka": "bootstrap"}
     return frozenset(
-        part for part, url in named.items() if url is not None and url != own.get(part, {}).get(keys.get(part, "url"))
+        service.part
+        for service in services().values()
+        if (url := service.at(settings)) is not None and url != own.get(service.part, {}).get(service.address)
     )

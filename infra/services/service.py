@@ -5,6 +5,10 @@ ServiceError
 ├── ArtifactCorrupt       a Java file differs from the lock, twice
 ├── PortInUse             another process listens where a service should
 ├── StackRunning          another process runs the services of this data folder
+├── KafkaFilesLost        Kafka's storage lacks what the data folder knew
+├── UnusableFolder        a path cannot be that of a data folder
+├── OtherFormat           a data folder holds what another version of Tradewind wrote, in a format of its own
+├── DiskFull              a disk of the data folder has no room, so that nothing may be started on it
 ├── ServiceFailed         a service ended, or was not ready in time
 └── StartCancelled        the start was called off while a service was coming up
 """
@@ -36,6 +40,18 @@ class PortInUse(ServiceError):
 
 class StackRunning(ServiceError):
     """Another process runs the services of this data folder."""
+
+
+class UnusableFolder(ServiceError):
+    """A path cannot be that of a data folder: services could not live there."""
+
+
+class OtherFormat(ServiceError):
+    """A data folder holds records in a format that this version does not read."""
+
+
+class DiskFull(ServiceError):
+    """A disk of the data folder has no room, or cannot be written to: nothing may be started on it."""
 
 
 class ServiceFailed(ServiceError):

@@ -10,42 +10,24 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from tradewind.connectors.settings import Settings
 from tradewind.infra.services import artifacts, endpoints, health
+from tradewind.infra.services.declaration import Service
+from tradewind.infra.services.disk import refuse_full
+from tradewind.infra.services.embedded import services
+from tradewind.infra.services.ending import undivided
+from tradewind.infra.services.folder import check_folder, check_format, note_format
 from tradewind.infra.services.java import Java
-from tradewind.infra.services.kafka import Kafka
-from tradewind.infra.services.passwords import password
 from tradewind.infra.services.place import Place
 from tradewind.infra.services.ports import DEFAULT_BASE, check_free, ports
-from tradewind.infra.services.postgres import USER, Postgres
-from tradewind.infra.services.process import Server, end_recorded
-from tradewind.infra.services.questdb import USER as QUESTDB_USER
-from tradewind.infra.services.questdb import QuestDB
-from tradewind.infra.services.registry import Registry
+from tradewind.infra.services.process import end_recorded
 from tradewind.infra.services.service import Running, ServiceHealth, StackRunning, StartCancelled
-
-
-class Service(Protocol):
-    """An embedded service, of one server or several."""
-
-    name: str
-
-    @property
-    def listens(self) -> Sequence[int]:
-        """The ports that it needs."""
-
-    @property
-    def servers(self) -> list[Server]:
-        """Its processes."""
-
-    def start(self) -> Running:
-        """Start it, and return once it is ready; raises `ServiceError`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +51,11 @@ class Stack:
         *,
         brokers: int = 1,
         java: Java | None = None,
+        accept_cluster: bool = False,
     ) -> None:
+        """Prepare; with `accept_cluster` Kafka starts though its files are not those that the folder knew."""
         self.data, self.settings, self._progress = data.resolve(), settings, progress
-        self._base_port, self._brokers = base_port, brokers
+        self._base_port, self._brokers, self._accept_cluster = base_port, brokers, accept_cluster
         self._java = java or Java(optimising=settings.optimise_java)
         self._run = self.data / "run"
         self._closing = threading.Event()
@@ -86,6 +70,9 @@ class Stack:
 
         What an earlier stack of this data folder left running, because it was killed, is stopped first.
         """
+        check_folder(self.data)
+        check_format(self.data)
+        refuse_full(self.data, self.settings.disk)
         self._prepare_folder()
         self._hold_lock()
         self._closing.clear()
@@ -107,15 +94,23 @@ class Stack:
 
     def stop(self) -> None:
         """Stop all services at once, withdraw the endpoints and give the data folder free; takes 9 s at the most."""
-        if self._lock is None:
-            return  # what runs, if anything does, is another process's
+        if self._lock is not None:  # else what runs, if anything does, is another process's
+            with undivided():
+                self._stop(self._lock)
+
+    def _stop(self, lock: IO[str]) -> None:
         self._closing.set()
         endpoints.withdraw(self.data)
         servers = [server for service in self._services.values() for server in service.servers]
         with ThreadPoolExecutor(max(1, len(servers))) as pool:
             list(pool.map(lambda server: server.stop(), servers))
-        self._lock.close()
+        end_recorded(self._run)  # what a signal kept from becoming known here, though it was started and recorded
+        lock.close()
         self._lock = None
+
+    def call_off(self) -> None:
+        """Have whoever waits for a service that is coming up give up; the start then raises `StartCancelled`."""
+        self._closing.set()
 
     def health(self) -> list[ServiceHealth]:
         """Ask every service, external ones too."""
@@ -126,24 +121,26 @@ class Stack:
         return [name for name, service in self._services.items() if not all(server.alive for server in service.servers)]
 
     def restart(self, name: str) -> Running:
-        """Start a service again, with its data, on the same ports; with PostgreSQL the registry, too.
+        """Start a service again, with its data, on the same ports, and then those that need it.
 
-        The registry's pooled connections ended with PostgreSQL, and each would fail one more request.
+        Pooled connections of those ended with it, and each would fail one more request. Raises `DiskFull` where the
+        disk has no room: a restart would cost Kafka's records, and cure nothing.
         """
+        refuse_full(self.data, self.settings.disk)
         running = self._services[name].start()
-        if name == "postgres" and "registry" in self._services:
-            self._services["registry"].start()
+        for other in self._services.values():
+            if name in other.after:
+                other.start()
         return running
 
     def service(self, name: str) -> Service:
-        """Return one of the embedded services: kafka, postgres, registry, questdb."""
+        """Return one of the embedded services by its name."""
         return self._services[name]
 
     def tend(self) -> None:
-        """Keep the logs within bounds; to be called every few seconds."""
+        """Keep the logs within bounds, and remove what a start has left; to be called every few seconds."""
         for service in self._services.values():
-            for server in service.servers:
-                server.tend()
+            service.tend()
 
     def _prepare_folder(self) -> None:
         # Root's PostgreSQL runs as another user and has to pass through; the folders inside are closed to it.
@@ -151,6 +148,7 @@ class Stack:
         self.data.chmod(0o711 if os.geteuid() == 0 else 0o700)
         for name in ("run", "logs", "passwords"):
             (self.data / name).mkdir(mode=0o700, exist_ok=True)
+        note_format(self.data)
 
     def _hold_lock(self) -> None:
         """Hold the folder's lock, which the kernel takes away from a process that is killed."""
@@ -171,61 +169,58 @@ class Stack:
         self._lock = lock
 
     def _chosen(self) -> dict[str, Service]:
-        """Return the services to start; the registry brings PostgreSQL with it, which stores its schemas."""
-        self._external = external = endpoints.external(self.settings, self.data)
-        place = Place(self.data, ports(self._base_port), self._java, self._closing)
-        chosen: dict[str, Service] = {}
-        if "kafka" not in external:
-            chosen["kafka"] = Kafka(place, self._brokers)
-        if "influx" not in external:
-            chosen["questdb"] = QuestDB(place)
-        if not {"postgres", "registry"} <= external:
-            postgres = Postgres(place)
-            chosen["postgres"] = postgres
-            if "registry" not in external:
-                chosen["registry"] = Registry(place, postgres)
-        return chosen
+        """Return the services to start, each behind those that it needs."""
+        self._external = endpoints.external(self.settings, self.data)
+        place = Place(
+            self.data,
+            ports(self._base_port),
+            self._java,
+            self._closing,
+            brokers=self._brokers,
+            accept_cluster=self._accept_cluster,
+            disk=self.settings.disk,
+        )
+        return {name: service(place) for name, service in embedded(self.settings, self._external).items()}
 
     def _start_all(self) -> list[Running]:
-        """Start each service in a thread of its own; the registry's follows PostgreSQL's."""
-        chains = [["kafka"], ["postgres", "registry"], ["questdb"]]
-        with ThreadPoolExecutor(len(chains)) as pool:
-            started = [pool.submit(self._start_chain, chain) for chain in chains]
+        """Start each service in a thread of its own, behind those that it needs."""
+        started: dict[str, Future[Running]] = {}
+        with ThreadPoolExecutor(max(1, len(self._services))) as pool:
+            for name, service in self._services.items():
+                needed = [started[other] for other in service.after]
+                started[name] = pool.submit(self._start_one, service, needed)
             try:
-                wait(started)
+                wait(started.values())
             except BaseException:  # such as Ctrl-C
                 self._closing.set()
                 raise
-        errors = [error for future in started if (error := future.exception()) is not None]
+        errors = [error for future in started.values() if (error := future.exception()) is not None]
         for error in sorted(errors, key=lambda error: isinstance(error, StartCancelled)):
             raise error  # the cause, rather than that the others were called off for it
-        return [running for future in started for running in future.result()]
+        return [future.result() for future in started.values()]
 
-    def _start_chain(self, names: list[str]) -> list[Running]:
-        done = []
+    def _start_one(self, service: Service, needed: Sequence[Future[Running]]) -> Running:
         try:
-            for name in names:
-                if name in self._services:
-                    done.append(self._services[name].start())
-                    self._progress(Step(name, running=done[-1]))
+            for other in needed:
+                other.result()
+            running = service.start()
         except BaseException:
             self._closing.set()  # the others need not come up any more
             raise
-        return done
+        self._progress(Step(service.name, running=running))
+        return running
 
     def _endpoints(self) -> endpoints.Endpoints:
-        found: endpoints.Endpoints = {}
-        for name, service in self._services.items():
-            if isinstance(service, Kafka):
-                found["kafka"] = {"bootstrap": service.bootstrap, "replication_factor": service.replication}
-            elif isinstance(service, Postgres) and "postgres" not in self._external:
-                secret = password(self.data, f"postgres-{USER}")
-                found["postgres"] = {"url": service.url, "user": USER, "password": secret}
-            elif isinstance(service, Registry):
-                found["registry"] = {"url": service.url, "ids_file": str(service.ids_file)}
-            elif isinstance(service, QuestDB):
-                found["influx"] = {"url": service.url, "user": QUESTDB_USER, "password": password(self.data, name)}
-        return found
+        return {one.part: one.endpoint() for one in self._services.values() if one.part not in self._external}
+
+
+def embedded(settings: Settings, external: Collection[str]) -> dict[str, type[Service]]:
+    """Return the services to start where the settings name the `external` parts, each behind those that it needs."""
+    known = services()
+    wanted = {name for name, one in known.items() if one.part not in external and one.wanted(settings)}
+    for name in reversed(known):  # whoever needs one comes after it
+        wanted.update(known[name].after if name in wanted else ())
+    return {name: one for name, one in known.items() if name in wanted}
 
 
 def check(data: Path, settings: Settings) -> list[ServiceHealth]:

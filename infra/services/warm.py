@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from tradewind.connectors.settings import Settings
 from tradewind.infra.services import artifacts, endpoints
+from tradewind.infra.services.ending import ended_by_signals
+from tradewind.infra.services.guard import temporary_folder
 from tradewind.infra.services.java import Java
 from tradewind.infra.services.service import ServiceError, ServiceFailed
 from tradewind.infra.services.stack import Stack
@@ -30,9 +31,7 @@ RECORDS = 1000
 
 def warm(said: Callable[[str], None] = lambda _: None) -> list[Path]:
     """Record a warm cache for each Java server, and return the files. Raises `ServiceError`."""
-    with tempfile.TemporaryDirectory(prefix="tradewind-warm-") as folder:
-        data = Path(folder)
-        data.chmod(0o755)
+    with ended_by_signals(), temporary_folder("tradewind-warm-") as data:
         stack = Stack(data, Settings.model_construct(data=data), base_port=None, java=Java(recording=True))
         said("starting the services, recording")
         names = [running.name for running in stack.start()]

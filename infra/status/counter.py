@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Protocol, cast
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from tradewind.connectors.kafka.client import PASSING, reading, taken
+from tradewind.connectors.kafka.client import PASSING, reading, taken, until_settled
+from tradewind.connectors.kafka.offsets import Bounds, Offsets
 from tradewind.connectors.settings import Settings
-from tradewind.infra.status.ledger import NOWHERE, Ledger, Partition, Pass, Position
-from tradewind.infra.status.names import events_of
+from tradewind.infra.status.ledger import NOWHERE, Counted, Ledger, Partition, Pass
+from tradewind.infra.status.names import DENIED, WITHOUT_IDS, events_of
 from tradewind.schemas.codec import Codec, UndecodableRecord
 from tradewind.schemas.event import Event
 from tradewind.schemas.risk import Decision
@@ -21,6 +22,8 @@ BATCH = 5_000
 PASS_RECORDS = 100_000
 """Records in one transaction of the ledger: some 0.2 s of reading, and the most that a killed process reads again."""
 POLL_S = 0.05
+ANSWER_S = 5.0
+"""How long Kafka may take to tell where partitions begin and end; usual are milliseconds."""
 FRAME = 5
 """Bytes of Confluent's frame: a zero, and the schema's id."""
 BUFFER_KIB = 8 * 1024
@@ -39,26 +42,30 @@ class Counter:
         self._codec = codec
         self._models: dict[bytes, type[Event] | None] = {}
         self._names = events_of(settings)
-        self._consumer = Consumer({**reading(settings, "status", BUFFER_KIB), "auto.offset.reset": "earliest"})
+        self._consumer = Consumer(reading(settings, "status", BUFFER_KIB))
+        self._bounds = Offsets(settings, answer_s=ANSWER_S)
         self._started = ledger.positions()
+        self._begins: dict[Partition, int] = {}
+        """Where the client begins to read. Records that it delivers from before that are counted already."""
         self._assigned: set[Partition] = set()
 
     @property
-    def positions(self) -> Mapping[Partition, Position]:
+    def positions(self) -> Mapping[Partition, Counted]:
         """How far each partition has been counted."""
         return self._started
 
     def close(self) -> None:
-        """Close the client."""
+        """Close the clients."""
         self._consumer.close()
+        self._bounds.close()
 
     def count_to(self, ends: Mapping[Partition, int], timeout_s: float) -> int:
         """Count up to an offset of each partition; return how many offsets are missing when the time is up."""
         deadline = time.monotonic() + timeout_s
-        if set(ends) != self._assigned:
-            self._assign(ends)
         try:
             while (missing := self._missing(ends)) and time.monotonic() < deadline:
+                if set(ends) != self._assigned:
+                    self._assign(ends)
                 done = Pass(self._started)
                 self._read(done, ends, deadline)
                 self._keep(done)
@@ -68,13 +75,16 @@ class Counter:
         return missing
 
     def _assign(self, partitions: Iterable[Partition]) -> None:
-        """Read these partitions from where the ledger stands."""
+        """Read these partitions from where the ledger stands; from their beginning where that is gone.
+
+        The client is given numbers. While it looks up a beginning by itself, another assignment can get lost (ADR 16).
+        """
         self._started = self._ledger.positions()
-        self._assigned = set(partitions)
-        starts = [(of, self._started.get(of)) for of in sorted(self._assigned)]
-        self._consumer.assign(
-            [TopicPartition(*of, OFFSET_BEGINNING if start is None else start.next) for of, start in starts]
-        )
+        wanted = sorted(set(partitions))
+        bounds = until_settled(lambda: self._bounds.bounds(wanted), ANSWER_S)
+        self._begins = {of: _begin(self._next(of), bounds[of]) for of in wanted}
+        self._consumer.assign([TopicPartition(*of, begin) for of, begin in self._begins.items()])
+        self._assigned = set(wanted)
 
     def _read(self, done: Pass, ends: Mapping[Partition, int], deadline: float) -> None:
         """Read up to `PASS_RECORDS` records, or up to the ends."""
@@ -103,8 +113,12 @@ class Counter:
         if error is not None:
             if error.code() == KafkaError._PARTITION_EOF:
                 done.next[of] = message.offset()  # past the markers at the end
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+                self._assigned.clear()  # retention was faster, or the topic was created again: begin where it does now
             elif error.code() not in PASSING:
                 raise KafkaException(error)
+            return
+        if message.offset() < done.next.get(of, self._begins[of]):
             return
         done.last[of] = message.offset()
         done.next[of] = message.offset() + 1
@@ -113,7 +127,7 @@ class Counter:
         if value is None or len(value) <= FRAME or value[0] != 0:
             return
         total = self._names.get((of[0], self._model(value[1:FRAME])))
-        if total == "ticks":
+        if total in WITHOUT_IDS:
             done.counted[total] += 1
         elif total is not None:
             self._take_event(done, total, value)
@@ -125,7 +139,7 @@ class Counter:
             return  # a record, and no event
         done.ids[total].add(_id(cast("_Identified", event).event_id))
         if isinstance(event, Decision) and event.outcome == "DENIED":
-            done.ids["denied"].add(_id(event.event_id))
+            done.ids[DENIED].add(_id(event.event_id))
 
     def _model(self, frame: bytes) -> type[Event] | None:
         """Return the model of a schema's id, as a frame carries it; None where it is of no event of ours."""
@@ -141,6 +155,12 @@ class Counter:
 
     def _missing(self, ends: Mapping[Partition, int]) -> int:
         return sum(max(0, end - self._next(of)) for of, end in ends.items())
+
+
+def _begin(next_: int, bounds: Bounds) -> int:
+    """Return where to read on: at the next offset, or where the partition begins if that is gone, or never was."""
+    first, end = bounds
+    return next_ if first <= next_ <= end else first
 
 
 def _id(text: str) -> bytes:

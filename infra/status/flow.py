@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
 
-from tradewind.connectors.kafka.client import PASSING, options, reading, settled
-from tradewind.connectors.kafka.offsets import Offsets
+from tradewind.connectors.kafka.client import PASSING, options, reading, until_settled
+from tradewind.connectors.kafka.offsets import Offsets, committed
 from tradewind.connectors.settings import Settings
-from tradewind.infra.status.ledger import Partition, Position
-from tradewind.infra.status.names import inputs_of, topics_of
+from tradewind.infra.status.ledger import Counted, Partition
+from tradewind.infra.status.names import inputs_of, topics_of, unused_of
+from tradewind.topics import DOMAIN_TOPICS
 
 TIMEOUT_S = 5.0
 """How long one answer of Kafka may take; usual are milliseconds."""
@@ -53,12 +51,14 @@ class Flow:
     def __init__(self, settings: Settings) -> None:
         self._topics = frozenset(topics_of(settings))
         self._inputs = inputs_of(settings)
+        self._unused = unused_of(settings)
+        self._broadcast = {settings.physical(topic) for topic in DOMAIN_TOPICS if topic.broadcast}
+        """A group reads as many of their partitions as it has tasks, and has positions in these."""
         self._admin = AdminClient({**options(settings), "socket.timeout.ms": int(TIMEOUT_S * 1000)})
         self._offsets = Offsets(settings, answer_s=TIMEOUT_S)
         self._peeker = Consumer(
             {
                 **reading(settings, "status", PEEKED_KIB),
-                "auto.offset.reset": "earliest",
                 "queued.min.messages": 1,
                 "fetch.message.max.bytes": 1024,  # Kafka answers with one whole batch where that is larger
             }
@@ -79,25 +79,31 @@ class Flow:
     def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Return the last stable offset of each partition: where a read_committed consumer comes to its end."""
         asked = tuple(partitions)
-        return settled(lambda: self._offsets.listed(asked, "latest"), TIMEOUT_S)
+        return until_settled(lambda: self._offsets.listed(asked, "latest"), TIMEOUT_S)
 
     def groups(self) -> list[str]:
         """Return the consumer groups of ours that exist."""
-        listed = settled(lambda: self._admin.list_consumer_groups(request_timeout=TIMEOUT_S).result(), TIMEOUT_S)
-        return sorted(self._inputs.keys() & {group.group_id for group in listed.valid})
+        listed = until_settled(lambda: self._admin.list_consumer_groups(request_timeout=TIMEOUT_S).result(), TIMEOUT_S)
+        return sorted((self._inputs.keys() - self._unused) & {group.group_id for group in listed.valid})
 
     def lags(
-        self, groups: Iterable[str], ends: Mapping[Partition, int], counted: Mapping[Partition, Position], *, ages: bool
+        self, groups: Iterable[str], ends: Mapping[Partition, int], counted: Mapping[Partition, Counted], *, ages: bool
     ) -> list[Lag]:
         """Return how far each group is behind on each partition that it reads; `ages` tells the seconds, too.
 
         `counted` says where each partition's last record is: whoever is past it has only markers left to read.
         """
         groups = tuple(groups)
-        positions = settled(lambda: self._positions(groups), TIMEOUT_S)
-        inputs = [(group, of) for group in groups for of in ends if of[0] in self._inputs[group]]
+        positions = until_settled(lambda: committed(self._admin, groups, TIMEOUT_S), TIMEOUT_S)
+        elsewhere = {(group, topic) for group, (topic, _) in positions}
+        inputs = [
+            (group, of)
+            for group in groups
+            for of in ends
+            if of[0] in self._inputs[group] and not (of[0] in self._broadcast and (group, of[0]) in elsewhere)
+        ]
         new = {of for group, of in inputs if (group, of) not in positions}
-        starts = settled(lambda: self._offsets.listed(new, "earliest"), TIMEOUT_S)
+        starts = until_settled(lambda: self._offsets.listed(new, "earliest"), TIMEOUT_S)
         where = {key: positions.get(key, starts.get(key[1], 0)) for key in (*inputs, *positions) if key[1] in ends}
         behind = {(of, at) for (_, of), at in where.items() if at < ends[of] and _unread(at, ends[of], counted.get(of))}
         first = self._first_unread(behind) if ages else {}
@@ -108,21 +114,6 @@ class Flow:
             else Lag(group, *of, 0, 0.0)
             for (group, of), position in sorted(where.items())
         ]
-
-    def _positions(self, groups: Iterable[str]) -> dict[tuple[str, Partition], int]:
-        """Return committed positions: (group, partition) -> offset."""
-        asked: list[Future[Any]] = []
-        for group in groups:  # the client takes one group in a call; the calls run at once
-            asked += self._admin.list_consumer_group_offsets(
-                [ConsumerGroupTopicPartitions(group)], request_timeout=TIMEOUT_S
-            ).values()
-        answers = [answer.result() for answer in asked]
-        return {
-            (answer.group_id, (of.topic, of.partition)): of.offset
-            for answer in answers
-            for of in answer.topic_partitions
-            if of.offset >= 0
-        }
 
     def _first_unread(self, behind: set[Place]) -> dict[Place, int]:
         """Return the timestamp (ms) of the first record at or after each place, where Kafka shows it in time."""
@@ -137,12 +128,22 @@ class Flow:
     def _peek(self, places: Mapping[Partition, int], deadline: float) -> dict[Place, int]:
         found: dict[Place, int] = {}
         waiting = set(places)
-        self._peeker.assign([TopicPartition(*of, position) for of, position in places.items()])
+        # Numbers, also where retention was faster than a group: while the client looks up a beginning by itself, the
+        # next assignment can get lost (ADR 16).
+        first = until_settled(lambda: self._offsets.listed(places, "earliest"), TIMEOUT_S)
+        begins = {of: max(position, first[of]) for of, position in places.items()}
+        self._peeker.assign([TopicPartition(*of, begin) for of, begin in begins.items()])
         while waiting and time.monotonic() < deadline:
             for message in self._peeker.consume(len(waiting), POLL_S):
                 error, of = message.error(), (message.topic(), message.partition())
-                if error is not None and error.code() not in {KafkaError._PARTITION_EOF, *PASSING}:
+                if error is not None and error.code() not in {
+                    KafkaError._PARTITION_EOF,
+                    KafkaError._AUTO_OFFSET_RESET,
+                    *PASSING,
+                }:
                     raise KafkaException(error)
+                if error is None and message.offset() < begins.get(of, 0):
+                    continue  # of an earlier look
                 if of in waiting and error is None:
                     found[of, places[of]] = message.timestamp()[1]
                 waiting.discard(of)
@@ -150,7 +151,7 @@ class Flow:
         return found
 
 
-def _unread(position: int, end: int, counted: Position | None) -> bool:
+def _unread(position: int, end: int, counted: Counted | None) -> bool:
     """Whether a record may be between a position and the end, and not only markers."""
     return counted is None or position <= counted.last or counted.next < end
 

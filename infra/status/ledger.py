@@ -37,7 +37,7 @@ Partition = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class Counted:
     """How far a partition has been counted."""
 
     next: int
@@ -48,7 +48,7 @@ class Position:
     """Records counted before it: markers and what was rolled back are not among them."""
 
 
-NOWHERE = Position(next=0, last=-1, records=0)
+NOWHERE = Counted(next=0, last=-1, records=0)
 """Where a partition stands that was never read."""
 
 
@@ -56,7 +56,7 @@ NOWHERE = Position(next=0, last=-1, records=0)
 class Pass:
     """What was read in one pass, from the positions where it started."""
 
-    started: Mapping[Partition, Position]
+    started: Mapping[Partition, Counted]
     next: dict[Partition, int] = field(default_factory=dict)
     last: dict[Partition, int] = field(default_factory=dict)
     records: dict[Partition, int] = field(default_factory=lambda: defaultdict(int))
@@ -86,10 +86,10 @@ class Ledger:
         """Close the file."""
         self._database.close()
 
-    def positions(self) -> dict[Partition, Position]:
+    def positions(self) -> dict[Partition, Counted]:
         """Return how far each partition has been counted."""
         rows = self._database.execute("SELECT topic, partition, next, last, records FROM position")
-        return {(topic, number): Position(*counted) for topic, number, *counted in rows}
+        return {(topic, number): Counted(*counted) for topic, number, *counted in rows}
 
     def totals(self) -> dict[str, int]:
         """Return the number of distinct events of each name since the last reset."""

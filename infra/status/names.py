@@ -3,48 +3,85 @@
 from __future__ import annotations
 
 from tradewind.connectors.settings import Settings
+from tradewind.connectors.timeseries.product import TITLES, hinted
 from tradewind.schemas.event import Event
 from tradewind.schemas.runtime import DeadLetter
-from tradewind.topics import BARS, DECISIONS, DOMAIN_TOPICS, FILLS, ORDER_REQUESTS, SIGNALS, TICKS
+from tradewind.streams.agents import OURS, installed
+from tradewind.topics import DECISIONS, DOMAIN_TOPICS, LATE_TICKS, TICKS, Topic
 
-TOTALS = ("ticks", "bars", "signals", "orders", "decisions", "denied", "fills", "dead_letters")
-"""What is counted, in the order in which it flows."""
-COUNTED = {
-    TICKS: "ticks",
-    BARS: "bars",
-    SIGNALS: "signals",
-    ORDER_REQUESTS: "orders",
-    DECISIONS: "decisions",
-    FILLS: "fills",
-}
+LATE = LATE_TICKS.total
+"""Ticks whose bars had closed: of an older day after a newer one, all. They make no bars."""
+WITHOUT_IDS = frozenset({TICKS.total, LATE})
+"""Totals of events that have no ids of their own."""
+COUNTED = {topic: topic.total for topic in DOMAIN_TOPICS if topic.total}
 """A topic's main event -> the total that it adds to; heartbeats on the same topic add to none."""
+DENIED = "denied"
+"""Decisions that deny; counted among the decisions, too."""
+ALL_LETTERS = "dead_letters"
+TOTALS = (
+    *(name for total in COUNTED.values() for name in ((total, DENIED) if total == DECISIONS.total else (total,))),
+    ALL_LETTERS,
+)
+"""What is counted, in the order in which it flows."""
 DEAD_LETTERS = "dlq"
-KEPT_FOR_A_CONSUMER = ("changelog", "journal", "redrive", "redriven", DEAD_LETTERS)
+KEPT_FOR_A_CONSUMER = ("changelog", "journal", "redrive", "redriven", "skips", "claims", DEAD_LETTERS)
 """Topics that a consumer has for itself, as `<consumer>.<one of these>`."""
 CONSUMERS = tuple(dict.fromkeys(name for topic in DOMAIN_TOPICS for name in (*topic.producers, *topic.consumers)))
-"""Agents, sinks and feeds, as the topics name them: importing the agents themselves takes a second."""
+"""Agents, sinks and feeds of ours, as the topics name them: importing the agents themselves takes a second."""
+CALLER_NAMES = ("caller-ai",)
+"""Groups of `tradewind caller`."""
+SINK_NAMES = ("questdb", "influxdb", "postgres")
+"""In the order in which `status` shows them, behind the agents."""
 
 
 def topics_of(settings: Settings) -> tuple[str, ...]:
     """Return the name on the cluster of every topic that may be Tradewind's; not all need exist."""
-    own = (f"{consumer}.{kind}" for consumer in CONSUMERS for kind in KEPT_FOR_A_CONSUMER)
-    return tuple(settings.physical(topic) for topic in (*(topic.name for topic in DOMAIN_TOPICS), *own))
+    found = [*DOMAIN_TOPICS, *(topic for of in _installed(settings).values() for topic in of)]
+    kept = (f"{consumer}.{kind}" for consumer in _consumers() for kind in KEPT_FOR_A_CONSUMER)
+    return tuple(dict.fromkeys(settings.physical(topic) for topic in (*(topic.name for topic in found), *kept)))
 
 
 def inputs_of(settings: Settings) -> dict[str, frozenset[str]]:
     """Return what each consumer group reads: group -> topics, by their names on the cluster."""
+    ours = {name: [topic for topic in DOMAIN_TOPICS if name in topic.consumers] for name in CONSUMERS}
     return {
-        settings.physical(f"tradewind.{consumer}"): frozenset(
-            settings.physical(topic) for topic in DOMAIN_TOPICS if consumer in topic.consumers
-        )
-        for consumer in CONSUMERS
+        settings.physical(f"tradewind.{consumer}"): frozenset(settings.physical(topic) for topic in read)
+        for consumer, read in {**ours, **_installed(settings)}.items()
     }
+
+
+def sinks_of(settings: Settings) -> tuple[str, ...]:
+    """Return the sinks that `up` runs, as far as the settings tell without asking the time-series store."""
+    return (hinted(settings.influx) or "questdb", "postgres")
+
+
+def unused_of(settings: Settings) -> frozenset[str]:
+    """Return the group of the time-series sink that the settings leave out; none where they do not tell.
+
+    That group has stood still since another store was chosen. Its lag concerns nobody.
+    """
+    used = hinted(settings.influx)
+    return frozenset(settings.physical(f"tradewind.{kind}") for kind in TITLES if used not in (None, kind))
+
+
+def readers() -> tuple[str, ...]:
+    """Return the names of consumer groups in the order in which events pass them."""
+    return (*(one.name for one in (*OURS, *installed())), *CALLER_NAMES, *SINK_NAMES)
+
+
+def _consumers() -> tuple[str, ...]:
+    return (*CONSUMERS, *(one.name for one in installed()))
+
+
+def _installed(settings: Settings) -> dict[str, tuple[Topic, ...]]:
+    """Return the inputs of each agent of another package; its module is imported."""
+    return {one.name: one.declare(settings).inputs for one in installed()}
 
 
 def events_of(settings: Settings) -> dict[tuple[str, type[Event] | None], str]:
     """Return (topic on the cluster, model of the record) -> the total that such a record adds to."""
     main = [((settings.physical(topic), topic.model), total) for topic, total in COUNTED.items()]
     letters = [
-        ((settings.physical(f"{consumer}.{DEAD_LETTERS}"), DeadLetter), "dead_letters") for consumer in CONSUMERS
+        ((settings.physical(f"{consumer}.{DEAD_LETTERS}"), DeadLetter), ALL_LETTERS) for consumer in _consumers()
     ]
     return dict([*main, *letters])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,16 @@ from confluent_kafka import KafkaException
 
 from tradewind.connectors.registry import RegistryError
 from tradewind.connectors.settings import Settings
+from tradewind.infra.services.disk import Level, Verdict, look
 from tradewind.infra.services.service import ServiceHealth
 from tradewind.infra.services.stack import check
-from tradewind.infra.status.readiness import with_readiness
+from tradewind.infra.status.readiness import held_by, with_readiness
 from tradewind.infra.status.sizes import sizes
+from tradewind.infra.status.standing import UNKNOWN, Standing, standing
+from tradewind.infra.status.stored import Stored, stored
 from tradewind.infra.status.watch import Glance, Watch, last_totals
-from tradewind.infra.up.state import WorkerState, read_state
+from tradewind.infra.up.holder import holder, killed
+from tradewind.infra.up.state import Held, WorkerState, read_state
 
 COUNT_S = 60.0
 """How long `status` counts what nobody has counted yet: some 20 million records."""
@@ -39,13 +44,40 @@ class Report:
     """Topic -> bytes on disk."""
     trouble: str | None = None
     """Why there is no glance; None where there is one."""
+    standing: Standing = UNKNOWN
+    """Whether Kafka is the known cluster, and who is halted."""
+    disk: Verdict | None = None
+    """How much room the data folder's disks have."""
+    stored: Stored | None = None
+    """What lies in the time-series store; None where none is known."""
+    killed: str | None = None
+    """Says that `up` was killed, where it was: nothing that ends is started again then."""
+    running: bool = False
+    """Whether an `up` runs the data folder."""
 
     @property
     def healthy(self) -> bool:
-        """Whether every service answers, no worker is down, and what flows could be counted."""
-        if self.glance is None:
+        """Whether all services answer, no worker is down or stands still, Kafka is known, and its flow was counted.
+
+        A disk with little room, or an `up` that was killed, is not healthy either.
+        """
+        if self.glance is None or self.stands_still or not self.standing.well or self.killed is not None:
+            return False
+        if self.disk is not None and self.disk.level is not Level.ROOM:
             return False
         return all(service.healthy for service in self.services) and all(not worker.down for worker in self.workers)
+
+    @property
+    def stands_still(self) -> tuple[str, ...]:
+        """What stands still, in words: the reasons of workers that are not ready, and have had time to start."""
+        return tuple(
+            f"{worker.name}: {reason}" for worker in self.workers if worker.stands_still for reason in worker.reasons
+        )
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """Which partitions are held, and have been for longer than a live feed's are."""
+        return held_by(self.workers)
 
     def to_json(self) -> dict[str, Any]:
         """Return what `status --json` prints."""
@@ -61,23 +93,51 @@ class Report:
                 for topic in (glance.topics if glance is not None else ())
             ],
             "groups": [asdict(lag) for lag in (glance.lags if glance is not None else ())],
+            "held": [asdict(held) for held in self.held],
+            "stands_still": list(self.stands_still),
             "totals": dict(self.totals),
+            "stored": None if self.stored is None else self.stored.to_json(),
             "uncounted": 0 if glance is None else glance.uncounted,
             "trouble": self.trouble,
+            "cluster": self.standing.to_json(),
+            "up": "killed" if self.killed is not None else "running" if self.running else "stopped",
+            "disk": None if self.disk is None else _disk(self.disk),
         }
+
+
+def _disk(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "level": verdict.level.value,
+        "folder": str(verdict.folder),
+        "free_bytes": verdict.bytes_free,
+        "warning_bytes": verdict.limits.warning_bytes,
+        "stop_bytes": verdict.limits.stop_bytes,
+        "message": verdict.message,
+    }
 
 
 def report(settings: Settings, data: Path) -> Report:
     """Ask the services, and count up to the present end of the topics."""
+    return replace(
+        _counted(settings, data),
+        disk=look(data, settings.disk),
+        stored=stored(settings),
+        killed=killed(data),
+        running=holder(data) is not None,
+    )
+
+
+def _counted(settings: Settings, data: Path) -> Report:
     services = tuple(check(data, settings))
     workers = with_readiness(read_state(data))
     if not any(service.name == "kafka" and service.healthy for service in services):
         return Report(services, workers, None, last_totals(data), {}, "Kafka does not answer")
+    known = standing(settings)
     try:
         glance = _look(settings, data)
-    except (KafkaException, RegistryError) as error:
-        return Report(services, workers, None, last_totals(data), {}, f"nothing could be counted: {error}")
-    return Report(services, workers, glance, glance.totals, _sizes(settings, glance))
+    except (KafkaException, RegistryError, sqlite3.Error) as error:
+        return Report(services, workers, None, last_totals(data), {}, f"nothing could be counted: {error}", known)
+    return Report(services, workers, glance, glance.totals, _sizes(settings, glance), standing=known)
 
 
 def _look(settings: Settings, data: Path) -> Glance:

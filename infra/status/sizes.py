@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Int64, Schema, String
 
+from tradewind.connectors.cluster.look import connection
 from tradewind.connectors.settings import Settings
 
 TIMEOUT_S = 5.0
@@ -44,7 +43,7 @@ class _DescribeLogDirs(Request[_Question]):  # type: ignore[misc]
 
 async def sizes(settings: Settings, topics: Iterable[str]) -> dict[str, int]:
     """Return the bytes of each topic's log, replicas counted once; raises `KafkaError` of aiokafka."""
-    client = AIOKafkaClient(**_connection(settings))
+    client = AIOKafkaClient(**connection(settings))
     async with asyncio.timeout(TIMEOUT_S):
         await client.bootstrap()
         try:
@@ -64,22 +63,3 @@ async def sizes(settings: Settings, topics: Iterable[str]) -> dict[str, int]:
         if topic in total:
             total[topic] += size
     return total
-
-
-def _connection(settings: Settings) -> dict[str, Any]:
-    """Return the connection part of an aiokafka client's configuration."""
-    kafka = settings.kafka
-    context = None
-    if "SSL" in kafka.security_protocol.split("_"):
-        context = ssl.create_default_context(cafile=kafka.ca_file)
-        if kafka.certificate_file is not None:
-            context.load_cert_chain(kafka.certificate_file, kafka.key_file)
-    options: dict[str, Any] = {
-        "bootstrap_servers": settings.bootstrap,
-        "security_protocol": kafka.security_protocol,
-        "ssl_context": context,
-        "sasl_mechanism": kafka.sasl_mechanism,
-        "sasl_plain_username": kafka.username,
-        "sasl_plain_password": None if kafka.password is None else kafka.password.get_secret_value(),
-    }
-    return {name: value for name, value in options.items() if value is not None}

@@ -11,18 +11,24 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tradewind.infra.services.disk import Level
 from tradewind.infra.status.flow import Lag
-from tradewind.infra.status.names import TOTALS
+from tradewind.infra.status.names import ALL_LETTERS, DENIED, LATE, TOTALS, readers
 from tradewind.infra.status.watch import Glance
 
 if TYPE_CHECKING:
     from tradewind.infra.status.report import Report
+    from tradewind.infra.status.standing import Standing
     from tradewind.infra.up.state import WorkerState
 
-SHOWN = {"denied": "denials", "dead_letters": "dead letters"}
+SHOWN = {
+    LATE: "late ticks",
+    DENIED: "denials",
+    ALL_LETTERS: "dead letters",
+    "ai_requests": "AI requests",
+    "ai_responses": "AI responses",
+}
 """Totals that people know by another name."""
-READERS = ("market", "signals", "sizing", "risk", "execution", "portfolio", "questdb", "postgres")
-"""Consumer groups in the order in which events pass them."""
 GROUP_PREFIX = "tradewind."
 HOUR_S, MINUTE_S = 3600, 60
 
@@ -49,7 +55,8 @@ def group_lags(lags: Iterable[Lag]) -> list[tuple[str, str, str]]:
     by_group: dict[str, list[Lag]] = {}
     for lag in lags:
         by_group.setdefault(lag.group.rpartition(GROUP_PREFIX)[2], []).append(lag)
-    order = [*READERS, *sorted(by_group.keys() - set(READERS))]
+    known = readers()
+    order = [*known, *sorted(by_group.keys() - set(known))]
     return [
         (
             group,
@@ -64,15 +71,22 @@ def group_lags(lags: Iterable[Lag]) -> list[tuple[str, str, str]]:
 def tables(report: Report) -> RenderableType:
     """Return services, workers, what flows, and topics."""
     services = Table("service", "", "version", "url", box=SIMPLE_HEAD)
+    services.columns[-1].overflow = "fold"  # a path or an address that is cut is of no use
     for service in report.services:
         sign = Text("up", "green") if service.healthy else Text(f"down: {service.detail}", "red")
         services.add_row(service.name, sign, service.version, service.url)
     workers = Table("worker", "", "ready", "pid", "ended", "log", box=SIMPLE_HEAD)
+    workers.columns[-1].overflow = "fold"
     for worker in report.workers:
         style = "red" if worker.down else "green"
         phase, ended = Text(worker.phase, style), str(worker.deaths)
-        workers.add_row(worker.name, phase, _ready(worker), str(worker.pid or ""), ended, worker.log)
-    parts: list[RenderableType] = [services, *([workers] if report.workers else [])]
+        workers.add_row(worker.name, phase, _ready(worker), str(worker.pid or ""), ended, Text(worker.log))
+    known, flowing = _standing(report.standing), _held(report)
+    parts: list[RenderableType] = [services, *([workers] if report.workers else []), *known, *flowing]
+    if report.stored is not None:
+        parts.append(Text(str(report.stored), "yellow" if report.stored.trouble is not None else ""))
+    notes = [report.killed, None if report.disk is None or report.disk.level is Level.ROOM else report.disk.message]
+    parts.extend(Text(note, "red") for note in notes if note is not None)
     if report.glance is None:
         counted = ", ".join(f"{SHOWN.get(name, name)} {events:,}" for name, events in report.totals.items())
         return Group(*parts, Text(f"{report.trouble}. What was counted before: {counted}", "yellow"))
@@ -84,6 +98,26 @@ def tables(report: Report) -> RenderableType:
         shown = "" if size is None else f"{size / 1e6:,.1f}"
         topics.add_row(topic.name, f"{topic.records:,}", f"{topic.rate_per_s:,.1f}", shown)
     return Group(*parts, flow_table(report.glance), topics)
+
+
+def _standing(standing: Standing) -> list[RenderableType]:
+    """Return what a person must know of the cluster and of halted tenants."""
+    parts: list[RenderableType] = []
+    if standing.differences:
+        parts.append(Text(standing.remedy, "red"))
+    if standing.unchecked:
+        parts.append(Text(f"not compared: {standing.unchecked}", "yellow"))
+    for halt in standing.halts:
+        lost = "" if halt.in_force else "; Kafka has LOST the switch, and orders pass: run `./dev prepare`"
+        parts.append(Text(f"halted: {halt.whom} ({halt.reason}){lost}", "yellow" if halt.in_force else "red"))
+    return parts
+
+
+def _held(report: Report) -> list[RenderableType]:
+    """Return what is held and what stands still; nothing where all flows."""
+    held = [Text(f"held: {of}", "yellow") for of in report.held]
+    held += [Text(f"waits: {of}", "yellow") for worker in report.workers for of in worker.waiting]
+    return [*held, *(Text(f"stands still: {reason}", "red") for reason in report.stands_still)]
 
 
 def _ready(worker: WorkerState) -> Text:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,9 +97,13 @@ class Watch:
 
 
 def last_totals(data: Path) -> dict[str, int]:
-    """Return the totals as they were last counted; for when Kafka is not there to ask."""
-    ledger = Ledger(data)
+    """Return the totals as they were last counted; for when Kafka is not there to ask.
+
+    All are 0 where the file of the count cannot be opened: SQLite needs room beside it, which a full disk has not.
+    """
+    none = dict.fromkeys(TOTALS, 0)
     try:
-        return {**dict.fromkeys(TOTALS, 0), **ledger.totals()}
-    finally:
-        ledger.close()
+        with closing(Ledger(data)) as ledger:
+            return {**none, **ledger.totals()}
+    except sqlite3.Error:
+        return none

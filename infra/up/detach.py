@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tradewind.connectors.settings import Settings
+from tradewind.infra.services.disk import Level, look, refuse_full
+from tradewind.infra.services.ending import undivided
+from tradewind.infra.services.folder import check_folder
 from tradewind.infra.up.holder import refuse_second
 from tradewind.infra.up.state import supervisor
 
@@ -24,26 +26,39 @@ class NotStarted(RuntimeError):
 
 def start_detached(data: Path, arguments: Sequence[str]) -> None:
     """Start `up` with the arguments, print what it says until all is up; raises `NotStarted` or `StillRunning`."""
+    check_folder(data)
     refuse_second(data)
+    refuse_full(data, Settings().disk, starting=True)
     log = data / "logs" / "up.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
+    log.touch()
     command = [sys.executable, "-P", "-m", "tradewind.infra.cli", "up", "--every", str(LINE_EVERY_S), *arguments]
-    with log.open("wb") as out:
-        child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    with log.open() as told:
+    child: subprocess.Popen[bytes] | None = None
+    with log.open(encoding="utf-8", errors="replace") as told:
         try:
+            with log.open("wb") as out, undivided():
+                child = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+                )
             while supervisor(data) != child.pid:
                 sys.stdout.write(told.read())
                 sys.stdout.flush()
                 if child.poll() is not None:
-                    raise NotStarted(f"it did not come up: {told.read().strip() or 'see above'} ({log})")
+                    raise NotStarted(f"it did not come up: {_reason(data, told.read().strip(), log)}")
                 time.sleep(POLL_S)
-        except KeyboardInterrupt:
-            os.kill(child.pid, signal.SIGTERM)
-            child.wait()
+        except BaseException:  # a signal, or an output that nobody reads any more
+            if child is not None:
+                child.terminate()
+                child.wait()
             raise
         sys.stdout.write(told.read())
     print(f"all is up (pid {child.pid}): ./dev status shows what flows, ./dev logs what is said, ./dev down stops it")
+
+
+def _reason(data: Path, last_words: str, log: Path) -> str:
+    """Say why `up` ended. Its log lies on the disk of the data folder, and holds nothing where that is full."""
+    said = last_words or ("see above" if log.stat().st_size else "it could say nothing")
+    verdict = look(data, Settings().disk, starting=True, copies=True)
+    full = f"; {verdict.message}" if verdict.level is Level.FULL else ""
+    return f"{said} ({log}){full}"

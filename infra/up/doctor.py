@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-from tradewind.connectors.settings import Settings
+from tradewind.connectors.cluster.file import FileUnreadable, noted
+from tradewind.connectors.cluster.identity import ACCEPT
+from tradewind.connectors.settings import Settings, strangers
 from tradewind.infra.services import artifacts, endpoints
-from tradewind.infra.services.ports import DEFAULT_BASE, Ports, holder, is_free, ports
-from tradewind.infra.services.stack import check
+from tradewind.infra.services.disk import Level, existing, look
+from tradewind.infra.services.embedded import services
+from tradewind.infra.services.folder import check_folder
+from tradewind.infra.services.kafka_logs.files import missing
+from tradewind.infra.services.place import Place
+from tradewind.infra.services.ports import DEFAULT_BASE, holder, is_free, kept_base, ports
+from tradewind.infra.services.service import UnusableFolder
+from tradewind.infra.services.stack import check, embedded
+from tradewind.infra.status.standing import standing
+from tradewind.infra.up.finding import Finding
 from tradewind.infra.up.holder import holder as runner
-from tradewind.infra.up.state import read_state
+from tradewind.infra.up.holder import killed
+from tradewind.infra.up.processes import ask_processes, findings
 
 OLDEST, NEWEST = (3, 11), (3, 14)
 MEMORY_MB = 2_500
@@ -26,17 +37,8 @@ DISK_MB = 4_000
 FILES = 1_024
 """Files that a process may open: Kafka holds three for each segment, PostgreSQL and QuestDB some hundred."""
 MB = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str
-    found: str
-    remedy: str = ""
-    """What to do where it is in the way."""
-    well: bool = False
+BLOCK = 512
+"""What `st_blocks` counts in, on every system."""
 
 
 def examine(settings: Settings, data: Path, base_port: int | None) -> list[Finding]:
@@ -45,13 +47,15 @@ def examine(settings: Settings, data: Path, base_port: int | None) -> list[Findi
     return [
         _python(),
         _files(),
+        *_strangers(),
         _memory(running),
-        _disk(data),
+        _disk(settings, data),
         _java(settings, data),
-        *([] if running is not None else _ports(settings, data, ports(base_port or DEFAULT_BASE))),
+        *([] if running is not None else _ports(settings, data, base_port)),
         _up(running, data),
         *(_services(settings, data) if running is not None else []),
-        *_workers(data),
+        *(_cluster(settings) if running is not None else _kafka_files(settings, data)),
+        *findings(ask_processes(data)),
     ]
 
 
@@ -63,6 +67,17 @@ def _python() -> Finding:
         "install Python 3.11 to 3.14 and choose it by PYTHON=python3.13 ./dev doctor",
         well=OLDEST <= version <= NEWEST,
     )
+
+
+def _strangers() -> list[Finding]:
+    return [
+        Finding(
+            name,
+            "is set, but no such setting exists",
+            f"it changes nothing: remove it{f', or name it {meant}' if meant else ''}",
+        )
+        for name, meant in strangers(os.environ).items()
+    ]
 
 
 def _files() -> Finding:
@@ -81,27 +96,43 @@ def _memory(running: int | None) -> Finding:
     )
 
 
-def _disk(data: Path) -> Finding:
-    place = next(folder for folder in (data, *data.parents) if folder.exists())
-    free = shutil.disk_usage(place).free // MB
+def _disk(settings: Settings, data: Path) -> Finding:
+    try:
+        check_folder(data)
+    except UnusableFolder as error:
+        return Finding("disk", str(error), "nothing can be started there")
+    verdict = look(data, settings.disk)
+    if verdict.level is not Level.ROOM:
+        return Finding("disk", verdict.message, "choose another folder by --data DIR, or make room: `up` needs it")
+    place = existing(data)
+    free, taken = verdict.bytes_free // MB, _taken(data) // MB
     writable = os.access(place, os.W_OK)
     return Finding(
         "disk",
-        f"{free:,} MB free for {data}" + ("" if writable else ", not writable"),
+        f"{free:,} MB free for {data}, which holds {taken:,} MB" + ("" if writable else ", not writable"),
         f"topics take up to {DISK_MB:,} MB: make room, or choose another folder by --data DIR",
-        well=free >= DISK_MB and writable,
+        well=free + taken >= DISK_MB and writable,
     )
+
+
+def _taken(data: Path) -> int:
+    """Return the bytes that the data folder takes on its disk; what goes away meanwhile counts as nothing."""
+    taken = 0
+    for folder, _, files in os.walk(data):
+        for file in files:
+            with suppress(OSError):
+                taken += (Path(folder) / file).lstat().st_blocks * BLOCK
+    return taken
 
 
 def _java(settings: Settings, data: Path) -> Finding:
     external = endpoints.external(settings, data)
-    needed = {"kafka": "kafka", "questdb": "influx", "registry": "registry"}
     folder = artifacts.cache() / "java"
     missing = [
         file
-        for name, part in needed.items()
-        if part not in external
-        for file in artifacts.locked()[name].files
+        for name, locked in artifacts.locked().items()
+        if services()[name].part not in external
+        for file in locked.files
         if not (folder / file.file).exists()
     ]
     size = sum(file.bytes for file in missing) // MB
@@ -109,55 +140,87 @@ def _java(settings: Settings, data: Path) -> Finding:
     return Finding("Java servers", found, well=True)
 
 
-def _ports(settings: Settings, data: Path, where: Ports) -> list[Finding]:
-    external = endpoints.external(settings, data)
-    wanted = {
-        "kafka": (*where.brokers[:1], *where.controllers[:1]),
-        "registry": (where.registry, where.registry_management),
-        "influx": (where.questdb_http, where.questdb_pg),
-        "postgres": (where.postgres,),
-    }
-    taken = {port: part for part, of in wanted.items() if part not in external for port in of if not is_free(port)}
+def _ports(settings: Settings, data: Path, asked: int | None) -> list[Finding]:
+    where = ports(asked or kept_base(data) or DEFAULT_BASE)
+    chosen = embedded(settings, endpoints.external(settings, data))
+    wanted = {name: service(Place(data, where)).listens for name, service in chosen.items()}
+    taken = {port: name for name, of in wanted.items() for port in of if not is_free(port)}
     if not taken:
         return [Finding("ports", f"free from {where.base} on", well=True)]
+    if asked is None:
+        port = min(taken)
+        return [
+            Finding("ports", f"{port} is in use by {holder(port)}; `up` takes free ones from another base", well=True)
+        ]
     return [
         Finding(
             "ports",
-            f"{port}, which {part} needs, is in use by {holder(port)}",
+            f"{port}, which {name} needs, is in use by {holder(port)}",
             "end that process, or choose other ports by --base-port N",
         )
-        for port, part in taken.items()
+        for port, name in taken.items()
     ]
 
 
 def _up(running: int | None, data: Path) -> Finding:
     if running is not None:
         return Finding("up", f"runs in {data} (pid {running})", well=True)
-    left = [worker.name for worker in read_state(data)]
-    if left or endpoints.published(data):
+    if killed(data) is not None:
         return Finding("up", f"was killed in {data}", "start it again by ./dev up, which ends what it has left")
     return Finding("up", f"does not run in {data}", well=True)
 
 
 def _services(settings: Settings, data: Path) -> list[Finding]:
+    external = endpoints.external(settings, data)
     return [
         Finding(
             service.name,
             f"{service.version} at {service.url}" if service.healthy else f"{service.url} {service.detail}",
-            f"read {data / 'logs' / service.name}.log; `up` starts it again by itself, else ./dev down and ./dev up",
+            _mend(service.name, external, data),
             well=service.healthy,
         )
         for service in check(data, settings)
     ]
 
 
-def _workers(data: Path) -> list[Finding]:
+def _mend(service: str, external: Collection[str], data: Path) -> str:
+    """Return what to do where a service does not answer."""
+    parts = {"influxdb": "influx", **{name: one.part for name, one in services().items()}}
+    if parts[service] in external:
+        return "it is not of this data folder: start it where it runs, or correct its settings"
+    return f"read {data / 'logs' / service}.log; `up` starts it again by itself, else ./dev down and ./dev up"
+
+
+def _cluster(settings: Settings) -> list[Finding]:
+    """Say whether Kafka is the known cluster, and whether every halt is in force."""
+    found = standing(settings)
+    known = found.differences or found.unchecked or "is the known one"
+    halted = ", ".join(halt.whom for halt in found.halts) or "nobody is halted"
+    lost = f"; Kafka has lost the switches of {', '.join(found.lost)}" if found.lost else ""
+    return [
+        Finding("cluster", known, found.remedy, well=not found.differences),
+        Finding(
+            "kill switches",
+            halted + lost,
+            "run `./dev prepare`, which engages them again: until then orders pass",
+            well=not found.lost,
+        ),
+    ]
+
+
+def _kafka_files(settings: Settings, data: Path) -> list[Finding]:
+    """Say whether the embedded Kafka that does not run could start on its files."""
+    if "kafka" in endpoints.external(settings, data):
+        return []
+    try:
+        lost = missing(data / "kafka" / "1" / "data", noted(data), every_partition=True)
+    except FileUnreadable as error:
+        lost = [str(error)]
     return [
         Finding(
-            worker.name,
-            worker.phase + (f", ended {worker.deaths} times" if worker.deaths else ""),
-            f"read {worker.log}, mend the cause, then ./dev down and ./dev up",
-            well=not worker.down,
+            "Kafka's files",
+            "; ".join(lost) or "nothing that was known is missing",
+            f"put a copy of Kafka's folder back, or go on without what is lost by ./dev up {ACCEPT}",
+            well=not lost,
         )
-        for worker in read_state(data)
     ]

@@ -1,4 +1,4 @@
-"""What a process that runs in a folder of its own is told: the same settings as the one that starts it."""
+"""The environment of a process that runs in a folder of its own: the same settings as those of its starter."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Gate:
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """What a process is told that this one starts and that is to wait: who started it, and the file."""
+        """Variables for a process that this one starts and that must wait: the starter's id, and the file."""
         return {VARIABLE: f"{os.getpid()}:{self._path}"}
 
     def open(self) -> None:
@@ -35,7 +35,7 @@ class Gate:
 
 
 def pass_gate() -> None:
-    """Wait until the gate that this process was told of is open; ends the process where its starter is gone."""
+    """Wait until the gate of this process's starter is open; end the process if its starter is gone."""
     told = os.environ.pop(VARIABLE, None)
     if told is None:
         return

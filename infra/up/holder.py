@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 from tradewind.infra.services import endpoints
-from tradewind.infra.services.process import end_recorded
-from tradewind.infra.up.state import remove_state
+from tradewind.infra.services.process import end_recorded, recorded
+from tradewind.infra.up.state import read_state, remove_state
 
 STOP_S = 20.0
 """How long `down` waits before it kills: `up` takes 15 s at the most."""
@@ -40,10 +40,19 @@ def holder(data: Path) -> int | None:
                 return None
 
 
+def killed(data: Path) -> str | None:
+    """Say that the `up` of a data folder was killed, where it was; what it had started may still run."""
+    if holder(data) is not None or not (read_state(data) or endpoints.published(data) or recorded(data / "run")):
+        return None
+    return "`up` was killed, so no process that ends is restarted: ./dev up ends the rest and starts everything again"
+
+
 def refuse_second(data: Path) -> None:
     """Raise `StillRunning` where an `up` runs this data folder."""
     if (pid := holder(data)) is not None:
-        raise StillRunning(f"`up` is running in {data} already (pid {pid}): see ./dev status, or stop it by ./dev down")
+        raise StillRunning(
+            f"`up` is running in {data} already (pid {pid}): see ./dev status, or stop it with ./dev down"
+        )
 
 
 def stop(data: Path) -> list[str]:

@@ -7,20 +7,15 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
+from tradewind.connectors.cluster.identity import ACCEPT
+from tradewind.connectors.timeseries.product import Kind
 from tradewind.infra.services.ports import DEFAULT_BASE, Ports
 from tradewind.infra.up.crew import Role
+from tradewind.streams.agents import ENTRY_POINTS, AgentUnusable, processes
 
-FEEDS, AGENTS, SINKS = range(3)
-"""Ranks: what brings events in stops first, what keeps them stops last."""
+FEEDS, AGENTS, CALLERS, SINKS = range(4)
+"""Ranks: what brings events in stops first, what keeps them stops last. A caller publishes what became of its calls."""
 SIMULATOR = "simulator"
-WORKERS = {
-    "market": ("market",),
-    "decisions": ("signals", "sizing", "risk"),
-    "execution": ("execution", "portfolio"),
-}
-"""Name of a process -> its agents. They share one where a process of their own would idle: it takes some 120 MB."""
-STORES = ("questdb", "postgres")
-"""The sinks that run."""
 HISTORY_S = 15
 SLOT_BYTES = 6
 
@@ -36,24 +31,41 @@ class Plan:
     rate: int | None = None
     """Ticks per second of the simulator."""
     for_s: float | None = None
-    """How long to run, seconds from when all is up; None is until told to stop."""
+    """How long to run, seconds from when all is up; None: until SIGTERM or Ctrl-C."""
     base_port: int | None = None
     """First of the services' ports; None is the default."""
+    accept_cluster: bool = False
+    """Whether to go on with a Kafka that is not the known one."""
+    timeseries: Kind = "questdb"
+    """The time-series store that ticks, trades and bars are written to."""
 
     def roles(self, data: Path) -> tuple[Role, ...]:
-        """Return every process to run for a data folder, in the order in which they start."""
+        """Return every process to run for a data folder, in the order in which they start.
+
+        Raises `AgentUnusable` for agents of other packages that cannot be run.
+        """
         slot = slot_of(data)
-        agents = (Role(name, ("worker", *roles, "--slot", slot), AGENTS) for name, roles in WORKERS.items())
-        sinks = (Role(f"sink-{store}", ("sink", store), SINKS) for store in STORES)
-        found = (*agents, *sinks, self._feed())
+        agents = (Role(name, ("worker", *roles, "--slot", slot), AGENTS) for name, roles in processes().items())
+        sinks = (Role(f"sink-{store}", ("sink", store), SINKS) for store in (self.timeseries, "postgres"))
+        caller = Role("caller", ("caller", "ai"), CALLERS)
+        found = (*agents, caller, *sinks, self._feed())
         ports = Ports(self.base_port or DEFAULT_BASE).metrics
+        if len(found) > len(ports):
+            raise AgentUnusable(
+                f"`up` has ports for {len(ports)} processes, and there are {len(found)}: run some agents of your own "
+                f"by `tradewind worker` instead, and take them out of the entry points {ENTRY_POINTS}"
+            )
         return tuple(replace(role, metrics_port=ports[at]) for at, role in enumerate(found))
 
     def arguments(self) -> list[str]:
         """Return the arguments of `tradewind up` that ask for this plan."""
         options = {"--speed": self.speed, "--rate": self.rate, "--for": self.for_s, "--base-port": self.base_port}
         given = [(name, str(value)) for name, value in options.items() if value is not None]
-        return [word for pair in (*given, *(("--feed", source) for source in self.sources)) for word in pair]
+        accepted = [ACCEPT] if self.accept_cluster else []
+        return [
+            *accepted,
+            *(word for pair in (*given, *(("--feed", source) for source in self.sources)) for word in pair),
+        ]
 
     def _feed(self) -> Role:
         speed = () if self.speed is None else ("--speed", self.speed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rich.console import Console, Group
@@ -17,7 +18,7 @@ MB = 1_000_000
 LINE = ("ticks", "bars", "signals", "orders", "denied", "fills")
 """Totals that a plain line has room for."""
 PLAIN_STEP = 0.1
-"""Without a terminal, a download is told of at each tenth."""
+"""Without a terminal, a download prints a line at each tenth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Print a line, above the table."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        with suppress(OSError):  # its file may be on a full disk, of which nothing must die
+            self._console.print(text, markup=False, soft_wrap=True)
 
     def step(self, step: Step) -> None:
         """Tell of the services' start."""

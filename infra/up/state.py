@@ -12,6 +12,52 @@ from tradewind.infra.services.process import read_record
 from tradewind.infra.up.crew import Phase, Worker
 
 FILE = "up.json"
+STARTING_S = 60.0
+"""How old a process is that may still be starting: loading takes 2 s, a group 20 s to rebalance, a large state some
+seconds to restore, each more on busy cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A partition whose records an agent holds until another input has caught up."""
+
+    group: str
+    topic: str
+    partition: int
+    instrument: str
+    """Whose record is the first that waits."""
+    ts_event: str
+    """Event time of that record."""
+    until: str
+    """The topic whose heartbeats of that instrument let it go."""
+    reached: str | None
+    """How far these have come in event time; None where there was none."""
+    seconds: float
+    """How long the partition has stood there."""
+    records: int
+    """How many records wait, those behind the first included."""
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        reached = "there was none yet" if self.reached is None else f"they have reached {self.reached}"
+        return (
+            f"{self.topic}, partition {self.partition}, for {self.seconds:.0f} s: {self.records:,} records wait behind "
+            f"{self.instrument} at {self.ts_event}, until heartbeats of it on {self.until} are there; {reached}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Tasks of an agent that read commands and settings only, until what they wait for has come."""
+
+    group: str
+    partitions: list[int]
+    reason: str
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        tasks = f"task{'s' * (len(self.partitions) > 1)} {', '.join(map(str, self.partitions))}"
+        return f"{self.group}, {tasks}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +66,7 @@ class WorkerState:
 
     name: str
     phase: str
-    """running, waiting (for its next start), finished or failed; gone where `up` was killed."""
+    """running, waiting (for its next start), finished, refused (its source) or failed; gone where `up` was killed."""
     pid: int | None
     deaths: int
     log: str
@@ -30,18 +76,43 @@ class WorkerState:
     """What it says to `/ready`; None where nobody asked."""
     reasons: tuple[str, ...] = ()
     """Why it is not ready."""
+    age_s: float | None = None
+    """How long the process has run; None where nobody asked, or it does not."""
+    held: tuple[Held, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    """What its agents hold, if only for a moment."""
+    advice: str | None = None
+    """The command that passes over the record that it stays down for; None where its log names none."""
 
     @property
     def down(self) -> bool:
         """Whether it should run and does not."""
         return self.phase not in {Phase.RUNNING.value, Phase.FINISHED.value}
 
+    @property
+    def starting(self) -> bool:
+        """Whether it is not ready because it has only just been started."""
+        return self.ready is False and self.age_s is not None and self.age_s < STARTING_S
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether it runs, has had time to start, and says that something stands still."""
+        return self.ready is False and not self.starting
+
 
 def write_state(data: Path, workers: Iterable[Worker]) -> None:
     """Replace what is written, at once."""
     states = [
         asdict(
-            WorkerState(worker.role.name, worker.phase.value, worker.pid, worker.deaths, str(worker.log), worker.url)
+            WorkerState(
+                worker.role.name,
+                worker.phase.value,
+                worker.pid,
+                worker.deaths,
+                str(worker.log),
+                worker.url,
+                advice=worker.advice,
+            )
         )
         for worker in workers
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -30,14 +31,18 @@ class Watcher(threading.Thread):
 
     def run(self) -> None:
         """Look until closed."""
-        watch = Watch(self._settings, self._data)
+        try:
+            watch = Watch(self._settings, self._data)
+        except sqlite3.Error as error:  # the disk is full, or its file is broken: what flows cannot be counted
+            self.trouble = f"{type(error).__name__}: {error}"
+            return
         try:
             while not self._closing.is_set():
                 begun = time.monotonic()
                 try:
                     self.glance = watch.look(COUNT_S, ages=False)
                     self.trouble = None
-                except (KafkaException, RegistryError) as error:  # shown, and tried again
+                except (KafkaException, RegistryError, sqlite3.Error) as error:  # shown, and tried again
                     self.trouble = f"{type(error).__name__}: {error}"
                 self._closing.wait(max(0.0, begun + EVERY_S - time.monotonic()))
         finally:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import cast
 
 from tradewind.processors.batch import State
 from tradewind.processors.identity import instrument
-from tradewind.schemas.execution import BookState, OpenOrderState
+from tradewind.schemas.execution import BookState, OpenOrderState, VenueTimeState
+
+BOOK = "book/"
+
+
+def books(state: State, latency_us: int) -> Iterable[Book]:
+    """Return the book of every instrument that ever had an order, by the instrument's name."""
+    known = (state.get(key, BookState) for key in tuple(state.keys(BOOK)))
+    return [Book(state, of.symbol, of.venue, latency_us) for of in known if of is not None]
 
 
 class Book:
@@ -16,7 +24,8 @@ class Book:
 
     def __init__(self, state: State, symbol: str, venue: str, latency_us: int) -> None:
         self._state = state
-        self._key = f"book/{instrument(symbol, venue)}"
+        self._key = f"{BOOK}{instrument(symbol, venue)}"
+        self._time_key = f"time/{instrument(symbol, venue)}"
         self._latency_us = latency_us
         known = state.get(self._key, BookState) or BookState(symbol=symbol, venue=venue, order_ids=())
         self.due = known.due
@@ -60,6 +69,24 @@ class Book:
         self._order_ids.remove(order.order_id)
         self._state.delete(_order_key(order.order_id))
 
+    def cancel_ts(self, order: OpenOrderState) -> int:
+        """Return the event time of a command that ends an open order now, µs: how far the venue's time has come.
+
+        It is never before the order, whose instrument may have had no quote since, and never after its expiry.
+        """
+        known = self._state.get(self._time_key, VenueTimeState)
+        reached = order.ts_event if known is None else max(order.ts_event, known.ts_event)
+        return reached if order.expire_ts is None else max(order.ts_event, min(reached, order.expire_ts))
+
+    def pass_to(self, ts_event: int) -> None:
+        """Note that the venue's time has come so far, where an order is open that it matters to."""
+        if not self._order_ids:
+            return
+        known = self._state.get(self._time_key, VenueTimeState)
+        if known is None or known.ts_event < ts_event:
+            now = VenueTimeState(symbol=self._known.symbol, venue=self._known.venue, ts_event=ts_event)
+            self._state.put(self._time_key, now)
+
     def close(self, ts_event: int) -> None:
         """Note a closing heartbeat."""
         self.closed = ts_event if self.closed is None else max(self.closed, ts_event)
@@ -68,6 +95,8 @@ class Book:
         """Write the book where it changed."""
         if len(self._order_ids) < len(self._known.order_ids):
             self.due = min((self.concerned_ts(order) for order in self.orders()), default=None)
+        if self._known.order_ids and not self._order_ids:
+            self._state.delete(self._time_key)
         after = replace(self._known, order_ids=tuple(self._order_ids), due=self.due, closed=self.closed)
         if after != self._known:
             self._state.put(self._key, after)

@@ -46,6 +46,12 @@ def expire(order: OpenOrderState, ts_event: int, ts_ingest: int, reason: str) ->
     return [_event(ended, ts_event, ts_ingest, causation_id=_event_id(order), filled=ZERO, reason=reason)]
 
 
+def cancel(order: OpenOrderState, ts_event: int, ts_ingest: int, reason: str) -> list[OrderEvent]:
+    """Return the events of an order that is ended by a command."""
+    ended = replace(order, status=after(order.status, Trigger.CANCEL), sequence=order.sequence + 1)
+    return [_event(ended, ts_event, ts_ingest, causation_id=_event_id(order), filled=ZERO, reason=reason)]
+
+
 def fill(order: OpenOrderState, match: Match, ts_event: int, quote_seq: int, ts_ingest: int) -> list[OrderEvent | Fill]:
     """Return the events of an order that a quote fills whole."""
     ended = replace(order, status=after(order.status, Trigger.FILL), sequence=order.sequence + 1)

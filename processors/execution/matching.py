@@ -37,19 +37,19 @@ class Match:
     """Which quote fills an order, and how."""
 
     place: int
-    """Which of the quotes."""
+    """Index of the quote."""
     price: Decimal
     liquidity: Liquidity
 
 
 class Venue(Protocol):
-    """How a venue fills orders. What an order may meet (latency, expiry, session) is settled before it is asked."""
+    """How a venue fills orders. The caller checks latency and expiry first, and offers only quotes that may fill."""
 
     def match(self, order: OpenOrderState, offered: Offered) -> Match | None:
         """Return the first of the quotes that fills the order, or None.
 
-        `order.resting` says that quotes were offered before. The answer must not depend on how the quotes are cut:
-        None for n quotes, then a match for the next ones, is the same as a match for all of them.
+        `order.resting` says whether quotes were offered before. The answer must not depend on how the quotes are cut:
+        None for the first n quotes and a match for the next ones must equal a match for all of them.
         """
         ...
 

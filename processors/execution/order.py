@@ -37,9 +37,9 @@ class IllegalTransition(RuntimeError):
     """A trigger that an order in this status cannot have: a bug of the venue, and no fault of the record."""
 
 
-def after(status: Status | None, trigger: Trigger) -> Status:
+def after(status: Status | Literal["UNKNOWN"] | None, trigger: Trigger) -> Status:
     """Return the status that follows; raises `IllegalTransition` where the table has none."""
-    try:
-        return TRANSITIONS[status, trigger]
-    except KeyError:
-        raise IllegalTransition(f"an order that is {status or 'unknown'} cannot {trigger.name.lower()}") from None
+    follows = None if status == "UNKNOWN" else TRANSITIONS.get((status, trigger))
+    if follows is None:
+        raise IllegalTransition(f"an order that is {status or 'unknown'} cannot {trigger.name.lower()}")
+    return follows

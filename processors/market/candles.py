@@ -5,7 +5,7 @@ that stays open.
 
 Prices are kept as they came, so highs and lows need no rounding. Sums are whole numbers, so the order of adding does
 not matter: spreads in 10^-10 of the quote currency, volumes in 10^-6 units. A quote adds at most 10^18 to either
-(limits in `quotes.py`), and the sums are stored with 38 digits, so that 10^20 quotes fit in one bar.
+(limits in `schemas/ranges.py`), and the sums are stored with 38 digits, so that 10^20 quotes fit in one bar.
 """
 
 from __future__ import annotations

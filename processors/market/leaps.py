@@ -1,11 +1,11 @@
-"""Ticks from the future: one that leaps ahead of its instrument's time waits until another one agrees.
+"""Ticks from the future: a tick that leaps ahead of its instrument's watermark waits until the next tick agrees.
 
-A single tick that is dated years ahead would close its instrument's bars and make all that follows late; after a night
-or a weekend the first tick is as far ahead, and right. A processor has no clock, but the next tick tells: where it
-is as far ahead, time has gone on; where it is not, the doubted one was wrong.
+A single tick that is dated years ahead would close the bars of its instrument, and make all following ticks late. After
+a night or a weekend, the first tick is as far ahead, and right. A processor has no clock, so the next tick decides: if
+it is as far ahead, time has passed. Otherwise the doubted tick was wrong.
 
-An instrument of which nothing came yet has no time, so that every tick leaps ahead of it: its first one waits as well,
-for a tick or a heartbeat. That changes no bar of a sound stream, for a first tick closes none.
+A new instrument has no watermark, so its first tick waits as well, for a tick or a heartbeat. In a sound stream this
+changes no bar, because a first tick closes none.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ WAITED = -1  # instead of a row: the tick that was in doubt before the segment
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """What became of a segment's quotes, and of those that were in doubt before it."""
+    """The quotes of a segment, and those that were in doubt before it: kept, discarded or in doubt."""
 
     quotes: Quotes
-    """Those that go. The `index` of one that had to wait is the place of the record that it waited for."""
-    set_aside: list[tuple[int, Tick]]
+    """The kept quotes. If a quote had to wait, its `index` is the place of the record that it waited for."""
+    discarded: list[tuple[int, Tick]]
     """(place of the record that disagreed, tick)."""
     in_doubt: Mapping[tuple[str, str], Tick | None]
-    """What is in doubt after the segment, of instruments whose doubts it concerned."""
+    """(symbol, venue) -> the tick in doubt after the segment, None if none. Other instruments are unchanged."""
 
 
 def doubt_key(symbol: str, venue: str) -> str:
-    """Return where the state keeps the doubted tick of an instrument, of which there is one at most."""
+    """Return the key in the state of an instrument's doubted tick. There is at most one."""
     return f"doubted/{instrument(symbol, venue)}"
 
 
 def weigh(
     segment: Segment, quotes: Quotes, watermarks: Sequence[int | None], doubted: Sequence[Tick | None], leap_us: int
 ) -> Weighed | None:
-    """Weigh the quotes of a segment against the time of their instruments; None where there is nothing to doubt.
+    """Compare the quotes of a segment with the watermarks of their instruments; None if no quote is in doubt.
 
     `watermarks` (None: nothing came yet) and `doubted` are those of the quotes' instruments.
     """
@@ -67,16 +67,16 @@ def weigh(
         return tick_at(segment, int(quotes.index[quotes.bounds[number] + row]))
 
     places = {number: quotes.index[quotes.bounds[number] : quotes.bounds[number + 1]] for number in verdicts}
-    set_aside = [
+    discarded = [
         (int(places[number][at]), tick_of(number, row))
         for number, verdict in verdicts.items()
-        for row, at in verdict.set_aside
+        for row, at in verdict.discarded
     ]
     in_doubt = {
         quotes.instruments[number]: None if verdict.waits is None else tick_of(number, verdict.waits)
         for number, verdict in verdicts.items()
     }
-    return Weighed(_after(quotes, verdicts, doubted), set_aside, in_doubt)
+    return Weighed(_after(quotes, verdicts, doubted), discarded, in_doubt)
 
 
 def _leaps(times: Ints, watermark: int | None, leap_us: int) -> bool:
@@ -94,7 +94,7 @@ class _Verdict(NamedTuple):
 
     goes: list[tuple[int, int]]
     """(row, row of the record at which it goes: its own, or that which it waited for)."""
-    set_aside: list[tuple[int, int]]
+    discarded: list[tuple[int, int]]
     """(row, row of the record that disagreed)."""
     waits: int | None
     """The row that is in doubt in the end."""
@@ -106,13 +106,13 @@ def _verdict(times: Sequence[int], reached: int | None, waiting_ts: int | None, 
     Of two that leap, the second agrees with the first unless it is a leap behind: then it is the one to be doubted.
     """
     goes: list[tuple[int, int]] = []
-    set_aside: list[tuple[int, int]] = []
+    discarded: list[tuple[int, int]] = []
     waiting = None if waiting_ts is None else (WAITED, waiting_ts)
     for row, ts_event in enumerate(times):
         leaps = reached is None or ts_event > reached + leap_us
         if waiting is not None:
             agrees = leaps and ts_event + leap_us >= waiting[1]
-            (goes if agrees else set_aside).append((waiting[0], row))
+            (goes if agrees else discarded).append((waiting[0], row))
             if agrees:
                 reached = waiting[1]
                 leaps = ts_event > reached + leap_us
@@ -120,7 +120,7 @@ def _verdict(times: Sequence[int], reached: int | None, waiting_ts: int | None, 
         if not leaps:
             goes.append((row, row))
             reached = ts_event if reached is None else max(reached, ts_event)
-    return _Verdict(goes, set_aside, None if waiting is None else waiting[0])
+    return _Verdict(goes, discarded, None if waiting is None else waiting[0])
 
 
 def _after(quotes: Quotes, verdicts: Mapping[int, _Verdict], doubted: Sequence[Tick | None]) -> Quotes:

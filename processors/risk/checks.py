@@ -1,4 +1,4 @@
-"""What risk asks of an order request: one function for each question, each answering with a denial or None."""
+"""The checks of an order request: each function returns a denial, or None if the request passes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from decimal import Decimal
 from typing import Literal, TypeAlias
 
 from tradewind.processors.money import CONTEXT
-from tradewind.processors.tenancy.tenant import Limits
+from tradewind.processors.tenancy.switches import stopped
 from tradewind.schemas.execution import OrderRequest
-from tradewind.schemas.risk import SwitchState
+from tradewind.schemas.risk import LimitsState, SwitchState
 
-Code: TypeAlias = Literal["STALE_PRICE", "MAX_ORDER_SIZE", "MAX_POSITION", "KILL_SWITCH"]
+Code: TypeAlias = Literal[
+    "STALE_PRICE",
+    "MAX_ORDER_SIZE",
+    "MAX_POSITION",
+    "KILL_SWITCH",
+    "UNKNOWN_TENANT",
+    "UNKNOWN_ACCOUNT",
+    "TENANT_SUSPENDED",
+    "TENANT_CLOSED",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +31,24 @@ class Denial:
     reason: str
 
 
+def unknown_owner(request: OrderRequest, limits: LimitsState | None) -> Denial | None:
+    """Deny a request whose tenant or account does not exist: without limits, no other check is possible."""
+    if limits is None:
+        return Denial("UNKNOWN_TENANT", f"there is no tenant {request.tenant_id!r}")
+    if request.account_id not in limits.accounts:
+        return Denial("UNKNOWN_ACCOUNT", f"{request.tenant_id} has no account {request.account_id!r}")
+    return None
+
+
 def denials(
-    request: OrderRequest, limits: Limits, exposure: Decimal, switches: tuple[SwitchState, ...]
+    request: OrderRequest, limits: LimitsState, exposure: Decimal, switches: tuple[SwitchState, ...]
 ) -> tuple[Denial, ...]:
-    """Return every reason against a request; none approves it.
+    """Return every reason against a request of an existing account. An empty tuple approves the request.
 
     `exposure` is what the account holds of the instrument, units, with every approved order counted as if filled.
     """
     answers = (
+        not_active(limits),
         stale_price(request, limits),
         max_order_size(request, limits),
         max_position(request, limits, exposure),
@@ -38,7 +57,15 @@ def denials(
     return tuple(answer for answer in answers if answer is not None)
 
 
-def stale_price(request: OrderRequest, limits: Limits) -> Denial | None:
+def not_active(limits: LimitsState) -> Denial | None:
+    """Deny an order of a tenant that is suspended or closed."""
+    if limits.status == "ACTIVE":
+        return None
+    code: Code = "TENANT_CLOSED" if limits.status == "CLOSED" else "TENANT_SUSPENDED"
+    return Denial(code, f"tenant {limits.tenant_id} is {limits.status}, by revision {limits.revision}")
+
+
+def stale_price(request: OrderRequest, limits: LimitsState) -> Denial | None:
     """Deny a request whose quote is too old, in event time."""
     age_us = request.ts_event - request.quote_ts
     if age_us <= limits.max_quote_age_us:
@@ -46,16 +73,16 @@ def stale_price(request: OrderRequest, limits: Limits) -> Denial | None:
     return Denial("STALE_PRICE", f"the quote is {age_us:,} µs old, above {limits.max_quote_age_us:,} µs")
 
 
-def max_order_size(request: OrderRequest, limits: Limits) -> Denial | None:
-    """Deny an order of too large a value."""
+def max_order_size(request: OrderRequest, limits: LimitsState) -> Denial | None:
+    """Deny an order whose value is too large."""
     notional = CONTEXT.multiply(request.quantity, price_of(request))
     if notional <= limits.max_order_notional:
         return None
     return Denial("MAX_ORDER_SIZE", f"the order is worth {notional:.2f}, above {limits.max_order_notional:.2f}")
 
 
-def max_position(request: OrderRequest, limits: Limits, exposure: Decimal) -> Denial | None:
-    """Deny a position of too large a value; an order that makes a position smaller is always allowed."""
+def max_position(request: OrderRequest, limits: LimitsState, exposure: Decimal) -> Denial | None:
+    """Deny an order that would make the position too large. Allow every order that makes a position smaller."""
     after = CONTEXT.add(exposure, signed_quantity(request.side, request.quantity))
     notional = CONTEXT.multiply(abs(after), price_of(request))
     if notional <= limits.max_position_notional or abs(after) < abs(exposure):
@@ -66,15 +93,9 @@ def max_position(request: OrderRequest, limits: Limits, exposure: Decimal) -> De
 
 
 def kill_switch(switches: tuple[SwitchState, ...]) -> Denial | None:
-    """Deny where a switch is engaged for everyone, for the tenant, or for the account."""
-    engaged = [switch for switch in switches if switch.engaged]
-    if not engaged:
-        return None
-    said = "; ".join(
-        f"{'everyone' if switch.tenant_id is None else switch.account_id or 'the tenant'}: {switch.reason}"
-        for switch in engaged
-    )
-    return Denial("KILL_SWITCH", f"trading is stopped for {said}")
+    """Deny if a switch is engaged for everyone, for the tenant, or for the account."""
+    reason = stopped(switches)
+    return None if reason is None else Denial("KILL_SWITCH", reason)
 
 
 def price_of(request: OrderRequest) -> Decimal:
@@ -84,6 +105,11 @@ def price_of(request: OrderRequest) -> Decimal:
     return request.quote_ask if request.side == "BUY" else request.quote_bid
 
 
-def signed_quantity(side: Literal["BUY", "SELL"], quantity: Decimal) -> Decimal:
+def signed_quantity(side: Literal["UNKNOWN", "BUY", "SELL"], quantity: Decimal) -> Decimal:
     """Return units as they change a position: negative for a sell."""
-    return quantity if side == "BUY" else -quantity
+    match side:
+        case "BUY":
+            return quantity
+        case "SELL":
+            return -quantity
+    raise AssertionError("a request of an unknown side is refused before it is judged")

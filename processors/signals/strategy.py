@@ -1,4 +1,4 @@
-"""What a strategy is: it looks at a bar, remembers what it wants, and says which way, or nothing.
+"""What a strategy is: it sees closed bars, keeps a memory, and returns a view or nothing.
 
     from tradewind import Bar, Strategy, View
 
@@ -12,7 +12,7 @@
                 return View("LONG", 1.0, f"closed at {bar.mid_close}, above {high}")
             return None
 
-An installed package offers one as an entry point of the group `tradewind.strategies`.
+An installed package offers a strategy as an entry point of the group `tradewind.strategies`.
 """
 
 from __future__ import annotations
@@ -34,34 +34,35 @@ NAME_CHARACTERS = 64  # a name is part of every id and key
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Which way a strategy thinks that an instrument goes."""
+    """In which direction a strategy expects an instrument to move."""
 
     direction: Direction
     strength: float
-    """From 0 to 1: the share of the tenant's risk that an order takes."""
+    """From 0 to 1: the part of the tenant's risk that an order takes."""
     reason: str
-    """Why, in words."""
+    """The reason, in words: at most 500 printable characters."""
 
 
 class Strategy(ABC):
-    """A strategy: the same memory and bar give the same answer. It has no clock, no randomness, no state of its own.
+    """A strategy. The same memory and bar must give the same view: no clock, no random numbers, no state of its own.
 
-    A strategy that raises, returns no `View`, or leaves memory that JSON does not restore exactly is quarantined: it is
-    not asked again until its `version` rises.
+    A strategy is quarantined if it raises, returns something other than a `View` or None, or leaves memory that JSON
+    does not restore exactly. It is then not called again until its `version` rises. Other strategies go on.
     """
 
     name: ClassVar[str]
-    """Names it among all; part of its signals' ids."""
+    """The unique name of the strategy, which is part of the ids of its signals."""
     interval_s: ClassVar[int]
-    """Length of the bars that it looks at, seconds: 1 or 60."""
+    """Length of its bars in seconds: 1 or 60."""
     version: ClassVar[int] = 1
-    """Raise it when the code changes: the new version starts with empty memory, out of quarantine."""
+    """Raise it when the code changes. A new version begins with empty memory and without quarantine."""
 
     @abstractmethod
     def on_bar(self, memory: dict[str, JSON], bar: Bar) -> View | None:
-        """Look at a closed bar.
+        """Return a view on a closed bar, or None.
 
-        `memory` belongs to this strategy and instrument; what it holds on return is what the next bar finds.
+        `memory` belongs to this strategy version and instrument. Change it in place: the call for the next bar gets it
+        as it is on return. It may hold what JSON can hold, up to 64 KiB.
         """
 
 

@@ -15,6 +15,11 @@ DECAY = 0.94  # RiskMetrics' for daily returns: three quarters of the weight lie
 
 
 def next_variance(variance: float, before: float, now: float) -> float:
-    """Return the variance of returns per bar after a price; `variance` 0 means that none was kept yet."""
+    """Return the variance of returns per bar after a price; `variance` 0 means that none was kept yet.
+
+    If the earlier price is 0, as in states of earlier versions, there is no return.
+    """
+    if before == 0:
+        return variance
     squared = (now / before - 1) ** 2
     return squared if variance == 0 else DECAY * variance + (1 - DECAY) * squared

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -43,15 +43,14 @@ class Tenant:
     limits: Limits
 
 
-def accounts_of(tenants: Iterable[Tenant]) -> Mapping[tuple[str, str], Tenant]:
-    """Return the tenant of each (tenant id, account id), sorted; raises `ValueError` where one appears twice."""
-    found: dict[tuple[str, str], Tenant] = {}
+def refuse_twins(tenants: Iterable[Tenant]) -> None:
+    """Raise `ValueError` where an account of a tenant appears twice."""
+    found: set[tuple[str, str]] = set()
     for tenant in tenants:
         for account_id in tenant.accounts:
             if (tenant.tenant_id, account_id) in found:
                 raise ValueError(f"account {account_id!r} of tenant {tenant.tenant_id!r} appears twice")
-            found[tenant.tenant_id, account_id] = tenant
-    return dict(sorted(found.items()))
+            found.add((tenant.tenant_id, account_id))
 
 
 SECOND_US = 1_000_000

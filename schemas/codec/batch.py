@@ -56,6 +56,11 @@ class Joined(Sequence[bytes | None]):
         start, size = int(self.starts[at]), int(self.sizes[at])
         return None if size == ABSENT else self.data[start : start + size]
 
+    @property
+    def total_bytes(self) -> int:
+        """How many bytes the values take that are there."""
+        return int(self.sizes.sum()) - ABSENT * int(np.count_nonzero(self.sizes == ABSENT))
+
     def take(self, rows: slice | Longs) -> Joined:
         """Return some of the values; nothing is copied."""
         return Joined(self.data, self.starts[rows], self.sizes[rows])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -17,7 +17,7 @@ from tradewind.schemas.codec.column_reader import ColumnReader, column_reader
 from tradewind.schemas.codec.column_writer import ColumnWriter, column_writer
 from tradewind.schemas.codec.errors import EncodeError, MisalignedRecords, UndecodableRecord
 from tradewind.schemas.codec.flat import frame_of, frame_schema
-from tradewind.schemas.codec.row_reader import compile_reader
+from tradewind.schemas.codec.row_reader import compile_reader, read_field
 from tradewind.schemas.codec.row_writer import compile_writer
 from tradewind.schemas.codec.wire import framed_id
 from tradewind.schemas.event import Event
@@ -34,6 +34,7 @@ class _Decoder:
     columns: ColumnReader | None
     ours: bool
     """Whether the writer's schema is a committed version."""
+    writer: RecordType
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,14 @@ class Codec:
         Where it is not, decoding leaves out what the newest schema does not have. Raises as `model_of` does.
         """
         return self._decoder(schema_id).ours
+
+    def written(self, value: bytes, field: str) -> tuple[int, Any]:
+        """Return the schema id of a framed record, and what its writer says in a field, in the writer's own symbols.
+
+        Raises `UndecodableRecord`, and `KeyError` where the writer has no such field.
+        """
+        schema_id = framed_id(value)
+        return schema_id, read_field(self._decoder(schema_id).writer, field, value)
 
     def decode_columns(self, model: type[Event], values: Sequence[bytes] | Joined) -> pl.DataFrame:
         """Return framed records of one writer's schema as n rows, one column for each field of the flat model.
@@ -168,9 +177,11 @@ class Codec:
             return f"the registry has no schema {schema_id}"
         except UnsupportedSchema as error:
             return f"schema {schema_id} cannot be read: {error}"
+        except RecursionError:
+            return f"schema {schema_id} cannot be read: its types are nested too deeply"
 
 
 def _decoder(name: str, writer: RecordType) -> _Decoder:
     newest, model = NEWEST[name], MODELS[name]
     ours = writer in KNOWN[name]
-    return _Decoder(model, compile_reader(writer, newest, model), column_reader(writer, newest), ours)
+    return _Decoder(model, compile_reader(writer, newest, model), column_reader(writer, newest), ours, writer)

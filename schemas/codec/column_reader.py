@@ -86,7 +86,8 @@ class ColumnReader:
 def column_reader(writer: RecordType, newest: RecordType) -> ColumnReader | None:
     """Return what decodes the writer's records by columns, or None where they must be decoded row by row.
 
-    That is so where the writer's or the newest record is not flat, or where a field that both have changed its type.
+    That is so where the writer's or the newest record is not flat, or where a field that both have changed its type. An
+    enum may have got other symbols: those that the newest does not know are its default.
     """
     schema = frame_schema(newest)
     if schema is None or frame_schema(writer) is None:
@@ -95,22 +96,35 @@ def column_reader(writer: RecordType, newest: RecordType) -> ColumnReader | None
     steps = []
     for field in writer.fields:
         target = targets.pop(field.name, None)
-        if target is not None and target.type != field.type:
+        if target is not None and target.type != field.type and not _both_enums(field.type, target.type):
             return None
-        steps.append(_step(writer, field, None if target is None else field.name))
+        steps.append(_step(writer, field, target))
     if any(field.default is NO_DEFAULT for field in targets.values()):
         return None
     absent = {name: default_value(field.type, field.default) for name, field in targets.items()}
     return ColumnReader(steps, absent, schema)
 
 
-def _step(writer: RecordType, field: Field, name: str | None) -> Step:
+def _both_enums(writer: AvroType, reader: AvroType) -> bool:
+    """Return whether all symbols of one enum can be read as another; both may be null, or neither."""
+    if isinstance(writer, OptionalType) != isinstance(reader, OptionalType):
+        return False
+    written, read = _inner(writer), _inner(reader)
+    return isinstance(written, EnumType) and isinstance(read, EnumType) and None not in written.read_as(read)
+
+
+def _inner(kind: AvroType) -> AvroType:
+    return kind.of if isinstance(kind, OptionalType) else kind
+
+
+def _step(writer: RecordType, field: Field, target: Field | None) -> Step:
     null = None if not isinstance(field.type, OptionalType) else 2 * field.type.null_branch
-    read, build = _kind(field.type.of if isinstance(field.type, OptionalType) else field.type)
-    return Step(name, f"{writer.name}.{field.name}", read, build, null)
+    kind = _inner(field.type)
+    read, build = _kind(kind, kind if target is None else _inner(target.type))
+    return Step(None if target is None else field.name, f"{writer.name}.{field.name}", read, build, null)
 
 
-def _kind(kind: AvroType) -> tuple[Read, Build]:
+def _kind(kind: AvroType, wanted: AvroType) -> tuple[Read, Build]:
     match kind:
         case Plain("string"):
             return read_strings, string_series
@@ -122,8 +136,8 @@ def _kind(kind: AvroType) -> tuple[Read, Build]:
             return read_doubles, number_series
         case Plain("boolean"):
             return read_booleans, number_series
-        case EnumType(symbols):
-            return _enum_read(len(symbols)), _enum_build(symbols)
+        case EnumType(symbols) if isinstance(wanted, EnumType):
+            return _enum_read(len(symbols)), _enum_build(kind.read_as(wanted))
     raise AssertionError(f"{kind} is not flat")
 
 
@@ -194,7 +208,7 @@ def number_series(name: str, where: str, raw: Raw, valid: Flags | None, cursors:
     return column.scatter(np.flatnonzero(~valid), None)
 
 
-def _enum_build(symbols: Sequence[str]) -> Build:
+def _enum_build(symbols: Sequence[str | None]) -> Build:
     words = pl.Series(symbols, dtype=pl.String)
 
     def build(name: str, where: str, raw: Raw, valid: Flags | None, cursors: Cursors) -> pl.Series:

@@ -18,6 +18,7 @@ import polars as pl
 from tradewind.schemas.codec.avro_type import AvroType, EnumType, OptionalType, Plain, RecordType
 from tradewind.schemas.codec.errors import EncodeError
 from tradewind.schemas.codec.flat import frame_schema
+from tradewind.schemas.codec.row_writer import not_written
 from tradewind.schemas.codec.wire import FRAME_BYTES, INT_MAX, INT_MIN, frame
 from tradewind.schemas.codec.words import (
     WORD_BYTES,
@@ -134,8 +135,8 @@ def _kind(kind: AvroType) -> Size:
             return size_doubles
         case Plain("boolean"):
             return size_booleans
-        case EnumType(symbols):
-            return _enum_size(symbols)
+        case EnumType():
+            return _enum_size(kind)
     raise AssertionError(f"{kind} is not flat")
 
 
@@ -204,12 +205,14 @@ def size_booleans(column: pl.Series, where: str) -> Sized:
     return np.ones(len(octets), np.int64), put
 
 
-def _enum_size(symbols: Sequence[str]) -> Size:
-    index = {symbol: place for place, symbol in enumerate(symbols)}
+def _enum_size(kind: EnumType) -> Size:
+    index = {symbol: place for place, symbol in enumerate(kind.symbols) if symbol in kind.written}
 
     def size(column: pl.Series, where: str) -> Sized:
         places = column.replace_strict(index, default=-1, return_dtype=pl.Int64).to_numpy()
-        _refuse(places < 0, column, where, f"not one of {', '.join(symbols)}")
+        bad = places < 0
+        if bad.any():
+            _refuse(bad, column, where, not_written(kind, column[int(np.argmax(bad))]))
         return _varints(places)
 
     return size

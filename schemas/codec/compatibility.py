@@ -21,12 +21,13 @@ from tradewind.schemas.codec.avro_type import (
     UnsupportedSchema,
     default_value,
     parse_record,
+    refuse_foreign,
 )
 from tradewind.schemas.codec.row_reader import value_reader
 
 
 def check_versions(files: Sequence[SchemaFile]) -> None:
-    """Raise `SchemaFileError` where a schema is not Avro, is not for events, or does not go with another version."""
+    """Raise `SchemaFileError` if a schema is not Avro, not for events, or incompatible with another version."""
     versions: dict[str, list[tuple[SchemaFile, RecordType]]] = {}
     for file in files:
         versions.setdefault(file.full_name, []).append((file, _parsed(file)))
@@ -40,6 +41,7 @@ def _parsed(file: SchemaFile) -> RecordType:
     try:
         fastavro.parse_schema(file.schema)
         record = parse_record(file.text)
+        refuse_foreign(record)
         for field in record.fields:
             if field.default is not NO_DEFAULT:
                 default_value(field.type, field.default)

@@ -3,7 +3,8 @@
 fastavro's reader is as fast, but takes what is no record of ours: a negative enum index as a symbol from the end, any
 byte as true, integers of any length; and its errors name no field. Evolution follows Avro's schema resolution: fields
 by name, defaults of the newest schema for what a writer did not know, int to long to double, a symbol unknown to the
-reader to the enum's default.
+reader to the enum's default. Beyond it, `timestamp-millis` and `-nanos` are read as `timestamp-micros`; a number of any
+other meaning cannot be read.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from tradewind.schemas.codec.avro_type import (
     NO_DEFAULT,
+    TIME,
     ArrayType,
     AvroType,
     DecimalType,
@@ -23,10 +25,20 @@ from tradewind.schemas.codec.avro_type import (
     RecordType,
     UnsupportedSchema,
     default_value,
+    is_ours,
 )
 from tradewind.schemas.codec.errors import UndecodableRecord
-from tradewind.schemas.codec.wire import FRAME_BYTES, INT_MAX, INT_MIN, decimal_from_bytes, read_long
-from tradewind.schemas.event import Event
+from tradewind.schemas.codec.passing import passing
+from tradewind.schemas.codec.wire import (
+    FRAME_BYTES,
+    INT_MAX,
+    INT_MIN,
+    LONG_MAX,
+    LONG_MIN,
+    decimal_from_bytes,
+    read_long,
+)
+from tradewind.schemas.event import US_PER_MS, Event
 
 Read: TypeAlias = Callable[[bytes, int], tuple[Any, int]]
 """(data, position) -> (value, position after it)."""
@@ -34,6 +46,7 @@ E = TypeVar("E", bound=Event)
 
 PAST_THE_END = "the record ends too early"
 DOUBLE_BYTES = 8
+NS_PER_US = 1000
 DOUBLE = struct.Struct("<d")
 SKIPPED = "\0"  # begins the names of fields that the reader no longer has
 
@@ -60,6 +73,17 @@ def compile_reader(writer: RecordType, newest: RecordType, model: type[E]) -> Ca
     return decode
 
 
+def read_field(writer: RecordType, name: str, value: bytes) -> Any:
+    """Return what a framed record says in one field, as its writer means it: the symbols of an enum are the writer's.
+
+    Raises `UndecodableRecord`, and `KeyError` where the writer has no such field.
+    """
+    alone = RecordType(writer.name, tuple(field for field in writer.fields if field.name == name))
+    steps, names, _ = _plan(writer, alone)
+    values, _ = _record_reader(steps)(value, FRAME_BYTES)
+    return dict(zip(names, values, strict=True))[name]
+
+
 def _plan(writer: RecordType, newest: RecordType) -> tuple[list[tuple[str, Read, bool]], list[str], dict[str, Any]]:
     """Return the steps that read a record, the names of what they read, and defaults of what was not written."""
     targets = {field.name: field for field in newest.fields}
@@ -71,6 +95,10 @@ def _plan(writer: RecordType, newest: RecordType) -> tuple[list[tuple[str, Read,
         kind = field.type if target is None else target.type
         where = f"{writer.name}.{field.name}"
         names.append(SKIPPED + field.name if target is None else field.name)
+        if target is None and not is_ours(field.type):
+            _flush(doubles, steps)
+            steps.append((where, passing(field.type), False))
+            continue
         if field.type == kind == Plain("double"):
             doubles.append(where)
             continue
@@ -107,6 +135,8 @@ def _record_reader(steps: list[tuple[str, Read, bool]]) -> Callable[[bytes, int]
             raise UndecodableRecord(f"{where}, at byte {position}: {error.reason}") from None
         except (IndexError, struct.error):
             raise UndecodableRecord(f"{where}, at byte {position}: {PAST_THE_END}") from None
+        except RecursionError:
+            raise UndecodableRecord(f"{where}, at byte {position}: records within it are nested too deeply") from None
         except UnicodeDecodeError as error:
             raise UndecodableRecord(f"{where}, at byte {position}: not UTF-8 ({error.reason})") from None
         return values, position
@@ -137,6 +167,13 @@ def value_reader(writer: AvroType, reader: AvroType, where: str) -> Read:
 
 
 def _plain_reader(writer: Plain, reader: Plain) -> Read | None:
+    """Return what reads a primitive value; None where its type, or what its number means, is another one.
+
+    A number without a logical type is what the newest schema says, as Avro resolves it. Times are converted where
+    nothing is to be guessed: those of a local clock have no zone.
+    """
+    if writer.logical is not None and writer.logical != reader.logical:
+        return TIMES.get(writer.logical) if reader.logical == TIME else None
     match writer.name, reader.name:
         case "string", "string":
             return read_string
@@ -156,6 +193,22 @@ def _plain_reader(writer: Plain, reader: Plain) -> Read | None:
         case "boolean", "boolean":
             return read_boolean
     return None
+
+
+def _read_millis(data: bytes, position: int) -> tuple[int, int]:
+    number, position = read_long(data, position)
+    if not LONG_MIN <= number * US_PER_MS <= LONG_MAX:
+        raise UndecodableRecord(f"{number} ms are more than 64 bits of µs")
+    return number * US_PER_MS, position
+
+
+def _read_nanos(data: bytes, position: int) -> tuple[int, int]:
+    number, position = read_long(data, position)
+    return number // NS_PER_US, position
+
+
+TIMES: dict[str | None, Read] = {"timestamp-millis": _read_millis, "timestamp-nanos": _read_nanos}
+"""Logical types of times that are read as `TIME`; of nanoseconds what is below a µs is left out."""
 
 
 def _as_double(read: tuple[int, int]) -> tuple[float, int]:
@@ -226,7 +279,7 @@ def _decimal_reader(scale: int) -> Read:
 
 
 def _enum_reader(writer: EnumType, reader: EnumType) -> Read:
-    known = tuple(symbol if symbol in reader.symbols else reader.default for symbol in writer.symbols)
+    known = writer.read_as(reader)
 
     def read(data: bytes, position: int) -> tuple[str, int]:
         index, position = read_long(data, position)

@@ -18,6 +18,7 @@ from tradewind.schemas.codec.avro_type import (
     OptionalType,
     Plain,
     RecordType,
+    UnsupportedSchema,
 )
 from tradewind.schemas.codec.errors import EncodeError
 from tradewind.schemas.codec.wire import (
@@ -107,14 +108,15 @@ def value_writer(kind: AvroType) -> Write:
             return PLAIN_WRITERS[name]
         case DecimalType(scale):
             return lambda value: write_bytes(decimal_to_bytes(value, scale))
-        case EnumType(symbols):
-            return _enum_writer(symbols)
+        case EnumType():
+            return _enum_writer(kind)
         case OptionalType():
             return _optional_writer(kind)
         case ArrayType(items):
-            return _array_writer(value_writer(items))
+            return write_strings if items == Plain("string") else _array_writer(value_writer(items))
         case RecordType():
             return _nested_writer(kind)
+    raise UnsupportedSchema(f"events do not use {kind}")
 
 
 def write_string(value: str) -> bytes:
@@ -122,6 +124,18 @@ def write_string(value: str) -> bytes:
     data = value.encode()
     size = len(data)
     return (SHORT[size << 1] if size < 64 else write_long(size)) + data
+
+
+def write_strings(value: tuple[str, ...]) -> bytes:
+    """Encode an array of texts; ids, which all have one length, at once: states write many with every order."""
+    if not value:
+        return SHORT[0]
+    count, sizes = write_long(len(value)), set(map(len, value))
+    size = sizes.pop()
+    if not sizes and size < 64 and "".join(value).isascii():
+        head = chr(size << 1)
+        return count + (head + head.join(value)).encode() + SHORT[0]
+    return b"".join([count, *map(write_string, value), SHORT[0]])
 
 
 def write_bytes(value: bytes) -> bytes:
@@ -169,16 +183,23 @@ PLAIN_WRITERS: Mapping[str, Write] = {
 }
 
 
-def _enum_writer(symbols: tuple[str, ...]) -> Write:
-    encoded = {symbol: write_long(index) for index, symbol in enumerate(symbols)}
+def _enum_writer(kind: EnumType) -> Write:
+    encoded = {symbol: write_long(index) for index, symbol in enumerate(kind.symbols) if symbol in kind.written}
 
     def write(value: str) -> bytes:
         data = encoded.get(value)
         if data is None:
-            raise ValueError(f"not one of {', '.join(symbols)}")
+            raise ValueError(not_written(kind, value))
         return data
 
     return write
+
+
+def not_written(kind: EnumType, value: object) -> str:
+    """Return why a value is no symbol that an event may be encoded with."""
+    if value is not None and value == kind.default:
+        return "it stands for a symbol that this version did not know when it read it, and nothing is written instead"
+    return f"not one of {', '.join(kind.written)}"
 
 
 def _optional_writer(kind: OptionalType) -> Write:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["BookState", "Fill", "OpenOrderState", "OrderEvent", "OrderRequest"]
+__all__ = ["BookState", "Fill", "OpenOrderState", "OrderEvent", "OrderRequest", "VenueTimeState"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,22 @@ class Fill(Event):
 
     SCHEMA: ClassVar[str] = "tradewind.execution.Fill"
     VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "order_id": "name",
+        "account_id": "name",
+        "symbol": "name",
+        "venue": "name",
+        "quantity": "quantity",
+        "price": "exact_price",
+        "quote_seq": "any",
+        "strategy": "name",
+    }
 
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
@@ -75,13 +91,13 @@ class Fill(Event):
     """the instrument as its venue writes it, such as EURUSD"""
     venue: str
     """where it trades or is quoted, such as OANDA"""
-    side: Literal["BUY", "SELL"]
+    side: Literal["UNKNOWN", "BUY", "SELL"]
     """side of the order"""
     quantity: Decimal
     """units"""
     price: Decimal
     """price"""
-    liquidity: Literal["TAKER", "MAKER"]
+    liquidity: Literal["UNKNOWN", "TAKER", "MAKER"]
     """whether it took or gave liquidity"""
     quote_seq: int
     """sequence of the quote that it filled at"""
@@ -131,6 +147,23 @@ class Fill(Event):
             "strategy": self.strategy,
         }
 
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and (self.tenant_id is None or 1 <= len(self.tenant_id) <= 256)
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and 1 <= len(self.order_id) <= 256
+            and 1 <= len(self.account_id) <= 256
+            and 1 <= len(self.symbol) <= 256
+            and 1 <= len(self.venue) <= 256
+            and 0 < self.quantity <= 9999999999999999999999999999
+            and 0 < self.price <= 10000000000000
+            and 1 <= len(self.strategy) <= 256
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOrderState(Event):
@@ -153,17 +186,17 @@ class OpenOrderState(Event):
     """when it was approved, in event time"""
     correlation_id: str
     """the first event of the chain"""
-    side: Literal["BUY", "SELL"]
+    side: Literal["UNKNOWN", "BUY", "SELL"]
     """buy or sell"""
-    order_type: Literal["MARKET", "LIMIT"]
+    order_type: Literal["UNKNOWN", "MARKET", "LIMIT"]
     """market or limit"""
     quantity: Decimal
     """units"""
-    time_in_force: Literal["DAY", "GTD"]
+    time_in_force: Literal["UNKNOWN", "DAY", "GTD"]
     """until the session's end, or until expire_ts"""
     strategy: str
     """strategy whose signal it follows"""
-    status: Literal["ACCEPTED", "FILLED", "EXPIRED", "CANCELED", "REJECTED"]
+    status: Literal["UNKNOWN", "ACCEPTED", "FILLED", "EXPIRED", "CANCELED", "REJECTED"]
     """state after the newest event"""
     sequence: int
     """sequence of the newest event"""
@@ -224,6 +257,21 @@ class OrderEvent(Event):
 
     SCHEMA: ClassVar[str] = "tradewind.execution.OrderEvent"
     VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "order_id": "name",
+        "account_id": "name",
+        "symbol": "name",
+        "venue": "name",
+        "sequence": "count",
+        "filled_quantity": "filled",
+        "reason": "words",
+    }
 
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
@@ -245,7 +293,7 @@ class OrderEvent(Event):
     """where it trades or is quoted, such as OANDA"""
     sequence: int
     """0 for the first event of the order"""
-    status: Literal["ACCEPTED", "FILLED", "EXPIRED", "CANCELED", "REJECTED"]
+    status: Literal["UNKNOWN", "ACCEPTED", "FILLED", "EXPIRED", "CANCELED", "REJECTED"]
     """state after this event"""
     filled_quantity: Decimal
     """units filled so far"""
@@ -291,6 +339,23 @@ class OrderEvent(Event):
             "reason": self.reason,
         }
 
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and (self.tenant_id is None or 1 <= len(self.tenant_id) <= 256)
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and 1 <= len(self.order_id) <= 256
+            and 1 <= len(self.account_id) <= 256
+            and 1 <= len(self.symbol) <= 256
+            and 1 <= len(self.venue) <= 256
+            and self.sequence >= 0
+            and 0 <= self.filled_quantity <= 9999999999999999999999999999
+            and len(self.reason) <= 65536
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest(Event):
@@ -298,6 +363,31 @@ class OrderRequest(Event):
 
     SCHEMA: ClassVar[str] = "tradewind.execution.OrderRequest"
     VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "order_id": "name",
+        "account_id": "name",
+        "symbol": "name",
+        "venue": "name",
+        "quantity": "quantity",
+        "limit_price": "exact_price",
+        "expire_ts": "later",
+        "strategy": "name",
+        "signal_id": "name",
+        "quote_bid": "exact_price",
+        "quote_ask": "exact_price",
+        "quote_ts": "later",
+    }
+    RULES: ClassVar[tuple[str, ...]] = (
+        "quote_bid <= quote_ask",
+        "limit_price exactly where order_type is LIMIT",
+        "expire_ts exactly where time_in_force is GTD",
+    )
 
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
@@ -317,13 +407,13 @@ class OrderRequest(Event):
     """the instrument as its venue writes it, such as EURUSD"""
     venue: str
     """where it trades or is quoted, such as OANDA"""
-    side: Literal["BUY", "SELL"]
+    side: Literal["UNKNOWN", "BUY", "SELL"]
     """buy or sell"""
-    order_type: Literal["MARKET", "LIMIT"]
+    order_type: Literal["UNKNOWN", "MARKET", "LIMIT"]
     """market or limit"""
     quantity: Decimal
     """units, above zero"""
-    time_in_force: Literal["DAY", "GTD"]
+    time_in_force: Literal["UNKNOWN", "DAY", "GTD"]
     """until the session's end, or until expire_ts"""
     strategy: str
     """strategy whose signal it follows"""
@@ -391,4 +481,59 @@ class OrderRequest(Event):
             "quote_bid": self.quote_bid,
             "quote_ask": self.quote_ask,
             "quote_ts": self.quote_ts,
+        }
+
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and (self.tenant_id is None or 1 <= len(self.tenant_id) <= 256)
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and 1 <= len(self.order_id) <= 256
+            and 1 <= len(self.account_id) <= 256
+            and 1 <= len(self.symbol) <= 256
+            and 1 <= len(self.venue) <= 256
+            and 0 < self.quantity <= 9999999999999999999999999999
+            and (self.limit_price is None or 0 < self.limit_price <= 10000000000000)
+            and (self.expire_ts is None or 0 <= self.expire_ts <= 253402214400000000)
+            and 1 <= len(self.strategy) <= 256
+            and 1 <= len(self.signal_id) <= 256
+            and 0 < self.quote_bid <= 10000000000000
+            and 0 < self.quote_ask <= 10000000000000
+            and 0 <= self.quote_ts <= 253402214400000000
+            and self.quote_bid <= self.quote_ask
+            and (self.order_type == "UNKNOWN" or (self.limit_price is not None) == (self.order_type == "LIMIT"))
+            and (self.time_in_force == "UNKNOWN" or (self.expire_ts is not None) == (self.time_in_force == "GTD"))
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueTimeState(Event):
+    """State of the execution agent: how far the venue's time of one instrument has come, kept while orders of it are open."""
+
+    SCHEMA: ClassVar[str] = "tradewind.execution.VenueTimeState"
+    VERSION: ClassVar[int] = 1
+
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    ts_event: int
+    """the largest event time of the quotes and heartbeats that the venue has had since an order was open"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            symbol=record["symbol"],
+            venue=record["venue"],
+            ts_event=record["ts_event"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "ts_event": self.ts_event,
         }

@@ -18,6 +18,40 @@ class Bar(Event):
 
     SCHEMA: ClassVar[str] = "tradewind.market.Bar"
     VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "symbol": "name",
+        "venue": "name",
+        "interval_s": "interval",
+        "ts_start": "time",
+        "ts_end": "later",
+        "revision": "count",
+        "mid_open": "price",
+        "mid_high": "price",
+        "mid_low": "price",
+        "mid_close": "price",
+        "bid_open": "price",
+        "bid_high": "price",
+        "bid_low": "price",
+        "bid_close": "price",
+        "ask_open": "price",
+        "ask_high": "price",
+        "ask_low": "price",
+        "ask_close": "price",
+        "spread_mean": "spread",
+        "count": "quotes",
+        "volume": "volume",
+        "quote_ts": "time",
+    }
+    RULES: ClassVar[tuple[str, ...]] = (
+        "ts_start < ts_end",
+        "bid_close <= ask_close",
+    )
 
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
@@ -141,6 +175,40 @@ class Bar(Event):
             "quote_ts": self.quote_ts,
         }
 
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and (self.tenant_id is None or 1 <= len(self.tenant_id) <= 256)
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and 1 <= len(self.symbol) <= 256
+            and 1 <= len(self.venue) <= 256
+            and 1 <= self.interval_s <= 86400
+            and 0 <= self.ts_start <= 253370764800000000
+            and 0 <= self.ts_end <= 253402214400000000
+            and self.revision >= 0
+            and 1e-10 <= self.mid_open <= 1000000000000.0
+            and 1e-10 <= self.mid_high <= 1000000000000.0
+            and 1e-10 <= self.mid_low <= 1000000000000.0
+            and 1e-10 <= self.mid_close <= 1000000000000.0
+            and 1e-10 <= self.bid_open <= 1000000000000.0
+            and 1e-10 <= self.bid_high <= 1000000000000.0
+            and 1e-10 <= self.bid_low <= 1000000000000.0
+            and 1e-10 <= self.bid_close <= 1000000000000.0
+            and 1e-10 <= self.ask_open <= 1000000000000.0
+            and 1e-10 <= self.ask_high <= 1000000000000.0
+            and 1e-10 <= self.ask_low <= 1000000000000.0
+            and 1e-10 <= self.ask_close <= 1000000000000.0
+            and 0.0 <= self.spread_mean <= 100000000.0
+            and self.count >= 1
+            and 0.0 <= self.volume <= 1e32
+            and 0 <= self.quote_ts <= 253370764800000000
+            and self.ts_start < self.ts_end
+            and self.bid_close <= self.ask_close
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarsState(Event):
@@ -182,6 +250,14 @@ class FeedPosition(Event):
 
     SCHEMA: ClassVar[str] = "tradewind.market.FeedPosition"
     VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "feed": "name",
+        "source": "words",
+        "position": "count",
+        "published": "count",
+        "rejected": "count",
+        "ts_event": "any",
+    }
 
     feed: str
     """the feed's name"""
@@ -225,6 +301,15 @@ class FeedPosition(Event):
             "state": self.state,
         }
 
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.feed) <= 256
+            and len(self.source) <= 65536
+            and self.position >= 0
+            and self.published >= 0
+            and self.rejected >= 0
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat(Event):
@@ -232,6 +317,12 @@ class Heartbeat(Event):
 
     SCHEMA: ClassVar[str] = "tradewind.market.Heartbeat"
     VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "symbol": "name",
+        "venue": "name",
+        "ts_event": "reached",
+        "ts_ingest": "later",
+    }
 
     symbol: str
     """the instrument as its venue writes it, such as EURUSD"""
@@ -263,6 +354,14 @@ class Heartbeat(Event):
             "closing": self.closing,
         }
 
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.symbol) <= 256
+            and 1 <= len(self.venue) <= 256
+            and -1 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick(Event):
@@ -270,6 +369,20 @@ class Tick(Event):
 
     SCHEMA: ClassVar[str] = "tradewind.market.Tick"
     VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "symbol": "name",
+        "venue": "name",
+        "seq": "any",
+        "ts_event": "time",
+        "bid": "price",
+        "ask": "price",
+        "bid_size": "size",
+        "ask_size": "size",
+    }
+    RULES: ClassVar[tuple[str, ...]] = (
+        "bid <= ask",
+        "ask - bid <= 1e8",
+    )
 
     symbol: str
     """the instrument as its venue writes it, such as EURUSD"""
@@ -313,6 +426,19 @@ class Tick(Event):
             "ask_size": self.ask_size,
         }
 
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.symbol) <= 256
+            and 1 <= len(self.venue) <= 256
+            and 0 <= self.ts_event <= 253370764800000000
+            and 1e-10 <= self.bid <= 1000000000000.0
+            and 1e-10 <= self.ask <= 1000000000000.0
+            and (self.bid_size is None or 0.0 <= self.bid_size <= 1000000000000.0)
+            and (self.ask_size is None or 0.0 <= self.ask_size <= 1000000000000.0)
+            and self.bid <= self.ask
+            and self.ask - self.bid <= 100000000.0
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trade(Event):
@@ -320,6 +446,15 @@ class Trade(Event):
 
     SCHEMA: ClassVar[str] = "tradewind.market.Trade"
     VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "symbol": "name",
+        "venue": "name",
+        "seq": "any",
+        "ts_event": "time",
+        "trade_id": "label",
+        "price": "price",
+        "size": "size",
+    }
 
     symbol: str
     """the instrument as its venue writes it, such as EURUSD"""
@@ -335,7 +470,7 @@ class Trade(Event):
     """price"""
     size: float
     """units"""
-    aggressor: Literal["BUY", "SELL"]
+    aggressor: Literal["UNKNOWN", "BUY", "SELL"]
     """the side that took liquidity"""
 
     @classmethod
@@ -362,3 +497,13 @@ class Trade(Event):
             "size": self.size,
             "aggressor": self.aggressor,
         }
+
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.symbol) <= 256
+            and 1 <= len(self.venue) <= 256
+            and 0 <= self.ts_event <= 253370764800000000
+            and len(self.trade_id) <= 256
+            and 1e-10 <= self.price <= 1000000000000.0
+            and 0.0 <= self.size <= 1000000000000.0
+        )

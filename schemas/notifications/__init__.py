@@ -16,7 +16,22 @@ class Alert(Event):
     """Something that a person should know of."""
 
     SCHEMA: ClassVar[str] = "tradewind.notifications.Alert"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "any",
+        "ts_ingest": "any",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "source": "words",
+        "code": "words",
+        "message": "words",
+        "group": "words",
+        "topic": "words",
+        "partition": "count",
+        "since": "any",
+    }
 
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
@@ -28,7 +43,7 @@ class Alert(Event):
     """the first event of the chain"""
     causation_id: str
     """the event that caused this one directly"""
-    severity: Literal["INFO", "WARNING", "CRITICAL"]
+    severity: Literal["UNKNOWN", "INFO", "WARNING", "CRITICAL"]
     """how urgent"""
     source: str
     """agent, feed, sink, strategy or consumer group"""
@@ -83,3 +98,17 @@ class Alert(Event):
             "partition": self.partition,
             "since": self.since,
         }
+
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and (self.tenant_id is None or 1 <= len(self.tenant_id) <= 256)
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and len(self.source) <= 65536
+            and len(self.code) <= 65536
+            and len(self.message) <= 65536
+            and (self.group is None or len(self.group) <= 65536)
+            and (self.topic is None or len(self.topic) <= 65536)
+            and (self.partition is None or self.partition >= 0)
+        )

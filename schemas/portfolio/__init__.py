@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["MarkState", "Position", "PositionState"]
+__all__ = ["MarkState", "Position", "PositionState", "SizingState"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,24 @@ class Position(Event):
 
     SCHEMA: ClassVar[str] = "tradewind.portfolio.Position"
     VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "account_id": "name",
+        "symbol": "name",
+        "venue": "name",
+        "version": "count",
+        "quantity": "amount",
+        "average_price": "amount",
+        "realised_pnl": "amount",
+        "unrealised_pnl": "amount",
+        "mark_price": "amount",
+        "fills": "count",
+    }
 
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
@@ -131,6 +149,26 @@ class Position(Event):
             "fills": self.fills,
         }
 
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and (self.tenant_id is None or 1 <= len(self.tenant_id) <= 256)
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and 1 <= len(self.account_id) <= 256
+            and 1 <= len(self.symbol) <= 256
+            and 1 <= len(self.venue) <= 256
+            and self.version >= 0
+            and -9999999999999999999999999999 <= self.quantity <= 9999999999999999999999999999
+            and -9999999999999999999999999999 <= self.average_price <= 9999999999999999999999999999
+            and -9999999999999999999999999999 <= self.realised_pnl <= 9999999999999999999999999999
+            and -9999999999999999999999999999 <= self.unrealised_pnl <= 9999999999999999999999999999
+            and -9999999999999999999999999999 <= self.mark_price <= 9999999999999999999999999999
+            and self.fills >= 0
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionState(Event):
@@ -191,4 +229,54 @@ class PositionState(Event):
             "mark_price": self.mark_price,
             "mark_ts": self.mark_ts,
             "fills": self.fills,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizingState(Event):
+    """State of the sizing agent: what it reads of a tenant."""
+
+    SCHEMA: ClassVar[str] = "tradewind.portfolio.SizingState"
+    VERSION: ClassVar[int] = 1
+
+    tenant_id: str
+    """the tenant"""
+    revision: int
+    """which of the tenant's revisions it is"""
+    status: Literal["UNKNOWN", "ACTIVE", "SUSPENDED", "CLOSED"]
+    """whether the tenant may trade"""
+    accounts: tuple[str, ...]
+    """the tenant's accounts, sorted"""
+    risk_per_trade: Decimal
+    """amount of quote currency that one standard deviation per minute may move an order's value"""
+    order_type: Literal["UNKNOWN", "MARKET", "LIMIT"]
+    """market or limit"""
+    limit_offset: Decimal
+    """fraction of the price that a limit is better than the touch"""
+    time_to_live_us: int | None = None
+    """event time after which a limit order expires, µs; null lets it live until the source's end"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            tenant_id=record["tenant_id"],
+            revision=record["revision"],
+            status=record["status"],
+            accounts=tuple(record["accounts"]),
+            risk_per_trade=record["risk_per_trade"],
+            order_type=record["order_type"],
+            limit_offset=record["limit_offset"],
+            time_to_live_us=record["time_to_live_us"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "tenant_id": self.tenant_id,
+            "revision": self.revision,
+            "status": self.status,
+            "accounts": list(self.accounts),
+            "risk_per_trade": self.risk_per_trade,
+            "order_type": self.order_type,
+            "limit_offset": self.limit_offset,
+            "time_to_live_us": self.time_to_live_us,
         }

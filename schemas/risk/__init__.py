@@ -9,7 +9,15 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["Decision", "ExposureState", "KillSwitch", "ReservationState", "SwitchState"]
+__all__ = [
+    "Decision",
+    "ExposureState",
+    "KillSwitch",
+    "LimitsState",
+    "ReservationState",
+    "StrangersState",
+    "SwitchState",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +26,32 @@ class Decision(Event):
 
     SCHEMA: ClassVar[str] = "tradewind.risk.Decision"
     VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "reason": "words",
+        "order_id": "name",
+        "account_id": "name",
+        "symbol": "name",
+        "venue": "name",
+        "quantity": "quantity",
+        "limit_price": "exact_price",
+        "expire_ts": "later",
+        "strategy": "name",
+        "signal_id": "name",
+        "quote_bid": "exact_price",
+        "quote_ask": "exact_price",
+        "quote_ts": "later",
+    }
+    RULES: ClassVar[tuple[str, ...]] = (
+        "quote_bid <= quote_ask",
+        "limit_price exactly where order_type is LIMIT",
+        "expire_ts exactly where time_in_force is GTD",
+    )
 
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
@@ -29,9 +63,22 @@ class Decision(Event):
     """the first event of the chain"""
     causation_id: str
     """the event that caused this one directly"""
-    outcome: Literal["APPROVED", "DENIED"]
+    outcome: Literal["UNKNOWN", "APPROVED", "DENIED"]
     """the answer"""
-    codes: tuple[Literal["STALE_PRICE", "MAX_ORDER_SIZE", "MAX_POSITION", "KILL_SWITCH"], ...]
+    codes: tuple[
+        Literal[
+            "UNKNOWN",
+            "STALE_PRICE",
+            "MAX_ORDER_SIZE",
+            "MAX_POSITION",
+            "KILL_SWITCH",
+            "UNKNOWN_TENANT",
+            "UNKNOWN_ACCOUNT",
+            "TENANT_SUSPENDED",
+            "TENANT_CLOSED",
+        ],
+        ...,
+    ]
     """empty when approved"""
     reason: str
     """why, in words"""
@@ -43,13 +90,13 @@ class Decision(Event):
     """the instrument as its venue writes it, such as EURUSD"""
     venue: str
     """where it trades or is quoted, such as OANDA"""
-    side: Literal["BUY", "SELL"]
+    side: Literal["UNKNOWN", "BUY", "SELL"]
     """buy or sell"""
-    order_type: Literal["MARKET", "LIMIT"]
+    order_type: Literal["UNKNOWN", "MARKET", "LIMIT"]
     """market or limit"""
     quantity: Decimal
     """units, above zero"""
-    time_in_force: Literal["DAY", "GTD"]
+    time_in_force: Literal["UNKNOWN", "DAY", "GTD"]
     """until the session's end, or until expire_ts"""
     strategy: str
     """strategy whose signal it follows"""
@@ -125,6 +172,32 @@ class Decision(Event):
             "quote_ts": self.quote_ts,
         }
 
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and (self.tenant_id is None or 1 <= len(self.tenant_id) <= 256)
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and len(self.reason) <= 65536
+            and 1 <= len(self.order_id) <= 256
+            and 1 <= len(self.account_id) <= 256
+            and 1 <= len(self.symbol) <= 256
+            and 1 <= len(self.venue) <= 256
+            and 0 < self.quantity <= 9999999999999999999999999999
+            and (self.limit_price is None or 0 < self.limit_price <= 10000000000000)
+            and (self.expire_ts is None or 0 <= self.expire_ts <= 253402214400000000)
+            and 1 <= len(self.strategy) <= 256
+            and 1 <= len(self.signal_id) <= 256
+            and 0 < self.quote_bid <= 10000000000000
+            and 0 < self.quote_ask <= 10000000000000
+            and 0 <= self.quote_ts <= 253402214400000000
+            and self.quote_bid <= self.quote_ask
+            and (self.order_type == "UNKNOWN" or (self.limit_price is not None) == (self.order_type == "LIMIT"))
+            and (self.time_in_force == "UNKNOWN" or (self.expire_ts is not None) == (self.time_in_force == "GTD"))
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureState(Event):
@@ -132,6 +205,9 @@ class ExposureState(Event):
 
     SCHEMA: ClassVar[str] = "tradewind.risk.ExposureState"
     VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "quantity": "amount",
+    }
 
     tenant_id: str
     """the tenant"""
@@ -167,6 +243,9 @@ class ExposureState(Event):
             "recent": list(self.recent),
         }
 
+    def in_range(self) -> bool:
+        return -9999999999999999999999999999 <= self.quantity <= 9999999999999999999999999999
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KillSwitch(Event):
@@ -174,6 +253,16 @@ class KillSwitch(Event):
 
     SCHEMA: ClassVar[str] = "tradewind.risk.KillSwitch"
     VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "account_id": "name",
+        "reason": "note",
+    }
 
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
@@ -221,6 +310,64 @@ class KillSwitch(Event):
             "reason": self.reason,
         }
 
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and (self.tenant_id is None or 1 <= len(self.tenant_id) <= 256)
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and (self.account_id is None or 1 <= len(self.account_id) <= 256)
+            and len(self.reason) <= 16384
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsState(Event):
+    """State of the risk agent: what it reads of a tenant."""
+
+    SCHEMA: ClassVar[str] = "tradewind.risk.LimitsState"
+    VERSION: ClassVar[int] = 1
+
+    tenant_id: str
+    """the tenant"""
+    revision: int
+    """which of the tenant's revisions it is"""
+    status: Literal["UNKNOWN", "ACTIVE", "SUSPENDED", "CLOSED"]
+    """whether the tenant may trade"""
+    accounts: tuple[str, ...]
+    """the tenant's accounts, sorted"""
+    max_order_notional: Decimal
+    """largest value of one order, in the quote currency"""
+    max_position_notional: Decimal
+    """largest absolute value of a position in one instrument, in the quote currency"""
+    max_quote_age_us: int
+    """how old the quote of an order may be, in event time, µs"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            tenant_id=record["tenant_id"],
+            revision=record["revision"],
+            status=record["status"],
+            accounts=tuple(record["accounts"]),
+            max_order_notional=record["max_order_notional"],
+            max_position_notional=record["max_position_notional"],
+            max_quote_age_us=record["max_quote_age_us"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "tenant_id": self.tenant_id,
+            "revision": self.revision,
+            "status": self.status,
+            "accounts": list(self.accounts),
+            "max_order_notional": self.max_order_notional,
+            "max_position_notional": self.max_position_notional,
+            "max_quote_age_us": self.max_quote_age_us,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservationState(Event):
@@ -239,7 +386,7 @@ class ReservationState(Event):
     """the instrument as its venue writes it, such as EURUSD"""
     venue: str
     """where it trades or is quoted, such as OANDA"""
-    side: Literal["BUY", "SELL"]
+    side: Literal["UNKNOWN", "BUY", "SELL"]
     """side of the order"""
     quantity: Decimal
     """units that were approved"""
@@ -265,6 +412,28 @@ class ReservationState(Event):
             "venue": self.venue,
             "side": self.side,
             "quantity": self.quantity,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrangersState(Event):
+    """State of the risk agent: orders that were denied because their tenant or account was not there."""
+
+    SCHEMA: ClassVar[str] = "tradewind.risk.StrangersState"
+    VERSION: ClassVar[int] = 1
+
+    recent: tuple[str, ...]
+    """ids of the newest of these orders, oldest first"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            recent=tuple(record["recent"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "recent": list(self.recent),
         }
 
 

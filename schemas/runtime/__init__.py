@@ -8,7 +8,45 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["DeadLetter", "JournalEntry", "Redriven", "StateSnapshot", "TaskPosition"]
+__all__ = ["CallMarks", "DeadLetter", "JournalEntry", "Redriven", "Skip", "StateSnapshot", "TaskPosition"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallMarks(Event):
+    """What a caller has claimed of a partition, written in the transaction that commits the same to its group."""
+
+    SCHEMA: ClassVar[str] = "tradewind.runtime.CallMarks"
+    VERSION: ClassVar[int] = 1
+
+    caller: str
+    """the caller"""
+    topic: str
+    """the topic of calls, by its name without the namespace"""
+    partition: int
+    """the partition of calls"""
+    offset: int
+    """the lowest offset that is not claimed: what the group commits"""
+    marks: str
+    """what the group commits as metadata: the lowest call without an attempt, and two bitmaps from it on"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            caller=record["caller"],
+            topic=record["topic"],
+            partition=record["partition"],
+            offset=record["offset"],
+            marks=record["marks"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "caller": self.caller,
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": self.offset,
+            "marks": self.marks,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,13 +54,23 @@ class DeadLetter(Event):
     """A record that an agent could not process, whole, with the reason."""
 
     SCHEMA: ClassVar[str] = "tradewind.runtime.DeadLetter"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "any",
+        "agent": "any",
+        "reason": "any",
+        "topic": "any",
+        "partition": "count",
+        "offset": "count",
+        "ts_ingest": "any",
+        "attempt": "count",
+    }
 
     event_id: str
     """derived from agent, topic, partition and offset, and after the first attempt from its number"""
     agent: str
     """the agent that failed"""
-    error: Literal["UNDECODABLE", "POISON"]
+    error: Literal["UNKNOWN", "UNDECODABLE", "POISON"]
     """kind of error"""
     reason: str
     """what was wrong"""
@@ -76,13 +124,16 @@ class DeadLetter(Event):
             "attempt": self.attempt,
         }
 
+    def in_range(self) -> bool:
+        return self.partition >= 0 and self.offset >= 0 and self.attempt >= 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry(Event):
     """What one transaction of a task processed, in which order, and the digests of what came of it."""
 
     SCHEMA: ClassVar[str] = "tradewind.runtime.JournalEntry"
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 1
 
     agent: str
     """the agent"""
@@ -92,8 +143,8 @@ class JournalEntry(Event):
     """entries of a task are numbered from 0 without gaps"""
     starts: tuple[Mapping[str, int | str], ...]
     """inputs that were placed at an offset without reading up to it, as at a first start"""
-    ranges: tuple[Mapping[str, bytes | int | str | None], ...]
-    """what was processed, in that order: committed records of [first, next), their digest (16 bytes), and the sum and the moment of their fingerprints, which tell which single record changed. An earlier version, which had another digest, gave rows and columns instead; both are 0 since"""
+    ranges: tuple[Mapping[str, bytes | int | str], ...]
+    """what was processed, in that order: committed records of [first, next), their digest (16 bytes), and the sum and the moment of their fingerprints, which tell which single record changed"""
     skipped: tuple[Mapping[str, int | str | tuple[int, ...]], ...]
     """records that became dead letters, by where they were and the kind of error, in the order in which they did"""
     outputs: int
@@ -107,7 +158,9 @@ class JournalEntry(Event):
     migrations: tuple[int, ...] = ()
     """numbers, from 1 on, of the agent's migrations that the entry took the state through, before anything else"""
     format: str = ""
-    """format of state that the worker wrote; none where a version before formats wrote it"""
+    """format of state that the worker wrote"""
+    by_hand: tuple[Mapping[str, int | str], ...] = ()
+    """records of ranges that a person told the agent to skip: dead letters like others, with this reason; topic and offset are those of the range"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -124,6 +177,7 @@ class JournalEntry(Event):
             versions=record["versions"],
             migrations=tuple(record["migrations"]),
             format=record["format"],
+            by_hand=tuple(record["by_hand"]),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,6 +194,7 @@ class JournalEntry(Event):
             "versions": self.versions,
             "migrations": list(self.migrations),
             "format": self.format,
+            "by_hand": list(self.by_hand),
         }
 
 
@@ -174,6 +229,56 @@ class Redriven(Event):
             "agent": self.agent,
             "times": self.times,
             "ts_redriven": self.ts_redriven,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip(Event):
+    """A record that an agent passes over, because a person said so: it becomes a dead letter unprocessed."""
+
+    SCHEMA: ClassVar[str] = "tradewind.runtime.Skip"
+    VERSION: ClassVar[int] = 1
+
+    agent: str
+    """the agent"""
+    topic: str
+    """the input, or the agent's redrive topic"""
+    partition: int
+    """the record's partition"""
+    offset: int
+    """the record's offset in it"""
+    reason: str
+    """why, in the words of who said so"""
+    said_by: str
+    """who said so: user and host"""
+    ts_skip: int
+    """when it was said"""
+    digest: bytes
+    """16 bytes: of the record's timestamp, key and value; another record at this place, of a topic that was made anew, is not passed over"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            agent=record["agent"],
+            topic=record["topic"],
+            partition=record["partition"],
+            offset=record["offset"],
+            reason=record["reason"],
+            said_by=record["said_by"],
+            ts_skip=record["ts_skip"],
+            digest=record["digest"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "agent": self.agent,
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": self.offset,
+            "reason": self.reason,
+            "said_by": self.said_by,
+            "ts_skip": self.ts_skip,
+            "digest": self.digest,
         }
 
 
@@ -232,7 +337,7 @@ class TaskPosition(Event):
     """Where a task goes on reading, written to its changelog in the transaction that moved it there."""
 
     SCHEMA: ClassVar[str] = "tradewind.runtime.TaskPosition"
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 1
 
     agent: str
     """the agent"""
@@ -243,13 +348,13 @@ class TaskPosition(Event):
     sequence: int = 0
     """number of the next entry of the task's journal"""
     state_digest: bytes = b""
-    """16 bytes: digest of the task's state at this position; none where a version before wrote it"""
+    """16 bytes: digest of the task's state at this position"""
     snapshot: int = -1
     """number of the entry before which the last whole snapshot of the state was taken; -1 where none was"""
     migrations: int = 0
     """how many of the agent's migrations the state has been through"""
     format: str = ""
-    """format of state that the worker wrote; none where a version before formats wrote it"""
+    """format of state that the worker wrote"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:

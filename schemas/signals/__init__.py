@@ -51,6 +51,24 @@ class Signal(Event):
 
     SCHEMA: ClassVar[str] = "tradewind.signals.Signal"
     VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "symbol": "name",
+        "venue": "name",
+        "strategy": "name",
+        "strength": "share",
+        "volatility": "volatility",
+        "quote_bid": "price",
+        "quote_ask": "price",
+        "quote_ts": "later",
+        "reason": "words",
+    }
+    RULES: ClassVar[tuple[str, ...]] = ("quote_bid <= quote_ask",)
 
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
@@ -68,7 +86,7 @@ class Signal(Event):
     """where it trades or is quoted, such as OANDA"""
     strategy: str
     """name of the strategy"""
-    direction: Literal["LONG", "SHORT"]
+    direction: Literal["UNKNOWN", "LONG", "SHORT"]
     """which way"""
     strength: float
     """0 to 1"""
@@ -125,6 +143,26 @@ class Signal(Event):
             "quote_ts": self.quote_ts,
             "reason": self.reason,
         }
+
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and (self.tenant_id is None or 1 <= len(self.tenant_id) <= 256)
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and 1 <= len(self.symbol) <= 256
+            and 1 <= len(self.venue) <= 256
+            and 1 <= len(self.strategy) <= 256
+            and 0.0 <= self.strength <= 1.0
+            and 0.0 <= self.volatility <= 1e24
+            and 1e-10 <= self.quote_bid <= 1000000000000.0
+            and 1e-10 <= self.quote_ask <= 1000000000000.0
+            and 0 <= self.quote_ts <= 253402214400000000
+            and len(self.reason) <= 65536
+            and self.quote_bid <= self.quote_ask
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ class Difference:
 
     - `journal`: entries are missing, doubled or unreadable, or contradict each other;
     - `input`: a record that was read is not the one that is there now;
-    - `dead letter`: other records were set aside;
+    - `dead letter`: other records became dead letters;
     - `output`: another record was made than the one that was sent, or than the one that is on the topic;
     - `state`: the state after an entry is another;
     - `crash`: the processor raised.

@@ -13,9 +13,9 @@ from tradewind.schemas.codec import Codec, UndecodableRecord
 from tradewind.streams.replay.difference import Difference
 from tradewind.streams.replay.reading import PartitionReader, ends
 from tradewind.streams.runtime.agent import Agent, dead_letter_topic
+from tradewind.streams.runtime.commit.outbox import Outgoing
 from tradewind.streams.runtime.lease import TopicPartition
-from tradewind.streams.runtime.outbox import Outgoing
-from tradewind.streams.runtime.records import LogRecord
+from tradewind.streams.runtime.read.records import LogRecord
 
 WINDOW = 100_000  # records of others, between two of a task's own on one partition: more than any transaction has
 SHOWN_BYTES = 24  # of a record that is no event

@@ -11,16 +11,18 @@ from typing import Self
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as Coordinates
 
-from tradewind.connectors.kafka.client import ANSWER_S, reading, taken, told
+from tradewind.connectors.kafka.client import ANSWER_S, reading, stream_error, taken
 from tradewind.connectors.kafka.errors import BrokerUnavailable, OffsetGone, TopicMissing
 from tradewind.connectors.kafka.offsets import Offsets, Which
 from tradewind.connectors.settings import Settings
 from tradewind.streams.runtime.lease import TopicPartition
-from tradewind.streams.runtime.records import LogRecord
+from tradewind.streams.runtime.read.records import LogRecord
 
 READ_RECORDS = 5_000  # of one call
 WAIT_S = 0.05  # for the next record
 SILENCE_S = 30.0  # outlasts a broker's restart, and a transaction that is pending before what is asked for
+NEW_TOPIC_S = 2.0  # a broker may not know a topic yet that the cluster has just created
+ASK_AGAIN_S = 0.2
 QUEUED_KIB = 4 * 1024  # read ahead by each reader, of which a task has one for each input and output partition
 PASSING = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}
 REMOVED = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
@@ -87,15 +89,22 @@ class PartitionReader:
                 elif error.code() in REMOVED:
                     raise OffsetGone(f"{self.at[0]}, partition {self.at[1]}: {error.str()}")
                 elif error.fatal() or error.code() not in PASSING:
-                    raise told(KafkaException(error), f"reading {self.at[0]}/{self.at[1]}", self._settings)
+                    raise stream_error(KafkaException(error), f"reading {self.at[0]}/{self.at[1]}", self._settings)
 
 
 def ends(settings: Settings, at: Iterable[TopicPartition], which: Which) -> dict[TopicPartition, int]:
     """Return the first offset of partitions, or the one after their last record, committed or not."""
     asked = tuple(at)
     offsets = Offsets(settings, "read_uncommitted", ANSWER_S)
+    deadline = time.monotonic() + NEW_TOPIC_S
     try:
-        return offsets.listed(asked, which)
+        while True:
+            try:
+                return offsets.listed(asked, which)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > deadline:
+                    raise
+            time.sleep(ASK_AGAIN_S)
     except (KafkaException, TimeoutError) as error:
         names = ", ".join(sorted({topic for topic, _ in asked}))
         if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:

@@ -11,16 +11,18 @@ from tradewind.schemas.runtime import JournalEntry, StateSnapshot
 from tradewind.streams.replay.difference import Difference
 from tradewind.streams.replay.reading import PartitionReader
 from tradewind.streams.runtime.agent import Agent
-from tradewind.streams.runtime.chunk import Chunk
-from tradewind.streams.runtime.digest import Digest, digest_of_records
-from tradewind.streams.runtime.encoded_state import EncodedState, load
+from tradewind.streams.runtime.commit.digest import Digest, digest_of_records
+from tradewind.streams.runtime.commit.journal import NO_SNAPSHOT, JournalPosition, TaskJournal
+from tradewind.streams.runtime.commit.outbox import Draft, Outgoing, Patience
 from tradewind.streams.runtime.errors import AgentCrashed
-from tradewind.streams.runtime.journal import NO_SNAPSHOT, JournalPosition, TaskJournal
 from tradewind.streams.runtime.lease import Lease
-from tradewind.streams.runtime.outbox import Draft, Outgoing, Patience
-from tradewind.streams.runtime.records import Records
-from tradewind.streams.runtime.state import TaskState
-from tradewind.streams.runtime.task import AgentWork, Task
+from tradewind.streams.runtime.read.chunk import Chunk
+from tradewind.streams.runtime.read.records import Records
+from tradewind.streams.runtime.work.agent_work import AgentWork
+from tradewind.streams.runtime.work.encoded_state import EncodedState, load
+from tradewind.streams.runtime.work.skips import ByInput, PassedOver
+from tradewind.streams.runtime.work.state import TaskState
+from tradewind.streams.runtime.work.task import Task
 from tradewind.topics import Topic
 
 LEASE = Lease("replay", 0, "replay", frozenset())
@@ -103,6 +105,7 @@ class Rerun:
         draft = Draft()
         try:
             self._task.migrate(entry.migrations)
+            self._task.by_hand = _passed_over(entry)
             if entry.starts:
                 self._task.start({str(each["topic"]): int(each["next"]) for each in entry.starts}, draft)
             else:
@@ -112,7 +115,7 @@ class Rerun:
         again = self._task.journal.entry
         assert again is not None
         different = self._difference(entry, again)
-        self._task.commit()
+        self._task.keep()
         return different, draft.messages[: again.outputs]
 
     def _read(self, entry: JournalEntry, each: Mapping[str, Any]) -> tuple[Topic, Chunk] | Difference:
@@ -125,7 +128,7 @@ class Rerun:
             return Difference("journal", entry.sequence, where, f"records from {first} to {next_}", known)
         records = self._records(topic, first, next_)
         recorded, found = recorded_digest(each), digest_of_records(records)
-        if len(records) != int(each["count"]) or (recorded is not None and recorded != found):
+        if len(records) != int(each["count"]) or recorded != found:
             return Difference("input", entry.sequence, *_of_input(where, each, found, records))
         self._positions[name] = next_
         return topic, Chunk((self._settings.physical(topic), self._partition), LEASE, 0, first, records, next_)
@@ -154,17 +157,23 @@ class Rerun:
         return None
 
 
-def recorded_digest(each: Mapping[str, Any]) -> Digest | None:
-    """Return the digest of a range; None where a version before fingerprints made another."""
-    if each["sum"] is None:
-        return None
+def _passed_over(entry: JournalEntry) -> ByInput:
+    """Return what an entry says was passed over by hand."""
+    found: dict[str, dict[int, PassedOver]] = {}
+    for each in entry.by_hand:
+        found.setdefault(str(each["topic"]), {})[int(each["offset"])] = PassedOver(str(each["reason"]))
+    return found
+
+
+def recorded_digest(each: Mapping[str, Any]) -> Digest:
+    """Return the digest of a range."""
     return Digest(bytes(each["digest"]), int(each["sum"]), int(each["moment"]))
 
 
 def _of_input(
     where: Mapping[str, Any], each: Mapping[str, Any], found: Digest, records: Records
 ) -> tuple[dict[str, Any], str, str]:
-    """Return where records differ, and what was recorded and found there: the one that does, where that can be told."""
+    """Return where records differ, what was recorded and what was found: one record if it can be identified."""
     count, recorded = int(each["count"]), recorded_digest(each)
     alike = recorded if len(records) == count else None
     place = None if alike is None else alike.place_of_change(found, count)

@@ -14,10 +14,10 @@ from tradewind.streams.replay.beginning import Contents, JournalDamaged, choose,
 from tradewind.streams.replay.difference import Difference, Verified
 from tradewind.streams.replay.outputs import Outputs
 from tradewind.streams.replay.reading import PartitionReader, ends
-from tradewind.streams.replay.rerun import Rerun, recorded_digest
+from tradewind.streams.replay.rerun import Rerun
 from tradewind.streams.runtime.agent import Agent, journal_topic, redrive_topic
-from tradewind.streams.runtime.state_format import format_of
-from tradewind.streams.runtime.versions import configured, versions
+from tradewind.streams.runtime.commit.versions import configured, versions
+from tradewind.streams.runtime.work.state_format import format_of
 
 MADE = {"dead letter", "output", "state", "crash"}
 """Kinds of differences that another version's code or schemas explain; what was read is the same for all."""
@@ -183,11 +183,6 @@ class _Verification:
             where = {"topic": f"{result.agent}.journal", **self._place(at)}
             return Difference("journal", expected, where, f"entry {expected}", f"entry {entry.sequence}")
         ranges: Sequence[Mapping[str, Any]] = entry.ranges
-        if any(recorded_digest(each) is None for each in ranges):
-            self._note_once(
-                "inputs of entries by an earlier version, which digested them in another way, are compared by their "
-                "number only; what became of them is compared whole"
-            )
         different, made = rerun.run(entry)
         on_topic = None if made is None else outputs.compare(entry.sequence, made)
         if different is not None:
@@ -203,7 +198,7 @@ class _Verification:
         """Go on with the configuration that the entry was made with; say what else differs from what runs now."""
         if entry.versions is None:
             return
-        now = versions(self._settings)
+        now = versions(self._settings, self._agent)
         for name in ("code", "lock", "python"):
             if entry.versions[name] != now[name]:
                 made = f"entry {entry.sequence} and after were made with {name} {entry.versions[name]}"

@@ -3,6 +3,7 @@
 from tradewind.streams.runtime.agent import Agent, Hold, agent_topics, group_of
 from tradewind.streams.runtime.errors import AgentCrashed, AgentMisdeclared, RuntimeStopped
 from tradewind.streams.runtime.run import run_agents
+from tradewind.streams.runtime.timings import Timings
 
 __all__ = [
     "Agent",
@@ -10,6 +11,7 @@ __all__ = [
     "AgentMisdeclared",
     "Hold",
     "RuntimeStopped",
+    "Timings",
     "agent_topics",
     "group_of",
     "run_agents",

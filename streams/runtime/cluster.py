@@ -1,4 +1,4 @@
-"""What tasks need of a cluster besides records: offsets and transactions. Kafka has them, and the test kit."""
+"""What tasks need from a cluster besides records: offsets and transactions. Kafka and the test kit implement both."""
 
 from __future__ import annotations
 
@@ -9,23 +9,27 @@ from tradewind.connectors.kafka.offsets import Bounds
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 
 if TYPE_CHECKING:
-    from tradewind.streams.runtime.outbox import Draft, Outcome, Patience
-    from tradewind.streams.runtime.positions import Superseding
+    from tradewind.streams.runtime.commit.outbox import Draft, Outcome, Patience
+    from tradewind.streams.runtime.read.positions import Superseding
 
 
 class Positions(Protocol):
-    """Tells the offsets of one group, and where partitions begin and end."""
+    """Reads the offsets of one group, and where partitions begin and end."""
 
     def stable(self, partitions: Iterable[TopicPartition], superseded: Superseding) -> dict[TopicPartition, int | None]:
-        """Return the group's committed offsets, None where it has none, once no transaction is pending on any."""
+        """Wait until no transaction is pending, and return the group's committed offsets, None where it has none."""
         ...
 
     def bounds(self, partitions: Iterable[TopicPartition], superseded: Superseding) -> dict[TopicPartition, Bounds]:
         """Return the first offset of partitions, and the one after their last record, committed or not."""
         ...
 
+    def stable_ends(self, partitions: Iterable[TopicPartition], superseded: Superseding) -> dict[TopicPartition, int]:
+        """Return the last stable offsets. Records before them can be read now."""
+        ...
+
     def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         ...
 
 
@@ -33,13 +37,13 @@ class Transactions(Protocol):
     """Makes drafts visible, all or nothing."""
 
     def ready(self, superseded: Superseding) -> None:
-        """Have what sends; what a predecessor left pending is aborted."""
+        """Make a producer if there is none. It aborts the pending transaction of its predecessor."""
         ...
 
     def send(self, draft: Draft, lease: Lease, patience: Patience) -> Outcome:
-        """Run one transaction; raises `AgentCrashed` for a record that no broker would take."""
+        """Run one transaction. Raises `AgentCrashed` for a record that every broker would refuse."""
         ...
 
     def close(self) -> None:
-        """Let the connections go; call it between transactions."""
+        """Close the connections. Call it between transactions."""
         ...

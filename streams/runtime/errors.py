@@ -1,24 +1,24 @@
-"""Why a worker stops. All are raised out of `run_agents`; the transaction in flight is aborted before.
+"""Why a worker stops. `run_agents` raises these errors after it has aborted the transaction in flight.
 
 RuntimeStopped
 ├── AgentMisdeclared       the declaration of an agent contradicts itself
 ├── TopicsDiffer           the cluster lacks a topic of the agent, or has it with other partitions
-├── AgentCrashed           a bug: a processor raised, or returned what no output carries; its batch is not committed
+├── AgentCrashed           a bug: a processor raised an error that is not of values, or returned an event without output
 ├── LeaseRefused           the group gave metadata that the broker would commit unchecked
 ├── PositionsDiffer        the group's offsets and the changelog contradict each other: somebody moved one of them
-├── PositionsUnavailable   the broker did not tell stable offsets in time
+├── PositionsUnavailable   the broker did not report stable offsets in time
 ├── RecordsGone            an input no longer has the records that come next: retention was faster than the agent
-├── StateUnavailable       the broker did not give the changelog's records in time
-├── StateUnreadable        a record of the changelog is no state
-├── StateNewer             a newer version has had the task: this one would lose what it does not know
-└── TransactionsFail       transactions failed again and again for a reason that waiting does not cure
+├── StateUnavailable       the broker did not deliver the changelog's records in time
+├── StateUnreadable        a record of the changelog is not a state, or the state does not match its digest
+├── StateNewer             a newer version has written the state, and this version would lose its new fields
+└── TransactionsFail       several transactions in a row failed
 """
 
 from __future__ import annotations
 
 
 class RuntimeStopped(RuntimeError):
-    """A worker cannot go on; the message says what, where and what to do."""
+    """A worker cannot continue. The message says what happened, where, and what to do."""
 
 
 class AgentMisdeclared(RuntimeStopped):
@@ -30,7 +30,7 @@ class TopicsDiffer(RuntimeStopped):
 
 
 class AgentCrashed(RuntimeStopped):
-    """A bug: nothing of the batch is committed, and starting again meets the same records."""
+    """A bug. Nothing of the batch is committed, and a restarted worker meets the same records."""
 
 
 class LeaseRefused(RuntimeStopped):
@@ -42,36 +42,36 @@ class PositionsDiffer(RuntimeStopped):
 
 
 class PositionsUnavailable(RuntimeStopped):
-    """The broker did not tell stable offsets in time."""
+    """The broker did not report stable offsets in time."""
 
 
 class RecordsGone(RuntimeStopped):
-    """An input no longer has the records that come next; going on without them would be a silent loss."""
+    """An input no longer has the next records. Without them, the worker would lose records silently."""
 
 
 class StateUnavailable(RuntimeStopped):
-    """The broker did not give the changelog's records in time."""
+    """The broker did not deliver the changelog's records in time."""
 
 
 class StateUnreadable(RuntimeStopped):
-    """A record of the changelog is no state."""
+    """A record of the changelog is not a state, or the state does not match its digest."""
 
 
 class StateNewer(RuntimeStopped):
-    """A newer version has written the state; this one would write it back without what it does not know."""
+    """A newer version has written the state. This version would write it back without the new fields."""
 
 
 class TransactionsFail(RuntimeStopped):
-    """Transactions failed again and again for a reason that waiting does not cure."""
+    """Several transactions in a row failed."""
 
 
 class Superseded(Exception):
-    """Work for a lease that has ended meanwhile; the next lease says where to go on. Never leaves the runtime."""
+    """The lease has ended meanwhile. The next lease says where to continue. Never leaves the runtime."""
 
 
 class SchemaUnavailable(Exception):
-    """A schema could not be asked for: the batch is tried again. Never leaves the runtime."""
+    """The registry did not return a schema. The batch is repeated. Never leaves the runtime."""
 
 
 class StartsUncommitted(Exception):
-    """The transaction of a task's first offsets failed: it is tried again. Never leaves the runtime."""
+    """The transaction of a task's first offsets failed, and is repeated. Never leaves the runtime."""

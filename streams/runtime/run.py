@@ -12,19 +12,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from tradewind.connectors.settings import Settings
-from tradewind.connectors.telemetry.health import Health
 from tradewind.connectors.telemetry.process import Telemetry
+from tradewind.connectors.watchdogs.watch import watched
 from tradewind.schemas.codec import Codec
 from tradewind.streams.runtime.agent import Agent
 from tradewind.streams.runtime.errors import AgentMisdeclared
-from tradewind.streams.runtime.observer import Observer
-from tradewind.streams.runtime.watch import Watch
+from tradewind.streams.runtime.timings import USUAL, Timings
+from tradewind.streams.runtime.watch.observer import Observer
 from tradewind.streams.runtime.worker import Worker
 
 SLOT_BYTES = 4  # of a random slot: no two of a group's few workers share one
-BEAT_S = 1.0
-STANDING_S = 30.0  # of an event loop that hangs; after twice as long the group expels its workers
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 log = logging.getLogger(__name__)
 
 
@@ -37,22 +35,27 @@ async def run_agents(
     stop: asyncio.Event | None = None,
     slot: str | None = None,
     telemetry: Telemetry | None = None,
+    timings: Timings = USUAL,
 ) -> None:
-    """Run agents until SIGTERM, SIGINT or `stop`; their topics exist, those of `agent_topics` included.
+    """Run agents until SIGTERM, SIGINT or `stop`. Their topics must exist, including those of `agent_topics`.
 
-    Returns once the transactions in flight are finished or aborted. Raises `RuntimeStopped` where an agent cannot go
-    on; the others are stopped too. `on_ready` is called once, when all agents have restored their tasks. A `slot`
-    names this worker among those of its groups where a supervisor gives out such names, so that its successor ends
-    what it left pending at once; no two live workers may share one. `telemetry` is what they record to.
+    Returns once the transactions in flight are committed or aborted. If an agent cannot continue, stops the others and
+    raises `RuntimeStopped`. `on_ready` is called once, when all agents have restored their tasks. `slot` names this
+    worker; no two running workers of a group may share a slot. If the successor of a dead worker has the same slot, it
+    aborts the pending transaction at once. Without `slot`, each worker gets a random one. The agents record to
+    `telemetry`. `timings` holds their timeouts and intervals.
     """
     if not agents or len({agent.name for agent in agents}) < len(agents):
         raise AgentMisdeclared(f"a worker runs agents of different names, not {[agent.name for agent in agents]}")
     stop = stop or asyncio.Event()
     telemetry = telemetry or Telemetry()
     observers = [Observer(agent, settings, telemetry) for agent in agents]
-    workers = [Worker(of.agent, settings, codec, slot or secrets.token_hex(SLOT_BYTES), of) for of in observers]
-    with _signals(stop), _frozen(), _watched(observers, settings, codec, telemetry.health):
-        beating = asyncio.ensure_future(_beat(telemetry))
+    slots = [slot or secrets.token_hex(SLOT_BYTES) for _ in observers]
+    workers = [
+        Worker(of.agent, settings, codec, own, of, timings=timings) for of, own in zip(observers, slots, strict=True)
+    ]
+    with _signals(stop), _freeze_loaded(), watched(observers, settings, codec, telemetry.health):
+        beating = asyncio.ensure_future(_beat(telemetry, timings))
         running = [asyncio.ensure_future(worker.run()) for worker in workers]
         stopped = asyncio.ensure_future(stop.wait())
         ready = asyncio.ensure_future(_when_ready(workers, on_ready))
@@ -69,15 +72,15 @@ async def run_agents(
             raise result
 
 
-async def _beat(telemetry: Telemetry) -> None:
-    """Have `/live` know that the event loop goes round."""
+async def _beat(telemetry: Telemetry, timings: Timings) -> None:
+    """Record a beat of the event loop each `beat_s`, so that `/live` notices a loop that hangs."""
     beat = time.monotonic()
     telemetry.health.must_live(
         "event loop",
-        lambda: [f"it has stood for {s:.0f} s"] if (s := time.monotonic() - beat) > STANDING_S else [],
+        lambda: [f"it has stood for {s:.0f} s"] if (s := time.monotonic() - beat) > timings.standing_s else [],
     )
     while True:
-        await asyncio.sleep(BEAT_S)
+        await asyncio.sleep(timings.beat_s)
         beat = time.monotonic()
 
 
@@ -90,19 +93,7 @@ async def _when_ready(workers: Sequence[Worker], on_ready: Callable[[], None] | 
 
 
 @contextlib.contextmanager
-def _watched(observers: Sequence[Observer], settings: Settings, codec: Codec, health: Health) -> Iterator[None]:
-    """Have watchdogs look at the workers; where they end by a bug, the process is not ready."""
-    watch = Watch(observers, settings, codec)
-    health.must_be_ready("watchdogs", watch.reasons)
-    watch.start()
-    try:
-        yield
-    finally:
-        watch.close()
-
-
-@contextlib.contextmanager
-def _frozen() -> Iterator[None]:
+def _freeze_loaded() -> Iterator[None]:
     """Keep what is loaded out of the garbage collector: it looked at all of it for every few thousand records parsed.
 
     Measured with a million ticks on a busy machine: 156,000 a second without, 258,000 with.
@@ -121,6 +112,8 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     handled = []
     for number in STOP_SIGNALS:
+        if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+            continue  # `nohup`
         with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
             loop.add_signal_handler(number, stop.set)
             handled.append(number)

@@ -1,4 +1,4 @@
-"""A worker of one agent: gathers batches under a lease, has them done by a thread, and starts over where one fails."""
+"""A worker of one agent: gathers batches under a lease, runs them in a thread, and rewinds if one fails."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from aiokafka.errors import OffsetOutOfRangeError
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
 from tradewind.streams.runtime.agent import Agent, check_topics, group_of, redrive_topic
-from tradewind.streams.runtime.chunk import Chunk
+from tradewind.streams.runtime.commit.outbox import Outbox, Outcome, Patience
+from tradewind.streams.runtime.commit.pacing import Pacing
 from tradewind.streams.runtime.errors import (
     PositionsUnavailable,
     RuntimeStopped,
@@ -25,49 +26,59 @@ from tradewind.streams.runtime.errors import (
     Superseded,
     TransactionsFail,
 )
-from tradewind.streams.runtime.inbox import Inbox, take_fairly
 from tradewind.streams.runtime.lease import Lease, TopicPartition
-from tradewind.streams.runtime.observer import Observer
-from tradewind.streams.runtime.outbox import PATIENCE_S, Outbox, Outcome, Patience
-from tradewind.streams.runtime.pacing import Pacing
-from tradewind.streams.runtime.positions import GroupPositions
-from tradewind.streams.runtime.task import AgentWork
-from tradewind.streams.runtime.tasks import Batch, Tasks
-from tradewind.streams.runtime.transport import AgentApp, ChunkConsumer
+from tradewind.streams.runtime.read.chunk import Chunk
+from tradewind.streams.runtime.read.inbox import Inbox, take_fairly
+from tradewind.streams.runtime.read.positions import GroupPositions
+from tradewind.streams.runtime.read.transport import AgentApp, ChunkConsumer
+from tradewind.streams.runtime.timings import USUAL, Timings
+from tradewind.streams.runtime.watch.observer import Observer
+from tradewind.streams.runtime.work.agent_work import AgentWork
+from tradewind.streams.runtime.work.assigned_tasks import AssignedTasks, Batch
 
-REVOKE_S = 5.0  # for the transaction in flight when partitions are revoked: half a session
-STOP_S = 15.0  # for leaving the group
-FAILURES = 8  # transactions in a row; with the pauses below about a minute
-PAUSE_S = 0.2  # after a failed transaction, doubled each time
-LONGEST_PAUSE_S = 15.0
-SLOW_S = 2.0  # a batch that takes longer is followed by a smaller one
-ATTEND_S = 1.0  # between signs of life; the group waits for `POLL_MS`
-IDLE_POSITION_S = 0.5  # until a position that only passed markers is committed by itself
+FAILURES = 8  # transactions in a row; with the usual pauses about a minute
 log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Runs one agent in this process. Everything here happens in the main event loop; `Tasks` belongs to the thread."""
+    """Runs one agent in this process, in the main event loop. Only the thread touches `AssignedTasks`."""
 
-    def __init__(self, agent: Agent, settings: Settings, codec: Codec, slot: str, observer: Observer) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        settings: Settings,
+        codec: Codec,
+        slot: str,
+        observer: Observer,
+        *,
+        timings: Timings = USUAL,
+    ) -> None:
         self.agent = agent
+        self._timings = timings
         self._observer = observer
         self._settings = settings
         self.group = group_of(agent, settings)
-        work, outbox = AgentWork(agent, settings, codec), Outbox(settings, f"{self.group}.{slot}")
-        self._tasks = Tasks(work, GroupPositions(settings, self.group), outbox, traces=observer.traces)
+        work = AgentWork(agent, settings, codec, timings=timings)
+        positions = GroupPositions(settings, self.group, timings)
+        outbox = Outbox(settings, f"{self.group}.{slot}", timings)
+        self._tasks = AssignedTasks(work, positions, outbox, traces=observer.traces)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"transactions of {agent.name}")
-        self._app = AgentApp(agent, settings, self._fail)
+        self._app = AgentApp(agent, settings, self._fail, timings)
         self._names = {settings.physical(topic): topic.name for topic in (*agent.inputs, redrive_topic(agent))}
+        broadcast = {settings.physical(topic) for topic in agent.inputs if topic.broadcast}
+        self._first = tuple(name for name in self._names if name in broadcast)
+        self._others = tuple(name for name in self._names if name not in broadcast)
         for name in self._names:
-            self._app.feed(name, self._arrived)
+            self._app.feed(name, self._take_in)
         self._app.on_rebalance_complete.connect(self._on_assigned)
         self._app.on_partitions_revoked.connect(self._on_revoked)
         self._lease: Lease | None = None
         self._epoch = 0
         self._inboxes: dict[TopicPartition, Inbox] = {}
         self._expected: dict[TopicPartition, int] = {}
-        self._turn = asyncio.Lock()
+        self._commands: dict[TopicPartition, int] = {}
+        """Partitions of commands, with their ends when the tasks began: read before anything else of their task."""
+        self._lock = asyncio.Lock()
         self._pending = asyncio.Event()
         self._patience = Patience(0)
         self._in_hand: Batch | None = None
@@ -86,7 +97,7 @@ class Worker:
     async def run(self) -> None:
         """Process until cancelled; raises what stopped the worker."""
         starting = asyncio.ensure_future(self._start())
-        crashed = asyncio.ensure_future(self._crashed())
+        crashed = asyncio.ensure_future(self._watch_faust())
         batches = asyncio.ensure_future(self._batches())
         attending = asyncio.ensure_future(self._attend())
         try:
@@ -111,7 +122,7 @@ class Worker:
         except Exception as reason:  # noqa: BLE001 - whatever it is, it ends this worker, with its cause
             self._fail(RuntimeStopped(f"agent {self.agent.name}: it did not start: {reason!r}"))
 
-    async def _crashed(self) -> None:
+    async def _watch_faust(self) -> None:
         """Raise what crashed Faust: its consumer thread, a stream, a rebalance."""
         await self._app._crashed.wait()
         reason = self._app.crash_reason
@@ -123,26 +134,27 @@ class Worker:
         raise RuntimeStopped(f"agent {self.agent.name}: reading failed: {reason!r}") from reason
 
     async def _attend(self) -> None:
-        """Give a sign of life each second, unless the transaction in hand is the one of a second ago.
+        """Give a sign of life each second, unless the same transaction has run for longer than that.
 
-        So the group expels a worker whose transaction or event loop hangs, and not one that restores for long.
+        So a worker whose transaction or event loop hangs leaves the group. A worker that restores for long does not.
         """
         before: Batch | None = None
         while True:
             if self._in_hand is None or self._in_hand is not before:
                 self._consumer.thread.attend()
             before = self._in_hand
-            await asyncio.sleep(ATTEND_S)
+            await asyncio.sleep(self._timings.attend_s)
 
     async def _stop(self) -> None:
         self._stopping = True
         self._hurry()
-        async with self._turn:
+        async with self._lock:
             self._lease = None
+        most_s = self._timings.stop_s
         try:
-            await asyncio.wait_for(self._app.stop(), STOP_S)
+            await asyncio.wait_for(self._app.stop(), most_s)
         except TimeoutError:
-            log.warning("%s: Faust did not stop within %.0f s; the group expels this member later", self.group, STOP_S)
+            log.warning("%s: Faust did not stop within %.0f s; the group expels this member later", self.group, most_s)
         await self._in_thread(self._tasks.close)
         self._thread.shutdown()
 
@@ -165,8 +177,8 @@ class Worker:
         if lease is None or self._stopping:
             return
         try:
-            async with self._turn:
-                self._observer.assigned()
+            async with self._lock:
+                self._observer.note_assignment()
                 await self._establish(lease)
         except Superseded:
             return
@@ -176,24 +188,24 @@ class Worker:
         self.ready.set()
 
     async def _on_revoked(self, *_: Any, **__: Any) -> None:
-        """Finish the transaction in flight, or abort it; then Faust lets the partitions go."""
+        """Commit or abort the transaction in flight. Then Faust releases the partitions."""
         self._lease = None
         self._hurry()
-        async with self._turn:
+        async with self._lock:
             self._lease = None  # an assignment may have been under way
-            self._observer.let_go()
+            self._observer.note_lease_end()
 
     def _hurry(self) -> None:
-        self._patience.shorten(REVOKE_S)
+        self._patience.hurry(self._timings.revoke_s)
         self._interrupted.set()
 
     async def _establish(self, lease: Lease) -> None:
-        """Bring tasks, inboxes and the consumer to what is committed: when a lease begins, and after a failure."""
+        """Set tasks, inboxes and the consumer to the committed positions: when a lease begins, and after a failure."""
 
         def superseded() -> bool:
             return self._stopping or self._consumer.thread.lease is not lease
 
-        self._observer.restoring(lambda: self._tasks.progress)
+        self._observer.note_restoring(lambda: self._tasks.progress)
         self._epoch += 1
         self._interrupted.clear()
         thread = self._consumer.thread
@@ -204,6 +216,7 @@ class Worker:
                 positions: dict[TopicPartition, int] = await self._in_thread(
                     self._tasks.establish, lease, superseded, self._patience
                 )
+                self._commands = await self._in_thread(self._tasks.unread_commands, lease, superseded)
                 break
             except StartsUncommitted as reason:
                 log.warning("%s: the first offsets were not committed (%s)", self.group, reason)
@@ -218,13 +231,13 @@ class Worker:
         self._lease = lease
         thread.wanted.update(positions)
         thread.wake()
-        self._observer.restored(positions, self._tasks.sizes())
+        self._observer.note_restored(positions, self._tasks.sizes())
         log.info("%s: generation %d, %d tasks, epoch %d", self.group, lease.generation, len(lease.tasks), self._epoch)
 
     # Chunks
 
-    def _arrived(self, chunk: Chunk) -> None:
-        """Take in a chunk; one of an ended lease or an earlier epoch is dropped, for what it holds is read again."""
+    def _take_in(self, chunk: Chunk) -> None:
+        """Queue a chunk. Drop a chunk of an ended lease or an earlier epoch, because its records are read again."""
         if chunk.lease is not self._lease or chunk.epoch != self._epoch:
             return
         expected = self._expected[chunk.source]
@@ -242,7 +255,7 @@ class Worker:
         if chunk.records:
             self._pending.set()
         else:
-            asyncio.get_running_loop().call_later(IDLE_POSITION_S, self._pending.set)
+            asyncio.get_running_loop().call_later(self._timings.idle_position_s, self._pending.set)
 
     def _want(self, source: TopicPartition, inbox: Inbox) -> None:
         """Have a partition fetched where there is room for it."""
@@ -258,9 +271,9 @@ class Worker:
     async def _batches(self) -> None:
         while True:
             await self._pending.wait()
-            await self._gathered()
+            await self._wait_until_due()
             self._pending.clear()
-            async with self._turn:
+            async with self._lock:
                 lease = self._lease
                 if lease is None or self._stopping:
                     continue
@@ -274,7 +287,7 @@ class Worker:
             if any(len(inbox) for inbox in self._inboxes.values()):
                 self._pending.set()
 
-    async def _gathered(self) -> None:
+    async def _wait_until_due(self) -> None:
         """Wait until a batch is due: the last one is far enough away, or an inbox is full."""
         rest_s = self._pacing.rest_s(time.monotonic())
         if rest_s > 0:
@@ -289,41 +302,62 @@ class Worker:
         self._first_task = (self._first_task + 1) % max(1, len(tasks))
         batch, count = Batch(self._limit), 0
         for partition in (*tasks[self._first_task :], *tasks[: self._first_task]):
-            # A part of a task without the rest is not read: see `Tasks.establish`.
             own = {name: self._inboxes[name, partition] for name in self._names if (name, partition) in self._inboxes}
-            for name, chunk in take_fairly(own, self._limit - count):
-                count += max(1, len(chunk.records))
-                batch.add(partition, self._names[name], chunk)
+            if not own:
+                continue  # a part of a task without the rest is not read: see `AssignedTasks.establish`
+            for turn in self._turns(partition, own):
+                inboxes = {name: own[name] for name in turn if name in own}
+                for name, chunk in take_fairly(inboxes, self._limit - count):
+                    count += max(1, len(chunk.records))
+                    batch.add(partition, self._names[name], chunk)
             for name, inbox in own.items():
                 self._want((name, partition), inbox)
         for partition in self._tasks.with_more:
             batch.touch(partition)
         return batch if batch.chunks else None
 
+    def _turns(self, partition: int, own: dict[str, Inbox]) -> tuple[tuple[str, ...], ...]:
+        """Return the inputs that a task takes from, turn by turn: first broadcast inputs, then the others.
+
+        The others have no turn until the task has all commands that were there when it began, nor while the agent says
+        that it waits for one. So a halt that came while the worker was away is in force before any record that it finds
+        beside the halt. There is no limit of time: a clock that ran out would let orders of a halted account be filled.
+        If a task waits for long because a broker is away, the watchdog of positions reports it.
+        """
+        ends = {name: end for (name, number), end in self._commands.items() if number == partition}
+        if any(self._expected[name, partition] < end or len(own[name]) for name, end in ends.items()):
+            return (self._first,)
+        for name in ends:
+            del self._commands[name, partition]
+        return (self._first,) if self._tasks.waits(partition) else (self._first, self._others)
+
     async def _transact(self, lease: Lease, batch: Batch) -> None:
         """Run a batch as one transaction; where it fails, go back to what is committed."""
-        self._patience = Patience(PATIENCE_S)
+        self._patience = Patience(self._timings.patience_s)
         begun = time.monotonic()
-        self._pacing.began(begun, len(batch.chunks))
-        self._observer.began(batch, self._inboxes)
+        self._pacing.note_begin(begun, len(batch.chunks))
+        self._observer.note_begin(batch, self._inboxes)
         self._in_hand = batch
         try:
             outcome: Outcome = await self._in_thread(self._tasks.run, lease, batch, self._patience)
         finally:
             self._in_hand = None
-        self._pacing.ended(time.monotonic())
-        self._observer.ended(batch, outcome, self._inboxes)
+        self._pacing.note_end(time.monotonic())
+        self._observer.note_end(batch, outcome, self._inboxes)
+        seconds = time.monotonic() - begun
         if outcome.kind == "committed":
             self._failures = 0
-            self._adapt(time.monotonic() - begun)
+            self._adapt(seconds)
             self._free(batch)
             if self._tasks.with_more:
                 self._pending.set()
             return
         log.warning("%s: transaction %s (%s)", self.group, outcome.kind, outcome.reason)
+        if seconds > self._timings.slow_s:
+            self._adapt(seconds)  # what is too much for one transaction is so each time
         self._lease = None  # what is queued follows on what has failed
         if outcome.kind == "lease ended":
-            self._observer.let_go()
+            self._observer.note_lease_end()
             return  # the next assignment says where to go on
         await self._pause(outcome.reason)
         await self._establish(lease)
@@ -335,16 +369,17 @@ class Worker:
             raise TransactionsFail(
                 f"{self.group}: {self._failures} transactions in a row failed, the last one: {reason}"
             )
-        longest = min(LONGEST_PAUSE_S, PAUSE_S * 2**self._failures)
+        longest = min(self._timings.longest_pause_s, self._timings.pause_s * 2**self._failures)
         with contextlib.suppress(TimeoutError):
             jittered = random.uniform(longest / 2, longest)  # noqa: S311 - jitter, not a secret
             await asyncio.wait_for(self._interrupted.wait(), jittered)
 
     def _adapt(self, seconds: float) -> None:
         """Take less at once where processing is slow, so that a revocation need not wait long for it."""
-        if seconds > SLOW_S:
+        slow_s = self._timings.slow_s
+        if seconds > slow_s:
             self._limit = max(1, self._limit // 2)
-        elif seconds < SLOW_S / 4:
+        elif seconds < slow_s / 4:
             self._limit = min(self.agent.batch_limit, self._limit * 2)
 
     def _free(self, batch: Batch) -> None:

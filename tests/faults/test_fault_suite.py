@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 
 import pytest
+from harness.distribution import own_brokers
 
-KILLS = 10
-SEED = 1
+LONG = [pytest.param(10, seed, marks=pytest.mark.long) for seed in range(2, 7)]
+"""Each of these parts takes some five minutes."""
 RATE = 500  # events a second: what three brokers, two agents and whatever else runs leave two cores time for
 KINDS = (
     "killed a worker",
@@ -23,12 +25,16 @@ KINDS = (
 )
 
 
+@own_brokers
 @pytest.mark.timeout(1500)
-def test_nothing_is_lost_doubled_or_kept_wrongly_whatever_is_killed() -> None:
+@pytest.mark.parametrize(("kills", "seed"), [(1, 1), *LONG])
+def test_nothing_is_lost_doubled_or_kept_wrongly_whatever_is_killed(
+    kills: int, seed: int, evidence: Callable[[int, Mapping[str, int]], None]
+) -> None:
     """Three brokers, two exactly-once agents under load, every kind of fault at least once; the bench has 50 kills."""
     command = [sys.executable, "-P", "-m", "tradewind.infra.cli", "bench", "faults", "--json"]
     done = subprocess.run(
-        [*command, "--kills", str(KILLS), "--seed", str(SEED), "--rate", str(RATE)],
+        [*command, "--kills", str(kills), "--seed", str(seed), "--rate", str(RATE)],
         capture_output=True,
         text=True,
         check=False,
@@ -36,7 +42,9 @@ def test_nothing_is_lost_doubled_or_kept_wrongly_whatever_is_killed() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr[-20_000:]
     found = {result["name"]: result["value"] for result in json.loads(done.stdout)["results"]}
-    assert found["kills"] >= KILLS
+    assert found["kills"] >= kills
     assert [kind for kind in KINDS if found[kind] < 1] == []
     assert found["inputs"] > 10_000
-    assert (found["lost"], found["doubled"], found["disordered"], found["state_mismatches"]) == (0, 0, 0, 0)
+    wrong = ("lost", "doubled", "disordered", "state_mismatches")
+    assert {name: found[name] for name in wrong} == dict.fromkeys(wrong, 0)
+    evidence(seed, {name: int(found[name]) for name in ("kills", "inputs", *wrong)})

@@ -2,41 +2,41 @@
 
 import asyncio
 import random
-import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from runtime_agents import AGENTS
-from runtime_cluster import Cluster, soon, ticks, until
-from scraping import lives, readiness, served
+from harness.distribution import own_brokers
+from processes.scraping import lives, readiness, served
+from runtime.agents import AGENTS
+from runtime.cluster import Cluster, soon, ticks, until
+from runtime.timings import SHORT
 
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.settings import KafkaSettings, Settings, WatchdogSettings
 from tradewind.connectors.telemetry.process import telemetry
-from tradewind.infra.services.kafka import Kafka
-from tradewind.infra.services.place import Place
-from tradewind.infra.services.ports import ports
+from tradewind.infra.services.embedded.kafka import Kafka
 from tradewind.topics import ALERTS, LATE_TICKS, TICKS
 
 SLOW, SUMS, COUNT = AGENTS["slow"], AGENTS["sums"], AGENTS["count"]
-SESSION_S = 10
 ALL_S = 120  # for sessions to expire, transactions to time out, and the work itself on a busy machine
 
 
 @pytest.fixture
 def cluster(settings: Settings, tmp_path: Path) -> Iterator[Cluster]:
     """Give a namespace of the test's own."""
-    own = Cluster(settings, tmp_path)
+    own = Cluster(settings, tmp_path, timings=SHORT)
     yield own
     own.close()
 
 
 @pytest.mark.long  # as the two that follow: the suite does it all at once, in less time
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_kill_9_at_random_moments(cluster: Cluster, seed: int) -> None:
+def test_kill_9_at_random_moments(
+    cluster: Cluster, seed: int, evidence: Callable[[int, Mapping[str, int]], None]
+) -> None:
     """Two agents in one process, killed again and again between reading, processing, sending and committing."""
     chance = random.Random(seed)
     count = 30_000
@@ -52,6 +52,7 @@ def test_kill_9_at_random_moments(cluster: Cluster, seed: int) -> None:
     until(lambda: cluster.caught_up(SLOW) and cluster.caught_up(SUMS), "all processed", ALL_S)
     assert last.stop() == 0
     cluster.assert_exactly_once(count, LATE_TICKS, SLOW, SUMS)
+    evidence(seed, {"kills": 2, "ticks": count})
 
 
 @pytest.mark.long
@@ -86,7 +87,7 @@ def test_a_worker_frozen_past_its_session_commits_nothing_when_it_wakes(cluster:
     zombie.signal(signal.SIGSTOP)
     heir = cluster.start("slow", "sums")
     heir.wait_ready()
-    time.sleep(SESSION_S / 2)
+    time.sleep(SHORT.session_s)
     cluster.publish(TICKS, ticks(count // 2, count // 2))
     zombie.signal(signal.SIGCONT)
     until(lambda: cluster.caught_up(SLOW) and cluster.caught_up(SUMS), "all processed", ALL_S)
@@ -94,23 +95,9 @@ def test_a_worker_frozen_past_its_session_commits_nothing_when_it_wakes(cluster:
     cluster.assert_exactly_once(count, LATE_TICKS, SLOW, SUMS)
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Kafka]:
-    """Give a broker of the test's own, to be killed."""
-    own = Kafka(Place(tmp_path, ports(None)))
-    for folder in (tmp_path / "run", tmp_path / "logs"):
-        folder.mkdir(exist_ok=True)
-    own.start()
-    try:
-        yield own
-    finally:
-        for server in own.servers:
-            server.stop()
-        shutil.rmtree(tmp_path / "kafka", ignore_errors=True)
-
-
+@own_brokers
 @pytest.mark.long
-def test_the_broker_is_killed_and_comes_back(broker: Kafka, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_the_broker_is_killed_and_comes_back(broker: Kafka, tmp_path: Path) -> None:
     """Workers outlive it: the transaction in flight is aborted or found committed, and they go on."""
     count = 60_000
     cluster = Cluster(
@@ -130,6 +117,7 @@ def test_the_broker_is_killed_and_comes_back(broker: Kafka, tmp_path: Path, requ
     cluster.assert_exactly_once(count, LATE_TICKS, SLOW, SUMS)
 
 
+@own_brokers
 async def test_a_worker_without_its_broker_is_not_ready_until_it_is_back(broker: Kafka, tmp_path: Path) -> None:
     """It says why, lives on, and is ready again by itself; the alert waits for the broker, too."""
     bounds = WatchdogSettings(position_s=600, transaction_s=600, restore_s=600, broker_s=2)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipeline import environment
+from processes.pipeline import environment
 
 from tradewind import Heartbeat, Signal, publish, read
 from tradewind.connectors.kafka.admin import ensure

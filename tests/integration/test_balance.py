@@ -1,147 +1,85 @@
-"""The real files through the whole pipeline: everything balances, at any speed, and after any process was killed."""
+"""Everything balances after any process was killed, and, with the whole recordings, at any speed."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ledger import Ledger, postgres_rows, questdb_count, read_all, read_orders
-from pipeline import Pipeline
+from days.ledger import read_all, read_orders
+from days.played import STILL_S, check, fed, settle
+from days.recorded import EURUSD, WHOLE_BTCUSDT, WHOLE_EURUSD, WHOLE_XAUUSD, XAUUSD
+from harness.distribution import own_brokers
+from processes.pipeline import Pipeline
+from runtime.timings import SHORT
 
-from tradewind.connectors.settings import Settings
-from tradewind.infra.services.stack import Stack
+from tradewind.connectors.settings import KafkaSettings, Settings
+from tradewind.infra.services.embedded.kafka import Kafka
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-EURUSD, XAUUSD = DATA / "oanda-eurusd-quotes-20140501.zip", DATA / "oanda-xauusd-quotes-20140501.zip"
-BTCUSDT = DATA / "binance-usdm-btcusdt-20240808.gz"
-TICKS = {"EURUSD": 24_179, "XAUUSD": 129_744}
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the real market data is not beside this checkout")
-pytestmark = [needs_data, pytest.mark.timeout(1500)]
-STILL_S = 150  # without anything new; how long it all takes is the machine's matter
-SETTLE_POLL_S = 3.0  # each look reads all that came of the ticks
-QUESTDB_S = 90
+pytestmark = pytest.mark.timeout(600)
+AT_FIRST, THEN = "300", "2000"
+"""Slow enough that the feed goes on until all workers are up; then as fast as the killing is, 11 s."""
 
 
 @pytest.fixture
 def pipeline(settings: Settings, database: object, tmp_path: Path) -> Iterator[Pipeline]:
     """Give a pipeline whose workers are ready to be started, and end it after the test."""
-    own = Pipeline(settings, tmp_path)
+    own = Pipeline(settings, tmp_path, SHORT)
     try:
         yield own
     finally:
         own.stop()
 
 
-def settle(pipeline: Pipeline, instruments: int) -> None:
-    """Wait until all that the feeds caused has come to its end."""
-    seen = read_orders(pipeline.settings)
-
-    def settled() -> bool:
-        nonlocal seen
-        seen = read_orders(pipeline.settings)
-        return seen.settled(instruments)
-
-    pipeline.wait_until(settled, "every order's end", STILL_S, SETTLE_POLL_S, lambda: seen.counts)
-
-
-async def check(pipeline: Pipeline, ticks: int) -> Ledger:
-    """Check that Kafka, PostgreSQL and QuestDB agree with the sources and with each other."""
-    settings = pipeline.settings
-    ledger = read_all(settings)
-    assert len(ledger.ticks) == len({(tick.symbol, tick.venue, tick.seq) for tick in ledger.ticks}) == ticks
-    ledger.check_bars()
-    ledger.check_orders()
-    ledger.check_positions()
-    stored = {
-        "order_requests": len(ledger.requests),
-        "decisions": len(ledger.decisions),
-        "order_events": len(ledger.order_events),
-        "fills": len(ledger.fills),
-        "positions": len(ledger.last_positions()),
-    }
-    rows: dict[str, int] = {}
-    deadline = time.monotonic() + 30
-    while rows != stored and time.monotonic() < deadline:
-        rows = {table: (await postgres_rows(settings, f"SELECT count(*) FROM {table}"))[0][0] for table in stored}
-    assert rows == stored
-    unequal = """
-        SELECT tenant_id, account_id, symbol, venue FROM positions p FULL JOIN (
-            SELECT tenant_id, account_id, symbol, venue,
-                sum(CASE side WHEN 'BUY' THEN quantity ELSE -quantity END) AS filled
-            FROM fills GROUP BY 1, 2, 3, 4) f USING (tenant_id, account_id, symbol, venue)
-        WHERE p.quantity IS DISTINCT FROM f.filled"""
-    assert await postgres_rows(settings, unequal) == []
-    pipeline.wait_until(lambda: questdb_count(settings, "ticks") == ticks, "ticks in QuestDB", QUESTDB_S)
-    bars = len(ledger.bars)
-    pipeline.wait_until(lambda: questdb_count(settings, "bars") == bars, "bars in QuestDB", QUESTDB_S)
-    return ledger
-
-
-async def test_the_files_balance_at_full_speed(pipeline: Pipeline) -> None:
+@pytest.mark.long
+async def test_the_whole_files_balance_at_full_speed(pipeline: Pipeline) -> None:
     """Both files, as fast as they go: every count is the same in every place, and every denial code occurs."""
+    files = (WHOLE_EURUSD, WHOLE_XAUUSD)
+    for file in files:
+        file.needed()
     pipeline.start_workers()
-    pipeline.start("feed", "feed", str(EURUSD), str(XAUUSD), "--speed", "max")
-    pipeline.finish("feed", STILL_S)
-    settle(pipeline, 2)
-    ledger = await check(pipeline, sum(TICKS.values()))
-    for symbol, count in TICKS.items():
-        assert sum(tick.symbol == symbol for tick in ledger.ticks) == count
-    assert ledger.fills
+    fed(pipeline, files)
+    ledger = read_all(pipeline.settings)
+    await check(pipeline.settings, ledger, files)
     assert {fill.tenant_id for fill in ledger.fills} == {"alpha", "beta"}
     assert set(ledger.denials()) == {"STALE_PRICE", "MAX_ORDER_SIZE", "MAX_POSITION"}
 
 
-async def test_a_halted_tenant_is_denied_and_the_other_trades_on(pipeline: Pipeline) -> None:
-    """The kill switch denies every request of its tenant, and no request of another."""
-    pipeline.run("prepare")
-    pipeline.run("halt", "beta", "--reason", "a test of the switch")
-    pipeline.start_workers()
-    pipeline.start("feed", "feed", str(EURUSD), "--speed", "max")
-    pipeline.finish("feed", STILL_S)
-    settle(pipeline, 1)
-    ledger = await check(pipeline, TICKS["EURUSD"])
-    by_tenant = {tenant: [d for d in ledger.decisions if d.tenant_id == tenant] for tenant in ("alpha", "beta")}
-    assert by_tenant["beta"]
-    assert all("KILL_SWITCH" in decision.codes for decision in by_tenant["beta"])
-    assert "a test of the switch" in by_tenant["beta"][0].reason
-    assert any(decision.outcome == "APPROVED" for decision in by_tenant["alpha"])
-    assert not any("KILL_SWITCH" in decision.codes for decision in by_tenant["alpha"])
-
-
-async def test_everything_balances_after_each_process_was_killed(pipeline: Pipeline, stack: Stack) -> None:
+@own_brokers
+async def test_everything_balances_after_each_process_was_killed(
+    settings: Settings, database: object, broker: Kafka, tmp_path: Path
+) -> None:
     """Each worker, the feed and the broker are killed in the middle: nothing is lost, and nothing comes twice."""
-    pipeline.start_workers()
-    feed = ("feed", str(EURUSD), str(XAUUSD), "--speed", "4000")
-    pipeline.start("feed", *feed)
-    for name in pipeline.roles:
-        await asyncio.sleep(1.0)
-        pipeline.kill(name)
-        pipeline.start(name)
-    await asyncio.sleep(1.0)
-    pipeline.kill("feed")
-    stack.service("kafka").servers[0].kill()
-    stack.restart("kafka")
-    pipeline.start("feed", *feed)
-    pipeline.finish("feed", STILL_S)
-    settle(pipeline, 2)
-    await check(pipeline, sum(TICKS.values()))
+    own = settings.model_copy(update={"kafka": KafkaSettings(bootstrap=broker.bootstrap)})
+    pipeline = Pipeline(own, tmp_path, SHORT)
+    feed = ("feed", str(EURUSD.path), str(XAUUSD.path), "--speed")
+    try:
+        pipeline.start_workers()
+        pipeline.start("feed", *feed, AT_FIRST)
+        # A worker that starts without a broker gives up, and `up` is not here to start it again.
+        pipeline.wait_until(lambda: bool(read_orders(pipeline.settings).decisions), "all workers are up", STILL_S)
+        pipeline.kill("feed")
+        broker.servers[0].kill()
+        broker.start()
+        pipeline.start("feed", *feed, THEN)
+        for name in pipeline.roles:
+            await asyncio.sleep(1.0)
+            pipeline.kill(name)
+            pipeline.start(name)
+        pipeline.finish("feed", STILL_S)
+        settle(pipeline, 2)
+        await check(pipeline.settings, read_all(pipeline.settings), (EURUSD, XAUUSD))
+    finally:
+        pipeline.stop()
 
 
-async def check_bitcoin(pipeline: Pipeline) -> None:
-    """Check that every quote and trade of the recording is everywhere."""
-    ledger = await check(pipeline, 66_089)
-    assert len(ledger.trades) == 21_313
-    assert len({trade.trade_id for trade in ledger.trades}) == 21_313
-    pipeline.wait_until(lambda: questdb_count(pipeline.settings, "trades") == 21_313, "trades in QuestDB", QUESTDB_S)
-
-
+@pytest.mark.long
 async def test_bitcoin_is_whole_and_its_fills_do_not_depend_on_the_speed_of_the_replay(
     settings: Settings, database: object, tmp_path: Path
 ) -> None:
     """Raw frames give 66,089 quotes and 21,313 trades; the same orders fill at the same quotes at any speed."""
+    WHOLE_BTCUSDT.needed()
     prices = []
     for name, speed in (("max", "max"), ("paced", "10")):
         folder = tmp_path / name
@@ -149,11 +87,11 @@ async def test_bitcoin_is_whole_and_its_fills_do_not_depend_on_the_speed_of_the_
         own = Pipeline(settings.model_copy(update={"namespace": f"{settings.namespace[:-1]}{name}."}), folder)
         try:
             own.start_workers()
-            own.start("feed", "feed", str(BTCUSDT), "--speed", speed)
-            own.finish("feed", STILL_S)
-            settle(own, 1)
+            fed(own, (WHOLE_BTCUSDT,), speed)
             if speed == "max":
-                await check_bitcoin(own)
+                ledger = read_all(own.settings)
+                await check(own.settings, ledger, (WHOLE_BTCUSDT,))
+                assert len({trade.trade_id for trade in ledger.trades}) == len(ledger.trades) == WHOLE_BTCUSDT.trades
             ledger = read_orders(own.settings)
         finally:
             own.stop()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tradewind.infra.cli.checkout import ROOT
+from tradewind.infra.cli.checkout.tools import ROOT
 
 FOLDERS = ("schemas", "topics", "processors", "connectors", "streams", "infra")
 DATA = (".avsc", ".sql", ".lock.json")
@@ -59,12 +59,17 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_every_module_and_every_file_that_is_read(wheel: Path) -> None:
-    """Once each, under `tradewind`, and nothing of the tests."""
+    """Once each, under `tradewind`, and nothing of tests and benches."""
     names = zipfile.ZipFile(wheel).namelist()
     assert len(names) == len(set(names))
-    wanted = {f"tradewind/{name}" for name in tracked() if name.endswith((".py", *DATA))}
+    wanted = {
+        f"tradewind/{name}"
+        for name in tracked()
+        if name.endswith((".py", *DATA)) and not name.startswith("infra/bench/")
+    }
     assert {"tradewind/schemas/market/tick.v1.avsc", "tradewind/infra/services/java.lock.json"} <= wanted
     assert wanted - set(names) == set()
+    assert not [name for name in names if name.startswith("tradewind/infra/bench/")], "benches need a checkout"
     assert {name.split("/")[0] for name in names} == {"tradewind", Path(wheel).name.split("-py3")[0] + ".dist-info"}
     assert not [name for name in names if "__pycache__" in name]
 
@@ -105,3 +110,8 @@ def test_it_imports_beside_folders_of_the_same_names(wheel: Path, tmp_path: Path
     )
     assert where.startswith(str(site))
     assert "Commands" in run([environment / "bin" / "tradewind", "--help"], project)
+    benches = subprocess.run(
+        [environment / "bin" / "tradewind", "bench"], cwd=project, capture_output=True, text=True, check=False
+    )
+    assert benches.returncode == 1
+    assert "run this from a checkout" in benches.stderr

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import random
-import signal
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Iterator
@@ -15,36 +13,31 @@ from threading import Event, Thread
 
 import polars as pl
 import pytest
-from pipeline import environment
+from click.testing import CliRunner
+from days.recorded import BTCUSDT, EURUSD, WHOLE_BTCUSDT, WHOLE_XAUUSD, XAUUSD, Recording
+from processes.forking import TESTS, forked
+from processes.pipeline import environment
 
-from tradewind.connectors.feeds import Block, Bounds, Feed, FeedError, Position, Simulator, open_feed
+from tradewind.connectors.feeds import Block, Bounds, Feed, FeedError, Simulator, SourcePosition, open_feed
 from tradewind.connectors.feeds.feed import SourceChanged
-from tradewind.connectors.feeds.feed_log import FeedTakenOver
-from tradewind.connectors.feeds.run import FeedReport, run_feed
-from tradewind.connectors.feeds.together import run_feeds
+from tradewind.connectors.feeds.publishing.feed_log import FeedTakenOver
+from tradewind.connectors.feeds.publishing.run import FeedReport, run_feed
+from tradewind.connectors.feeds.publishing.together import run_feeds
 from tradewind.connectors.kafka import consume, read
 from tradewind.connectors.settings import Settings
+from tradewind.infra.cli.group import tradewind
+from tradewind.infra.up.verdict import read_verdict
 from tradewind.schemas.market import FeedPosition, Heartbeat, Tick
 from tradewind.topics import FEED_POSITIONS, TICKS, TRADES
 from tradewind.topics.partitioner import partition_of
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-EURUSD, XAUUSD = "oanda-eurusd-quotes-20140501.zip", "oanda-xauusd-quotes-20140501.zip"
-BTCUSDT = "binance-usdm-btcusdt-20240808.gz"
 COLUMNS = ["symbol", "venue", "seq", "ts_event", "bid", "ask", "bid_size", "ask_size"]
 START = 1_788_000_000_000_000
 
 
-def recorded(name: str) -> Feed:
-    """Open a recorded file; skips where it is not there."""
-    if not (DATA / name).exists():
-        pytest.skip(f"no recorded market data: {name} is not beside the checkout")
-    return open_feed(str(DATA / name))
-
-
 def content(feed: Feed) -> pl.DataFrame:
     """Return the ticks that a feed has."""
-    return pl.concat(block.ticks for block in feed.read(Position(), Bounds(10**6, 2**62)))
+    return pl.concat(block.ticks for block in feed.read(SourcePosition(), Bounds(10**6, 2**62)))
 
 
 def quotes(path: Path, *lines: str, symbol: str = "eurusd", date: str = "20140501") -> Feed:
@@ -65,15 +58,15 @@ def positions(settings: Settings) -> list[FeedPosition]:
     return [event for event in events if isinstance(event, FeedPosition)]
 
 
-@pytest.mark.parametrize("name", [EURUSD, XAUUSD])
-def test_a_day_of_quotes_is_published_whole(settings: Settings, name: str) -> None:
+@pytest.mark.parametrize("file", [EURUSD, XAUUSD, WHOLE_XAUUSD], ids=lambda file: file.path.name)
+def test_a_file_of_quotes_is_published_whole(settings: Settings, file: Recording) -> None:
     """Every quote once, in order, in the partition of its instrument, dated by the clock; then a closing heartbeat."""
-    feed = recorded(name)
+    feed = open_feed(str(file.needed()))
     before_ms = time.time_ns() // 1_000_000
     report = run_feed(feed, settings)
     found = read(TICKS, settings=settings, coordinates=True)
     expected = content(feed)
-    assert (report.published, report.rejected, report.finished) == (expected.height, 0, True)
+    assert (report.published, report.rejected, report.finished) == (file.ticks, 0, True)
     assert found.select(COLUMNS).equals(expected)
     key = f"{expected['symbol'][0]}.OANDA".encode()
     assert found["_partition"].unique().to_list() == [partition_of(key, TICKS.partitions)]
@@ -87,13 +80,14 @@ def test_a_day_of_quotes_is_published_whole(settings: Settings, name: str) -> No
     assert positions(settings)[-1].finished
 
 
-def test_quotes_and_trades_of_frames_are_published(settings: Settings) -> None:
+@pytest.mark.parametrize("file", [BTCUSDT, WHOLE_BTCUSDT], ids=lambda file: file.path.name)
+def test_quotes_and_trades_of_frames_are_published(settings: Settings, file: Recording) -> None:
     """Each on its topic; what is neither is counted as skipped."""
-    report = run_feed(recorded(BTCUSDT), settings)
-    assert (report.published, report.skipped, report.rejected) == (66_089 + 21_313, 6_552, 0)
-    assert read(TICKS, settings=settings).height == 66_089
+    report = run_feed(open_feed(str(file.needed())), settings)
+    assert (report.published, report.skipped, report.rejected) == (file.ticks + file.trades, file.skipped, 0)
+    assert read(TICKS, settings=settings).height == file.ticks
     trades = read(TRADES, settings=settings)
-    assert trades["trade_id"].n_unique() == trades.height == 21_313
+    assert trades["trade_id"].n_unique() == trades.height == file.trades
 
 
 def test_a_finished_file_is_not_published_again(settings: Settings, tmp_path: Path) -> None:
@@ -113,6 +107,48 @@ def test_another_file_of_the_same_name_is_refused(settings: Settings, tmp_path: 
     assert read(TICKS, settings=settings).height == 1
 
 
+def test_a_file_of_which_nothing_was_published_fails_again_and_may_be_mended(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """It is read again with the same words, and a mended one takes its name: nothing can be doubled."""
+    bad = quotes(tmp_path / "a.zip", "1;1,1;1,2", "2;1,1;1,2")
+    for _ in range(2):
+        report = run_feed(bad, settings)
+        assert (report.published, report.rejected, report.already) == (0, 2, False)
+        assert "separated by ';'" in str(report.failure)
+    mended = run_feed(quotes(tmp_path / "a.zip", "1,1.1,1.2", "2,1.1,1.2"), settings)
+    assert (mended.published, mended.failure) == (2, None)
+    assert read(TICKS, settings=settings).height == 2
+
+
+def test_an_older_day_after_a_newer_one_is_told_to_be_late(settings: Settings, tmp_path: Path) -> None:
+    """Its ticks are published, and make no bars; the day that follows, and another instrument, are in time."""
+    assert run_feed(quotes(tmp_path / "b.zip", "1,1.1,1.2", date="20140502"), settings).late == 0
+    older = run_feed(quotes(tmp_path / "a.zip", "1,1.1,1.2", "2,1.1,1.2"), settings)
+    assert (older.published, older.late) == (2, 2)
+    assert older.late_after == "b.zip had published of EURUSD.OANDA, up to 2014-05-02T00:01:00.500000Z"
+    assert run_feed(quotes(tmp_path / "c.zip", "1,1.1,1.2", date="20140505"), settings).late == 0
+    assert run_feed(quotes(tmp_path / "d.zip", "1,1.1,1.2", symbol="xauusd"), settings).late == 0
+
+
+def test_the_command_fails_where_nothing_was_published(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its exit code, in words, and to the `up` that runs it."""
+    for name, value in environment(settings).items():
+        monkeypatch.setenv(name, value)
+    quotes(tmp_path / "bad.zip", "1;1,1;1,2")
+    quotes(tmp_path / "good.zip", "1,1.1,1.2", date="20140502")
+    said = tmp_path / "verdict.json"
+    for names, code, well in ((["good.zip"], 0, True), (["bad.zip", "good.zip"], 1, False), (["none.zip"], 1, False)):
+        paths = [str(tmp_path / name) for name in names]
+        done = CliRunner().invoke(tradewind, ["feed", *paths, "--speed", "max", "--verdict", str(said)])
+        assert done.exit_code == code, done.output
+        assert (found := read_verdict(said)) is not None
+        assert found.well is well
+    assert "no such file" in found.text
+
+
 def test_bad_lines_are_told_and_the_others_published(settings: Settings, tmp_path: Path) -> None:
     """Every kind of garbage, with its line."""
     bad = ["", "x", "1,nan,2", "1,-1,2", "1,0,0", "1,3,2", "1,2", "99999999,1,2", "\u00e9,1,2"]
@@ -124,52 +160,40 @@ def test_bad_lines_are_told_and_the_others_published(settings: Settings, tmp_pat
     assert positions(settings)[-1].rejected == len(bad)
 
 
-SCRIPT = """
-import sys
-from pathlib import Path
-from tradewind.connectors.feeds import pace, open_feed
-from tradewind.connectors.feeds.run import FeedReport, run_feed
-from tradewind.connectors.settings import Settings
-pace.BLOCK_RECORDS = int(sys.argv[2])
-run_feed(open_feed(sys.argv[1], sessions=False), Settings(), on_progress=lambda _: print("block", flush=True))
-"""
+def killed_after(settings: Settings, source: str, records: int, blocks: int) -> bool:
+    """Run a feed with small blocks in a process of its own, and kill it some time after it has published a few.
 
-
-def started(settings: Settings, source: str, records: int) -> subprocess.Popen[str]:
-    """Run a feed in a process of its own, with small blocks."""
-    command = [sys.executable, "-P", "-c", SCRIPT, source, str(records)]
-    return subprocess.Popen(command, env=environment(settings), stdout=subprocess.PIPE, text=True)
-
-
-def killed_after(process: subprocess.Popen[str], blocks: int) -> bool:
-    """Kill a process some time after it has published so many blocks; False where it ended before."""
-    assert process.stdout is not None
-    for _ in range(blocks):
-        if not process.stdout.readline():
-            assert process.wait(60) == 0
-            return False
-    time.sleep(random.uniform(0, 0.03))
-    process.send_signal(signal.SIGKILL)
-    process.wait(60)
-    process.stdout.close()
+    Returns False where it ended before.
+    """
+    said, says = os.pipe()
+    with os.fdopen(said) as blocks_said:
+        with os.fdopen(says, "wb") as out, os.fdopen(os.dup(2), "wb") as err:
+            command = (str(TESTS / "processes" / "feed.py"), source, str(records))
+            process = forked(*command, environment=environment(settings), out=out, err=err)
+        for _ in range(blocks):
+            if not blocks_said.readline():
+                assert process.wait(60) == 0
+                return False
+        time.sleep(random.uniform(0, 0.03))
+        process.kill()
+        process.wait(60)
     return True
 
 
 def test_a_file_that_is_killed_in_the_middle_loses_and_repeats_nothing(settings: Settings) -> None:
     """Killed with SIGKILL again and again, at any moment of a transaction."""
-    feed = recorded(EURUSD)
     kills = 0
-    while killed_after(started(settings, str(DATA / EURUSD), 1500), blocks=4):
+    while killed_after(settings, str(EURUSD.path), 600, blocks=3):
         kills += 1
-    assert kills >= 3
-    assert read(TICKS, settings=settings).equals(content(feed))
+    assert kills >= 1
+    assert read(TICKS, settings=settings).equals(content(open_feed(str(EURUSD.path))))
     assert [beat.closing for beat in heartbeats(settings)] == [True]
 
 
 def test_a_simulator_that_is_killed_goes_on_where_it_was(settings: Settings) -> None:
     """Its sequence has no gap and no repeat, its times never go back, and its mids are those of the seed."""
-    for _ in range(3):
-        assert killed_after(started(settings, "simulator", 20_000), blocks=10)
+    for _ in range(2):
+        assert killed_after(settings, "simulator", 5_000, blocks=4)
     ticks = read(TICKS, settings=settings).sort("seq")
     assert ticks["seq"].to_list() == list(range(1, ticks.height + 1))
     assert ticks["ts_event"].is_sorted()
@@ -189,12 +213,12 @@ class Slow:
     live: bool = True
     count: int = 6
 
-    def read(self, position: Position, bounds: Bounds) -> Iterator[Block]:
+    def read(self, position: SourcePosition, bounds: Bounds) -> Iterator[Block]:
         """Yield a quote a second of event time."""
         for number in range(position.record + 1, self.count + 1):
             row = Tick(symbol="EURUSD", venue="OWN", seq=number, ts_event=START + number * 1_000_000, bid=1.1, ask=1.2)
             yield Block(
-                Position(number),
+                SourcePosition(number),
                 pl.DataFrame([row.to_dict()], schema_overrides={"bid_size": pl.Float64, "ask_size": pl.Float64}),
             )
             self.gate.wait(0.3)

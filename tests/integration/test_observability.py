@@ -13,29 +13,33 @@ from confluent_kafka import TopicPartition as Coordinates
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from runtime_agents import AGENTS
-from runtime_cluster import Cluster, soon, ticks
-from runtime_records import CODEC
-from scraping import Scrape, readiness, served
-from sinking import Publisher, running, tick, until
+from processes.scraping import Scrape, readiness, served
+from processing import tenant_events
+from runtime.agents import AGENTS
+from runtime.cluster import Cluster, soon, ticks
+from runtime.records import CODEC
+from sinks.running import Publisher, running, tick, until
 
 from tradewind import Bar, Fill, Strategy, View
+from tradewind.connectors.kafka import consume
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.kafka.records import raw_records
 from tradewind.connectors.settings import Settings, WatchdogSettings
 from tradewind.connectors.sinks import Batch, Sink, StoreUnavailable
-from tradewind.connectors.sinks.telemetry import SinkTelemetry
+from tradewind.connectors.sinks.loop.telemetry import SinkTelemetry
 from tradewind.connectors.telemetry.health import Health
 from tradewind.connectors.telemetry.process import Telemetry, telemetry
 from tradewind.connectors.telemetry.spans import Spans
 from tradewind.connectors.telemetry.trace_context import span_id
-from tradewind.processors.signals.agent import signals as signals_processor
+from tradewind.connectors.watchdogs.watch import watched
+from tradewind.processors.signals.processor import signals as signals_processor
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat, Tick
-from tradewind.streams.agents import AGENTS as TRADING
+from tradewind.schemas.notifications import Alert
+from tradewind.streams.agents import OURS as TRADING
 from tradewind.streams.runtime import Agent, group_of
 from tradewind.streams.runtime.agent import changelog_topic
-from tradewind.streams.runtime.outbox import Outbox, Outcome
+from tradewind.streams.runtime.commit.outbox import Outbox, Outcome
 from tradewind.topics import (
     ALERTS,
     BARS,
@@ -45,6 +49,7 @@ from tradewind.topics import (
     ORDER_REQUESTS,
     POSITIONS,
     SIGNALS,
+    TENANT_CHANGES,
     TICKS,
     Topic,
 )
@@ -114,7 +119,7 @@ async def test_a_transaction_that_hangs_is_told_and_so_is_its_end(
             cluster.publish(TICKS, ticks(100))
             await soon(lambda: readiness(url)[0] == 503, "not ready")
             ((reason,),) = readiness(url)[1].values()
-            in_hand = f"the batch in hand is of {told.physical(TICKS)}, partition"
+            in_hand = f"the current batch is of {told.physical(TICKS)}, partition"
             assert reason.startswith(f"{group}: no transaction has committed for ")
             assert in_hand in reason
             stuck = {"messaging_consumer_group_name": group, "tradewind_kind": "transaction"}
@@ -248,11 +253,15 @@ class InMemory(Sink):
 def test_a_sink_whose_store_is_away_is_not_ready_and_shows_its_lag(settings: Settings) -> None:
     """Once the store is back it is, without any."""
     told, url = served(settings)
-    publisher = Publisher(told, [TICKS])
+    publisher = Publisher(told, [TICKS, ALERTS])
     publisher.publish(TICKS, [tick(seq) for seq in range(1000)])
     sink = InMemory()
-    with telemetry(told, "memory") as found, running(told, sink, publisher.codec) as loop:
-        SinkTelemetry(loop, told, found)
+    told = told.model_copy(update={"watchdog": WatchdogSettings(position_s=1.0)})
+    with (
+        telemetry(told, "memory") as found,
+        running(told, sink, publisher.codec) as loop,
+        watched([SinkTelemetry(loop, found)], told, publisher.codec, found.health),
+    ):
         until(lambda: loop.counters.retries > 2, "writes fail")
         status, reasons = readiness(url)
         assert status == 503
@@ -260,11 +269,28 @@ def test_a_sink_whose_store_is_away_is_not_ready_and_shows_its_lag(settings: Set
         of = {"messaging_consumer_group_name": told.physical("tradewind.memory")}
         until(lambda: Scrape(url).has("tradewind_consumer_lag", 1000, **of), "the broker tells where the topic ends")
         assert Scrape(url).sum("tradewind_sink_retries_total", **of) > 2
+        stuck = {**of, "tradewind_kind": "position"}
+        until(lambda: Scrape(url).sum("tradewind_watchdog_stuck", **stuck) == 4, "each partition is complained of")
+        _, reasons = readiness(url)
+        assert sum(" stands at 0 for " in reason and "away" in reason for reason in reasons["sink memory"]) == 4
         sink.away = False
         until(lambda: readiness(url) == (200, {}) and loop.counters.written == 1000, "all is written")
         until(lambda: Scrape(url).has("tradewind_consumer_lag", 0, **of), "no lag")
+        assert Scrape(url).sum("tradewind_watchdog_stuck", **of) == 0
         assert Scrape(url).has("tradewind_sink_written_total", 1000, **of)
         assert Scrape(url).has("messaging_client_consumed_messages_total", 1000, **of)
+        until(lambda: len(alerts(told)) == 8, "the alerts are there, and their ends")
+    assert sorted(alerts(told)) == [
+        (told.physical("tradewind.memory"), code, partition)
+        for code in ("WATCHDOG_POSITION", "WATCHDOG_POSITION_OVER")
+        for partition in range(4)
+    ]
+
+
+def alerts(settings: Settings) -> list[tuple[str | None, str, int | None]]:
+    """Return group, code and partition of the alerts that there are."""
+    found = [record.event for record in consume(ALERTS, settings=settings)]
+    return [(one.group, one.code, one.partition) for one in found if isinstance(one, Alert)]
 
 
 class AlwaysLong(Strategy):
@@ -299,9 +325,9 @@ def traceparents(settings: Settings, topic: Topic) -> list[tuple[Event, str | No
 async def test_one_trace_runs_from_the_bar_to_the_fill(
     settings: Settings, tmp_path: Path, spans: InMemorySpanExporter
 ) -> None:
-    """Through all six agents: headers name the bar as the trace and each event as a span, whose parent caused it."""
+    """Through all agents: headers name the bar as the trace and each event as a span, whose parent caused it."""
     cluster = Cluster(settings, tmp_path)
-    agents: list[Agent] = [make(settings) for make in TRADING.values()]
+    agents: list[Agent] = [one.declare(settings) for one in TRADING]
     agents = [
         Agent(agent.name, agent.inputs, agent.outputs, signals_processor([AlwaysLong()]))
         if agent.name == "signals"
@@ -315,6 +341,8 @@ async def test_one_trace_runs_from_the_bar_to_the_fill(
         Tick(symbol="EURUSD", venue="TEST", seq=n, ts_event=n * 1_000_000, bid=mid, ask=mid + 0.0002)
         for n, mid in enumerate(mids)
     ]
+    for partition in range(TENANT_CHANGES.partitions):
+        cluster.publish(TENANT_CHANGES, tenant_events(), to=lambda _, at=partition: at)  # type: ignore[misc]
     async with cluster.running(*agents, telemetry=found):
         cluster.publish(TICKS, quotes)
         await soon(lambda: len(cluster.read(FILLS)) > 2, "fills")

@@ -15,19 +15,19 @@ from aiokafka import TopicPartition as AioCoordinates
 from confluent_kafka import Producer
 from confluent_kafka import TopicPartition as Coordinates
 from confluent_kafka.admin import AdminClient
-from runtime_agents import AGENTS
-from runtime_cluster import WAIT_S, Cluster, delete_records, group_metadata, soon, ticks, until
-from runtime_records import beat
+from runtime.agents import AGENTS
+from runtime.cluster import WAIT_S, Cluster, delete_records, group_metadata, soon, ticks, until
+from runtime.records import beat
 
 from tradewind.connectors.kafka.admin import partition_counts
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.market import Tick
 from tradewind.streams.runtime import Agent, RuntimeStopped, group_of
 from tradewind.streams.runtime.agent import changelog_topic
-from tradewind.streams.runtime.consumer_thread import ConsumerThread
 from tradewind.streams.runtime.errors import RecordsGone
 from tradewind.streams.runtime.lease import Lease, TopicPartition
-from tradewind.streams.runtime.positions import GroupPositions
+from tradewind.streams.runtime.read.consumer_thread import ConsumerThread
+from tradewind.streams.runtime.read.positions import GroupPositions
 from tradewind.topics import DECISIONS, LATE_TICKS, TICKS
 
 COUNT, HOLDING = AGENTS["count"], AGENTS["holding"]
@@ -80,8 +80,10 @@ def test_an_end_is_that_of_what_is_pending_too(cluster: Cluster) -> None:
         producer.flush(WAIT_S)
         nothing = dict.fromkeys(at, (0, 0))
         assert positions.bounds(at, lambda: False) == {**nothing, (name, 1): (0, 1)}
+        assert positions.stable_ends(at, lambda: False) == dict.fromkeys(at, 0), "a pending record is not waited for"
         producer.commit_transaction(WAIT_S)
         until(lambda: positions.bounds(at, lambda: False) == {**nothing, (name, 1): (0, 2)}, "the marker")
+        until(lambda: positions.stable_ends(at, lambda: False)[name, 1] == 2, "the stable end")
     finally:
         positions.close()
 
@@ -114,8 +116,8 @@ async def test_records_that_went_while_an_agent_was_down_stop_it(cluster: Cluste
     for _ in range(2):
         assert await stopped(cluster, COUNT) == (
             f"agent count, group {names[1]}: {names[0]}, partition {partition}, is needed from offset {needed} on and "
-            f"begins at {needed + 100}: 100 offsets are gone, by retention or by hand. It stops instead of going on "
-            "without them, as it will when it is started again. What can be done: docs/architecture.md, "
+            f"begins at {needed + 100}: 100 offsets are gone, by retention or by hand. The agent stops, because "
+            "it cannot process them. A restart does not help. What can be done: docs/architecture.md, "
             '"Records that are gone".'
         )
     assert cluster.offsets(COUNT) == before

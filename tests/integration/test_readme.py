@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipeline import environment
+from processes.pipeline import environment
 
 from tradewind import Tick, consume
-from tradewind.connectors.feeds.run import run_feed
+from tradewind.connectors.feeds.publishing.run import run_feed
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.settings import Settings
 from tradewind.topics import DOMAIN_TOPICS

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,10 +12,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from pipeline import environment
-from runtime_agents import AGENTS, add_up, in_order
-from runtime_cluster import SYMBOLS, Cluster, soon, ticks, until
-from runtime_records import INGEST_MS, Raw, beat
+from processes.forking import Forked, forked
+from processes.pipeline import CLI, environment
+from runtime.agents import AGENTS, add_up, in_order
+from runtime.cluster import SYMBOLS, Cluster, soon, ticks, until
+from runtime.records import INGEST_MS, NO_PRICE, Raw, beat
+from runtime.timings import SHORT
 
 from tradewind.connectors.dead_letters.redrive import TRANSACTION_LETTERS
 from tradewind.connectors.kafka.admin import ensure, partition_counts
@@ -25,14 +25,14 @@ from tradewind.connectors.kafka.records import raw_records
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
 from tradewind.infra.cli.group import tradewind
-from tradewind.infra.cli.prepare import every_topic
+from tradewind.infra.cli.processes.prepare import every_topic
 from tradewind.processors.batch import PoisonRecord, Segment, State, rows_of
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Tick
 from tradewind.schemas.runtime import DeadLetter, Redriven
 from tradewind.streams.runtime import Agent
 from tradewind.streams.runtime.agent import dead_letter_topic, redrive_topic, redriven_topic
-from tradewind.streams.runtime.dead_letters import letter_of
+from tradewind.streams.runtime.work.dead_letters import letter_of
 from tradewind.topics import BARS, LATE_TICKS, TICKS
 from tradewind.topics.partitioner import partition_of
 
@@ -49,14 +49,14 @@ def relay(state: State, segment: Segment) -> list[Event]:
 def picky(state: State, segment: Segment) -> list[Event]:
     """Relay, where a tick without a price is poison."""
     for at, event in enumerate(rows_of(segment).events):
-        if isinstance(event, Tick) and event.bid == 0:
+        if isinstance(event, Tick) and event.bid == NO_PRICE:
             raise PoisonRecord(at, f"no price in {event.seq}")
     return relay(state, segment)
 
 
 REPAIRED = Agent(name="market", inputs=(TICKS,), outputs=(LATE_TICKS, BARS), processor=relay)
 """Named as one of ours, so that the command knows it."""
-FAULTY = replace(REPAIRED, inputs=(replace(TICKS, also=()),), processor=picky)
+FAULTY = replace(REPAIRED, inputs=(replace(TICKS, also=(), time_carrier=None),), processor=picky)
 """Knows no heartbeats, which are undecodable to it, and takes no tick without a price."""
 
 
@@ -111,7 +111,7 @@ async def test_what_failed_is_sent_back_to_its_agent_alone_once_that_is_repaired
     cluster = registered
     cluster.create(REPAIRED, COUNT)
     good = ticks(60, symbols=("EURUSD",))
-    poison, heartbeat = replace(good[40], bid=0.0), replace(beat(20), venue="T")
+    poison, heartbeat = replace(good[40], bid=NO_PRICE), replace(beat(20), venue="T")
     cluster.publish(TICKS, [*good[:20], heartbeat, *good[20:30], GARBAGE, *good[30:40], poison, *good[41:]])
     redrive, settings = redrive_topic(REPAIRED), cluster.settings
     async with cluster.running(FAULTY, COUNT):
@@ -157,7 +157,7 @@ async def test_what_failed_is_sent_back_to_its_agent_alone_once_that_is_repaired
     assert len(cluster.read(LATE_TICKS)) == 60
 
     refused = dlq(settings, "redrive", "market", "--error", "POISON", "--yes")
-    assert (refused.exit_code, "redriven already" in refused.output) == (1, True), refused.output
+    assert (refused.exit_code, "already redriven" in refused.output) == (1, True), refused.output
     async with cluster.running(REPAIRED):
         done = await asyncio.to_thread(dlq, settings, "redrive", "market", "--yes")
         assert "sent 1 letter to" in done.output, "the one that failed again, and no other"
@@ -166,15 +166,11 @@ async def test_what_failed_is_sent_back_to_its_agent_alone_once_that_is_repaired
     assert cluster.totals(REPAIRED)[0] == 60
 
 
-def redrive_process(cluster: Cluster, name: str) -> subprocess.Popen[bytes]:
+def redrive_process(cluster: Cluster, name: str) -> Forked:
     """Start `tradewind dlq redrive market --yes`."""
+    command = (CLI, "dlq", "redrive", "market", "--yes")
     with (cluster.folder / f"{name}.log").open("wb") as log:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "tradewind.infra.cli", "dlq", "redrive", "market", "--yes"],
-            env=environment(cluster.settings),
-            stdout=log,
-            stderr=log,
-        )
+        return forked(*command, environment=environment(cluster.settings), out=log, module=True)
 
 
 @pytest.mark.long
@@ -222,7 +218,7 @@ async def test_a_group_that_exists_takes_redrive_up_beside_workers_that_do_not_k
     cluster.create(COUNT)
     redrive = redrive_topic(COUNT)
     cluster.publish(TICKS, ticks(1000))
-    old = cluster.start("count", program="runtime_before_redrive.py")
+    old = cluster.start("count", program="before_redrive.py")
     try:
         await soon(lambda: cluster.caught_up(COUNT), "the old version alone")
         assert {cluster.offsets(COUNT, redrive)[redrive.name, task] for task in range(4)} == {None}
@@ -234,7 +230,7 @@ async def test_a_group_that_exists_takes_redrive_up_beside_workers_that_do_not_k
             assert old.stop() == 0
             await soon(lambda: cluster.caught_up(COUNT, redrive), "the new version alone, redriven ones too")
         assert cluster.totals(COUNT) == (2006, sum(range(2000)) + sum(tick.seq for tick in extra))
-        old = cluster.start("count", program="runtime_before_redrive.py")
+        old = cluster.start("count", program="before_redrive.py")
         cluster.publish(TICKS, ticks(500, 2000))
         await soon(lambda: cluster.caught_up(COUNT), "the old version again")
         assert old.stop() == 0
@@ -261,8 +257,11 @@ async def test_letters_that_were_sent_before_the_first_start_are_read_though_inp
     assert cluster.totals(latest) == (len(SYMBOLS), sum(range(500, 500 + len(SYMBOLS))))
 
 
-async def test_an_agent_that_is_killed_among_redriven_records_processes_each_once(cluster: Cluster) -> None:
+async def test_an_agent_that_is_killed_among_redriven_records_processes_each_once(
+    settings: Settings, tmp_path: Path
+) -> None:
     """Outputs, state and the position in the redrive topic are one transaction, as for what it declares."""
+    cluster = Cluster(settings, tmp_path, timings=SHORT)
     cluster.create(SLOW)
     redrive = redrive_topic(SLOW)
     backwards = [letter(tick, 10**9 - tick.seq, cluster, SLOW) for tick in ticks(2000, 3000)]  # a segment for each
@@ -314,7 +313,7 @@ def test_what_cannot_be_done_is_told_in_a_line(registered: Cluster) -> None:
     for arguments in (("show", "market"), ("redrive", "market", "--yes")):
         told = dlq(settings, *arguments)
         assert (told.exit_code, told.output.count("\n")) == (1, 1), told.output
-        assert "no dead letter of market is such" in told.output
+        assert "market has no matching dead letter" in told.output
     sink = dlq(settings, "redrive", "questdb")
     assert (sink.exit_code, "questdb is a sink" in sink.output) == (1, True), sink.output
     at = TICKS.name, 0
@@ -322,5 +321,5 @@ def test_what_cannot_be_done_is_told_in_a_line(registered: Cluster) -> None:
     cluster.publish(dead_letter_topic(REPAIRED), [huge, b"no letter"])
     cut = dlq(settings, "redrive", "market", "--yes")
     assert cut.exit_code == 1
-    assert "not sent: 1 cut, for the value did not fit" in cut.output
+    assert "not sent: 1 cut, because the value did not fit" in cut.output
     assert "no dead letter: " in cut.output

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -10,9 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import AdminClient
+from processes.pipeline import environment
 from pydantic import SecretStr
 
-from tradewind.connectors import registry as module
 from tradewind.connectors.registry import (
     ATTEMPTS,
     RegistryRefused,
@@ -21,7 +24,7 @@ from tradewind.connectors.registry import (
     UnknownSchema,
     open_codec,
 )
-from tradewind.connectors.settings import RegistrySettings, ServiceNotConfigured, Settings
+from tradewind.connectors.settings import PostgresSettings, RegistrySettings, ServiceNotConfigured, Settings
 
 
 class Scripted(ThreadingHTTPServer):
@@ -54,9 +57,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
-    """Give a scripted server, to a client that does not wait long."""
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.001)
+def server() -> Iterator[Scripted]:
+    """Give a scripted server."""
     with Scripted() as scripted:
         thread = threading.Thread(target=scripted.serve_forever, daemon=True)
         thread.start()
@@ -66,9 +68,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
 
 
 def client(server: Scripted, **options: Any) -> SchemaRegistry:
-    """Return a client of the scripted server."""
+    """Return a client of the scripted server, which does not wait long."""
     part = RegistrySettings(url=f"http://127.0.0.1:{server.server_port}/apis/ccompat/v7", **options)
-    return SchemaRegistry(Settings(_env_file=None, registry=part))
+    return SchemaRegistry(Settings(_env_file=None, registry=part), first_pause_s=0.001)
 
 
 def test_a_registry_that_recovers_is_asked_again(server: Scripted) -> None:
@@ -87,15 +89,14 @@ def test_a_registry_that_stays_unwell_is_unavailable(server: Scripted) -> None:
     assert len(server.seen) == ATTEMPTS
 
 
-def test_a_registry_that_nobody_runs_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registry_that_nobody_runs_is_unavailable() -> None:
     """A closed port is said to be so."""
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.001)
     unused = Scripted()
     port = unused.server_port
     unused.server_close()
     settings = Settings(_env_file=None, registry=RegistrySettings(url=f"http://127.0.0.1:{port}"))
     with pytest.raises(RegistryUnavailable, match=f"127.0.0.1:{port}.*in {ATTEMPTS} attempts: ConnectError"):
-        open_codec(settings)
+        open_codec(settings, first_pause_s=0.001)
 
 
 @pytest.mark.parametrize(
@@ -143,3 +144,28 @@ def test_without_an_address_the_error_says_what_to_set() -> None:
     settings = Settings(_env_file=None, data="/nonexistent", registry=RegistrySettings())
     with pytest.raises(ServiceNotConfigured, match="TRADEWIND_REGISTRY__URL"):
         SchemaRegistry(settings)
+
+
+def test_each_process_says_that_the_registry_is_of_another_format_and_changes_nothing(
+    server: Scripted, settings: Settings, database: PostgresSettings
+) -> None:
+    """An external registry that holds schemas of before refuses today's: exit code 1, what to do, and no topic."""
+    server.answers = [(409, {"error_code": 409, "message": "Incompatible schema"})]
+    url = f"http://127.0.0.1:{server.server_port}/apis/ccompat/v7"
+    given = environment(settings.model_copy(update={"postgres": database, "registry": RegistrySettings(url=url)}))
+    commands = (("prepare",), ("worker", "market"), ("sink", "postgres"), ("feed", "simulator", "--rate", "10"))
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", "tradewind.infra.cli", *command], env=given, stderr=subprocess.PIPE, text=True
+        )
+        for command in commands
+    ]
+    for command, process in zip(commands, running, strict=True):
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 1, (command, said)
+        assert "tradewind." in said, command
+        assert "the registry holds those of another format of Tradewind" in said, (command, said)
+        assert "use another registry and another Kafka" in said, command
+        assert "Traceback" not in said, (command, said)
+    topics = AdminClient(settings.librdkafka()).list_topics(timeout=10).topics
+    assert not [name for name in topics if name.startswith(settings.namespace)]

@@ -11,21 +11,22 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Message, Producer
-from ledger import read_orders
-from pipeline import Pipeline
-from runtime_agents import AGENTS
-from runtime_cluster import WAIT_S, Cluster, delete_records, failing_commits, soon, ticks
-from runtime_records import CODEC, beat
-from runtime_replay import verified
+from days.ledger import read_orders
+from days.recorded import WHOLE_EURUSD
+from processes.pipeline import Pipeline
+from runtime.agents import AGENTS
+from runtime.cluster import WAIT_S, Cluster, delete_records, failing_commits, soon, ticks
+from runtime.records import CODEC, NO_PRICE, beat
+from runtime.replay import verified
+from runtime.timings import CALM
 
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.kafka.records import raw_records
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.market import Tick
 from tradewind.schemas.runtime import DeadLetter, JournalEntry, TaskPosition
-from tradewind.streams.agents import AGENTS as DOMAIN_AGENTS
+from tradewind.streams.agents import OURS
 from tradewind.streams.runtime import Agent, RuntimeStopped, agent_topics
-from tradewind.streams.runtime import journal as journal_module
 from tradewind.streams.runtime.agent import (
     POSITION_KEY,
     changelog_topic,
@@ -33,18 +34,18 @@ from tradewind.streams.runtime.agent import (
     journal_topic,
     redrive_topic,
 )
+from tradewind.streams.runtime.commit import journal as journal_module
 from tradewind.topics import DECISIONS, LATE_TICKS, TICKS, Topic
 
 NAMES = ("relay", "picky", "holding", "unsorted", "count")
 RELAY, PICKY, HOLDING, UNSORTED, COUNT = (AGENTS[name] for name in NAMES)
-EURUSD = Path(__file__).resolve().parents[3] / "shared" / "data" / "oanda-eurusd-quotes-20140501.zip"
 Change = Callable[[Message, bytes], bytes | None]
 
 
 @pytest.fixture
 def cluster(settings: Settings, tmp_path: Path) -> Iterator[Cluster]:
     """Give a namespace of the test's own."""
-    own = Cluster(settings, tmp_path)
+    own = Cluster(settings, tmp_path, timings=replace(CALM, pause_s=0.01))
     try:
         yield own
     finally:
@@ -109,7 +110,6 @@ async def test_what_survived_aborts_restarts_and_rebalances_is_done_again_equal(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Entries are numbered without gaps over all of it, and each input is in one of them once."""
-    monkeypatch.setattr("tradewind.streams.runtime.worker.PAUSE_S", 0.01)
     monkeypatch.setattr(journal_module, "SNAPSHOT_ENTRIES", 4)
     limited = replace(RELAY, batch_limit=500)
     cluster.create(limited)
@@ -154,7 +154,7 @@ async def test_what_survived_aborts_restarts_and_rebalances_is_done_again_equal(
 async def test_held_and_dead_records_are_done_again_in_the_order_of_their_processing(cluster: Cluster) -> None:
     """Ticks are processed long after they were read, and a dead letter is made again as it was."""
     cluster.create(HOLDING, PICKY)
-    events = [replace(tick, ts_event=tick.seq, bid=0.0 if tick.seq % 700 == 7 else 1.0) for tick in ticks(3000)]
+    events = [replace(tick, ts_event=tick.seq, bid=NO_PRICE if tick.seq % 700 == 7 else 1.0) for tick in ticks(3000)]
     cluster.publish(TICKS, [*events[:1000], b"garbage", *events[1000:]])
     async with cluster.running(HOLDING, PICKY):
         for at in (500, 1700, 3000):
@@ -165,7 +165,7 @@ async def test_held_and_dead_records_are_done_again_in_the_order_of_their_proces
     held = verified(cluster.settings, "holding")
     assert [result["difference"] for result in held] == [None] * 4
     assert total(held, "records") == 3001 + 18
-    poison = sum(tick.bid == 0 for tick in events)
+    poison = sum(tick.bid == NO_PRICE for tick in events)
     picky = verified(cluster.settings, "picky")
     # picky and holding both send to the topic of late ticks: each finds its own records among the other's
     assert_equal(picky, 3001, 3001)
@@ -262,7 +262,7 @@ async def test_a_changelog_that_lost_a_value_stops_the_worker(cluster: Cluster) 
         await soon(lambda: cluster.caught_up(COUNT), "all processed")
     partition, key = next((at, key) for at, task in cluster.state(COUNT).items() for key in task.raw)
     write(cluster, changelog_topic(COUNT), partition, key.encode(), None)
-    with pytest.raises(RuntimeStopped, match=r"are not the state that the last transaction left"):
+    with pytest.raises(RuntimeStopped, match=r"do not match the digest of the last transaction"):
         async with cluster.running(COUNT) as worker:
             await asyncio.wait({worker}, timeout=30)
 
@@ -287,22 +287,22 @@ async def test_a_task_from_before_the_journal_begins_one_with_its_state(cluster:
 
 
 @pytest.mark.long
-@pytest.mark.skipif(not EURUSD.exists(), reason="the real market data is not beside this checkout")
 @pytest.mark.timeout(600)
-def test_every_agent_of_a_real_day_verifies(settings: Settings, database: object, tmp_path: Path) -> None:
+def test_every_agent_of_a_whole_day_verifies(settings: Settings, database: object, tmp_path: Path) -> None:
     """From the command line, bars of real ticks to positions: six agents, each equal byte by byte."""
+    file = WHOLE_EURUSD.needed()
     pipeline = Pipeline(settings, tmp_path)
     try:
         pipeline.run("prepare")
-        pipeline.start("agents", "worker", *DOMAIN_AGENTS)
-        pipeline.run("feed", str(EURUSD), "--speed", "max", "--quiet")
+        pipeline.start("agents", "worker", *(one.name for one in OURS))
+        pipeline.run("feed", str(file), "--speed", "max", "--quiet")
         pipeline.wait_until(lambda: read_orders(settings).settled(1), "every order's end", 240, poll_s=3)
-        for agent in DOMAIN_AGENTS:
+        for agent in (one.name for one in OURS):
             found = json.loads(pipeline.run("replay", "--verify", agent, "--json"))
             assert found["equal"], found
             assert total(found["tasks"], "records") > 0
             if agent == "market":
-                assert total(found["tasks"], "records") >= 24_179
+                assert total(found["tasks"], "records") >= WHOLE_EURUSD.ticks
                 assert total(found["tasks"], "outputs") == total(found["tasks"], "outputs_on_topics") > 10_000
     finally:
         pipeline.stop()

@@ -8,30 +8,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runtime_agents import AGENTS
-from runtime_cluster import Cluster, Worker, soon, ticks, until
-from runtime_held_restores import KEYS, MANY, SUPERSEDED, counted, gate, key_of
+from runtime.agents import AGENTS
+from runtime.cluster import Cluster, Worker, soon, ticks, until
+from runtime.held_restores import HELD, KEYS, MANY, SUPERSEDED, counted, gate, key_of
+from runtime.timings import CALM
 
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.market import Tick
-from tradewind.streams.runtime import changelog as changelog_module
-from tradewind.streams.runtime import consumer_thread
 from tradewind.streams.runtime.agent import POSITION_KEY
-from tradewind.streams.runtime.consumer_thread import ConsumerThread
+from tradewind.streams.runtime.commit import changelog as changelog_module
+from tradewind.streams.runtime.read.consumer_thread import ConsumerThread
 from tradewind.topics import LATE_TICKS, TICKS
 from tradewind.topics.partitioner import partition_of
 
 COUNT = AGENTS["count"]
 MORE = 20_000  # ticks that come while nobody has restored
-PROGRAM = "runtime_held_restores.py"
-SESSION_MS = 3_000  # instead of 10 s
-RESTORE_S = 5.0  # longer than that
+PROGRAM = "held_restores.py"
+RESTORE_S = 1.25 * CALM.session_s
 
 
 @pytest.fixture
 def cluster(settings: Settings, tmp_path: Path) -> Iterator[Cluster]:
     """Give a namespace of the test's own."""
-    own = Cluster(settings, tmp_path)
+    own = Cluster(settings, tmp_path, timings=HELD)
     yield own
     own.close()
 
@@ -96,8 +95,6 @@ async def test_a_restore_that_is_longer_than_the_session_keeps_the_membership(
     cluster.publish(TICKS, ticks(1000))
     async with cluster.running(COUNT):
         await soon(lambda: cluster.caught_up(COUNT), "a state")
-    monkeypatch.setattr(consumer_thread, "SESSION_MS", SESSION_MS)
-    monkeypatch.setattr(consumer_thread, "HEARTBEAT_MS", SESSION_MS // 3)
     generations, slept = list[int](), list[float]()
     grant, take = ConsumerThread.grant, changelog_module.taken
 
@@ -115,7 +112,7 @@ async def test_a_restore_that_is_longer_than_the_session_keeps_the_membership(
     monkeypatch.setattr(ConsumerThread, "grant", granted)
     monkeypatch.setattr(changelog_module, "taken", slow)
     cluster.publish(TICKS, ticks(1000, 1000))
-    async with cluster.running(COUNT):
+    async with cluster.running(COUNT, timings=CALM):
         assert slept == [RESTORE_S]
         await soon(lambda: cluster.caught_up(COUNT), "all processed")
     assert len(generations) == 1, generations

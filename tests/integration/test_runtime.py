@@ -10,21 +10,21 @@ from pathlib import Path
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka import TopicPartition as Coordinates
-from runtime_agents import AGENTS
-from runtime_cluster import Cluster, failing_commits, group_metadata, soon, ticks, until
-from runtime_records import CODEC, beat
+from runtime.agents import AGENTS
+from runtime.cluster import Cluster, failing_commits, group_metadata, soon, ticks, until
+from runtime.records import CODEC, NO_PRICE, beat
 
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.schemas.runtime import DeadLetter
-from tradewind.streams.runtime import AgentCrashed, RuntimeStopped
+from tradewind.streams.runtime import AgentCrashed, RuntimeStopped, Timings
 from tradewind.streams.runtime.agent import LONGEST_LATENCY_S, dead_letter_topic
-from tradewind.streams.runtime.chunk import Chunk
+from tradewind.streams.runtime.commit.outbox import Outbox, Outcome, Patience
 from tradewind.streams.runtime.lease import Lease
-from tradewind.streams.runtime.outbox import Outbox, Outcome, Patience
-from tradewind.streams.runtime.positions import GroupPositions
-from tradewind.streams.runtime.tasks import Batch, Tasks
-from tradewind.streams.runtime.transport import ChunkConsumer
+from tradewind.streams.runtime.read.chunk import Chunk
+from tradewind.streams.runtime.read.positions import GroupPositions
+from tradewind.streams.runtime.read.transport import ChunkConsumer
+from tradewind.streams.runtime.work.assigned_tasks import AssignedTasks, Batch
 from tradewind.streams.runtime.worker import Worker
 from tradewind.topics import BARS, DECISIONS, LATE_TICKS, TICKS
 
@@ -69,14 +69,14 @@ async def test_one_undecodable_record_among_5000_is_one_dead_letter_and_4999_res
 async def test_poison_is_set_aside_and_the_state_knows_nothing_of_it(cluster: Cluster) -> None:
     """What a processor calls poison is a dead letter; the segment is run again without it, from the state before."""
     cluster.create(PICKY)
-    events = [replace(tick, bid=0.0) if tick.seq % 1000 == 7 else tick for tick in ticks(5000)]
+    events = [replace(tick, bid=NO_PRICE) if tick.seq % 1000 == 7 else tick for tick in ticks(5000)]
     cluster.publish(TICKS, events)
     async with cluster.running(PICKY):
         await soon(lambda: cluster.caught_up(PICKY), "all processed")
     letters = cluster.read(dead_letter_topic(PICKY))
     assert [letter.error for letter in letters if isinstance(letter, DeadLetter)] == ["POISON"] * 5
     assert len(cluster.read(LATE_TICKS)) == 4995
-    assert cluster.totals(PICKY) == (4995, sum(tick.seq for tick in events if tick.bid))
+    assert cluster.totals(PICKY) == (4995, sum(tick.seq for tick in events if tick.bid != NO_PRICE))
 
 
 async def test_a_bug_stops_the_worker_and_commits_nothing_of_its_batch(cluster: Cluster) -> None:
@@ -85,7 +85,7 @@ async def test_a_bug_stops_the_worker_and_commits_nothing_of_its_batch(cluster: 
     cluster.publish(TICKS, ticks(1000, symbols=("EURUSD",)))
     for _ in range(2):
         with pytest.raises(
-            AgentCrashed, match=r"agent broken on market.ticks, partition .* ZeroDivisionError: sequence 500"
+            AgentCrashed, match=r"agent broken on market.ticks, partition ., offset 500; .* RuntimeError: sequence 500"
         ):
             async with cluster.running(BROKEN) as worker:
                 await asyncio.wait({worker}, timeout=30)
@@ -130,20 +130,19 @@ async def test_failed_transactions_rewind_and_lose_and_double_nothing(
     Fetches come in many chunks, so that some of an earlier epoch are under way whenever a worker starts over.
     """
     attempts, stale = failing_commits(monkeypatch), 0
-    arrived = Worker._arrived
+    arrived = Worker._take_in
 
     def counted(self: Worker, chunk: Chunk) -> None:
         nonlocal stale
         stale += chunk.epoch != self._epoch or chunk.lease is not self._lease
         arrived(self, chunk)
 
-    monkeypatch.setattr(Worker, "_arrived", counted)
-    monkeypatch.setattr("tradewind.streams.runtime.consumer_thread.CHUNK_RECORDS", 200)
-    monkeypatch.setattr("tradewind.streams.runtime.worker.PAUSE_S", 0.01)
+    monkeypatch.setattr(Worker, "_take_in", counted)
+    monkeypatch.setattr("tradewind.streams.runtime.read.consumer_thread.CHUNK_RECORDS", 200)
     limited = replace(RELAY, batch_limit=1000)
     cluster.create(limited, SUMS)
     cluster.publish(TICKS, ticks(20_000))
-    async with cluster.running(limited, SUMS):
+    async with cluster.running(limited, SUMS, timings=Timings(pause_s=0.01)):
         await soon(lambda: cluster.caught_up(limited) and cluster.caught_up(SUMS), "all processed")
     assert attempts() > 12
     assert stale > 0
@@ -153,13 +152,13 @@ async def test_failed_transactions_rewind_and_lose_and_double_nothing(
 async def test_transactions_keep_an_agents_latency_apart(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records that come one by one share them; with a backlog they follow one another at once."""
     began: list[tuple[float, int]] = []
-    run = Tasks.run
+    run = AssignedTasks.run
 
-    def noted(self: Tasks, lease: Lease, batch: Batch, patience: Patience) -> Outcome:
+    def noted(self: AssignedTasks, lease: Lease, batch: Batch, patience: Patience) -> Outcome:
         began.append((time.monotonic(), sum(len(chunk.records) for _, of in batch.by_source() for chunk in of)))
         return run(self, lease, batch, patience)
 
-    monkeypatch.setattr(Tasks, "run", noted)
+    monkeypatch.setattr(AssignedTasks, "run", noted)
     patient = replace(RELAY, latency_s=1.0)
     cluster.create(patient)
     async with cluster.running(patient):
@@ -193,7 +192,7 @@ async def test_only_the_transactional_producer_moves_the_offsets(
     before = cluster.offsets(COUNT)
     cluster.publish(TICKS, ticks(1000, 100))
     monkeypatch.setattr(
-        Outbox, "_commit", lambda self, producer, patience: self._aborted(producer, "the test says so", patience)
+        Outbox, "_commit", lambda self, producer, patience: self._abort(producer, "the test says so", patience)
     )
     async with cluster.running(COUNT):
         await asyncio.sleep(4)  # longer than the interval at which Faust commits

@@ -9,36 +9,35 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from runtime_agents import AGENTS, relay
-from runtime_cluster import Cluster, soon, ticks
+from runtime.agents import AGENTS, relay
+from runtime.cluster import Cluster, soon, ticks
 
 from tradewind.connectors.settings import Settings
 from tradewind.processors.batch import Segment, State
 from tradewind.schemas.event import Event
-from tradewind.streams.runtime import consumer_thread
+from tradewind.streams.runtime import Timings
+from tradewind.streams.runtime.commit.outbox import Patience
 from tradewind.streams.runtime.lease import Lease, TopicPartition
-from tradewind.streams.runtime.outbox import Patience
-from tradewind.streams.runtime.positions import Superseding
-from tradewind.streams.runtime.tasks import Tasks
+from tradewind.streams.runtime.read.positions import Superseding
+from tradewind.streams.runtime.work.assigned_tasks import AssignedTasks
 from tradewind.topics import LATE_TICKS, TICKS
 
 RELAY = AGENTS["relay"]
-POLL_MS = 3000  # instead of a minute
-RESTORE_S = 8.0  # longer than that
+HUNG = Timings(session_s=4.0, transaction_s=2.0, hung_s=3.0, attend_s=0.5)
+RESTORE_S = 2 * HUNG.hung_s
 HANGS_S = 90.0
 
 
 @pytest.fixture
-def cluster(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+def cluster(settings: Settings, tmp_path: Path) -> Iterator[Cluster]:
     """Give a namespace of the test's own, whose groups are quick to expel."""
-    monkeypatch.setattr(consumer_thread, "POLL_MS", POLL_MS)
-    own = Cluster(settings, tmp_path)
+    own = Cluster(settings, tmp_path, timings=HUNG)
     yield own
     own.close()
 
 
 async def test_a_worker_whose_transaction_hangs_loses_its_tasks_to_another(cluster: Cluster) -> None:
-    """What it had in hand is fenced when it wakes, and then it joins again: each tick is in outputs and state once."""
+    """What it had in hand is given up when it wakes, and then it joins again: outputs and state have each tick once."""
     hangs, wakes = threading.Event(), threading.Event()
 
     def hanging(state: State, segment: Segment) -> list[Event]:
@@ -66,14 +65,16 @@ async def test_a_restore_may_take_longer_than_a_hung_worker_is_kept(
 ) -> None:
     """A large state takes its time: the lease under which it began is the one under which it ends."""
     leases: list[Lease] = []
-    establish = Tasks.establish
+    establish = AssignedTasks.establish
 
-    def slow(self: Tasks, lease: Lease, superseded: Superseding, patience: Patience) -> dict[TopicPartition, int]:
+    def slow(
+        self: AssignedTasks, lease: Lease, superseded: Superseding, patience: Patience
+    ) -> dict[TopicPartition, int]:
         leases.append(lease)
         time.sleep(RESTORE_S)
         return establish(self, lease, superseded, patience)
 
-    monkeypatch.setattr(Tasks, "establish", slow)
+    monkeypatch.setattr(AssignedTasks, "establish", slow)
     cluster.create(RELAY)
     cluster.publish(TICKS, ticks(100))
     async with cluster.running(RELAY):

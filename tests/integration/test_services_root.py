@@ -12,14 +12,18 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
+from harness.distribution import own_services
 
-from tradewind.infra.services import postgres as module
+from tradewind.infra.services.embedded import postgres as module
+from tradewind.infra.services.embedded.postgres import Postgres
 from tradewind.infra.services.passwords import password
 from tradewind.infra.services.place import Place
 from tradewind.infra.services.ports import ports
-from tradewind.infra.services.postgres import Postgres
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root's PostgreSQL runs as another user")
+pytestmark = [
+    own_services,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root's PostgreSQL runs as another user"),
+]
 
 
 def answer(postgres: Postgres, data: Path, query: str) -> object:

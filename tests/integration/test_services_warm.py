@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from harness.distribution import own_services
 
 from tradewind.connectors.settings import Settings
 from tradewind.infra.services import artifacts
@@ -15,6 +16,7 @@ from tradewind.infra.services.stack import Stack
 from tradewind.infra.services.warm import warm
 
 
+@own_services
 @pytest.mark.long
 @pytest.mark.timeout(900)  # a minute, and ten times as long on busy cores
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at what is mapped in /proc")

@@ -6,27 +6,29 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from pipeline import environment
-from sinking import FAST, Publisher, running, tick, until
+from processes.pipeline import environment
+from sinks.running import FAST, Publisher, running, tick, until
 
+from tradewind.connectors.dead_letters.topic import letter_topic
 from tradewind.connectors.kafka import consume
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.sinks import Batch, Claim, Limits, Origin, OwnerFenced, PoisonBatch, Sink, StoreUnavailable
-from tradewind.connectors.sinks.dead_letters import dead_letter_topic
-from tradewind.connectors.sinks.loop import SinkLoop
+from tradewind.connectors.sinks.loop.sink_loop import SinkLoop
 from tradewind.schemas.market import Tick
 from tradewind.schemas.runtime import DeadLetter
-from tradewind.topics import TICKS, Topic
+from tradewind.topics import PARTITIONS, TICKS, Topic
 
+RESTARTS = 2  # before positions were known first, either of them stood still
+ASSIGNOR = "partition.assignment.strategy"
 DEAD_LETTERS = Path(__file__).resolve().parents[2] / "docs/dead-letters.md"
 
 
@@ -128,12 +130,12 @@ def test_a_store_that_is_away_costs_no_memory_and_no_membership(settings: Settin
     """The sink holds what it may, stays in its group beyond the poll interval, and goes on when the store is back."""
     store = Store()
     store.away = True
-    limits = replace(FAST, taken_rows=1000, batch_rows=300, consume_rows=200)
+    limits = replace(FAST, taken_rows=1000, batch_rows=300, consume_rows=200, session_s=3.0)
     publisher.publish(TICKS, [tick(seq) for seq in range(20_000)])
-    options = {"max.poll.interval.ms": 6000, "session.timeout.ms": 6000}
+    options = {"max.poll.interval.ms": 3000}
     with running(settings, Plain(store), publisher.codec, limits, **options) as loop:
         until(lambda: loop.counters.stalls > 0, "the sink notices")
-        time.sleep(9)
+        time.sleep(1.5 * limits.session_s)
         assert loop.counters.taken <= 1000 + 200
         assert loop.counters.retries > 3
         store.away = False
@@ -209,7 +211,7 @@ def test_a_dead_letter_holds_the_record_whole(settings: Settings, publisher: Pub
     with running(settings, Refusing(store), publisher.codec) as loop:
         until(lambda: loop.counters.poison == loop.counters.undecodable == 1, "both are found")
         until(lambda: store.seqs == [1, 4], "the others are written")
-    letters = [record.event for record in consume(dead_letter_topic("refusing"), settings=settings)]
+    letters = [record.event for record in consume(letter_topic("refusing"), settings=settings)]
     assert [(one.error, one.partition, one.offset, one.key) for one in letters if isinstance(one, DeadLetter)] == [
         ("UNDECODABLE", 2, 1, b"k"),
         ("POISON", 2, 2, b"k"),
@@ -258,3 +260,89 @@ def test_a_sink_of_ones_own_takes_ten_lines(settings: Settings, publisher: Publi
     publisher.publish(TICKS, [tick(seq) for seq in range(5)])
     with running(settings, Prices(), publisher.codec):
         until(lambda: sorted(prices) == [1.0, 2.0, 3.0, 4.0, 5.0], "all prices are there")
+
+
+def restarted(publisher: Publisher, sink: Callable[[Store], Sink], published: int, restarts: int, **how: Any) -> None:
+    """Restart a sink, with new events each time; fails where it writes twice, stands still, or reads from before."""
+    store = Store()
+    publisher.publish(TICKS, [tick(seq) for seq in range(published)])
+
+    def all_are_there() -> bool:
+        return len(store.seqs) >= published
+
+    for _ in range(restarts):
+        with running(publisher.settings, sink(store), publisher.codec, **how) as loop:
+            until(all_are_there, "all events are there", 30)
+            publisher.publish(TICKS, [tick(seq) for seq in range(published, published + 100)])
+            published += 100
+            until(all_are_there, "the new ones too", 30)
+        assert loop.counters.repeated == 0
+    assert sorted(store.seqs) == list(range(published))
+
+
+@pytest.mark.parametrize(("kind", "strategy"), [(Plain, "cooperative-sticky"), (Keeping, "range")])
+def test_a_restart_reads_on_where_it_was_however_much_lies_before(
+    publisher: Publisher, kind: type[Plain], strategy: str
+) -> None:
+    """Partitions hold more than memory takes; no restart reads a record from before, or stands still."""
+    # A fetch that waits holds up what is asked behind it, and so the answers that could come too late.
+    slow = {"fetch.wait.max.ms": 400, "fetch.min.bytes": 1_000_000, "queued.min.messages": 1_000}
+    limits = replace(FAST, taken_rows=1_000, batch_rows=500, consume_rows=500)
+    restarted(publisher, kind, 6_000, RESTARTS, limits=limits, **slow, **{ASSIGNOR: strategy})
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("kind", "strategy"), [(Plain, "cooperative-sticky"), (Keeping, "range")])
+def test_a_restart_reads_on_where_it_was_at_full_size(publisher: Publisher, kind: type[Plain], strategy: str) -> None:
+    """With the limits and the client's options of a sink in service, and more in each partition than it may take."""
+    published = 5 * PARTITIONS * Limits().taken_rows // 4
+    restarted(publisher, kind, published, 11, limits=Limits(), **{ASSIGNOR: strategy})
+
+
+BOTH = ["cooperative-sticky", pytest.param("range", marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize("strategy", BOTH)
+def test_partitions_that_move_while_the_store_is_away_are_written_once(
+    settings: Settings, publisher: Publisher, strategy: str
+) -> None:
+    """Sinks join and leave, and are fenced, while partitions are paused: all of it is written once there is room."""
+    store, limits = Store(), replace(FAST, taken_rows=600, batch_rows=200, consume_rows=200)
+    publisher.publish(TICKS, [tick(seq) for seq in range(8_000)])
+    store.away = True
+    with running(settings, Keeping(store), publisher.codec, limits, **{ASSIGNOR: strategy}) as first:
+        until(lambda: first.paused, "it has no room")
+        assert any("the store is slow or down" in reason for reason in first.not_ready())
+        with running(settings, Keeping(store), publisher.codec, limits, **{ASSIGNOR: strategy}) as second:
+            until(lambda: first.paused and second.paused, "both have partitions, and no room")
+            with store.lock:
+                store.epochs.update(list(store.epochs))
+            store.away = False
+            until(lambda: len(store.seqs) >= 8_000, "they go on")
+            store.away = True
+            publisher.publish(TICKS, [tick(seq) for seq in range(8_000, 12_000)])
+            until(lambda: first.paused or second.paused, "one has no room again")
+        store.away = False
+        until(lambda: len(store.seqs) >= 12_000, "all events are there")
+    assert sorted(store.seqs) == list(range(12_000))
+    assert first.counters.repeated == second.counters.repeated == 0
+
+
+@pytest.mark.parametrize("strategy", BOTH)
+def test_what_retention_removes_under_a_sink_that_waits_is_counted_and_the_rest_is_written(
+    settings: Settings, publisher: Publisher, strategy: str
+) -> None:
+    """It is told so by a fetch, once there is room again, and goes on with what is left of that partition."""
+    store, limits = Store(), replace(FAST, taken_rows=600, batch_rows=200, consume_rows=200)
+    publisher.publish(TICKS, [tick(seq) for seq in range(5_000)], partition=0)
+    publisher.publish(TICKS, [tick(seq) for seq in range(5_000, 5_100)], partition=1)
+    store.away = True
+    with running(settings, Plain(store), publisher.codec, limits, **{ASSIGNOR: strategy}) as loop:
+        until(lambda: loop.paused, "it has no room")
+        client = AdminClient(settings.librdkafka())
+        for future in client.delete_records([TopicPartition(settings.physical(TICKS), 0, 4_000)]).values():
+            future.result()
+        store.away = False
+        until(lambda: loop.counters.lost > 0 and 4_999 in store.seqs and 5_099 in store.seqs, "the rest is written")
+    kept = 4_000 - loop.counters.lost
+    assert sorted(store.seqs) == [*range(kept), *range(4_000, 5_100)]

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,14 +15,16 @@ import numpy as np
 import polars as pl
 import pytest
 from confluent_kafka.admin import AdminClient
-from pipeline import environment
-from sinking import START, Cable, Publisher, envelope, fill, position, running, until
+from processes.pipeline import environment
+from sinks.running import START, Cable, Publisher, envelope, fill, position, running, until
 
+from tradewind.connectors.postgres.connection import connect
+from tradewind.connectors.postgres.domains import DOMAINS
+from tradewind.connectors.postgres.migrations import MigrationError, migrate
+from tradewind.connectors.postgres.table import Domain, Migration
 from tradewind.connectors.settings import PostgresSettings, Settings
 from tradewind.connectors.sinks import Batch, OwnerFenced, PoisonBatch
 from tradewind.connectors.sinks.postgres import PostgresSink
-from tradewind.connectors.sinks.postgres_connection import connect
-from tradewind.infra.migrations import FOLDER, MigrationError, migrate
 from tradewind.processors.batch import Columns
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest
@@ -31,6 +32,7 @@ from tradewind.schemas.market import Heartbeat
 from tradewind.schemas.risk import Decision
 from tradewind.topics import DECISIONS, FILLS, ORDER_EVENTS, ORDER_REQUESTS, POSITIONS
 
+ONE, TWO = Migration("one", "CREATE TABLE one (id int)"), Migration("two", "CREATE TABLE two (id int)")
 TOPICS = (ORDER_REQUESTS, DECISIONS, ORDER_EVENTS, FILLS, POSITIONS)
 
 
@@ -106,11 +108,10 @@ class TestRows:
 
     def _every_event(self, settings: Settings, publisher: Publisher) -> None:
         beat = Heartbeat(symbol="EURUSD", venue="OANDA", ts_event=1, ts_ingest=1)
+        market = {"order_type": "MARKET", "limit_price": None, "time_in_force": "DAY", "expire_ts": None}
         odd = 'a"b,c\n\\N\\. é😀'
         publisher.publish(ORDER_REQUESTS, [beat, OrderRequest(**order())])
-        publisher.publish(
-            ORDER_REQUESTS, [OrderRequest(**order(event_id="2", limit_price=None, expire_ts=None, side="BUY"))]
-        )
+        publisher.publish(ORDER_REQUESTS, [OrderRequest(**order(event_id="2", **market, side="BUY"))])
         publisher.publish(
             DECISIONS, [beat, Decision(**order(), outcome="DENIED", codes=("STALE_PRICE", "KILL_SWITCH"), reason=odd)]
         )
@@ -124,11 +125,11 @@ class TestRows:
             "reason": odd,
         }
         publisher.publish(
-            ORDER_EVENTS, [OrderEvent(**envelope(1), **event, status="FILLED", filled_quantity=Decimal("-0.5"))]
+            ORDER_EVENTS, [OrderEvent(**envelope(1), **event, status="FILLED", filled_quantity=Decimal("0.5"))]
         )
-        most = Decimal("9999999999999999999999999999.9999999999")
-        publisher.publish(FILLS, [fill(1, quantity=most, price=most.copy_negate())])
-        publisher.publish(POSITIONS, [position(1)])
+        most, price = Decimal("9999999999999999999999999998.9999999999"), Decimal("9999999999999.0123456789")
+        publisher.publish(FILLS, [fill(1, quantity=most, price=price)])
+        publisher.publish(POSITIONS, [position(1, realised_pnl=most.copy_negate())])
         with running(settings, PostgresSink(settings), publisher.codec) as loop:
             until(lambda: loop.counters.written == 7, "all events are written")
         request = query(
@@ -143,9 +144,10 @@ class TestRows:
         decisions = query(settings, "SELECT codes, reason FROM decisions ORDER BY event_id")
         assert decisions == [([], ""), (["STALE_PRICE", "KILL_SWITCH"], odd)]
         assert query(settings, "SELECT sequence, filled_quantity, reason FROM order_events") == [
-            (3, Decimal("-0.5"), odd)
+            (3, Decimal("0.5"), odd)
         ]
-        assert query(settings, "SELECT quantity, price FROM fills") == [(most, most.copy_negate())]
+        assert query(settings, "SELECT quantity, price FROM fills") == [(most, price)]
+        assert query(settings, "SELECT realised_pnl FROM positions") == [(most.copy_negate(),)]
         assert loop.counters.undecodable == loop.counters.poison == 0
 
     async def test_the_newest_version_of_a_position_wins(self, migrated: Settings, publisher: Publisher) -> None:
@@ -163,7 +165,7 @@ class TestRows:
         assert rows == [("EURUSD", 5, Decimal(5)), ("XAUUSD", 2, Decimal(2))]
 
     async def test_a_row_that_postgres_refuses_is_a_dead_letter(self, migrated: Settings, publisher: Publisher) -> None:
-        """Zero bytes, no tenant, times of no calendar: dead letters. All others are written, duplicates once."""
+        """Zero bytes, no tenant, no quantity, times of no calendar: dead letters. The others are written, once."""
         await asyncio.to_thread(self._refused, migrated, publisher)
 
     def _refused(self, settings: Settings, publisher: Publisher) -> None:
@@ -171,11 +173,15 @@ class TestRows:
         fills[7] = fill(1007, strategy="a\x00b")
         fills[300] = fill(1300, tenant_id=None)
         fills[301] = fill(1301, ts_event=2**62)
+        fills[302] = fill(1302, quantity=Decimal(0))
+        fills[303] = fill(1303, price=Decimal(-37))
         publisher.publish(FILLS, fills, partition=0)
         with running(settings, PostgresSink(settings), publisher.codec) as loop:
-            until(lambda: loop.counters.poison == 3, "the bad events are found")
-            until(lambda: loop.counters.written == 497, "all others are written")
-        assert count(settings) == len({one.event_id for one in fills} - {fills[at].event_id for at in (7, 300, 301)})
+            until(lambda: loop.counters.poison == 5, "the bad events are found")
+            until(lambda: loop.counters.written == 495, "all others are written")
+        assert count(settings) == len(
+            {one.event_id for one in fills} - {fills[at].event_id for at in (7, 300, 301, 302, 303)}
+        )
         offset = query(
             settings, f"SELECT next_offset FROM sink_positions WHERE topic = '{FILLS.name}' AND partition = 0"
         )
@@ -317,11 +323,11 @@ def batch(events: list[Fill], next_offset: int, epoch: int) -> Batch:
 
 
 class TestMigrations:
-    """The tables come into being once, and are as the files say."""
+    """The tables come into being once, and are as the domains say."""
 
     async def test_migrating_again_changes_nothing(self, settings: Settings, database: PostgresSettings) -> None:
-        """The first run applies every file, the next none; many at once do not disturb each other."""
-        names = [path.stem[5:] for path in sorted(FOLDER.glob("*.sql"))]
+        """The first run applies every migration, the next none; many at once do not disturb each other."""
+        names = [f"{domain.name}: {migration.name}" for domain in DOMAINS for migration in domain.migrations]
         results = await asyncio.gather(*(asyncio.to_thread(migrate, settings) for _ in range(4)))
         assert sorted(results) == [[], [], [], names]
         assert await asyncio.to_thread(migrate, settings) == []
@@ -336,35 +342,41 @@ class TestMigrations:
         )
         assert schemas == [(settings.namespace.rstrip("."),), ("public",)]
 
-    async def test_an_edited_migration_is_refused(
-        self, settings: Settings, database: PostgresSettings, tmp_path: Path
-    ) -> None:
-        """What was applied and then edited is named, and nothing is changed."""
-        first, second = tmp_path / "0001_one.sql", tmp_path / "0002_two.sql"
-        first.write_text("CREATE TABLE one (id int)")
-        assert await asyncio.to_thread(migrate, settings, tmp_path) == ["one"]
-        first.write_text("CREATE TABLE one (id bigint)")
-        second.write_text("CREATE TABLE two (id int)")
-        with pytest.raises(MigrationError, match=r"0001_one\.sql was edited"):
-            await asyncio.to_thread(migrate, settings, tmp_path)
+    async def test_only_the_given_domains_are_migrated(self, settings: Settings, database: PostgresSettings) -> None:
+        """A domain that comes later finds its numbers free, and a domain that is left out stays as it is."""
+        assert await asyncio.to_thread(migrate, settings, [_domain("a", ONE)]) == ["a: one"]
+        assert await asyncio.to_thread(migrate, settings, [_domain("b", TWO)]) == ["b: two"]
+        assert await asyncio.to_thread(migrate, settings, [_domain("a", ONE), _domain("b", TWO)]) == []
+
+    async def test_an_edited_migration_is_refused(self, settings: Settings, database: PostgresSettings) -> None:
+        """What was applied and then edited is named, and nothing is changed, of no domain."""
+        assert await asyncio.to_thread(migrate, settings, [_domain("a", ONE)]) == ["a: one"]
+        edited = Migration("one", "CREATE TABLE one (id bigint)")
+        with pytest.raises(MigrationError, match=r"migration 1 \(one\) of domain a was edited"):
+            await asyncio.to_thread(migrate, settings, [_domain("b", TWO), _domain("a", edited)])
         assert await asyncio.to_thread(query, settings, "SELECT to_regclass('two')") == [(None,)]
 
-    async def test_a_migration_that_fails_leaves_nothing(
-        self, settings: Settings, database: PostgresSettings, tmp_path: Path
-    ) -> None:
-        """Half a file is not applied, and the error names it."""
-        (tmp_path / "0001_one.sql").write_text("CREATE TABLE one (id int); CREATE TABLE one (id int)")
-        with pytest.raises(MigrationError, match=r"0001_one\.sql failed"):
-            await asyncio.to_thread(migrate, settings, tmp_path)
+    async def test_a_migration_that_fails_leaves_nothing(self, settings: Settings, database: PostgresSettings) -> None:
+        """Half a migration is not applied, and the error names it."""
+        half = Migration("half", f"{ONE.sql}; {ONE.sql}")
+        with pytest.raises(MigrationError, match=r"migration 1 \(half\) of domain a failed"):
+            await asyncio.to_thread(migrate, settings, [_domain("a", half)])
         assert await asyncio.to_thread(query, settings, "SELECT to_regclass('one')") == [(None,)]
 
-    async def test_a_newer_database_is_refused(
-        self, settings: Settings, database: PostgresSettings, tmp_path: Path
-    ) -> None:
+    async def test_a_newer_database_is_refused(self, settings: Settings, database: PostgresSettings) -> None:
         """An old program does not touch what a newer one has made."""
-        (tmp_path / "0001_one.sql").write_text("CREATE TABLE one (id int)")
-        (tmp_path / "0002_two.sql").write_text("CREATE TABLE two (id int)")
-        await asyncio.to_thread(migrate, settings, tmp_path)
-        (tmp_path / "0002_two.sql").unlink()
-        with pytest.raises(MigrationError, match="use a newer one"):
-            await asyncio.to_thread(migrate, settings, tmp_path)
+        await asyncio.to_thread(migrate, settings, [_domain("a", ONE, TWO)])
+        with pytest.raises(MigrationError, match="migration 2 of domain a, which this Tradewind does not know"):
+            await asyncio.to_thread(migrate, settings, [_domain("a", ONE)])
+
+    async def test_tables_of_before_domains_are_refused(self, settings: Settings, database: PostgresSettings) -> None:
+        """The message says that nothing was changed, and what to do."""
+        await asyncio.to_thread(migrate, settings, [])
+        await asyncio.to_thread(query, settings, "ALTER TABLE schema_migrations DROP COLUMN domain")
+        with pytest.raises(MigrationError, match="made by an earlier Tradewind"):
+            await asyncio.to_thread(migrate, settings)
+        assert await asyncio.to_thread(query, settings, "SELECT to_regclass('fills')") == [(None,)]
+
+
+def _domain(name: str, *migrations: Migration) -> Domain:
+    return Domain(name, migrations=migrations)

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from pipeline import environment
-from sinking import START, Publisher, envelope, questdb, running, tick, until
+from processes.pipeline import environment
+from sinks.running import START, Publisher, envelope, questdb, running, tick, until
 
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.sinks import Batch
-from tradewind.connectors.sinks.binary_lines import VERSION
-from tradewind.connectors.sinks.questdb import QuestDbSink, TableDiffers
-from tradewind.connectors.sinks.questdb_tables import TABLES
+from tradewind.connectors.sinks.questdb.binary_lines import VERSION
+from tradewind.connectors.sinks.questdb.sink import QuestDbSink
+from tradewind.connectors.sinks.questdb.tables import TABLES, TableDiffers
 from tradewind.processors.batch import Columns
 from tradewind.schemas.market import Bar, Heartbeat, Tick, Trade
 from tradewind.topics import BARS, TICKS, TRADES
@@ -65,9 +65,10 @@ def test_every_event_arrives_as_it_was(
         tick(
             seq,
             symbol=ODD[seq % len(ODD)],
-            bid=rng.uniform(-1e9, 1e9),
-            ask=5e-324 * seq,
+            bid=rng.uniform(5e7, 1e8),
+            ask=rng.uniform(1e8, 1.4e8),
             bid_size=None if seq % 3 else 0.1 * seq,
+            ask_size=5e-324 * seq,
         )
         for seq in range(200)
     ]
@@ -129,17 +130,20 @@ def test_an_event_that_arrives_twice_changes_nothing(settings: Settings, publish
     assert count(settings) == 1000
 
 
-def test_a_line_that_questdb_refuses_is_a_dead_letter(settings: Settings, publisher: Publisher) -> None:
-    """Times before 1970, infinite prices and control characters go to the dead letters; all others are written."""
+def test_what_questdb_or_the_ranges_refuse_is_a_dead_letter(settings: Settings, publisher: Publisher) -> None:
+    """Control characters, and what is out of range, go to the dead letters; all others are written."""
     ticks = [tick(seq) for seq in range(500)]
     ticks[3] = tick(3, ts_event=-5)
     ticks[77] = tick(77, bid=float("inf"))
+    ticks[78] = tick(78, ask=float("nan"))
+    ticks[79] = tick(79, bid=100.0, ask=99.0)
+    ticks[80] = tick(80, bid=-1.0)
     ticks[450] = tick(450, symbol="a\rb")
     publisher.publish(TICKS, [*ticks, b"no record"], partition=0)
     with running(settings, QuestDbSink(settings), publisher.codec) as loop:
-        until(lambda: loop.counters.poison == 3, "the bad records are found")
-        until(lambda: count(settings) == 497, "all others are written")
-    assert loop.counters.written == 497
+        until(lambda: loop.counters.poison == 6, "the bad records are found")
+        until(lambda: count(settings) == 494, "all others are written")
+    assert loop.counters.written == 494
     assert loop.counters.undecodable == 1
 
 

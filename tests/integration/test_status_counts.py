@@ -16,12 +16,13 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
+from tradewind.infra.status.ledger import FILE
 from tradewind.infra.status.report import report
 from tradewind.infra.status.watch import Watch
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Heartbeat, Tick
-from tradewind.topics import BARS, DOMAIN_TOPICS, TICKS
+from tradewind.topics import BARS, DOMAIN_TOPICS, LATE_TICKS, TICKS
 
 TIME_US = 1_700_000_000_000_000
 COUNT_S = 30.0
@@ -154,6 +155,22 @@ def test_counting_goes_on_where_another_process_ended(settings: Settings, writer
         once.close()
 
 
+def test_counting_goes_on_behind_what_retention_removed(settings: Settings, writer: Writer, tmp_path: Path) -> None:
+    """What was never counted is gone; the rest is counted once."""
+    writer.write(TICKS.name, [tick(number) for number in range(10)])
+    watch = Watch(settings, tmp_path)
+    assert watch.look(COUNT_S).totals["ticks"] == 10
+    watch.close()  # it reads ahead
+    writer.write(TICKS.name, [tick(number) for number in range(10, 30)])
+    gone = TopicPartition(settings.physical(TICKS), 0, 16)
+    client = AdminClient(settings.librdkafka())
+    for future in client.delete_records([gone]).values():
+        future.result()
+    watch = Watch(settings, tmp_path)
+    assert watch.look(COUNT_S).totals["ticks"] == 10 + 15
+    watch.close()
+
+
 def test_two_that_count_at_once_agree(settings: Settings, writer: Writer, watch: Watch, tmp_path: Path) -> None:
     """As `up` and `status` do."""
     other = Watch(settings, tmp_path)
@@ -171,12 +188,17 @@ def _count_for_ever(settings: Settings, folder: Path) -> None:
         watch.look(COUNT_S)
 
 
-def test_kill_9_in_the_middle_of_counting_changes_no_total(settings: Settings, writer: Writer, tmp_path: Path) -> None:
-    """Killed again and again while events come in, the ledger ends at the right numbers."""
+@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.long)])
+def test_kill_9_in_the_middle_of_counting_changes_no_total(
+    settings: Settings, writer: Writer, tmp_path: Path, kills: int
+) -> None:
+    """Killed while events come in, the ledger ends at the right numbers."""
     spawning = multiprocessing.get_context("spawn")
-    for number in range(4):
+    for number in range(kills):
         counting = spawning.Process(target=_count_for_ever, args=(settings, tmp_path), daemon=True)
         counting.start()
+        while not (tmp_path / FILE).exists():
+            time.sleep(0.05)
         for part in range(20):
             base = 1_000 * number + 10 * part
             writer.write(TICKS.name, [tick(base + n) for n in range(10)], commit=part % 5 != 4)
@@ -188,7 +210,7 @@ def test_kill_9_in_the_middle_of_counting_changes_no_total(settings: Settings, w
     watch = Watch(settings, tmp_path)
     totals = watch.look(COUNT_S).totals
     watch.close()
-    assert (totals["ticks"], totals["bars"]) == (4 * 16 * 10, 4 * 20)
+    assert (totals["ticks"], totals["bars"]) == (kills * 16 * 10, kills * 20)
 
 
 def test_a_group_that_has_read_everything_has_no_lag(settings: Settings, writer: Writer, watch: Watch) -> None:
@@ -213,12 +235,15 @@ def test_a_group_that_has_read_everything_has_no_lag(settings: Settings, writer:
 def test_status_tells_services_topics_sizes_and_totals(settings: Settings, writer: Writer, tmp_path: Path) -> None:
     """In one JSON object, with the sizes that the brokers tell."""
     writer.write(TICKS.name, [tick(n) for n in range(1_000)])
+    writer.write(LATE_TICKS.name, [tick(n) for n in range(7)])
     told = report(settings, tmp_path).to_json()
     assert {(one["name"], one["healthy"]) for one in told["services"]} >= {("kafka", True), ("registry", True)}
     found = {topic["name"]: topic for topic in told["topics"]}[settings.physical(TICKS)]
     assert found["records"] == 1_000
     assert found["bytes"] > 1_000
+    assert {"bars", "signals", "orders", "decisions", "denied", "fills", "dead_letters"} < told["totals"].keys()
     assert told["totals"] == {
-        **dict.fromkeys(("bars", "signals", "orders", "decisions", "denied", "fills", "dead_letters"), 0),
+        **dict.fromkeys(told["totals"], 0),
         "ticks": 1_000,
+        "late": 7,
     }

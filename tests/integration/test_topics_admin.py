@@ -7,12 +7,12 @@ import sys
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
-from pipeline import environment
+from processes.pipeline import environment
 
 from tradewind.connectors.kafka.admin import compare, create_missing, ensure, partition_counts
 from tradewind.connectors.kafka.errors import TopicDiffers
 from tradewind.connectors.settings import Settings
-from tradewind.infra.cli.prepare import every_topic
+from tradewind.infra.cli.processes.prepare import every_topic
 from tradewind.topics import BARS, DOMAIN_TOPICS, TICKS
 
 

@@ -8,16 +8,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from instance import FLOW_S, SERVICES, UP_S, WORKERS, Instance, wait
-from scraping import Scrape
+from harness.distribution import own_services
+from processes.instance import FLOW_S, SERVICES, UP_S, WORKERS, Instance, wait
+from processes.scraping import Scrape
 
-pytestmark = pytest.mark.timeout(900)
+from tradewind.streams.agents import OURS
+
+pytestmark = [own_services, pytest.mark.timeout(900)]
+NASTY = " ,a b\\ñ=ü:日本語 🌀'\"$HOME%20#!;&()[bold]{x}~*?`|<> "
+"""Every character that some file, shell or list would take for something else; in a locale that knows none of them."""
 
 
 @pytest.fixture(scope="module")
 def running(new_data: Callable[[], Path]) -> Iterator[Instance]:
     """Give an `up` that runs detached, for tests that only look."""
-    made = Instance(new_data())
+    folder = new_data() / NASTY
+    folder.mkdir(mode=0o711)
+    made = Instance(folder)
+    made.environment["LC_ALL"] = "C"
     try:
         done = made.run("up", "--detach", "--base-port", str(made.base), timeout_s=UP_S)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -40,8 +48,7 @@ def test_ticks_become_bars_and_every_group_reads(running: Instance) -> None:
     assert told["totals"]["dead_letters"] == 0
     assert all(service["healthy"] for service in told["services"])
     assert {lag["group"] for lag in told["groups"]} == {
-        f"tradewind.{name}"
-        for name in ("market", "signals", "sizing", "risk", "execution", "portfolio", "questdb", "postgres")
+        f"tradewind.{name}" for name in (*(agent.name for agent in OURS), "caller-ai", "questdb", "postgres")
     }
 
 

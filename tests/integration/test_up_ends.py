@@ -11,12 +11,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from instance import FLOW_S, SERVICES, STOP_S, WORKERS, Instance, stop, wait
+from harness.distribution import own_services
+from processes.instance import FLOW_S, SERVICES, STOP_S, WORKERS, Instance, stop, wait
 
 from tradewind import Bar, Decision, Event, Fill, OrderRequest, Settings, Signal, consume
 from tradewind.topics import BARS, DECISIONS, FILLS, ORDER_REQUESTS, SIGNALS, Topic
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [own_services, pytest.mark.long, pytest.mark.timeout(900)]
 HOURS = 2
 HELD: dict[str, tuple[Topic, type[Event]]] = {
     "bars": (BARS, Bar),

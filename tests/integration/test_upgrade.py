@@ -1,7 +1,7 @@
 """Workers are replaced by a version whose state has fields more, under load: nothing is lost, doubled or forgotten.
 
-Both versions are of `runtime_versions`. What each passes on carries its mark, and the newer one's a number that its new
-field counts: where an older worker had written a newer state back, the numbers would begin again.
+Both versions are of `runtime/versions.py`. What each passes on carries its mark, and the newer one's a number that its
+new field counts: where an older worker had written a newer state back, the numbers would begin again.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Self
 
 import pytest
 from confluent_kafka.admin import AdminClient
-from runtime_cluster import WAIT_S, Cluster, Worker, ticks, until
-from runtime_versions import AGENTS, MARK, TallyB, codec_of
+from runtime.cluster import WAIT_S, Cluster, Worker, ticks, until
+from runtime.timings import CALM
+from runtime.versions import AGENTS, MARK, TallyB, codec_of
 
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.market import Tick
@@ -29,8 +30,7 @@ from tradewind.topics import LATE_TICKS, TICKS
 A, B = AGENTS["a"], AGENTS["b"]
 SYMBOLS = tuple(f"S{number:02}" for number in range(12))  # some in each partition
 TICKS_AT_ONCE, PAUSE_S = 12, 0.03  # 400 ticks/s
-PROGRAM = "runtime_versions.py"
-SESSION_S = 10  # after which the group expels who was killed
+PROGRAM = "versions.py"
 NEWER = "a newer version has written its state"
 MIGRATED = "the state went through migrations up to 1"
 
@@ -38,7 +38,7 @@ MIGRATED = "the state went through migrations up to 1"
 @pytest.fixture
 def cluster(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """Give a namespace of the test's own; this process is one of the newer version."""
-    own = Cluster(settings, tmp_path, codec_of("b", monkeypatch.setattr))
+    own = Cluster(settings, tmp_path, codec_of("b", monkeypatch.setattr), CALM)
     own.create(B)
     yield own
     own.close()
@@ -159,7 +159,7 @@ def test_an_older_worker_that_is_given_a_newer_state_stops_and_writes_nothing(cl
         assert new.stop() == 0
         assert old.process.wait(WAIT_S) == 1
         assert says(old, NEWER)
-        assert says(old, "Replace this worker by that version")
+        assert says(old, "Replace it by a worker of the newer version")
         last = [cluster.start("b", program=PROGRAM)]
         last[0].wait_ready()
     finish(cluster, last, load.count)
@@ -167,7 +167,9 @@ def test_an_older_worker_that_is_given_a_newer_state_stops_and_writes_nothing(cl
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_any_order_of_joining_and_leaving_during_an_upgrade_loses_nothing(cluster: Cluster, seed: int) -> None:
+def test_any_order_of_joining_and_leaving_during_an_upgrade_loses_nothing(
+    cluster: Cluster, seed: int, evidence: Callable[[int, Mapping[str, int]], None]
+) -> None:
     """Newer workers are killed too, so that tasks come back to older ones, which stop and are started again."""
     chance = random.Random(seed)
     workers = [cluster.start("a", program=PROGRAM) for _ in range(3)]
@@ -190,5 +192,6 @@ def test_any_order_of_joining_and_leaving_during_an_upgrade_loses_nothing(cluste
         last.wait_ready()
         for worker in workers:
             worker.kill()
-        load.goes_on(SESSION_S + 2)
+        load.goes_on(CALM.session_s + 2)
     finish(cluster, [last], load.count)
+    evidence(seed, {"replacements": 8, "ticks": load.count})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from contract import Contract, Play
-from contract_cases import CASES
-from contract_in_memory import in_memory, play
+from contract.cases import CASES
+from contract.claims import Contract, Play
+from contract.in_memory import in_memory, play
 
 
 class TestInMemory(Contract):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tradewind.infra.cli.checkout import ROOT
+from tradewind.infra.cli.checkout.tools import ROOT
 
 MAKING = "making the environment"
 COMMAND = "import sys\nprint('ran', *sys.argv[1:])\n"
@@ -29,7 +30,7 @@ class Checkout:
         (self.root / "requirements.lock").write_text("# nothing\n")
         shutil.copy(ROOT / "dev", self.root / "dev")
         self.path.mkdir()
-        for tool in ("sh", "dirname", "uname", "cat", "cmp", "ln", "readlink", "rm", "sleep", "mkdir"):
+        for tool in ("sh", "dirname", "uname", "cat", "cmp", "ln", "readlink", "rm", "rmdir", "sleep", "mkdir"):
             found = shutil.which(tool)
             assert found is not None
             (self.path / tool).symlink_to(found)
@@ -56,9 +57,29 @@ class Checkout:
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run `./dev` to its end."""
-        begun = self.begin(*arguments, **variables)
-        out, errors = begun.communicate(timeout=120)
-        return subprocess.CompletedProcess(arguments, begun.returncode, out, errors)
+        return ended(self.begin(*arguments, **variables))
+
+    def run_as(self, *command: str | Path, cwd: Path, path: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command that leads to `./dev`, in a folder; `path` comes before the tools."""
+        kept = {name: os.environ[name] for name in ("HOME", "TMPDIR", "UV_CACHE_DIR") if name in os.environ}
+        searched = f"{path}:{self.path}" if path else str(self.path)
+        environment = {**kept, "PATH": searched, "UV_OFFLINE": "1", "CDPATH": f"{self.root.parent}:{self.root}:/"}
+        return ended(
+            subprocess.Popen(
+                [str(part) for part in command],
+                env=environment,
+                cwd=cwd,
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        )
+
+
+def ended(begun: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    """Wait for a process."""
+    out, errors = begun.communicate(timeout=120)
+    return subprocess.CompletedProcess(begun.args, begun.returncode, out, errors)
 
 
 @pytest.fixture
@@ -101,9 +122,9 @@ def test_a_moved_checkout_makes_it_anew(checkout: Checkout) -> None:
 
 
 def test_one_that_was_killed_halfway_is_made_anew(checkout: Checkout) -> None:
-    """It lacks the stamp, which is written last; the lock of the process that is gone does not bar the way."""
+    """Its stamp is written last; the lock of the process that is gone does not bar the way."""
     checkout.run()
-    (checkout.root / ".venv" / "made-from").unlink()
+    (checkout.root / ".venv" / "made-from").write_text("unfinished\n")
     gone = subprocess.Popen(["true"])
     gone.wait()
     (checkout.root / ".venv.lock").symlink_to(str(gone.pid))
@@ -111,6 +132,159 @@ def test_one_that_was_killed_halfway_is_made_anew(checkout: Checkout) -> None:
     assert (done.returncode, done.stdout) == (0, "ran\n"), done.stderr
     assert MAKING in done.stderr
     assert not (checkout.root / ".venv.lock").is_symlink()
+
+
+def test_one_killed_while_it_removed_the_old_environment_is_known_again(checkout: Checkout) -> None:
+    """The mark is in the folder first and stays to the last, so that half of an environment is no person's."""
+    checkout.run()
+    (checkout.root / "requirements.lock").write_text("# something else\n")
+    real = (checkout.path / "rm").readlink()
+    (checkout.path / "rm").unlink()
+    checkout.interpreter("rm", f'case $* in *-rf*) {real} "$@"; kill -9 $PPID ;; *) exec {real} "$@" ;; esac')
+    killed = 0
+    while (done := checkout.run()).returncode == -signal.SIGKILL and killed < 20:  # one more entry is gone each time
+        assert (checkout.root / ".venv" / "made-from").is_file()
+        killed += 1
+    assert killed >= 3
+    assert (done.returncode, done.stdout) == (0, "ran\n"), done.stderr
+
+
+@pytest.mark.parametrize("killed_in", ["uv", "mkdir"])
+def test_one_killed_at_its_very_start_is_known_again(checkout: Checkout, killed_in: str) -> None:
+    """Before the folder has its mark, and before anything else is in it."""
+    real = (checkout.path / killed_in).readlink()
+    (checkout.path / killed_in).unlink()
+    checkout.interpreter(killed_in, f'[ $1 != -p ] || {real} "$@"; kill -9 $PPID')
+    assert checkout.run().returncode == -signal.SIGKILL
+    (checkout.path / killed_in).unlink()
+    (checkout.path / killed_in).symlink_to(real)
+    done = checkout.run()
+    assert (done.returncode, done.stdout) == (0, "ran\n"), done.stderr
+
+
+def links(checkout: Checkout, kind: str, home: Path) -> tuple[list[str | Path], str]:
+    """Make a way that leads to `./dev`, in a person's folder; returns the command and what is added to the path."""
+    real = checkout.root / "dev"
+    match kind:
+        case "link":
+            (home / "dev").symlink_to(real)
+            return [home / "dev"], ""
+        case "relative link":
+            (home / "dev").symlink_to(os.path.relpath(real, home))
+            return ["./dev"], ""
+        case "chain of links":
+            (home / "sub").mkdir()
+            (home / "sub" / "one").symlink_to("../two")
+            (home / "two").symlink_to(home / "three three")
+            (home / "three three").symlink_to(os.path.relpath(real, home))
+            return ["sub/one"], ""
+        case "link to the folder":
+            (home / "tw").symlink_to(checkout.root)
+            return ["tw/dev"], ""
+        case "link in a linked folder":
+            deep = home / "a" / "b"
+            deep.mkdir(parents=True)
+            (deep / "dev").symlink_to(os.path.relpath(real, deep))
+            (home / "short").symlink_to(deep)
+            return ["short/dev"], ""
+        case "by the path":
+            (home / "dev").symlink_to(real)
+            return ["dev"], str(home)
+        case "by the path, here":
+            (home / "dev").symlink_to(real)
+            return ["dev"], "."
+        case "sh dev":
+            (home / "dev").symlink_to(real)
+            return ["sh", "dev"], ""
+        case _:
+            (home / "-e x").mkdir()
+            (home / "-e x" / "dev").symlink_to(real)
+            return ["./-e x/dev"], ""
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "link",
+        "relative link",
+        "chain of links",
+        "link to the folder",
+        "link in a linked folder",
+        "by the path",
+        "by the path, here",
+        "sh dev",
+        "in a folder with a leading dash",
+    ],
+)
+def test_a_link_uses_the_checkout_and_leaves_what_lies_beside_it(checkout: Checkout, tmp_path: Path, kind: str) -> None:
+    """A person's `.venv` beside the link, or in the folder from which it is run, stays as it is."""
+    home = tmp_path / "a person's home"
+    (home / ".venv").mkdir(parents=True)
+    (home / ".venv" / "precious.txt").write_text("mine")
+    (home / "requirements.lock").write_text("# theirs\n")
+    command, path = links(checkout, kind, home)
+    done = checkout.run_as(*command, "a b", cwd=home, path=path)
+    assert (done.returncode, done.stdout) == (0, "ran a b\n"), done.stderr
+    assert [entry.name for entry in (home / ".venv").iterdir()] == ["precious.txt"]
+    assert (checkout.root / ".venv" / "bin" / "python").exists()
+
+
+def test_a_copy_beside_no_checkout_removes_nothing(checkout: Checkout, tmp_path: Path) -> None:
+    """It says where it looked, before it looks at any environment."""
+    (tmp_path / ".venv").mkdir()
+    shutil.copy(checkout.root / "dev", tmp_path / "dev")
+    done = checkout.run_as(tmp_path / "dev", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{tmp_path}, where this script lies, is no checkout" in done.stderr
+    assert (tmp_path / ".venv").is_dir()
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "dangling link", "file"])
+def test_an_environment_that_it_did_not_make_is_refused(checkout: Checkout, tmp_path: Path, kind: str) -> None:
+    """It is a person's, and only that person may remove it."""
+    venv, elsewhere = checkout.root / ".venv", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "made-from").write_text("another stamp")
+    match kind:
+        case "folder":
+            venv.mkdir()
+            (venv / "pyvenv.cfg").write_text("home = /usr/bin")
+        case "link":
+            venv.symlink_to(elsewhere)
+        case "dangling link":
+            venv.symlink_to(tmp_path / "unplugged")
+        case _:
+            venv.write_text("mine")
+    before = os.lstat(venv)
+    done = checkout.run()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{venv} is there, and this script did not make it: move it away or remove it" in done.stderr
+    assert os.lstat(venv) == before
+    assert (elsewhere / "made-from").read_text() == "another stamp"
+    assert not (checkout.root / ".venv.lock").is_symlink()
+
+
+def test_an_empty_folder_is_taken(checkout: Checkout) -> None:
+    """As a volume's mount point or a killed `./dev` leaves it: nothing is lost with it."""
+    (checkout.root / ".venv").mkdir()
+    assert checkout.run().returncode == 0
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_a_lock_that_it_did_not_make_is_refused(checkout: Checkout, kind: str) -> None:
+    """Neither removed nor waited for."""
+    lock = checkout.root / ".venv.lock"
+    match kind:
+        case "file":
+            lock.write_text("uv's")
+        case "folder":
+            (lock / "inside").mkdir(parents=True)
+        case _:
+            lock.symlink_to("my notes")
+    done = checkout.run()
+    assert done.returncode == 1
+    assert f"{lock} is there, and this script did not make it" in done.stderr
+    assert os.path.lexists(lock)
 
 
 def test_an_interpreter_that_is_gone_makes_it_anew(checkout: Checkout) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from processing import SECOND, START, tick
 
 from tradewind.connectors.kafka.json_events import parse_event
+from tradewind.processors.market.instruments import INSTRUMENTS
 from tradewind.processors.signals.strategy import JSON, Strategy, View
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import Fill, OpenOrderState, OrderEvent
@@ -22,8 +23,8 @@ DEAD = "EURUSD"
 PARTITION = partition_of(f"{DEAD}.OANDA".encode(), TICKS.partitions)
 ALIVE = next(
     symbol
-    for symbol in (f"S{number}" for number in range(100))
-    if partition_of(f"{symbol}.OANDA".encode(), TICKS.partitions) == PARTITION
+    for symbol in INSTRUMENTS
+    if symbol != DEAD and partition_of(f"{symbol}.OANDA".encode(), TICKS.partitions) == PARTITION
 )
 
 

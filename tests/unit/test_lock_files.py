@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tradewind.infra.cli.checkout import ROOT
+from tradewind.infra.cli.checkout.tools import ROOT
 
 LOCKS = ("requirements.lock", "requirements-bench.lock")
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;\\]+)")

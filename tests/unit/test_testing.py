@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from processing import START, heartbeat, tick
+from runtime.records import NO_PRICE
 
 from tradewind.connectors.kafka.errors import WrongEvent
 from tradewind.processors.batch import Segment, State, rows_of
@@ -58,12 +59,12 @@ def test_a_strategy_trades_in_memory() -> None:
 
 
 def counting(state: State, segment: Segment) -> list[Event]:
-    """Count the events of a task, and pass them on; a price of 0 is a bug."""
+    """Count the events of a task, and pass them on; no price is a bug."""
     events = rows_of(segment).events
     known = state.get("count", Heartbeat) or heartbeat(0)
     state.put("count", replace(known, ts_event=known.ts_event + len(events)))
-    if any(isinstance(event, Tick) and event.bid == 0 for event in events):
-        raise ZeroDivisionError
+    if any(isinstance(event, Tick) and event.bid == NO_PRICE for event in events):
+        raise KeyError
     return list(events)
 
 
@@ -91,8 +92,8 @@ def test_a_bug_is_met_again_until_the_agent_is_repaired() -> None:
     kit = MemoryAgent(COUNTING)
     kit.process({TICKS: [tick(1)]})
     for _ in range(2):
-        with pytest.raises(AgentCrashed, match=r"offsets 1 to 1; nothing of the batch is committed"):
-            kit.process({TICKS: [tick(2, 0.0)]}) if not kit.broker.records(TICKS)[1:] else kit.run()
+        with pytest.raises(AgentCrashed, match=r"offset 1; nothing of the batch is committed"):
+            kit.process({TICKS: [tick(2, NO_PRICE)]}) if not kit.broker.records(TICKS)[1:] else kit.run()
     repaired = MemoryAgent(replace(COUNTING, processor=lambda state, segment: []), kit.broker)
     assert repaired.run() == []
     assert kit.broker.events(LATE_TICKS) == [tick(1)]

@@ -15,8 +15,8 @@
         outcome = Pipeline(strategies=[Rising()]).run(ticks)
         assert outcome.of(Signal)
 
-`ticks` are `Tick` events in the order of their arrival. docs/testing.md shows the rest. Nothing here reads a clock:
-time is what the events say.
+`ticks` are `Tick` events in the order of their arrival. Nothing here reads a clock: time is what the events say. See
+docs/testing.md.
 """
 
 from tradewind.testing.agent import MemoryAgent

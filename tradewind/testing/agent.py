@@ -7,20 +7,21 @@ from typing import TypeVar, cast
 
 from tradewind.connectors.dead_letters import plan, survey
 from tradewind.connectors.dead_letters.redrive import sent_back
+from tradewind.connectors.dead_letters.skips import digest_of_record
 from tradewind.schemas.codec import UndecodableRecord
-from tradewind.schemas.event import Event
+from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.schemas.market import Heartbeat
-from tradewind.schemas.runtime import DeadLetter, Redriven
-from tradewind.streams.runtime.agent import Agent, dead_letter_topic, group_of, redriven_topic
-from tradewind.streams.runtime.chunk import CHUNK_RECORDS, Chunk
-from tradewind.streams.runtime.dead_letters import owner_of
+from tradewind.schemas.runtime import DeadLetter, Redriven, Skip
+from tradewind.streams.runtime.agent import Agent, dead_letter_topic, group_of, redriven_topic, skips_topic
+from tradewind.streams.runtime.commit.outbox import Patience
 from tradewind.streams.runtime.lease import Lease, TopicPartition
-from tradewind.streams.runtime.outbox import Patience
-from tradewind.streams.runtime.records import Records
-from tradewind.streams.runtime.state import TaskState
-from tradewind.streams.runtime.task import AgentWork
-from tradewind.streams.runtime.tasks import Batch, Tasks
-from tradewind.testing.broker import MemoryBroker, MemoryChangelog, MemoryPositions, MemoryTransactions
+from tradewind.streams.runtime.read.chunk import CHUNK_RECORDS, Chunk
+from tradewind.streams.runtime.read.records import Records
+from tradewind.streams.runtime.work.agent_work import AgentWork
+from tradewind.streams.runtime.work.assigned_tasks import AssignedTasks, Batch
+from tradewind.streams.runtime.work.dead_letters import owner_of
+from tradewind.streams.runtime.work.state import TaskState
+from tradewind.testing.broker import MemoryBroker, MemoryChangelog, MemoryPositions, MemorySkips, MemoryTransactions
 from tradewind.topics import Topic
 
 E = TypeVar("E", bound=Event)
@@ -28,14 +29,14 @@ FOREVER_S = 1e9  # nobody waits for a batch's end
 
 
 class MemoryAgent:
-    """An agent that runs when it is told to.
+    """An agent in memory, which runs when a test calls `process` or `run`.
 
-    Decoding, state, holding back, dead letters, redrive, routing and what a transaction holds are the runtime's own
-    code. A test decides where batches are cut, and what time it is: the events say so.
+    The code of the runtime does decoding, state, holds, dead letters, redrive, routing and the content of transactions.
+    A test decides where batches are cut. Time is what the events say.
     """
 
     def __init__(self, agent: Agent, broker: MemoryBroker | None = None) -> None:
-        """Start an agent where it stopped on a broker, which is a new and empty one unless given."""
+        """Start an agent on a broker, where it stopped there before. Without a broker, use a new and empty one."""
         self.agent = agent
         self.broker = broker or MemoryBroker()
         settings = self.broker.settings
@@ -46,8 +47,9 @@ class MemoryAgent:
     def _start(self) -> None:
         """Restore the tasks from what is committed."""
         broker, settings, codec = self.broker, self.broker.settings, self.broker.codec
-        self._work = AgentWork(self.agent, settings, codec, MemoryChangelog(broker, self.agent, settings, codec))
-        self._tasks = Tasks(self._work, MemoryPositions(broker, self._group), self._sent)
+        kept = MemoryChangelog(broker, self.agent, settings, codec), MemorySkips(broker, self.agent, settings, codec)
+        self._work = AgentWork(self.agent, settings, codec, *kept)
+        self._tasks = AssignedTasks(self._work, MemoryPositions(broker, self._group), self._sent)
         partitions = range(self.agent.partitions)
         sources = frozenset((name, number) for name in self._work.names.values() for number in partitions)
         self._lease = Lease(self._group, 1, "memory", sources)
@@ -55,20 +57,23 @@ class MemoryAgent:
         self._stopped = False
 
     def restart(self) -> None:
-        """Stop the agent and start it again: its state comes from the changelog, what it held is read again."""
+        """Stop the agent and start it again. It restores its state from the changelog and reads held records again."""
         self._start()
 
     def process(self, batch: Mapping[Topic, Sequence[Event]]) -> list[Event]:
-        """Publish events to the agent's inputs and run them as one batch; returns what the agent sent, in order."""
+        """Publish events to the agent's inputs and run them as one batch; return what the agent sent, in order.
+
+        Raises as `run` does.
+        """
         for topic, events in batch.items():
             self.broker.publish(topic, *events)
         return self.run()
 
     def run(self, limit: int | None = None) -> list[Event]:
-        """Process all that waits as one transaction; returns what the agent sent to its outputs, in order.
+        """Process all waiting records as one transaction; return what the agent sent to its outputs, in order.
 
-        With a `limit` a batch ends after so many records of each partition, and others follow until nothing waits.
-        Raises `AgentCrashed` for a bug in the processor: nothing of its batch is kept, and the next run meets it again.
+        With a `limit`, batches have at most that many records of each partition, and run until nothing waits. Raises
+        `AgentCrashed` for a bug in the processor: nothing of its batch is kept, and the next run gets the same records.
         """
         if self._stopped:
             self._start()
@@ -85,7 +90,10 @@ class MemoryAgent:
 
     def _gather(self, limit: int | None) -> Batch | None:
         batch = Batch()
+        broadcast = {self.broker.settings.physical(topic) for topic in self.agent.inputs if topic.broadcast}
         for source, start in self._read.items():
+            if source[0] not in broadcast and self._tasks.waits(source[1]):
+                continue
             log = self.broker.log(source)
             stop = len(log) if limit is None else min(len(log), start + limit)
             for first in range(start, stop, CHUNK_RECORDS):
@@ -101,9 +109,10 @@ class MemoryAgent:
         return next(topic for topic, known in self._work.names.items() if known == name)
 
     def advance(self, ts_event: int) -> list[Event]:
-        """Let time pass up to `ts_event`, µs: a heartbeat of each instrument on each input that carries them; run it.
+        """Let time pass up to `ts_event`, µs; return what the agent sent.
 
-        The instruments are those of all events that its inputs had so far.
+        Publishes a heartbeat for each instrument on each input that carries heartbeats, and runs the agent. The
+        instruments are those of all events that the inputs have had so far.
         """
         carrying = [topic for topic in self.agent.inputs if Heartbeat in topic.models]
         known = {of: None for topic in self.agent.inputs for of in self._instruments(topic)}
@@ -121,12 +130,12 @@ class MemoryAgent:
                 yield symbol, venue
 
     def dead_letters(self) -> list[DeadLetter]:
-        """Return the dead letters by origin, and those of one origin by attempt."""
+        """Return the dead letters, sorted by origin and attempt."""
         found = cast("list[DeadLetter]", self.broker.events(dead_letter_topic(self.agent)))
         return sorted(found, key=lambda letter: (letter.topic, letter.partition, letter.offset, letter.attempt))
 
     def redrive(self) -> int:
-        """Send the dead letters back that `tradewind dlq redrive` would, and return how many; `run` processes them."""
+        """Send back the letters that `tradewind dlq redrive` would send; return how many. `run` processes them."""
         owner, settings, codec = owner_of(self.agent), self.broker.settings, self.broker.codec
         assert owner.returns is not None  # an agent's
         letters = cast("list[DeadLetter]", self.broker.events(dead_letter_topic(self.agent)))
@@ -138,21 +147,40 @@ class MemoryAgent:
             self.broker.write(sent_back(settings, owner, codec, letter, times, now_us=letter.ts_ingest))
         return len(due)
 
+    def skip(self, topic: Topic, partition: int, offset: int, reason: str = "") -> None:
+        """Do what `tradewind dlq skip` does: once the agent has restarted, it passes over the record.
+
+        An agent that has stopped restarts with the next `run`. Restart any other agent with `restart`.
+        """
+        record = self.broker.log((self.broker.settings.physical(topic), partition))[offset]
+        skip = Skip(
+            agent=self.agent.name,
+            topic=topic.name,
+            partition=partition,
+            offset=offset,
+            reason=reason,
+            said_by="a test",
+            ts_skip=record.timestamp * US_PER_MS,
+            digest=digest_of_record(record.timestamp, record.key, record.value),
+        )
+        told = skips_topic(self.agent)
+        self.broker.append(told, self.broker.codec.encode(skip), key=told.key(skip).encode(), partition=0)
+
     def states(self) -> dict[int, dict[str, Event]]:
         """Return the committed state of each task, by partition, its keys sorted."""
         return {partition: _values(state) for partition, state in sorted(self._tasks.states().items())}
 
     def state(self) -> dict[str, Event]:
-        """Return the state of all tasks by key; raises `ValueError` where two tasks keep the same key: see `states`."""
+        """Return the state of all tasks by key. Raises `ValueError` if two tasks have the same key: use `states`."""
         found: dict[str, Event] = {}
         for partition, values in self.states().items():
-            if both := found.keys() & values.keys():
+            if both := {key for key in found.keys() & values.keys() if found[key] != values[key]}:
                 raise ValueError(f"task {partition} and another one keep {sorted(both)}: use states()")
             found |= values
         return found
 
     def positions(self) -> dict[tuple[str, int], int]:
-        """Return where the group goes on: (topic, partition) -> offset of the next record."""
+        """Return the committed offsets: (topic, partition) -> offset of the next record."""
         committed = self.broker.committed(self._group)
         return {(self._logical(name), partition): offset for (name, partition), offset in committed.items()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -18,19 +18,19 @@ from tradewind.connectors.telemetry.trace_context import headers as trace_header
 from tradewind.processors.batch import Rows, Segment
 from tradewind.schemas.codec import MODELS, Codec
 from tradewind.schemas.event import US_PER_MS, Event
-from tradewind.streams.runtime.changelog import Changelog, Restored
+from tradewind.streams.runtime.commit.changelog import Changelog, Restored
+from tradewind.streams.runtime.commit.outbox import RECORD_BYTES, Draft, Outcome, Patience, refusal
 from tradewind.streams.runtime.lease import Lease, TopicPartition
-from tradewind.streams.runtime.outbox import Draft, Outcome, Patience, refusal
-from tradewind.streams.runtime.positions import Superseding
-from tradewind.streams.runtime.records import Headers
-from tradewind.streams.runtime.routing import partitions_for
+from tradewind.streams.runtime.read.positions import Superseding
+from tradewind.streams.runtime.read.records import Headers
+from tradewind.streams.runtime.work.routing import partitions_for
+from tradewind.streams.runtime.work.skips import Skips
 from tradewind.topics import Topic
-from tradewind.topics.keys import instrument_keys
+from tradewind.topics.keys import keys_of
 from tradewind.topics.partitioner import partition_of
 
 E = TypeVar("E", bound=Event)
 NOWHERE = "127.0.0.1:1"  # no broker is there, and nobody asks for it
-RECORD_BYTES = 1_000_000  # of key, value and headers: what librdkafka takes
 DECODED = 65_536  # events that are kept for the next who reads them, some 50 MB
 OVERHEAD_BYTES = 36  # that it counts for each record besides
 
@@ -79,7 +79,10 @@ class MemoryBroker:
             for event, stamp in zip(segment.events, stamps, strict=True):
                 self.publish(topic, event, timestamp_ms=stamp)
             return
-        values, keys = self.codec.encode_columns(segment.model, segment.frame), instrument_keys(segment.frame)
+        values, keys = (
+            self.codec.encode_columns(segment.model, segment.frame),
+            keys_of(segment.frame, topic.key_columns),
+        )
         for key, value, stamp in zip(keys.to_list(), values, stamps, strict=True):
             self.append(topic, value, key=key.encode(), timestamp_ms=stamp)
 
@@ -159,6 +162,14 @@ class MemoryPositions:
         """Return where partitions begin and end."""
         return {at: (0, len(self._broker.log(at))) for at in partitions}
 
+    def stable_ends(
+        self,
+        partitions: Iterable[TopicPartition],
+        superseded: Superseding,  # noqa: ARG002
+    ) -> dict[TopicPartition, int]:
+        """Return where partitions end: nothing is ever pending."""
+        return {at: len(self._broker.log(at)) for at in partitions}
+
     def close(self) -> None:
         """Nothing is open."""
 
@@ -211,6 +222,23 @@ class MemoryChangelog(Changelog):
     ) -> None:
         for partition in behind:
             self._apply(found, [_Message(record) for record in self._broker.log((self.topic, partition))], behind)
+
+
+class MemorySkips(Skips):
+    """Reads what is to be passed over from a broker in memory."""
+
+    def __init__(self, broker: MemoryBroker, *args: object) -> None:
+        super().__init__(*args)  # type: ignore[arg-type]
+        self._broker = broker
+
+    def _records(
+        self,
+        first: int,
+        end: int,
+        superseded: Superseding,  # noqa: ARG002
+    ) -> Iterator[tuple[bytes | None, bytes | None]]:
+        for record in self._broker.log((self.topic, 0))[first:end]:
+            yield record.key, record.value
 
 
 @dataclass(frozen=True, slots=True)

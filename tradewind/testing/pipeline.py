@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from tradewind.processors.batch import Columns, Segment, part
-from tradewind.processors.execution.venue import execution as venue
-from tradewind.processors.market.bars import GRACE_US, bars
+from tradewind.processors.execution.processor import execution as venue
+from tradewind.processors.market.instruments import INSTRUMENTS, Instrument
+from tradewind.processors.market.processor import GRACE_US, bars
 from tradewind.processors.portfolio.sizing import sizing
-from tradewind.processors.risk.agent import risk
-from tradewind.processors.signals.agent import signals
 from tradewind.processors.signals.ema import BUILT_IN
+from tradewind.processors.signals.processor import signals
 from tradewind.processors.signals.strategy import Strategy
+from tradewind.processors.tenancy.seed import commands_of
 from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS, Tenant
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.schemas.risk import KillSwitch
 from tradewind.schemas.runtime import DeadLetter
-from tradewind.streams.agents import AGENTS
+from tradewind.streams.agents import OURS
 from tradewind.streams.runtime.agent import Hold
 from tradewind.testing.agent import MemoryAgent
 from tradewind.testing.broker import MemoryBroker
 from tradewind.testing.segments import rows
-from tradewind.topics import DECISIONS, KILL_SWITCHES, TICKS
+from tradewind.topics import DECISIONS, KILL_SWITCHES, TENANT_COMMANDS, TICKS
 
 E = TypeVar("E", bound=Event)
 
 SEGMENT_RECORDS = 4_096  # about one fetch of ticks
+FIRST_US = 1  # of the commands that create the tenants: before any tick
 LATENCY_US = 50_000  # as the settings have it
 TURNS = ("market", "portfolio", "signals", "sizing", "risk", "execution", "risk", "portfolio")
 """Who runs on a batch of ticks: portfolio sees bars before the fills that they lead to, risk the orders after those."""
 
+COMMANDED = ("risk", "execution", "risk")
+"""Who runs on a command: risk hears of the orders that it ends at the venue."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a pipeline sent, in the order of its agents."""
+    """What the agents of a pipeline sent, in order."""
 
     events: list[Event]
     dead_letters: list[DeadLetter]
-    """Of all agents, since the pipeline began."""
+    """The dead letters of all agents since the pipeline began."""
 
     def of(self, model: type[E]) -> list[E]:
         """Return the events of one model, in order."""
@@ -48,10 +53,10 @@ class Outcome:
 
 
 class Pipeline:
-    """Every agent of the trading path on one broker in memory.
+    """Every agent of the trading path, on one broker in memory.
 
-    Each call of `feed` is one batch of every agent: order events reach risk after the requests of the same batch, as
-    they do when ticks are replayed at full speed.
+    Each call of `feed` is one batch of every agent. Order events reach risk after the requests of the same batch, as in
+    a replay at full speed.
     """
 
     def __init__(
@@ -61,28 +66,30 @@ class Pipeline:
         grace_us: int = GRACE_US,
         latency_us: int = LATENCY_US,
         segment_records: int = SEGMENT_RECORDS,
+        *,
+        instruments: Mapping[str, Instrument] = INSTRUMENTS,
     ) -> None:
-        known = tuple(tenants)
         self.broker = MemoryBroker()
-        declared = {name: declare(self.broker.settings) for name, declare in AGENTS.items()}
+        declared = {one.name: one.declare(self.broker.settings) for one in OURS}
         asked = BUILT_IN if strategies is None else strategies
         declared["market"] = replace(declared["market"], processor=bars(grace_us=grace_us))
         declared["signals"] = replace(declared["signals"], processor=signals(asked))
-        declared["sizing"] = replace(declared["sizing"], processor=sizing(known))
-        declared["risk"] = replace(declared["risk"], processor=risk(known))
+        declared["sizing"] = replace(declared["sizing"], processor=sizing(instruments))
         hold = Hold(TICKS, DECISIONS, latency_us)
         declared["execution"] = replace(declared["execution"], processor=venue(latency_us), hold=hold)
         self.agents = {name: MemoryAgent(agent, self.broker) for name, agent in declared.items()}
         """Each agent by its name: its state, its dead letters, its positions."""
         self._segment_records = segment_records
+        self.broker.publish(TENANT_COMMANDS, *commands_of(tenants, FIRST_US))
+        self.agents["tenancy"].run()
 
-    def command(self, switch: KillSwitch) -> None:
-        """Give risk a command; it holds for all requests that follow."""
+    def command(self, switch: KillSwitch) -> list[Event]:
+        """Publish a kill switch, which is in force for all later records; return what agents sent, such as cancels."""
         self.broker.publish(KILL_SWITCHES, switch)
-        self.agents["risk"].run()
+        return [event for name in COMMANDED for event in self.agents[name].run()]
 
     def run(self, ticks: Iterable[Tick | Heartbeat] | Columns) -> Outcome:
-        """Feed ticks, then the closing heartbeat of each instrument; return all that was sent."""
+        """Feed ticks, then a closing heartbeat for each instrument; return everything that agents sent."""
         segments = [ticks] if isinstance(ticks, Columns) else list(rows(ticks, TICKS.name))
         ends: dict[tuple[str, str], int] = {}
         sent: list[Event] = []
@@ -99,7 +106,7 @@ class Pipeline:
         return Outcome(sent, [letter for agent in self.agents.values() for letter in agent.dead_letters()])
 
     def feed(self, segment: Segment) -> list[Event]:
-        """Take ticks or heartbeats; return what every agent sent, heartbeats and late ticks among it."""
+        """Feed ticks or heartbeats; return what every agent sent, including heartbeats and late ticks."""
         self.broker.publish_segment(TICKS, segment)
         return [event for name in TURNS for event in self.agents[name].run()]
 

@@ -18,7 +18,7 @@ E = TypeVar("E", bound=Event)
 
 
 class MemoryState:
-    """State in memory: what a task's state is to a processor, without the changelog."""
+    """State in memory, as a processor sees the state of a task, without a changelog."""
 
     def __init__(self) -> None:
         self.values: dict[str, Event] = {}

@@ -24,10 +24,10 @@ from tradewind.connectors.settings import Settings
 from tradewind.infra.bench.parts import held_worker
 from tradewind.infra.bench.parts.holding import Holding, Missed
 from tradewind.infra.bench.parts.hops import Hops
-from tradewind.infra.services.kafka import Kafka
+from tradewind.infra.services.embedded.kafka import Kafka
 from tradewind.infra.services.stack import Stack
 from tradewind.streams.runtime import Agent, group_of
-from tradewind.streams.runtime.positions import GroupPositions
+from tradewind.streams.runtime.read.positions import GroupPositions
 
 MOST_WORKERS = 4
 AWAY_S = (0.5, 6.0)  # a stopped broker
@@ -61,6 +61,7 @@ class Chaos:
             "stopped a broker for a while": (1, self._stop_broker),
             "let the groups' offsets expire": (1, self._expire),
         }
+        self._gap_s = GAP_S
         self._done: Counter[str] = Counter()
         self._missed: dict[str, list[str]] = {what: [] for what in self._faults}
         """What was seen instead of each kind since it last came."""
@@ -95,7 +96,7 @@ class Chaos:
 
         One that did not happen as it is named is not counted, and raises `RuntimeError` after `ATTEMPTS` in a row.
         """
-        time.sleep(self._chance.uniform(*GAP_S))
+        time.sleep(self._chance.uniform(*self._gap_s))
         self._alive()
         new = self.missing
         weights = [weight for weight, _ in self._faults.values()]

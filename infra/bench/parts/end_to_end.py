@@ -6,22 +6,34 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 
 import httpx
 
 from tradewind.connectors.settings import Settings
+from tradewind.infra.bench.parts.services import start
 
 STOP_S = 20.0
 TIMEOUT_S = 600.0
 POLL_S = 0.1
 WARM_UPS = 2  # in the second, Kafka's compiler still took a twentieth of the machine
+PIPELINE = "feed, broker, agent and sink at once"
 ROLES = (("worker", "market"), ("sink", "questdb"))
 
 
-def end_to_end_runs(settings: Settings, ticks: int, runs: int) -> list[float]:
-    """Return the ticks per second of some runs; more go before them, as the warm-up of the Java servers."""
-    return [end_to_end(settings, f"e2e{run}.", ticks) for run in range(WARM_UPS + runs)][WARM_UPS:]
+def end_to_end_runs(
+    settings: Settings, ticks: int, runs: int, begin: Callable[[str], None], warm_ups: int = WARM_UPS
+) -> list[float]:
+    """Return the ticks per second of some runs; more go before them, as the warm-up of the Java servers.
+
+    `begin` is called before each, with its name in a plan of progress.
+    """
+    found = []
+    for run in range(warm_ups + runs):
+        begin(PIPELINE)
+        found.append(end_to_end(settings, f"e2e{run}.", ticks))
+    return found[warm_ups:]
 
 
 def end_to_end(settings: Settings, namespace: str, ticks: int) -> float:
@@ -29,17 +41,17 @@ def end_to_end(settings: Settings, namespace: str, ticks: int) -> float:
     own = settings.model_copy(update={"namespace": namespace})
     environment = {**os.environ, "TRADEWIND_DATA": str(settings.data), "TRADEWIND_NAMESPACE": namespace}
 
-    def start(*arguments: str, module: str = "tradewind.infra.cli") -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-P", "-m", module, *arguments]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    def run(*arguments: str, module: str = "tradewind.infra.cli") -> subprocess.Popen[bytes]:
+        name = f"{namespace}{module.rpartition('.')[2]}-{arguments[0]}"
+        return start(settings, name, [sys.executable, "-P", "-m", module, *arguments], environment)
 
     def feed(seed: int, count: int) -> subprocess.Popen[bytes]:
-        return start(str(seed), str(count), module="tradewind.infra.bench.parts.simulated_feed")
+        return run(str(seed), str(count), module="tradewind.infra.bench.parts.simulated_feed")
 
-    prepared = start("prepare")
+    prepared = run("prepare")
     if prepared.wait(TIMEOUT_S) != 0:
-        raise RuntimeError("the topics could not be made: see above")
-    processes = [start(*role) for role in ROLES]
+        raise RuntimeError(f"the topics could not be made: {namespace}cli-prepare.log says why")
+    processes = [run(*role) for role in ROLES]
     try:
         with closing(_Store(own)) as store:
             warm_up = ticks // 10

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 from confluent_kafka import Producer
 
-from tradewind.connectors.feeds.encoding import block_runs
-from tradewind.connectors.feeds.feed import Block, Bounds, Position
-from tradewind.connectors.feeds.simulator import Simulator
+from tradewind.connectors.feeds.feed import Block, Bounds, SourcePosition
+from tradewind.connectors.feeds.publishing.encoding import block_runs
+from tradewind.connectors.feeds.simulator.simulator import Simulator
 from tradewind.connectors.feeds.sources import open_feed
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.kafka.producer import Run, producer_options
@@ -31,8 +31,8 @@ def blocks(files: Sequence[Path], ticks: int) -> Iterator[Block]:
     """Yield blocks of `ticks` ticks in all: the files side by side, again and again, each time a day later."""
     left, day = ticks, 0
     while left > 0:
-        reads = [open_feed(str(path)).read(Position(), BOUNDS) for path in files]
-        reads = reads or [Simulator(SEED, RATE, START_US, ticks, sessions=False).read(Position(), BOUNDS)]
+        reads = [open_feed(str(path)).read(SourcePosition(), BOUNDS) for path in files]
+        reads = reads or [Simulator(SEED, RATE, START_US, ticks, sessions=False).read(SourcePosition(), BOUNDS)]
         while reads and left > 0:
             for source in list(reads):
                 block = next(source, None)
@@ -45,15 +45,29 @@ def blocks(files: Sequence[Path], ticks: int) -> Iterator[Block]:
         day += 1
 
 
-def markets(settings: Settings, codec: Codec, files: Sequence[Path], ticks: int) -> dict[str, Settings]:
+def kinds(files: Sequence[Path]) -> dict[str, Sequence[Path]]:
+    """Return the kinds of markets that `markets` fills: what it names them -> the files of each."""
+    return {"": (), "quiet_": files} if files else {"": ()}
+
+
+def titled(what: str, name: str) -> str:
+    """Return what is done with one kind of market, as progress says it."""
+    return f"{what}, {name.rstrip('_') or 'busy'} market"
+
+
+def markets(
+    settings: Settings, codec: Codec, files: Sequence[Path], ticks: int, begin: Callable[[str], None]
+) -> dict[str, Settings]:
     """Fill a topic for each kind of market; return its settings by the name that figures have in their middle.
+
+    `begin` is called before each, with its name in a plan of progress.
 
     A busy one (no name): three instruments at 1,000 ticks/s, some 300 ticks in a bar of a second, as `up` makes them.
     A quiet one: the files, whose every second tick ends a bar. The work of the one is for ticks, of the other for bars.
     """
-    kinds: dict[str, Sequence[Path]] = {"": (), "quiet_": files} if files else {"": ()}
     found = {}
-    for name, sources in kinds.items():
+    for name, sources in kinds(files).items():
+        begin(titled("filling a topic", name))
         own = settings.model_copy(update={"namespace": name.replace("_", ".")})
         ensure(own, DOMAIN_TOPICS)
         fill(own, codec, sources, ticks)

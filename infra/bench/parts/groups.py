@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from confluent_kafka import ConsumerGroupState, KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
 
-from tradewind.connectors.kafka.client import options, settled
+from tradewind.connectors.kafka.client import options, until_settled
 from tradewind.connectors.settings import Settings
 from tradewind.streams.runtime.lease import TopicPartition
 
@@ -66,7 +66,7 @@ class Groups:
 
 
 def _described(settings: Settings, name: str) -> Group | str:
-    """Return a group, or why it is not told."""
+    """Return a group, or why Kafka does not describe it."""
     at = settings.bootstrap
 
     def question() -> ConsumerGroupDescription:
@@ -78,7 +78,7 @@ def _described(settings: Settings, name: str) -> Group | str:
             raise
 
     try:
-        told = settled(question, ANSWER_S)
+        told = until_settled(question, ANSWER_S)
     except KafkaException as error:
         return str(error)
     members = {

@@ -4,7 +4,7 @@
 
 An order is an empty file in `$TRADEWIND_DATA/workers`, named for the process and for what to do. Who removes it has it:
 the worker, which obeys at once, or who gave it and waits no longer. A signal could neither be taken back nor be sent
-before the worker listens. What the worker does is told in its log, one JSON object a line:
+before the worker listens. The worker logs what it does, one JSON object a line:
 
     staged     group, member and partitions of the transaction that is held; the worker freezes or waits then
     answered   how the commit ended that was asked for after that
@@ -32,15 +32,13 @@ from confluent_kafka import Producer
 from tradewind.connectors.settings import Settings
 from tradewind.infra.bench.parts import hops
 from tradewind.streams.runtime import worker
-from tradewind.streams.runtime.consumer_thread import SESSION_MS
+from tradewind.streams.runtime.commit.outbox import Draft, Outbox, Outcome, Patience
 from tradewind.streams.runtime.lease import Lease
-from tradewind.streams.runtime.outbox import TRANSACTION_MS, Draft, Outbox, Outcome, Patience
+from tradewind.streams.runtime.timings import USUAL, Timings
 
 MODULE = "tradewind.infra.bench.parts.held_worker"
 FOLDER = "workers"  # of orders and logs, in the data folder
 LOOK_S = 4.0  # Kafka looks each second for transactions that have timed out; the rest is for a busy machine
-OVERSTAY_S = max(TRANSACTION_MS, SESSION_MS) / 1000 + LOOK_S
-"""How long a transaction is left uncommitted by a worker that lives: its time is over, and a session would be, too."""
 Order = Literal["freeze", "overstay"]
 ORDERS: tuple[Order, ...] = ("freeze", "overstay")
 Step = Literal["staged", "answered", "went on"]
@@ -73,12 +71,21 @@ class Orders:
 class HeldOutbox(Outbox):
     """An outbox that obeys orders where a transaction has all but its commit."""
 
-    def __init__(self, orders: Orders, settings: Settings, transactional_id: str) -> None:
-        super().__init__(settings, transactional_id)
+    def __init__(
+        self,
+        orders: Orders,
+        settings: Settings,
+        transactional_id: str,
+        timings: Timings = USUAL,
+        held_s: float | None = None,
+    ) -> None:
+        """Overstay by `held_s`, or for as long as `overstay_s` says."""
+        super().__init__(settings, transactional_id, timings)
         self._orders = orders
+        self._held_s = overstay_s(timings) if held_s is None else held_s
         self._lease: Lease | None = None
         self._work = False
-        """Whether the transaction in hand carries more than offsets: a first start's does not."""
+        """Whether the current transaction carries more than offsets: a first start's does not."""
         self._held = 0
         """The number of the transaction that was held and has failed, until another one is committed."""
 
@@ -102,7 +109,7 @@ class HeldOutbox(Outbox):
             # To this thread: sent to the process, another one may take it, and this one would go on for a moment.
             signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         else:
-            time.sleep(OVERSTAY_S)
+            time.sleep(self._held_s)
         held_s = time.monotonic() - begun
         outcome = super()._commit(producer, patience)
         self._held = 0 if outcome.kind == "committed" else number
@@ -115,6 +122,11 @@ class HeldOutbox(Outbox):
         partitions = sorted(lease.partitions)
         what = {"number": number, "group": lease.group, "member": lease.member, "partitions": partitions, **more}
         log.info("%s %s", step, json.dumps(what))
+
+
+def overstay_s(timings: Timings) -> float:
+    """Return how long a living worker leaves a transaction uncommitted: its time is over, and a session would be."""
+    return max(timings.transaction_s, timings.session_s) + LOOK_S
 
 
 def told(text: str, step: Step, number: int | None = None) -> dict[str, Any] | None:
@@ -130,7 +142,7 @@ def told(text: str, step: Step, number: int | None = None) -> dict[str, Any] | N
 
 
 def main() -> None:
-    """Run agents until told to stop, by outboxes that obey."""
+    """Run agents, with outboxes that obey orders, until SIGTERM."""
     orders = Orders(Settings().data / FOLDER)
     worker.Outbox = partial(HeldOutbox, orders)  # type: ignore[attr-defined, assignment]
     hops.main()

@@ -18,20 +18,36 @@ from typing import Any, TypeVar
 
 from tradewind.connectors.settings import Settings
 from tradewind.infra.bench.parts.groups import Group, Groups, Undescribed
-from tradewind.infra.bench.parts.held_worker import LOOK_S, OVERSTAY_S, Order, Orders, Step, told
+from tradewind.infra.bench.parts.held_worker import LOOK_S, Order, Orders, Step, overstay_s, told
 from tradewind.streams.runtime.lease import TopicPartition
-from tradewind.streams.runtime.outbox import PATIENCE_S, TRANSACTION_MS
+from tradewind.streams.runtime.timings import USUAL
 
-MEET_S = 30.0  # for a worker to come to its next commit: it may be in a rebalance, or restoring
-SAY_S = 5.0  # from taking an order to telling so, and from telling to standing still
-FROZEN_S = TRANSACTION_MS / 1000 + LOOK_S
-TAKEN_OVER_S = 60.0  # a session, and two rebalances that wait for members that were killed before
-ANSWER_S = PATIENCE_S + 10.0  # the commit, which is asked for again while it may yet be answered
 POLL_S = 0.1
 REFUSALS = {"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH", "INVALID_TXN_STATE"}
-"""What a producer is told that would commit what the coordinator has aborted. An outbox takes no answer for proof that
-nothing is visible, so it may call its outcome in doubt all the same."""
+"""Errors of a producer that tries to commit what the coordinator has aborted. An outbox takes no error as proof that
+nothing is visible, so it may still call the outcome in doubt."""
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How long each step may take, in seconds."""
+
+    meet_s: float = 30.0
+    """For a worker to come to its next commit: it may be in a rebalance, or restoring."""
+    say_s: float = 5.0
+    """From taking an order to telling so, and from telling to standing still."""
+    frozen_s: float = USUAL.transaction_s + LOOK_S
+    """How long a worker stays frozen at least."""
+    overstay_s: float = overstay_s(USUAL)
+    """How long a living worker leaves its transaction uncommitted."""
+    taken_over_s: float = 60.0
+    """A session, and two rebalances that wait for members that were killed before."""
+    answer_s: float = USUAL.patience_s + 10.0
+    """For the answer to a commit, which is asked for again while it may yet come."""
+
+
+BOUNDS = Bounds()
 
 
 class Missed(Exception):
@@ -50,7 +66,7 @@ class Staged:
 
     @classmethod
     def of(cls, what: Mapping[str, Any]) -> Staged:
-        """Return it as the worker has told it."""
+        """Return the staged transaction that the worker has logged."""
         partitions = frozenset((str(topic), int(partition)) for topic, partition in what["partitions"])
         return cls(int(what["number"]), str(what["group"]), str(what["member"]), partitions)
 
@@ -83,7 +99,8 @@ class Hearing:
 class Holding:
     """Gives orders to workers, one at a time."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, settings: Settings, folder: Path, bounds: Bounds = BOUNDS) -> None:
+        self._bounds = bounds
         self._orders = Orders(folder)
         self._groups = Groups(settings)
 
@@ -97,35 +114,35 @@ class Holding:
         staged = self._staged(hearing, "freeze")
         try:
             begun = time.monotonic()
-            _awaited(lambda: state_of(pid) == "T" or None, SAY_S, f"process {pid} did not stop itself")
+            _awaited(lambda: state_of(pid) == "T" or None, self._bounds.say_s, f"process {pid} did not stop itself")
             heirs = self._heirs(pid, staged)
-            time.sleep(max(0.0, begun + FROZEN_S - time.monotonic()))
+            time.sleep(max(0.0, begun + self._bounds.frozen_s - time.monotonic()))
             if (state := state_of(pid)) != "T":
                 raise Missed(f"process {pid} was woken by somebody: its state is {state!r}")
         finally:
             os.kill(pid, signal.SIGCONT)
-        refused = _refused(hearing.hear("answered", ANSWER_S, staged.number))
+        refused = _refused(hearing.hear("answered", self._bounds.answer_s, staged.number))
         return f"{refused}; {heirs} other members of {staged.group} had its {len(staged.partitions)} partitions"
 
     def overstay(self, pid: int, log: Path) -> str:
         """Have a worker leave a transaction uncommitted until it has timed out; as `freeze` otherwise."""
-        hearing = Hearing.from_now(pid, log)
+        hearing, bounds = Hearing.from_now(pid, log), self._bounds
         staged = self._staged(hearing, "overstay")
-        answer = hearing.hear("answered", OVERSTAY_S + ANSWER_S, staged.number)
+        answer = hearing.hear("answered", bounds.overstay_s + bounds.answer_s, staged.number)
         if staged.member not in self._described(staged.group).members:
             raise Missed(f"{staged.group} has expelled the member while its transaction was held")
         refused = _refused(answer)
-        hearing.hear("went on", ANSWER_S, staged.number)
+        hearing.hear("went on", bounds.answer_s, staged.number)
         return f"{refused}; its member stayed in {staged.group}, and has committed since"
 
     def _staged(self, hearing: Hearing, order: Order) -> Staged:
         self._orders.give(hearing.pid, order)
         try:
-            return Staged.of(hearing.hear("staged", MEET_S))
+            return Staged.of(hearing.hear("staged", self._bounds.meet_s))
         except Missed:
             if self._orders.take(hearing.pid, order):
                 raise
-            return Staged.of(hearing.hear("staged", SAY_S))  # it has just begun to obey
+            return Staged.of(hearing.hear("staged", self._bounds.say_s))  # it has just begun to obey
 
     def _heirs(self, pid: int, staged: Staged) -> int:
         """Wait until others have all partitions of a member that is expelled; returns how many others."""
@@ -134,7 +151,9 @@ class Holding:
             found = self._described(staged.group)
             return len(heirs(found, staged)) or None
 
-        return _awaited(others, TAKEN_OVER_S, f"{staged.group} has not given process {pid}'s partitions to others")
+        return _awaited(
+            others, self._bounds.taken_over_s, f"{staged.group} has not given process {pid}'s partitions to others"
+        )
 
     def _described(self, name: str) -> Group:
         try:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +29,7 @@ from tradewind.connectors.kafka.records import raw_records
 from tradewind.connectors.registry import PATIENT_ATTEMPTS, open_codec
 from tradewind.connectors.settings import Settings
 from tradewind.infra.bench.parts.measured import GroupProgress, pace
+from tradewind.infra.bench.parts.services import start
 from tradewind.processors.batch import Output, Segment, State, rows_of
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.market import Tick
@@ -91,7 +91,7 @@ class Hops:
     def running(self, settings: Settings) -> Iterator[Callable[[], bool]]:
         """Run both agents; gives what tells whether they still do."""
         environment = {**os.environ, "TRADEWIND_DATA": str(settings.data)}
-        workers = [subprocess.Popen(self.command(number), env=environment) for number in (0, 1)]
+        workers = [start(settings, f"{self.name}-{number}", self.command(number), environment) for number in (0, 1)]
         try:
             yield lambda: all(worker.poll() is None for worker in workers)
         finally:
@@ -113,7 +113,7 @@ def ticks(codec: Codec, count: int, first: int = 0) -> Iterator[tuple[bytes, byt
 def capacity(settings: Settings, codec: Codec, hops: Hops, count: int) -> float:
     """Return the events per second that pass both agents, which start at once before a filled topic."""
     hops.create(settings)
-    with _sender(settings, hops.topic(0), linger_ms=50) as send:
+    with sender(settings, hops.topic(0), linger_ms=50) as send:
         for key, value in ticks(codec, count):
             send(key, value)
     second, topic = group_of(hops.agent(1), settings), hops.topic(1)
@@ -131,18 +131,19 @@ def latency_ms(settings: Settings, codec: Codec, hops: Hops, rate: int, seconds:
         reader = Thread(target=_read, args=(settings, codec, hops.topic(2), found, done), daemon=True)
         reader.start()
         _send_steadily(settings, codec, hops.topic(0), (1, 1.0), alive)
-        _wait(lambda: bool(found), "both agents to work")
+        wait_for(lambda: bool(found), "both agents to work")
         found.clear()
         begin = time.time_ns() // 1000
         count = _send_steadily(settings, codec, hops.topic(0), (rate, WARM_UP_S + seconds), alive)
-        _wait(lambda: len(found) >= count, f"{count:,} events to come through two hops")
+        wait_for(lambda: len(found) >= count, f"{count:,} events to come through two hops")
         done.set()
         reader.join()
     after = begin + WARM_UP_S * US
     return np.array([(got - sent) / 1000 for sent, got in found if sent >= after])
 
 
-def _wait(until: Callable[[], bool], what: str) -> None:
+def wait_for(until: Callable[[], bool], what: str) -> None:
+    """Wait until something holds; raises `RuntimeError` where it takes too long."""
     deadline = time.monotonic() + TIMEOUT_S
     while not until():
         if time.monotonic() > deadline:
@@ -155,7 +156,7 @@ def _send_steadily(
 ) -> int:
     rate, seconds = load
     total = int(rate * seconds)
-    with _sender(settings, topic, linger_ms=LINGER_MS) as send:
+    with sender(settings, topic, linger_ms=LINGER_MS) as send:
         begun = time.monotonic()
         for number, (key, value) in enumerate(_on_time(codec, total, rate, begun)):
             send(key, value)
@@ -173,7 +174,8 @@ def _on_time(codec: Codec, total: int, rate: int, begun: float) -> Iterator[tupl
 
 
 @contextmanager
-def _sender(settings: Settings, topic: Topic, linger_ms: int) -> Iterator[Callable[[bytes, bytes], None]]:
+def sender(settings: Settings, topic: Topic, linger_ms: int) -> Iterator[Callable[[bytes, bytes], None]]:
+    """Give what sends a key and a value to a topic; all are delivered when the context ends."""
     producer = Producer({**options(settings), "linger.ms": linger_ms, "queue.buffering.max.messages": QUEUED})
     name = settings.physical(topic)
 
@@ -206,7 +208,7 @@ def _read(settings: Settings, codec: Codec, topic: Topic, found: list[tuple[int,
 
 
 def main() -> None:
-    """Run agents until told to stop."""
+    """Run agents until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     name, partitions, *numbers = sys.argv[1:]

@@ -1,4 +1,4 @@
-"""A steady load: events of known sequence, sent from a thread until told to stop, each delivered once."""
+"""A steady load: events of known sequence, sent from a thread until it is stopped, each delivered once."""
 
 from __future__ import annotations
 

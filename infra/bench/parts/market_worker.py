@@ -16,7 +16,7 @@ from tradewind.streams.runtime import run_agents
 
 
 def main() -> None:
-    """Run until told to stop."""
+    """Run until SIGTERM."""
     settings = Settings()
     asyncio.run(run_agents([replace(market(settings), name=sys.argv[1])], settings, open_codec(settings)))
 

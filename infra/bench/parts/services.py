@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import tempfile
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from tradewind.connectors.settings import Settings
+from tradewind.infra.bench.parts.progress import quiet, say
+from tradewind.infra.services.guard import temporary_folder
 from tradewind.infra.services.stack import Stack
+
+LOGS = "logs"
+"""Folder, in the data folder, of the services' logs, which those of a bench's own processes join."""
+
+
+class BenchFailed(RuntimeError):
+    """A bench could not measure; the message names the folder that its logs were moved to."""
 
 
 @contextmanager
@@ -27,9 +39,9 @@ def stack(brokers: int = 1, *, optimise_java: bool = False) -> Iterator[tuple[St
     """
     for name in [name for name in os.environ if name.startswith("TRADEWIND_") and name != "TRADEWIND_CACHE"]:
         del os.environ[name]
-    with tempfile.TemporaryDirectory(prefix="tradewind-bench-", ignore_cleanup_errors=True) as folder:
-        data = Path(folder)
+    with temporary_folder("tradewind-bench-") as data, logged(data):
         own = Stack(data, _own(data, optimise_java), base_port=None, brokers=brokers)
+        say("starting the services")
         own.start()
         try:
             os.chdir(data)
@@ -38,5 +50,36 @@ def stack(brokers: int = 1, *, optimise_java: bool = False) -> Iterator[tuple[St
             own.stop()
 
 
+@contextmanager
+def logged(data: Path) -> Iterator[None]:
+    """Send what is said beside progress and figures to files, and keep these where the bench fails."""
+    (data / LOGS).mkdir(mode=0o700, exist_ok=True)
+    with quiet(data / LOGS / "bench.log"):
+        try:
+            yield
+        except Exception as error:
+            traceback.print_exc()
+            kept = _keep_logs(data)
+            if isinstance(error, (RuntimeError, TimeoutError)):
+                raise BenchFailed(f"{error}\nThe logs of this run are in {kept}") from error
+            say(f"the logs of this run are in {kept}")
+            raise
+
+
+def start(
+    settings: Settings, name: str, command: Sequence[str], env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a process of a bench, which says what it says into a log of its own."""
+    with (settings.data / LOGS / f"{name}.log").open("ab") as log:
+        return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def _keep_logs(data: Path) -> Path:
+    kept = Path(tempfile.mkdtemp(prefix="tradewind-bench-failed-"))
+    for log in data.glob("*/*.log*"):
+        shutil.copy(log, kept / log.name)
+    return kept
+
+
 def _own(data: Path, optimise_java: bool) -> Settings:  # noqa: FBT001
-    return Settings(_env_file=None, data=data, optimise_java=optimise_java)  # type: ignore[call-arg]  # pydantic's own
+    return Settings(_env_file=None, data=data, optimise_java=optimise_java)

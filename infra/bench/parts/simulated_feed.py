@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from tradewind.connectors.feeds.run import run_feed
-from tradewind.connectors.feeds.simulator import Simulator
+from tradewind.connectors.feeds.publishing.run import run_feed
+from tradewind.connectors.feeds.simulator.simulator import Simulator
 from tradewind.connectors.settings import Settings
 
 BEGIN_US = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z

@@ -14,8 +14,8 @@ from tradewind.schemas.codec import Codec
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Tick
 from tradewind.streams.runtime import Agent, group_of
-from tradewind.streams.runtime.changelog import Changelog
-from tradewind.streams.runtime.positions import GroupPositions
+from tradewind.streams.runtime.commit.changelog import Changelog
+from tradewind.streams.runtime.read.positions import GroupPositions
 from tradewind.topics import Topic
 
 EXAMPLES = 5  # of states that differ: they are alike, as a rule

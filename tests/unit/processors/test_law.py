@@ -17,7 +17,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.processors.batch import Segment, State
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import BarsState
-from tradewind.streams.agents import AGENTS
+from tradewind.streams.agents import OURS
 from tradewind.testing import rows
 
 TESTS = Path(__file__).parent
@@ -83,6 +83,6 @@ def test_the_law_is_broken_by_a_processor_that_changes_a_value_in_place() -> Non
 def test_the_processors_of_all_agents_are_among_them() -> None:
     """What runs is what was looked for."""
     settings = Settings(_env_file=None)
-    made_in = {agent(settings).processor.__module__ for agent in AGENTS.values()}
+    made_in = {agent.declare(settings).processor.__module__ for agent in OURS}
     assert made_in <= set(processors().values())
-    assert len(processors()) >= len(AGENTS)
+    assert len(processors()) >= len(OURS)

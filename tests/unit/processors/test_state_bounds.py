@@ -14,12 +14,16 @@ from tradewind.schemas.event import Event
 from tradewind.schemas.execution import OrderEvent
 from tradewind.schemas.market import Bar
 from tradewind.testing import Pipeline, rows
-from tradewind.topics import TICKS
+from tradewind.topics import TICKS, USAGE
 
 SYMBOLS = ("EURUSD", "GBPUSD")
 BLOCKS, BLOCK_S = 24, 10
 OF_ORDERS = {"risk": "reservation/", "execution": "order/"}
 """Whose state has keys of single orders."""
+METERS = 2
+"""Orders and fills, by instrument."""
+REST = ("risk", "execution", "metering", "rating", "ai")
+"""Who runs once more after each block: the last orders end, and what was used is counted."""
 
 
 class Fickle(Strategy):
@@ -48,7 +52,10 @@ def kinds(pipeline: Pipeline) -> dict[str, Counter[str]]:
     """Return how many keys of each kind every agent keeps, kinds of single orders apart."""
     return {
         name: Counter(
-            key.partition("/")[0] for key in agent.state() if not key.startswith(OF_ORDERS.get(name, "nothing"))
+            key.partition("/")[0]
+            for state in agent.states().values()
+            for key in state
+            if not key.startswith(OF_ORDERS.get(name, "nothing"))
         )
         for name, agent in pipeline.agents.items()
         if name != "execution"
@@ -66,12 +73,18 @@ def test_state_does_not_grow_with_time(seed: int) -> None:
     """Orders are kept while they are open, and all else by instrument, account and interval; then nothing of orders."""
     random, mids, pipeline = Random(seed), dict.fromkeys(SYMBOLS, 1.1), Pipeline(strategies=[Fickle()])
     accounts = sum(len(tenant.accounts) for tenant in DEFAULT_TENANTS)
+    owners, tasks = len(DEFAULT_TENANTS), USAGE.partitions
+    tenants = Counter({"tenant": owners * tasks, "seeded": tasks})
     most = {
         "market": Counter({"bars": len(SYMBOLS), "doubted": len(SYMBOLS)}),
         "signals": Counter({"volatility": len(SYMBOLS), "memory": len(SYMBOLS)}),
-        "sizing": Counter[str](),
-        "risk": Counter({"exposure": accounts * len(SYMBOLS)}),
+        "tenancy": Counter({"tenant": owners}),
+        "sizing": tenants,
+        "risk": tenants + Counter({"exposure": accounts * len(SYMBOLS)}),
         "portfolio": Counter({"position": accounts * len(SYMBOLS), "mark": len(SYMBOLS)}),
+        "metering": Counter({"sequence": owners * tasks}),
+        "rating": tenants + Counter({"now": tasks, "source": owners * tasks, "total": owners * METERS * len(SYMBOLS)}),
+        "ai": Counter({"tenant": owners, "seeded": 1}),
     }
     opened, ended = set[str](), set[str]()
     closing: list[Event] = [
@@ -80,7 +93,7 @@ def test_state_does_not_grow_with_time(seed: int) -> None:
     for number in range(BLOCKS + 1):
         events = block(random, number, mids) if number < BLOCKS else closing
         sent = [event for segment in rows(events, TICKS.name) for event in pipeline.feed(segment)]
-        sent += pipeline.agents["risk"].run() + pipeline.agents["execution"].run()
+        sent += [event for name in REST for event in pipeline.agents[name].run()]
         for event in sent:
             if isinstance(event, OrderEvent):
                 (opened if event.status == "ACCEPTED" else ended).add(event.order_id)

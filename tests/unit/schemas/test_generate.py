@@ -16,7 +16,9 @@ from tradewind.schemas.codec.compatibility import check_versions
 from tradewind.schemas.generate import default, main
 
 DECIMAL = {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 10}
-SIDE = {"type": "enum", "name": "Side", "symbols": ["BUY", "SELL"]}
+SIDE = {"type": "enum", "name": "Side", "symbols": ["UNKNOWN", "BUY", "SELL"], "default": "UNKNOWN"}
+WITHOUT = {"type": "enum", "name": "Side", "symbols": ["BUY", "SELL"]}
+A_BOX = {"type": "record", "name": "Box", "fields": [{"name": "side", "type": WITHOUT}]}
 Schema = dict[str, Any]
 
 
@@ -91,6 +93,12 @@ def test_every_domain_has_schemas_that_go_together() -> None:
         (a_schema(a_field("one", {**DECIMAL, "precision": 60})), "a decimal of more than 38 digits"),
         (a_schema(a_field("one", "long", default="x")), "not Avro: Default|no default of"),
         (a_schema(a_field("one", {**SIDE}, default="HOLD")), "not Avro|no default of"),
+        (a_schema(a_field("one", WITHOUT)), "one: enum Side needs UNKNOWN as its first symbol and its default"),
+        (a_schema(a_field("one", {**SIDE, "default": "BUY"})), "needs UNKNOWN"),
+        (a_schema(a_field("one", {**SIDE, "symbols": ["BUY", "UNKNOWN"]})), "needs UNKNOWN"),
+        (a_schema(a_field("one", ["null", WITHOUT])), "needs UNKNOWN"),
+        (a_schema(a_field("one", {"type": "array", "items": WITHOUT})), "needs UNKNOWN"),
+        (a_schema(a_field("one", {"type": "array", "items": ["null", A_BOX]})), "one.side: enum Side needs UNKNOWN"),
     ],
 )
 def test_a_file_that_breaks_a_rule_is_refused(tmp_path: Path, schema: Any, reason: str) -> None:
@@ -135,8 +143,6 @@ def change_type(kind: Any) -> Callable[[], Schema]:
         ),
         (change_type("string"), "cannot be read as"),
         (change_type(["null", SIDE]), "version 1 could not read what it writes: side may be null"),
-        (change_type({**SIDE, "symbols": ["BUY", "SELL", "NONE"]}), "side does not know NONE"),
-        (change_type({**SIDE, "symbols": ["BUY"]}), "cannot read what version 1 wrote: side does not know SELL"),
     ],
 )
 def test_versions_that_cannot_read_each_other_are_refused(
@@ -169,6 +175,16 @@ def test_versions_that_add_with_defaults_pass(tmp_path: Path) -> None:
     """A new field with a default is what a second version is for."""
     put(tmp_path, a_schema(a_field("symbol")))
     put(tmp_path, a_schema(a_field("symbol"), a_field("note", ["null", "string"], default=None)), "thing_seen.v2.avsc")
+    check_versions(committed(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "symbols", [["UNKNOWN", "BUY", "SELL", "NONE"], ["UNKNOWN", "BUY"], ["UNKNOWN", "SELL", "BUY"]]
+)
+def test_versions_whose_enums_gain_or_lose_symbols_pass(tmp_path: Path, symbols: list[str]) -> None:
+    """What a reader does not know is UNKNOWN to it, in both directions."""
+    put(tmp_path, a_schema(a_field("symbol"), a_field("side", SIDE)))
+    put(tmp_path, a_schema(a_field("symbol"), a_field("side", {**SIDE, "symbols": symbols})), "thing_seen.v2.avsc")
     check_versions(committed(tmp_path))
 
 

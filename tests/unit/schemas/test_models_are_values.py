@@ -14,18 +14,35 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
+from tradewind.schemas.ai import (
+    AiAttempt,
+    AiOpenState,
+    AiPricesState,
+    AiProvider,
+    AiRequest,
+    AiResponse,
+    AiRoute,
+    AiTenantState,
+)
+from tradewind.schemas.billing import UsageSourceState
 from tradewind.schemas.codec import MODELS
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import BarsState
 from tradewind.schemas.runtime import DeadLetter, JournalEntry, StateSnapshot, TaskPosition
+from tradewind.schemas.tenancy import Tenant, TenantCommand, TenantRefused
 
 PLAIN = {str, int, float, bool, bytes, Decimal, NoneType}
-OF_RECORDS = {BarsState, DeadLetter, JournalEntry, StateSnapshot, TaskPosition}
+OF_RECORDS = {
+    *(BarsState, DeadLetter, JournalEntry, StateSnapshot, TaskPosition),
+    *(Tenant, TenantCommand, TenantRefused),
+    *(AiAttempt, AiProvider, AiRequest, AiResponse, AiRoute),
+    *(AiOpenState, AiPricesState, AiTenantState, UsageSourceState),
+}
 """Models with records in a field, which are dictionaries when they are decoded.
 
-Their type is `Mapping`, which mypy lets nobody assign to; no other field may be one. Processors keep `BarsState` alone
-of them, and the law of cuts checks of every processor that it changes no value that it was given
-(`processing.result`). Wrapped in a `MappingProxyType` they could be neither copied nor pickled.
+Their type is `Mapping`, which mypy lets nobody assign to; no other field may be one. Processors keep `BarsState`,
+`Tenant`, and those of AI and usage of them, and the law of cuts checks of every processor that it changes no value
+that it was given (`processing.result`). Wrapped in a `MappingProxyType` they could be neither copied nor pickled.
 """
 
 

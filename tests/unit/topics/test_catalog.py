@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
 import pytest
 
+from tradewind.schemas.execution import Fill
 from tradewind.topics import DOMAIN_TOPICS, PARTITIONS, TICKS, UnknownTopic, topic_named
+from tradewind.topics.keys import keys_of
 
 
 def test_a_topic_by_its_name() -> None:
@@ -25,8 +32,33 @@ def test_names_are_unique_and_begin_with_their_owner() -> None:
 
 
 def test_the_trading_path_has_one_partition_count() -> None:
-    """Task p of every agent owns partition p of all its inputs; only the feeds' positions are apart."""
-    assert {topic.name for topic in DOMAIN_TOPICS if topic.partitions != PARTITIONS} == {"market.feed.positions"}
+    """Task p of every agent owns partition p of all its inputs; feeds' positions, tenants and AI are apart."""
+    apart = {topic.name for topic in DOMAIN_TOPICS if topic.partitions != PARTITIONS}
+    of_ai = {"ai.requests", "ai.attempts", "ai.settings"}
+    assert apart == {"market.feed.positions", "tenancy.commands", *of_ai}
+
+
+def test_the_key_of_a_row_is_the_key_of_its_event() -> None:
+    """Else a table would be keyed otherwise than events, and go to other partitions."""
+    keyed = [topic for topic in DOMAIN_TOPICS if topic.key_columns]
+    assert TICKS in keyed
+    for topic in keyed:
+        values = {column: f"a {column}" for column in topic.key_columns}
+        event: Any = SimpleNamespace(**values)
+        assert topic.key(event) == keys_of(pl.DataFrame([values]), topic.key_columns)[0]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"time_carrier": Fill}, "market.ticks: it does not carry its time carrier, Fill"),
+        ({"key_columns": ("symbol", "account")}, "market.ticks: Tick lacks the key column account"),
+    ],
+)
+def test_a_topic_that_contradicts_itself_is_refused(wrong: dict[str, Any], message: str) -> None:
+    """With its name, and what does not fit."""
+    with pytest.raises(ValueError, match=message):
+        replace(TICKS, **wrong)
 
 
 def test_time_never_deletes() -> None:

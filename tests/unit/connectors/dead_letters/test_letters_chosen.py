@@ -15,12 +15,12 @@ from tradewind.connectors.dead_letters.spool import Spool
 from tradewind.connectors.dead_letters.survey import Standing
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.runtime import DeadLetter, Redriven
-from tradewind.streams.runtime.agent import Agent, redrive_topic, redriven_topic
-from tradewind.streams.runtime.dead_letters import letter_of, record_of
+from tradewind.streams.runtime.agent import Agent, redrive_topic, redriven_topic, skips_topic
+from tradewind.streams.runtime.work.dead_letters import letter_of, record_of
 from tradewind.topics import BARS, TICKS
 
 AGENT = Agent(name="a", inputs=(TICKS,), outputs=(BARS,), processor=lambda state, segment: [])
-RETURNS = Returns(redrive_topic(AGENT), redriven_topic(AGENT), frozenset({"market.ticks"}))
+RETURNS = Returns(redrive_topic(AGENT), redriven_topic(AGENT), skips_topic(AGENT), frozenset({"market.ticks"}))
 LETTER = DeadLetter(
     event_id="", agent="a", error="POISON", reason="No price 1.25 at 17", topic="market.ticks", partition=1, offset=7,
     ts_ingest=1000, key=b"k", value=b"v", headers=(),

@@ -11,10 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewind.connectors.feeds.archive import Chunk
-from tradewind.connectors.feeds.binance import _frame, open_binance, parse
-from tradewind.connectors.feeds.feed import Block, Bounds, DamagedSource, Position, UnknownFormat, UnknownSymbol
-from tradewind.connectors.feeds.parsed import Parsed
+from tradewind.connectors.feeds.feed import (
+    EXCERPT_CHARACTERS,
+    OTHER_KINDS,
+    REPORTED_KINDS,
+    Block,
+    Bounds,
+    DamagedSource,
+    Kind,
+    SourcePosition,
+    UnknownFormat,
+    UnknownSymbol,
+)
+from tradewind.connectors.feeds.files.archive import Chunk
+from tradewind.connectors.feeds.files.binance import _frame, open_binance, parse
+from tradewind.connectors.feeds.files.parsed import Parsed
 
 RECEIVED = 1_723_161_255_000_000_000
 TIME = RECEIVED // 1_000_000 + 1200
@@ -79,7 +90,7 @@ def recorded(folder: Path, *lines: str) -> Path:
 
 def read(path: Path) -> list[Block]:
     """Read a file whole."""
-    return list(open_binance(path).read(Position(), ALL))
+    return list(open_binance(path).read(SourcePosition(), ALL))
 
 
 def test_a_file_tells_what_it_quotes_and_from_when(tmp_path: Path) -> None:
@@ -105,16 +116,79 @@ def test_a_trade_tells_who_took_liquidity(maker: bool, aggressor: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "what"),
     [
-        frame({"e": "depthUpdate", "E": TIME, "b": [["1", "2"]], "a": []}),
-        f'{RECEIVED} {{"lastUpdateId":1,"bids":[],"asks":[]}}',
-        f'{RECEIVED} {{"result":null,"id":1}}',
+        (frame({"e": "depthUpdate", "E": TIME, "b": [["1", "2"]], "a": []}), "depthUpdate"),
+        (frame({"e": "aggTrade", "E": TIME, "s": "BTCUSDT", "a": 1, "p": "1", "q": "2"}), "aggTrade"),
+        (frame({"e": "kline", "s": "BTCUSDT", "k": {"t": 1}}), "kline"),
+        (f'{RECEIVED} {{"E":1,"e":"markPriceUpdate"}}', "markPriceUpdate"),
+        (f'{RECEIVED} {{"stream":"!miniTicker@arr","data":[{{"e":"24hrMiniTicker"}}]}}', "24hrMiniTicker"),
+        (f'{RECEIVED} {{"lastUpdateId":1,"bids":[],"asks":[]}}', "order book snapshot"),
+        (f'{RECEIVED} {{"stream":"x@depth5","data":{{"lastUpdateId":1,"bids":[],"asks":[]}}}}', "order book snapshot"),
+        (f'{RECEIVED} {{"result":null,"id":1}}', "reply to a request"),
     ],
 )
-def test_other_frames_are_skipped(line: str) -> None:
+def test_known_kinds_that_are_no_quotes_are_skipped_by_name(line: str, what: str) -> None:
     """They are sound, and no error."""
-    assert row(line)["kind"] == "skipped"
+    found = row(line)
+    assert (found["kind"], found["what"]) == ("skipped", what)
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        (frame({"e": "newThing", "E": TIME}), "newThing"),
+        (f'{RECEIVED} {{"e":"{"x" * 500}"}}', "x" * 40),
+        (f'{RECEIVED} {{"code":-1121,"msg":"Invalid symbol."}}', "no 'e', with the keys code, msg"),
+        (f"{RECEIVED} {{}}", "no 'e', with the keys "),
+        (f'{RECEIVED} {{"stream":"x","data":[]}}', "data that is a JSON list"),
+        (f'{RECEIVED} {{"stream":"x","data":null}}', "data that is a JSON NoneType"),
+        (f'{RECEIVED} {{"e":["bookTicker"]}}', "no 'e', with the keys e"),
+        (f'{RECEIVED} {{"lastUpdateId":1}}', "no 'e', with the keys lastUpdateId"),
+    ],
+)
+def test_a_kind_that_is_not_known_is_told_with_its_first_frame(line: str, what: str) -> None:
+    """And counted: nobody looks for what is skipped in silence."""
+    found = parsed(frame(book()), line, line)
+    (kind,) = found.kinds(found.rows).items()
+    assert kind == (what, Kind(2, 2, line[:EXCERPT_CHARACTERS], known=False))
+
+
+def test_kinds_are_bounded() -> None:
+    """Garbage may name a new one in each frame; the first are told, the others counted."""
+    found = parsed(*(frame({"e": f"new{number}"}) for number in range(1_000)))
+    kinds = found.kinds(found.rows)
+    assert len(kinds) == REPORTED_KINDS + 1
+    assert kinds[OTHER_KINDS].count == 1_000 - REPORTED_KINDS
+
+
+SPOT = {"u": 50093239212, "s": "BTCUSDT", "b": "61837.63", "B": "3.78", "a": "61837.64", "A": "1.54"}
+
+
+def test_a_spot_book_ticker_has_the_time_of_its_receipt() -> None:
+    """Spot tells no event time; a frame of another order of keys is read to the same values."""
+    found = row(frame(SPOT))
+    assert (found["kind"], found["symbol"], found["ts_event"]) == ("tick", "BTCUSDT", RECEIVED // 1000)
+    assert (found["bid"], found["ask"], found["bid_size"], found["ask_size"]) == (61837.63, 61837.64, 3.78, 1.54)
+    assert row(frame(dict(reversed(SPOT.items())))) == found
+    assert row(f"{RECEIVED} {json.dumps(SPOT)}") == found
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"b": "nan"}, "'b' (bid) of the bookTicker"), ({"b": "61838"}, "crossed"), ({"s": "XUSDT"}, "unknown symbol")],
+)
+def test_a_spot_book_ticker_is_checked_as_others_are(changes: dict[str, str], said: str) -> None:
+    """Each fault has its words."""
+    found = parsed(frame({**SPOT, **changes}))
+    assert said in found.rejections(found.rows)[0].reason
+
+
+def test_a_spot_trade_is_a_trade() -> None:
+    """Its keys come in another order, and it has one more."""
+    spot = {"e": "trade", "E": TIME, "s": "BTCUSDT", "t": 1, "p": "1.5", "q": "2", "T": TIME, "m": True, "M": True}
+    found = row(frame(spot))
+    assert (found["kind"], found["price"], found["ts_event"], found["aggressor"]) == ("trade", 1.5, TIME * 1000, "SELL")
 
 
 @pytest.mark.parametrize(

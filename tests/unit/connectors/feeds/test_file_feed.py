@@ -7,36 +7,30 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from days.recorded import ALL, Recording
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewind.connectors.feeds import archive
-from tradewind.connectors.feeds.binance import open_binance
-from tradewind.connectors.feeds.feed import Bounds, Feed, Position
-from tradewind.connectors.feeds.file import FileFeed
-from tradewind.connectors.feeds.oanda import open_oanda
+from tradewind.connectors.feeds.feed import Bounds, Feed, SourcePosition
+from tradewind.connectors.feeds.files import archive
+from tradewind.connectors.feeds.files.binance import open_binance
+from tradewind.connectors.feeds.files.file_feed import FileFeed
+from tradewind.connectors.feeds.files.oanda import open_oanda
 
-DATA = Path(__file__).parents[5] / "shared" / "data"
 FOREVER = 2**62
-REAL = [
-    ("oanda-eurusd-quotes-20140501.zip", 24_179, 0, 0),
-    ("oanda-xauusd-quotes-20140501.zip", 129_744, 0, 0),
-    ("binance-usdm-btcusdt-20240808.gz", 66_089, 21_313, 6_552),
-]
 
 
-def opened(name: str) -> FileFeed:
+def opened(file: Recording) -> FileFeed:
     """Open a recorded file; skips where it is not there."""
-    path = DATA / name
-    if not path.exists():
-        pytest.skip(f"no recorded market data: {name} is not beside the checkout")
+    path = file.needed()
     return open_oanda(path) if path.suffix == ".zip" else open_binance(path)
 
 
-@pytest.mark.parametrize(("name", "ticks", "trades", "skipped"), REAL)
-def test_a_recorded_day_is_read_whole(name: str, ticks: int, trades: int, skipped: int) -> None:
+@pytest.mark.parametrize("file", ALL, ids=lambda file: file.path.name)
+def test_a_recording_is_read_whole(file: Recording) -> None:
     """Every quote and trade is there, and nothing is rejected."""
-    blocks = list(opened(name).read(Position(), Bounds(20_000, FOREVER)))
+    ticks, trades, skipped = file.ticks, file.trades, file.skipped
+    blocks = list(opened(file).read(SourcePosition(), Bounds(20_000, FOREVER)))
     assert sum(block.ticks.height for block in blocks) == ticks
     assert sum(block.trades.height for block in blocks) == trades
     assert sum(block.skipped for block in blocks) == skipped
@@ -51,7 +45,7 @@ def written(path: Path, content: bytes) -> FileFeed:
     return open_oanda(path)
 
 
-def ticks_of(feed: Feed, position: Position, bounds: Bounds) -> pl.DataFrame:
+def ticks_of(feed: Feed, position: SourcePosition, bounds: Bounds) -> pl.DataFrame:
     """Return what a feed gives from a position on."""
     return pl.concat(block.ticks for block in feed.read(position, bounds))
 
@@ -69,8 +63,8 @@ def test_a_feed_that_is_stopped_anywhere_goes_on_as_if_it_were_not(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(archive, "CHUNK_LINES", 8)
         feed = written(tmp_path_factory.mktemp("any") / "quotes.zip", content)
-        whole = list(feed.read(Position(), Bounds(10_000, FOREVER)))
-        blocks = list(feed.read(Position(), Bounds(records, span_us)))
+        whole = list(feed.read(SourcePosition(), Bounds(10_000, FOREVER)))
+        blocks = list(feed.read(SourcePosition(), Bounds(records, span_us)))
         at = data.draw(st.integers(0, len(blocks) - 1))
         rest = list(feed.read(blocks[at].next, Bounds(7, FOREVER)))
     expected = pl.concat(block.ticks for block in whole)
@@ -90,7 +84,7 @@ def test_blocks_keep_their_bounds(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(archive, "CHUNK_LINES", 8)
         feed = written(tmp_path_factory.mktemp("any") / "quotes.zip", content)
-        blocks = list(feed.read(Position(), Bounds(records, span_us)))
+        blocks = list(feed.read(SourcePosition(), Bounds(records, span_us)))
     before, reached = 0, 0
     for block in blocks:
         assert 0 < block.next.record - before <= records

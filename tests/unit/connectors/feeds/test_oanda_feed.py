@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewind.connectors.feeds.archive import LINE_BYTES, Chunk
-from tradewind.connectors.feeds.feed import Block, Bounds, DamagedSource, Position, UnknownFormat, UnknownSymbol
-from tradewind.connectors.feeds.oanda import open_oanda, parse
-from tradewind.connectors.feeds.parsed import Parsed
+from tradewind.connectors.feeds.feed import Block, Bounds, DamagedSource, SourcePosition, UnknownFormat, UnknownSymbol
+from tradewind.connectors.feeds.files.archive import LINE_BYTES, Chunk
+from tradewind.connectors.feeds.files.oanda import open_oanda, parse
+from tradewind.connectors.feeds.files.parsed import Parsed
 
 MIDNIGHT = 1_398_902_400_000_000  # 2014-05-01
 ALL = Bounds(10_000, 2**62)
@@ -29,7 +29,7 @@ def quotes(folder: Path, content: bytes, member: str = "20140501_eurusd_tick_quo
 
 def read(path: Path) -> list[Block]:
     """Read a file whole."""
-    return list(open_oanda(path).read(Position(), ALL))
+    return list(open_oanda(path).read(SourcePosition(), ALL))
 
 
 def parsed(*lines: str) -> Parsed:
@@ -59,7 +59,8 @@ def test_a_quote_is_read_exactly() -> None:
         ("  ", "empty line"),
         ("1,1.1", "2 columns"),
         ("1,1.1,1.2,1.3", "4 columns"),
-        ("time,bid,ask", "time is not a positive number: 'time'"),
+        ("time,bid,ask", "a header, where quotes have none: 'time,bid,ask'"),
+        ("soon1,1.1,1.2", "time is not a positive number: 'soon1'"),
         ("1,nan,1.2", "bid is not a positive number: 'nan'"),
         ("1,1.1,inf", "ask is not a positive number: 'inf'"),
         ("1,-1.1,1.2", "bid is not a positive number: '-1.1'"),
@@ -138,7 +139,7 @@ def test_an_unknown_symbol_is_told_with_the_known_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize("member", ["quotes.csv", "20140501_eurusd_second_trade.csv", "20149901_eurusd_tick_quote.csv"])
 def test_a_file_without_a_date_is_refused(tmp_path: Path, member: str) -> None:
     """The date stands only in the name inside the archive."""
-    with pytest.raises(UnknownFormat, match=r"only in the name|is no date"):
+    with pytest.raises(UnknownFormat, match=r"only in the name|is not a date"):
         open_oanda(quotes(tmp_path, b"1,1.1,1.2", member))
 
 

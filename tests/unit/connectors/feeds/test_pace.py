@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tradewind.connectors.feeds import FeedError
-from tradewind.connectors.feeds.pace import BLOCK_S, Pace
+from tradewind.connectors.feeds.publishing.pace import BLOCK_S, Pace
 
 SECOND = 1_000_000
 

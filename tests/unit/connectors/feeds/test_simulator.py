@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewind.connectors.feeds.feed import Bounds, FeedError, Position
-from tradewind.connectors.feeds.sessions import Calendar, is_open
-from tradewind.connectors.feeds.simulator import Simulator
-from tradewind.connectors.feeds.walk import CHUNK, INSTRUMENTS, draw, initial
+from tradewind.connectors.feeds.feed import Bounds, FeedError, SourcePosition
+from tradewind.connectors.feeds.simulator.sessions import Calendar, is_open
+from tradewind.connectors.feeds.simulator.simulator import Simulator
+from tradewind.connectors.feeds.simulator.walk import CHUNK, INSTRUMENTS, draw, initial
 
 WEDNESDAY = int(datetime(2026, 1, 7, 9, tzinfo=UTC).timestamp()) * 1_000_000
 SATURDAY = int(datetime(2026, 1, 10, 9, tzinfo=UTC).timestamp()) * 1_000_000
@@ -23,9 +23,9 @@ SECOND = 1_000_000
 ALL = Bounds(1_000_000, 2**62)
 
 
-def ticks(simulator: Simulator, position: Position | None = None, bounds: Bounds = ALL) -> pl.DataFrame:
+def ticks(simulator: Simulator, position: SourcePosition | None = None, bounds: Bounds = ALL) -> pl.DataFrame:
     """Return what a simulator with an end gives."""
-    return pl.concat(block.ticks for block in simulator.read(position or Position(), bounds))
+    return pl.concat(block.ticks for block in simulator.read(position or SourcePosition(), bounds))
 
 
 def test_a_seed_tells_the_prices() -> None:
@@ -41,7 +41,7 @@ def test_a_killed_simulator_goes_on_as_if_it_were_not(sizes: list[int], at: int)
     """However it is read, and wherever it is stopped, the quotes are those of one run."""
     count = sum(sizes)
     whole = ticks(Simulator(seed=7, start_us=WEDNESDAY, count=count))
-    position, parts = Position(), []
+    position, parts = SourcePosition(), []
     for number, size in enumerate(sizes):
         bounds = Bounds(size, 2**62) if number != at else Bounds(size, max(1, size * 500))
         block = next(iter(Simulator(seed=7, start_us=WEDNESDAY, count=count).read(position, bounds)))
@@ -56,7 +56,7 @@ def test_a_killed_simulator_goes_on_as_if_it_were_not(sizes: list[int], at: int)
 def test_another_rate_goes_on_from_the_same_price() -> None:
     """What was begun at the old rate is finished with it; the price does not jump."""
     first = next(
-        iter(Simulator(seed=3, rate=10, start_us=WEDNESDAY, count=10_000).read(Position(), Bounds(500, 2**62)))
+        iter(Simulator(seed=3, rate=10, start_us=WEDNESDAY, count=10_000).read(SourcePosition(), Bounds(500, 2**62)))
     )
     after = ticks(Simulator(seed=3, rate=5000, start_us=WEDNESDAY, count=10_000), first.next)
     for symbol in ("EURUSD", "XAUUSD", "BTCUSDT"):
@@ -80,7 +80,7 @@ def test_quotes_are_quotes() -> None:
 
 def test_forex_and_gold_close_at_the_weekend() -> None:
     """Bitcoin trades on; the draws of the others are counted as skipped."""
-    blocks = list(Simulator(start_us=SATURDAY, count=3000).read(Position(), ALL))
+    blocks = list(Simulator(start_us=SATURDAY, count=3000).read(SourcePosition(), ALL))
     assert set(pl.concat(block.ticks for block in blocks)["symbol"]) == {"BTCUSDT"}
     assert sum(block.ticks.height + block.skipped for block in blocks) == 3000
     assert set(ticks(Simulator(start_us=SATURDAY, count=3000, sessions=False))["symbol"]) == {
@@ -152,7 +152,7 @@ def live(clock: Clock, **options: object) -> Simulator:
 def test_history_comes_at_once_at_the_first_start_alone() -> None:
     """At the rate, up to the moment of the start; who goes on has it already."""
     clock = Clock(WEDNESDAY)
-    blocks = list(islice(live(clock, rate=1000, history_s=15.0).read(Position(), Bounds(4_000, 50_000)), 8))
+    blocks = list(islice(live(clock, rate=1000, history_s=15.0).read(SourcePosition(), Bounds(4_000, 50_000)), 8))
     history = pl.concat(block.ticks for block in blocks[:4])
     assert [block.ticks.height for block in blocks[:4]] == [4_000, 4_000, 4_000, 3_000]
     assert history["ts_event"].min() == WEDNESDAY - 15 * SECOND
@@ -167,7 +167,7 @@ def test_a_live_simulator_keeps_its_rate_by_the_clock() -> None:
     """Times are the clock's; the rate holds on weekends too, with what is open."""
     for start in (WEDNESDAY, SATURDAY):
         clock = Clock(start)
-        found = pl.concat(b.ticks for b in islice(live(clock).read(Position(), Bounds(20_000, 50_000)), 200))
+        found = pl.concat(b.ticks for b in islice(live(clock).read(SourcePosition(), Bounds(20_000, 50_000)), 200))
         assert 9_000 < found.height < 11_000
         assert found["ts_event"].is_between(start, clock.now).all()
         assert found["ts_event"].is_sorted()
@@ -175,7 +175,7 @@ def test_a_live_simulator_keeps_its_rate_by_the_clock() -> None:
 
 def test_later_ticks_are_later_than_the_floor() -> None:
     """That is what a heartbeat at the floor promises."""
-    blocks = list(islice(live(Clock(WEDNESDAY)).read(Position(), Bounds(20_000, 50_000)), 20))
+    blocks = list(islice(live(Clock(WEDNESDAY)).read(SourcePosition(), Bounds(20_000, 50_000)), 20))
     for block, following in pairwise(blocks):
         assert block.floor is not None
         assert (following.ticks["ts_event"] > block.floor).all()
@@ -186,7 +186,7 @@ def test_a_restart_never_goes_back_in_time() -> None:
 
     def after(step: int) -> Iterator[int]:
         clock = Clock(WEDNESDAY)
-        block = next(iter(live(clock).read(Position(), Bounds(1000, 50_000))))
+        block = next(iter(live(clock).read(SourcePosition(), Bounds(1000, 50_000))))
         clock.now += step
         following = next(iter(live(clock).read(block.next, Bounds(1000, 50_000))))
         assert block.floor is not None
@@ -200,7 +200,7 @@ def test_a_restart_never_goes_back_in_time() -> None:
 def test_a_long_pause_is_not_made_up_for() -> None:
     """After a machine slept, no flood of old ticks follows."""
     clock = Clock(WEDNESDAY)
-    blocks = live(clock).read(Position(), Bounds(20_000, 50_000))
+    blocks = live(clock).read(SourcePosition(), Bounds(20_000, 50_000))
     next(blocks)
     clock.now += 3600 * SECOND
     assert next(blocks).next.record < 2000

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tradewind.connectors.feeds import Block, Bounds, Feed, FeedError, Position, Simulator, open_feed, sources
+from tradewind.connectors.feeds import Block, Bounds, Feed, FeedError, Simulator, SourcePosition, open_feed, sources
 
 
 class Silent:
@@ -19,7 +19,7 @@ class Silent:
     source = "nothing"
     live = False
 
-    def read(self, position: Position, bounds: Bounds) -> Iterator[Block]:
+    def read(self, position: SourcePosition, bounds: Bounds) -> Iterator[Block]:
         return iter(())
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from tradewind.connectors.kafka import client
-from tradewind.connectors.kafka.client import settled
+from tradewind.connectors.kafka.client import insist, lasting, until_settled
 
 
 def answers(*codes: int) -> list[int]:
@@ -21,27 +20,53 @@ def ask(codes: list[int]) -> str:
     return "told"
 
 
-def test_a_new_partition_is_asked_about_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_partition_is_asked_about_again() -> None:
     """A reader that starts right after the topic was created gets its answer."""
-    monkeypatch.setattr(client, "PASSING_PAUSE_S", 0.001)
     codes = answers(KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
-    assert settled(lambda: ask(codes)) == "told"
+    assert until_settled(lambda: ask(codes), pause_s=0.001) == "told"
 
 
-def test_a_partition_that_stays_without_a_leader_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_partition_that_stays_without_a_leader_is_told() -> None:
     """The wait has an end."""
-    monkeypatch.setattr(client, "PASSING_PAUSE_S", 0.001)
 
     def forever() -> str:
         return ask([KafkaError.NOT_LEADER_FOR_PARTITION])
 
     with pytest.raises(KafkaException, match="NOT_LEADER"):
-        settled(forever, 0.02)
+        until_settled(forever, 0.02, pause_s=0.001)
 
 
 def test_other_errors_are_told_at_once() -> None:
     """A reader that may not read the topic need not wait."""
     codes = answers(KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.NOT_LEADER_FOR_PARTITION)
     with pytest.raises(KafkaException, match="AUTHORIZATION"):
-        settled(lambda: ask(codes))
+        until_settled(lambda: ask(codes))
     assert codes == [KafkaError.NOT_LEADER_FOR_PARTITION]
+
+
+def test_a_call_whose_failure_passes_is_made_again_while_there_is_patience() -> None:
+    """Of a transactional producer: what it returns is returned, and its last error is raised when patience ends."""
+    failures = [KafkaError(KafkaError._TIMED_OUT, "slow", retriable=True) for _ in range(3)]
+
+    def call() -> str:
+        if failures:
+            raise KafkaException(failures.pop())
+        return "done"
+
+    patience = iter([True, False])
+    with pytest.raises(KafkaException, match="slow"):
+        insist(call, lambda: next(patience))
+    assert len(failures) == 1, "one at first, and another one while there was patience"
+    assert insist(call, lasting(60.0)) == "done"
+
+
+def test_a_call_that_fails_for_good_is_made_once() -> None:
+    """Whatever patience there is."""
+    failures = [KafkaError(KafkaError._FENCED, "fenced", fatal=True), KafkaError(KafkaError._FAIL, "again")]
+
+    def call() -> None:
+        raise KafkaException(failures.pop(0))
+
+    with pytest.raises(KafkaException, match="fenced"):
+        insist(call, lasting(60.0))
+    assert len(failures) == 1

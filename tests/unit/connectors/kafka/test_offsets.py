@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
-from runtime_records import NOWHERE
+from runtime.records import NOWHERE
 
 from tradewind.connectors.kafka import offsets as module
 from tradewind.connectors.kafka.client import PASSING

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tradewind.connectors.sinks.binary_lines import HEAD_BYTES, binary_lines, is_numeric
 from tradewind.connectors.sinks.line_protocol import Field, Layout, lines
-from tradewind.connectors.sinks.questdb_tables import TABLES
+from tradewind.connectors.sinks.questdb.binary_lines import HEAD_BYTES, binary_lines, is_numeric
+from tradewind.connectors.sinks.questdb.tables import TABLES
 from tradewind.connectors.sinks.sink import PoisonBatch
 from tradewind.schemas.market import Bar, Tick, Trade
 

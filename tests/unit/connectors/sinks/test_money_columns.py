@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.schemas.strategies import events, examples
-from tradewind.connectors.sinks.money_columns import frame_of_rows, money_reader
+from tradewind.connectors.sinks.loop.money_columns import frame_of_rows, money_reader
 from tradewind.schemas.codec import MODELS, Codec, MisalignedRecords, UndecodableRecord
 from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest
 from tradewind.schemas.portfolio import Position

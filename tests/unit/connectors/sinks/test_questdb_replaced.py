@@ -11,11 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 from influxdb_client.rest import ApiException
-from runtime_records import NOWHERE
+from runtime.records import NOWHERE
 
 from tradewind.connectors.settings import InfluxSettings
-from tradewind.connectors.sinks.binary_lines import DOUBLE
-from tradewind.connectors.sinks.questdb import QuestDbSink
+from tradewind.connectors.sinks.questdb.binary_lines import DOUBLE
+from tradewind.connectors.sinks.questdb.sink import QuestDbSink
 from tradewind.connectors.sinks.sink import Batch, Columns, PoisonBatch
 from tradewind.schemas.market import Tick
 from tradewind.topics import TICKS

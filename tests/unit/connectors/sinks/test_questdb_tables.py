@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradewind.connectors.settings import Settings
-from tradewind.connectors.sinks.questdb_tables import TABLES, Partition, to_drop
+from tradewind.connectors.sinks.questdb.tables import TABLES, Partition, to_drop
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Tick
 

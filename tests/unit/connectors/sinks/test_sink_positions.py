@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradewind.connectors.sinks.positions import start_position
+from tradewind.connectors.sinks.loop.start import start_position
 
 
 def test_a_partition_that_was_never_written_starts_at_its_first_record() -> None:

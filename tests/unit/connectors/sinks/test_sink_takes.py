@@ -5,10 +5,10 @@ from __future__ import annotations
 from confluent_kafka import KafkaError, Message
 from hypothesis import given
 from hypothesis import strategies as st
-from runtime_records import CODEC, NOWHERE
+from runtime.records import CODEC, NOWHERE
 
-from tradewind.connectors.sinks.lease import Lease
-from tradewind.connectors.sinks.loop import SinkLoop
+from tradewind.connectors.sinks.loop.lease import Lease
+from tradewind.connectors.sinks.loop.sink_loop import SinkLoop
 from tradewind.connectors.sinks.sink import Batch, Sink
 from tradewind.topics import TICKS, Topic
 
@@ -70,3 +70,24 @@ def test_records_that_came_before_their_partition_is_opened_again_are_kept() -> 
     loop = loop_of(lease)
     loop._take([record(0), record(1), said(KafkaError._AUTO_OFFSET_RESET, 2)])
     assert (len(lease.messages), lease.next_offset, lease.opened) == (2, 2, False)
+
+
+@given(
+    st.integers(min_value=0, max_value=30),
+    st.lists(st.tuples(st.integers(min_value=0, max_value=40), st.integers(min_value=1, max_value=12)), max_size=6),
+)
+def test_memory_holds_no_record_from_before_the_position(start: int, fetches: list[tuple[int, int]]) -> None:
+    """Wherever the client reads, what is taken can be handed over, in order and once; the rest is counted."""
+    lease = Lease(TICKS, 0)
+    lease.open_at(start, 0.0)
+    loop = loop_of(lease)
+    for first, count in fetches:
+        loop._take([record(offset) for offset in range(first, first + count)])
+        assert lease.pending == bool(lease.messages)
+        assert lease.size == len(lease.messages) * len(b"v")
+    held = [message.offset() for message in lease.messages]
+    assert held == sorted(set(held))
+    assert all(offset >= start for offset in held)
+    assert lease.next_offset == (held[-1] + 1 if held else start)
+    assert loop.counters.taken == len(held)
+    assert loop.counters.repeated == sum(count for _, count in fetches) - len(held)

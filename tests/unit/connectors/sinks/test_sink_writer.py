@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from dataclasses import replace
+from typing import ClassVar, Literal, cast
 
 import pytest
 from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewind.connectors.sinks.counters import Counters
-from tradewind.connectors.sinks.dead_letters import Rejected
-from tradewind.connectors.sinks.lease import Lease, Run
-from tradewind.connectors.sinks.limits import Limits
+from tradewind.connectors.sinks.loop.counters import Counters
+from tradewind.connectors.sinks.loop.dead_letters import Rejected
+from tradewind.connectors.sinks.loop.lease import Lease, Run
+from tradewind.connectors.sinks.loop.limits import Limits
+from tradewind.connectors.sinks.loop.writer import Writer, cut, cut_around
 from tradewind.connectors.sinks.sink import Batch, OwnerFenced, PoisonBatch, Sink, StoreUnavailable
-from tradewind.connectors.sinks.writer import Writer, cut
+from tradewind.processors.batch import rows_of
 from tradewind.schemas.codec import MODELS, Codec
+from tradewind.schemas.flaws import flaw_of
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.topics import TICKS, Topic
 
@@ -32,9 +36,12 @@ def _unknown(schema_id: int) -> str:
 CODEC = Codec({name: number for number, name in enumerate(MODELS, 1)}, _unknown)
 
 
+QUOTE = Tick(symbol="EURUSD", venue="OANDA", seq=0, ts_event=1, bid=1.0, ask=1.1)
+
+
 def tick(seq: int) -> bytes:
     """Encode a quote."""
-    return CODEC.encode(Tick(symbol="EURUSD", venue="OANDA", seq=seq, ts_event=seq, bid=1.0, ask=1.1))
+    return CODEC.encode(replace(QUOTE, seq=seq, ts_event=seq))
 
 
 def message(offset: int, value: bytes | None) -> Message:
@@ -61,7 +68,8 @@ class Store(Sink):
     topics: tuple[Topic, ...] = (TICKS,)
     form: ClassVar[Literal["rows", "columns"]] = "columns"
 
-    def __init__(self, poison: frozenset[int] = frozenset(), *, named: bool = False) -> None:
+    def __init__(self, poison: frozenset[int] = frozenset(), *, named: bool | None = False) -> None:
+        """Refuse some sequences: the first of them is named, each (`named` is None), or none."""
         self.poison = poison
         self.named = named
         self.written: list[int] = []
@@ -75,14 +83,14 @@ class Store(Sink):
         seqs = batch.frame["seq"].to_list()
         bad = [index for index, seq in enumerate(seqs) if seq in self.poison]
         if bad:
-            raise PoisonBatch("refused", bad[0] if self.named else None)
+            raise PoisonBatch("refused", bad[0] if self.named else None, bad if self.named is None else ())
         self.written += seqs
 
 
 class Keeper(Store):
     """A store that keeps positions."""
 
-    def __init__(self, poison: frozenset[int] = frozenset(), *, named: bool = False) -> None:
+    def __init__(self, poison: frozenset[int] = frozenset(), *, named: bool | None = False) -> None:
         super().__init__(poison, named=named)
         self.positions: list[int] = []
 
@@ -118,13 +126,13 @@ def writing(
 @given(
     count=st.integers(1, 40),
     poison=st.frozensets(st.integers(0, 39)),
-    named=st.booleans(),
+    named=st.none() | st.booleans(),
     keeps=st.booleans(),
     failures=st.integers(0, 3),
 )
 @settings(max_examples=100, deadline=None)
 def test_all_but_poison_is_written_once_in_order(
-    count: int, poison: frozenset[int], named: bool, keeps: bool, failures: int
+    count: int, poison: frozenset[int], named: bool | None, keeps: bool, failures: int
 ) -> None:
     """However many are poison, named or not, with or without failures: the rest is written, and they are letters."""
     sink = (Keeper if keeps else Store)(poison, named=named)
@@ -139,6 +147,17 @@ def test_all_but_poison_is_written_once_in_order(
     if isinstance(sink, Keeper):
         assert sink.positions == sorted(sink.positions)
         assert sink.positions[-1] == 2 * count + 1
+
+
+@given(count=st.integers(2, 40), poison=st.frozensets(st.integers(0, 39), min_size=1))
+@settings(max_examples=60, deadline=None)
+def test_poison_that_is_named_is_not_looked_for(count: int, poison: frozenset[int]) -> None:
+    """A store that names every record is asked once for each, once for each run between them, and once in all."""
+    sink = Store(poison, named=None)
+    writing(sink, [tick(seq) for seq in range(count)])
+    bad = sorted(seq for seq in poison if seq < count)
+    runs = sum(seq not in poison and (seq == 0 or seq - 1 in poison) for seq in range(count))
+    assert sink.attempts == (1 + len(bad) + runs if bad else 1)
 
 
 @given(st.lists(st.sampled_from(["tick", "heartbeat", "tombstone", "garbage", "no frame", "cut short"]), min_size=1))
@@ -161,6 +180,37 @@ def test_what_is_no_event_is_left_out_or_a_letter(kinds: list[str]) -> None:
     assert sorted(one.message.offset() for one in letters.got) == bad
     assert {one.error for one in letters.got} <= {"UNDECODABLE"}
     assert lease.written == 2 * len(kinds) + 1
+
+
+FLAWS: dict[str, dict[str, float]] = {
+    "NaN": {"bid": math.nan},
+    "infinite": {"ask": math.inf},
+    "crossed": {"bid": 1.2},
+    "negative": {"bid": -1.0},
+    "size": {"ask_size": -1.0},
+    "year": {"ts_event": 2**61},
+}
+
+
+@pytest.mark.parametrize("form", ["rows", "columns"])
+def test_what_agents_refuse_is_not_written(form: Literal["rows", "columns"]) -> None:
+    """A sink stores what the agents were given: the others are letters that name the field, in both forms."""
+
+    class Formed(Store):
+        async def write(self, batch: Batch) -> None:
+            if batch.data is not None:
+                self.written += [cast("Tick", event).seq for event in rows_of(batch.data).events]
+
+    Formed.form = form
+    sink, names = Formed(), [*FLAWS, "good", *FLAWS]
+    quotes = [replace(QUOTE, seq=seq, **FLAWS.get(name, {})) for seq, name in enumerate(names)]  # type: ignore[arg-type]
+    _, letters, counters = writing(sink, [CODEC.encode(quote) for quote in quotes])
+    assert sink.written == [len(FLAWS)]
+    assert {one.error for one in letters.got} == {"POISON"}
+    assert {one.message.offset(): one.reason for one in letters.got} == {
+        2 * seq: flaw_of(quote) for seq, quote in enumerate(quotes) if seq != len(FLAWS)
+    }
+    assert (counters.poison, counters.undecodable) == (2 * len(FLAWS), 0)
 
 
 def test_a_bug_ends_the_writer_and_nothing_is_written_off() -> None:
@@ -245,3 +295,7 @@ def test_cutting_keeps_every_record_in_its_order(count: int, index: int | None) 
     assert parts[-1].next_offset == 2 * count + 1
     if index is not None and 0 <= index < count:
         assert [index] in [part.frame["seq"].to_list() for part in parts]
+    around = cut_around(seen[0], () if index is None else (index, 0))
+    assert [seq for part in around for seq in part.frame["seq"].to_list()] == list(range(count))
+    assert all(len(part) for part in around)
+    assert around[-1].next_offset == 2 * count + 1

@@ -8,10 +8,10 @@ import pytest
 
 from tradewind.connectors.settings import WatchdogSettings
 from tradewind.connectors.telemetry.metrics import METRICS, Metric
-from tradewind.infra.cli.checkout import ROOT
+from tradewind.connectors.watchdogs.watchdog import KINDS
+from tradewind.infra.cli.checkout.tools import ROOT
 from tradewind.infra.services.ports import DEFAULT_BASE, Ports
 from tradewind.infra.up.plan import Plan
-from tradewind.streams.runtime.watchdog import KINDS
 
 TEXT = (ROOT / "docs" / "observability.md").read_text("utf-8")
 

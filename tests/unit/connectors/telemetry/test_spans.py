@@ -13,18 +13,19 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import Decision as Sampling
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from processing import START, bar
-from runtime_records import CODEC, NOWHERE, chunk
+from runtime.records import CODEC, NOWHERE, chunk
 
 from tradewind import Bar, Decision, Fill, Signal, Strategy, Tick, View
 from tradewind.connectors.telemetry.spans import Spans
 from tradewind.connectors.telemetry.trace_context import Traced, as_traced, is_traced, span_id, trace_id
-from tradewind.processors.signals.agent import signals
+from tradewind.processors.signals.processor import signals
 from tradewind.streams.runtime import Agent
-from tradewind.streams.runtime.account import Account
 from tradewind.streams.runtime.agent import redrive_topic
-from tradewind.streams.runtime.outbox import Draft, Patience
-from tradewind.streams.runtime.state import TaskState
-from tradewind.streams.runtime.task import AgentWork, Task
+from tradewind.streams.runtime.commit.outbox import Draft, Patience
+from tradewind.streams.runtime.watch.statistics import BatchStatistics
+from tradewind.streams.runtime.work.agent_work import AgentWork
+from tradewind.streams.runtime.work.state import TaskState
+from tradewind.streams.runtime.work.task import Task
 from tradewind.testing import Pipeline
 from tradewind.topics import ALERTS, BARS, SIGNALS
 
@@ -108,11 +109,11 @@ def test_the_origin_of_a_trace_names_its_bar(exporter: InMemorySpanExporter, cou
     """Instrument, interval and start lead from a fill to the ticks of the bar it began with: no event has them all."""
     known = {topic.name: 0 for topic in (BARS, redrive_topic(AGENT))}
     task = Task(AgentWork(AGENT, NOWHERE, CODEC), 0, TaskState(), known)
-    draft, account = Draft(origins={}), Account()
+    draft, statistics = Draft(origins={}), BatchStatistics()
     bars = [bar(START + 60_000_000 * at) for at in range(count)]
     task.run({BARS.name: [chunk(BARS, bars)]}, draft, Patience(60))
-    account.committed([task], draft, traces=True)
-    Spans(SimpleSpanProcessor(exporter), Resource.create({}), 1.0).emit(account.traced, 1, 2, {}, account.origins)
+    statistics.note_commit([task], draft, traces=True)
+    Spans(SimpleSpanProcessor(exporter), Resource.create({}), 1.0).emit(statistics.traced, 1, 2, {}, statistics.origins)
     origins = [dict(span.attributes or {}) for span in exporter.get_finished_spans() if span.name == "origin"]
     assert origins == [
         {

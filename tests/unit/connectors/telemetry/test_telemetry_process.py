@@ -150,7 +150,7 @@ def test_a_port_that_is_taken_costs_the_metrics_and_nothing_else(caplog: pytest.
     with telemetry(settings_of(port), "market") as first, telemetry(settings_of(port), "signals") as second:
         assert (first.url, second.url) == (f"http://127.0.0.1:{port}", None)
         record(second)
-        assert f"port {port} of 127.0.0.1 is not to be had" in caplog.text
+        assert f"cannot listen on port {port} of 127.0.0.1" in caplog.text
         with socket.create_connection(("127.0.0.1", port)):
             assert httpx.get(f"{first.url}/ready", timeout=3).status_code == 200
 

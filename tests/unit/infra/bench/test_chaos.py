@@ -7,16 +7,15 @@ from collections import Counter
 
 import pytest
 
-from tradewind.infra.bench.parts import chaos
 from tradewind.infra.bench.parts.chaos import ATTEMPTS, Chaos
 from tradewind.infra.bench.parts.holding import Missed
 
 
 @pytest.fixture
-def one(monkeypatch: pytest.MonkeyPatch) -> Chaos:
+def one() -> Chaos:
     """Give what does one kind of fault, without any worker."""
-    monkeypatch.setattr(chaos, "GAP_S", (0.0, 0.0))
     made = object.__new__(Chaos)
+    made._gap_s = (0.0, 0.0)
     made._chance, made._workers, made._done = random.Random(1), [], Counter()
     made._missed = {"froze": []}
     return made

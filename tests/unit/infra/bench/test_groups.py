@@ -8,7 +8,7 @@ import time
 from threading import Thread
 
 import pytest
-from runtime_records import NOWHERE
+from runtime.records import NOWHERE
 
 from tradewind.infra.bench.parts.groups import Groups, Undescribed
 

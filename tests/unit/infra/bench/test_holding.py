@@ -7,22 +7,24 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
-from runtime_records import LEASE, NOWHERE
+from runtime.records import LEASE, NOWHERE
 
 from tradewind.infra.bench.parts import held_worker, holding
 from tradewind.infra.bench.parts.groups import Group
 from tradewind.infra.bench.parts.held_worker import HeldOutbox, Order, Orders, told
-from tradewind.infra.bench.parts.holding import Holding, Missed, Staged, heirs, state_of
-from tradewind.streams.runtime.outbox import Draft, Outbox, Outcome, Outgoing, Patience
+from tradewind.infra.bench.parts.holding import Bounds, Holding, Missed, Staged, heirs, state_of
+from tradewind.streams.runtime.commit.outbox import Draft, Outbox, Outcome, Outgoing, Patience
 
 DRAFT = Draft([Outgoing("t", 1, b"k", b"v", 5)], {("in", 0): 9})
 STAGED = Staged(1, "group", "frozen", frozenset({("in", 0), ("in", 1)}))
 BOUND_S = 30.0
+AT_ONCE = Bounds(meet_s=0.0, say_s=0.0, frozen_s=0.0, overstay_s=0.0, taken_over_s=0.0, answer_s=0.0)
 FROZEN = """
 import logging, sys
 from pathlib import Path
@@ -54,7 +56,7 @@ class Answering:
 
 def outbox(folder: Path, producer: Answering) -> HeldOutbox:
     """Return an outbox that obeys, with a producer that answers."""
-    held = HeldOutbox(Orders(folder), NOWHERE, "id")
+    held = HeldOutbox(Orders(folder), NOWHERE, "id", held_s=0.01)
     held._producer = cast("Producer", producer)
     return held
 
@@ -70,9 +72,8 @@ def fenced() -> KafkaException:
 
 
 @pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    """Let nothing wait, and give what is logged."""
-    monkeypatch.setattr(held_worker, "OVERSTAY_S", 0.01)
+def at_once(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Give what is logged."""
     caplog.set_level("INFO", held_worker.MODULE)
     return caplog
 
@@ -188,9 +189,11 @@ def test_others_have_taken_over_when_a_stable_group_without_the_member_has_all_i
     assert not heirs(described(stable), STAGED)
 
 
-def staged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *said: str, group: Group) -> Holding:
+def staged_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *said: str, group: Group, frozen_s: float = 0.0
+) -> Holding:
     """Return what gives orders to this process, which answers at once, as a worker of a group."""
-    holder = Holding(NOWHERE, tmp_path)
+    holder = Holding(NOWHERE, tmp_path, replace(AT_ONCE, frozen_s=frozen_s))
     log = tmp_path / "log"
     log.touch()
 
@@ -200,8 +203,6 @@ def staged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *said: str, group
 
     monkeypatch.setattr(Orders, "give", give)
     monkeypatch.setattr(Holding, "_described", lambda *_: group)
-    for bound in ("MEET_S", "SAY_S", "ANSWER_S", "OVERSTAY_S", "TAKEN_OVER_S"):
-        monkeypatch.setattr(holding, bound, 0.0)
     return holder
 
 
@@ -269,7 +270,6 @@ def test_a_worker_that_was_not_seen_frozen_until_others_took_over_was_not_frozen
     woken: list[tuple[int, int]] = []
     holder = staged_in(monkeypatch, tmp_path, *said, group=described(True, **members))
     monkeypatch.setattr(holding, "state_of", lambda _pid: states.pop(0) if len(states) > 1 else states[0])
-    monkeypatch.setattr(holding, "FROZEN_S", 0.0)
     monkeypatch.setattr(os, "kill", lambda *signalled: woken.append(signalled))
     with pytest.raises(Missed, match=instead):
         holder.freeze(7, tmp_path / "log")
@@ -282,9 +282,8 @@ def test_a_worker_is_frozen_for_at_least_the_time_of_its_transaction(
 ) -> None:
     """Even where others have its partitions before."""
     group = described(True, **EXPELLED)
-    holder = staged_in(monkeypatch, tmp_path, HELD, REFUSED, group=group)
+    holder = staged_in(monkeypatch, tmp_path, HELD, REFUSED, group=group, frozen_s=0.3)
     monkeypatch.setattr(holding, "state_of", lambda _pid: "T")
-    monkeypatch.setattr(holding, "FROZEN_S", 0.3)
     monkeypatch.setattr(os, "kill", lambda *_: None)
     begun = time.monotonic()
     assert "1 other members of group had its 1 partitions" in holder.freeze(7, tmp_path / "log")
@@ -307,5 +306,4 @@ def test_an_order_that_is_obeyed_at_the_last_moment_is_waited_for(
 
 def test_the_hold_is_of_the_outbox_that_workers_have() -> None:
     """What is overridden is what an outbox calls last."""
-    assert issubclass(HeldOutbox, Outbox)
     assert HeldOutbox._commit is not Outbox._commit

@@ -49,16 +49,18 @@ def test_a_survivor_is_unexplained_unless_its_line_and_mutation_are_named() -> N
 
 def test_a_reason_that_explains_nothing_any_more_is_told() -> None:
     """A test has come that kills the mutant, or the line has changed."""
-    tried = Tried("streams.runtime.hold", [(LESS, "killed")], [Explained("if a < b:", "why")])
+    tried = Tried("streams.runtime.work.hold", [(LESS, "killed")], [Explained("if a < b:", "why")])
     assert tried.outdated == list(tried.explained)
     assert "OUTDATED" in "".join(listed([tried]))
 
 
 def test_survivors_are_listed_with_file_line_and_mutation() -> None:
     """So that an editor goes there."""
-    tried = Tried("streams.runtime.hold", [(LESS, "survived"), (CALL, "survived")], [Explained("log()", "log only")])
-    first, second = " ".join(listed([tried])).split(" streams/runtime/hold.py:7: ")
-    assert first.startswith("streams/runtime/hold.py:3: if a < b:\n    becomes: if a <= b:")
+    tried = Tried(
+        "streams.runtime.work.hold", [(LESS, "survived"), (CALL, "survived")], [Explained("log()", "log only")]
+    )
+    first, second = " ".join(listed([tried])).split(" streams/runtime/work/hold.py:7: ")
+    assert first.startswith("streams/runtime/work/hold.py:3: if a < b:\n    becomes: if a <= b:")
     assert "SURVIVED" in first
     assert second.endswith("log only")
 
@@ -88,7 +90,10 @@ def test_tests_are_near_that_import_a_module_or_what_imports_it(tmp_path: Path) 
 def test_every_module_has_near_tests_and_may_be_named_shortly() -> None:
     """Without them its mutants would prove nothing."""
     assert all(file_of(module).is_file() and near_tests(CHECKOUT, module) for module in MODULES)
-    assert chosen(["hold", "processors.market.bars"]) == ["streams.runtime.hold", "processors.market.bars"]
+    assert chosen(["hold", "processors.market.processor"]) == [
+        "streams.runtime.work.hold",
+        "processors.market.processor",
+    ]
     assert chosen([]) == list(MODULES)
     with pytest.raises(SystemExit, match="'nothing' is none"):
         chosen(["nothing"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from runtime_records import tick
+from runtime.records import tick
 
 from tradewind.infra.bench.parts.verdict import Key, differences, recomputed
 from tradewind.schemas.event import Event

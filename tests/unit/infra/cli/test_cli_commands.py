@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from tradewind.infra.cli.group import COMMANDS, tradewind, with_data
+from tradewind.infra.services.service import UnusableFolder
 
 HELP_CPU_S = 0.5
 
@@ -123,3 +124,19 @@ def test_down_and_status_of_a_folder_where_nothing_runs(tmp_path: Path) -> None:
     shown = runner.invoke(tradewind, ["status", "--json", "--data", str(tmp_path)], catch_exceptions=False)
     assert shown.exit_code == 1
     assert '"healthy": false' in shown.output
+
+
+@pytest.mark.parametrize("name", ["a\nb", "x" * 300, "long/" * 200])
+@pytest.mark.parametrize("command", ["up", "status", "doctor", "reset"])
+def test_a_path_that_no_server_reads_is_told_in_a_sentence(
+    name: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By every command, given as an argument or by the environment; and nothing is written."""
+    for arguments, told in ((["--data", str(tmp_path / name)], None), ([], str(tmp_path / name))):
+        monkeypatch.delenv("TRADEWIND_DATA", raising=False)
+        if told is not None:
+            monkeypatch.setenv("TRADEWIND_DATA", told)
+        done = CliRunner().invoke(tradewind, [command, *arguments])
+        assert isinstance(done.exception, UnusableFolder)
+        assert "--data DIR" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []

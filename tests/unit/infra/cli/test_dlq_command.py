@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from runtime_records import CODEC, tick
+from runtime.records import CODEC, tick
 
 from tradewind.connectors.dead_letters import Group
 from tradewind.connectors.kafka.consumption import Record
 from tradewind.connectors.settings import Settings
-from tradewind.infra.cli.dlq_shown import letter_to_json, letter_to_text, table
+from tradewind.infra.cli.dead_letters.owners import agents, sinks
+from tradewind.infra.cli.dead_letters.shown import letter_to_json, letter_to_text, table
 from tradewind.infra.cli.group import tradewind
-from tradewind.infra.cli.letter_owners import agents, sinks
 from tradewind.schemas.runtime import DeadLetter, Redriven
-from tradewind.streams.agents import AGENTS
+from tradewind.streams.agents import OURS
 
 FIRST = 1_788_000_000_000_000
 AT = Record("market.dlq", 1, 5, 0, b"", None)
@@ -30,19 +30,34 @@ LETTER = DeadLetter(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("show", "nobody"), "there is no agent or sink 'nobody'; there are: execution, market"),
+        (
+            ("show", "nobody"),
+            "there is no agent or sink 'nobody'; there are: ai, caller-ai, execution, influxdb, market",
+        ),
         (("list", "market", "nobody"), "there is no agent or sink 'nobody'"),
         (("redrive", "nobody"), "there is no agent or sink 'nobody'"),
-        (("show", "market", "--since", "yesterday"), "'yesterday' is no time such as 2026-01-31T09:00:00Z"),
+        (("show", "market", "--since", "yesterday"), "'yesterday' is not a time such as 2026-01-31T09:00:00Z"),
         (("show", "market", "--until", "2026-01-31T09:00:00"), "has no time zone: end it in Z for UTC"),
-        (("redrive", "market", "--since", ""), "'' is no time"),
-        (("list", "--until", "noon"), "'noon' is no time"),
+        (("redrive", "market", "--since", ""), "'' is not a time"),
+        (("list", "--until", "noon"), "'noon' is not a time"),
         (("list", "--offset", "5"), "--offset needs --partition"),
         (("redrive", "market", "--error", "TIRED"), "'TIRED' is not one of"),
         (("redrive", "market", "--offset", "5"), "--offset needs --partition"),
         (("show", "market", "--partition", "-1"), "-1"),
         (("show", "market", "--limit", "0"), "0"),
         (("show",), "AGENT"),
+        (
+            ("skip", "signal", "market.bars", "0", "1"),
+            "there is no agent 'signal'; did you mean signals? there are: ai",
+        ),
+        (("skip", "postgres", "market.bars", "0", "1"), "there is no agent 'postgres'; there are"),
+        (("skip", "signals", "market.bar", "0", "1"), "does not read 'market.bar'; did you mean market.bars? there"),
+        (("skip", "signals", "risk.decisions", "0", "1"), "there are: market.bars, signals.redrive"),
+        (("skip", "signals", "market.bars", "4", "1"), "market.bars has partitions 0 to 3, not 4"),
+        (("skip", "signals", "signals.redrive", "4", "1"), "signals.redrive has partitions 0 to 3, not 4"),
+        (("skip", "signals", "market.bars", "0", "-1"), "-1"),
+        (("skip", "signals", "market.bars", "0", "1", "--reason", "a\nb"), "one line of up to 500 characters"),
+        (("skips", "signal"), "did you mean signals?"),
     ],
 )
 def test_what_is_asked_wrongly_is_told_in_a_line(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
@@ -62,7 +77,7 @@ def test_without_services_it_says_how_to_start_them(tmp_path: Path) -> None:
 def test_every_agent_and_every_sink_has_dead_letters() -> None:
     """Agents are sent theirs back, sinks are not."""
     found = agents(Settings(_env_file=None))
-    assert list(found) == list(AGENTS)
+    assert list(found) == [one.name for one in OURS]
     assert all(owner.returns is not None and owner.returns.inputs for owner in found.values())
     assert set(sinks()) >= {"questdb", "postgres"}
     assert all(owner.returns is None for owner in sinks().values())

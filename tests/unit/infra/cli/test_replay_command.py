@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-from typing import Any
-
 import pytest
 from click.testing import CliRunner
 
-from tradewind.infra.cli.replay import CHILD, equal, replay
+from tradewind.infra.cli.trading.replay import CHILD, equal, replay
 from tradewind.streams.replay import Difference, Verified
 
 DIFFERENT = Difference("input", 3, {"topic": "market.ticks", "partition": 0, "offset": 7}, "another record", "a value")
@@ -18,12 +15,12 @@ def test_it_runs_in_another_process_with_a_hash_seed_of_its_own(monkeypatch: pyt
     """A worker whose seed is set, such as to 0, is verified with another one; the child's exit code is passed on."""
     seen: list[dict[str, str]] = []
 
-    def run(command: list[str], *, env: dict[str, str], check: bool) -> Any:
+    def run(command: list[str], *, env: dict[str, str]) -> int:
         assert command[1:4] == ["-P", "-m", "tradewind.infra.cli"]
         seen.append(env)
-        return subprocess.CompletedProcess(command, 1)
+        return 1
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr("tradewind.infra.services.guard.run", run)
     monkeypatch.setenv("PYTHONHASHSEED", "0")
     assert [CliRunner().invoke(replay, ["--verify", "market"]).exit_code for _ in range(2)] == [1, 1]
     seeds = [int(env["PYTHONHASHSEED"]) for env in seen]
@@ -35,7 +32,7 @@ def test_it_runs_in_another_process_with_a_hash_seed_of_its_own(monkeypatch: pyt
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--verify", "marked"], "there is no agent 'marked'; agents are: market, "),
+        (["--verify", "marked"], "there is no agent 'marked'; agents are: tenancy, "),
         (["--verify", "market", "-p", "4"], "market has partitions 0 to 3, not 4"),
         (["--verify", "market", "--from", "-1"], "-1 is not in the range"),
         ([], "Missing option '--verify'"),

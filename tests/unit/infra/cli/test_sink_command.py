@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from click.testing import CliRunner
 
-from tradewind.infra.cli.sink import factories, run, sink
+from tradewind.infra.cli.processes.sink import factories, run, sink
 
 
 class Loop:

@@ -223,3 +223,22 @@ def test_a_servers_environment_has_nothing_that_changes_it(bench: Bench, monkeyp
     server.start()
     server.wait_ready(lambda: said_up(server))
     assert "leaked" not in server.command.log.read_text()
+
+
+def test_a_program_that_prepares_data_is_called_off_with_the_start(tmp_path: Path) -> None:
+    """At once, as a first start on a busy machine takes a minute for it; it does not go on by itself."""
+    closing, told = threading.Event(), tmp_path / "pid"
+    code = f"import os, pathlib; pathlib.Path({str(told)!r}).write_text(str(os.getpid())); {SLEEP}"
+    threading.Timer(1.0, closing.set).start()
+    with pytest.raises(StartCancelled):
+        process.run_to_end("demo", (sys.executable, "-c", code), tmp_path, 60.0, closing=closing)
+    assert not psutil.pid_exists(int(told.read_text()))
+
+
+def test_a_program_that_prepares_data_is_ended_after_its_time(tmp_path: Path) -> None:
+    """And what it says otherwise is returned with its exit code."""
+    closing = threading.Event()
+    with pytest.raises(ServiceFailed, match=r"demo: .* took more than 0 s"):
+        process.run_to_end("demo", (sys.executable, "-c", SLEEP), tmp_path, 0.2, closing=closing)
+    done = process.run_to_end("demo", (sys.executable, "-c", "print('no'); exit(3)"), tmp_path, 60.0, closing=closing)
+    assert (done.returncode, done.stdout) == (3, "no\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewind.infra.status.ledger import Ledger, Partition, Pass, Position
+from tradewind.infra.status.ledger import Counted, Ledger, Partition, Pass
 
 TICKS: Partition = ("market.ticks", 0)
 FILLS: Partition = ("execution.fills", 1)
@@ -48,7 +48,7 @@ def test_of_two_passes_from_the_same_start_one_counts(tmp_path: Path) -> None:
     assert first.add(early)
     assert not second.add(late)
     assert second.totals() == {"ticks": 9}
-    assert second.positions() == {TICKS: Position(next=10, last=-1, records=9)}
+    assert second.positions() == {TICKS: Counted(next=10, last=-1, records=9)}
 
 
 def test_passes_over_different_partitions_both_count(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_totals_are_those_of_a_set_whatever_the_passes(passes: list[tuple[int, s
                 ledger = Ledger(Path(folder))
         assert ledger.totals().get("fills", 0) == len(ids)
         if passes:
-            assert ledger.positions() == {FILLS: Position(end, -1, records[FILLS])}
+            assert ledger.positions() == {FILLS: Counted(end, -1, records[FILLS])}
         ledger.close()
 
 

@@ -7,7 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tradewind.infra.up.crew import LONGEST_PAUSE_S, QUICK_DEATHS, STEADY_S, Crew, Phase, Role, Worker
+from tradewind.infra.services.service import ServiceFailed
+from tradewind.infra.up import verdict
+from tradewind.infra.up.crew import (
+    LONGEST_PAUSE_S,
+    QUICK_DEATHS,
+    STEADY_S,
+    Crew,
+    Phase,
+    Role,
+    Worker,
+    advice_in,
+    retry_file,
+)
+from tradewind.infra.up.verdict import Verdict, write_verdict
 
 
 class Deaths:
@@ -28,6 +41,12 @@ class Deaths:
 
     def tend(self) -> None:
         """Do nothing: there is no log."""
+
+    def tail(self) -> str:
+        """Say what it died of."""
+        return (
+            "pass over it: tradewind dlq skip signals market.bars 2 17\npass over it: tradewind dlq skip risk a.b 0 1\n"
+        )
 
     record = None
 
@@ -70,6 +89,27 @@ def test_a_worker_that_dies_at_once_each_time_stays_down(tmp_path: Path) -> None
     assert (one.phase, one.deaths, process.starts) == (Phase.FAILED, QUICK_DEATHS, QUICK_DEATHS)
 
 
+def test_one_that_stays_down_is_started_again_when_asked(tmp_path: Path) -> None:
+    """With a clean slate; what was asked for before it failed is forgotten, and its log said what to pass over."""
+    one, process = worker(tmp_path)
+    for _ in range(2):
+        now = 0.0
+        while one.phase is not Phase.FAILED:
+            process.die(1)
+            retry_file(tmp_path, "w").touch()
+            one.tend(now)
+            now += 10.0
+            if one.phase is Phase.WAITING:
+                one.tend(now)
+        assert one.advice == "dlq skip risk a.b 0 1"
+        one.tend(now)
+        assert one.phase is Phase.FAILED
+        retry_file(tmp_path, "w").touch()
+        one.tend(now)
+        assert (one.phase, one.advice, retry_file(tmp_path, "w").exists()) == (Phase.RUNNING, None, False)
+    assert advice_in("nothing of the kind") is None
+
+
 def test_a_death_now_and_then_is_always_cured(tmp_path: Path) -> None:
     """A worker that ran for `STEADY_S` has a clean slate."""
     one, process = worker(tmp_path)
@@ -94,6 +134,30 @@ def test_only_a_feed_that_ends_well_has_finished(tmp_path: Path, *, ends: bool, 
     assert one.phase.value == phase
 
 
+def test_a_feed_that_cannot_use_its_source_is_not_started_again(tmp_path: Path) -> None:
+    """It would end in the same way five times; what it said is kept, and the next start forgets it."""
+    one, process = worker(tmp_path, ends=True)
+    write_verdict(tmp_path / "workers" / "w" / verdict.FILE, Verdict(well=False, text="a.zip: nothing was published"))
+    process.die(1)
+    one.tend(1.0)
+    one.tend(100.0)
+    assert (one.phase, one.deaths, process.starts) == (Phase.REFUSED, 1, 1)
+    assert one.verdict == Verdict(well=False, text="a.zip: nothing was published")
+    retry_file(tmp_path, "w").touch()
+    one.tend(200.0)
+    assert (one.phase, one.verdict, process.starts) == (Phase.RUNNING, None, 2), "a person has mended the file"
+
+
+@pytest.mark.parametrize("said", [b"", b"{", b'{"well": true, "text": "published"}', b'{"other": 1}'])
+def test_a_feed_that_dies_with_no_bad_verdict_is_started_again(tmp_path: Path, said: bytes) -> None:
+    """A broker that is away, or a kill, is no fault of the source."""
+    one, process = worker(tmp_path, ends=True)
+    (tmp_path / "workers" / "w" / verdict.FILE).write_bytes(said)
+    process.die(1)
+    one.tend(1.0)
+    assert one.phase is Phase.WAITING
+
+
 @pytest.fixture
 def stopped(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Give the names of workers in the order in which they were stopped."""
@@ -110,5 +174,60 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 def test_feeds_stop_first_and_sinks_last(tmp_path: Path, stopped: list[str]) -> None:
     """So that what was brought in is worked on, and what was decided is stored."""
     crew = Crew([Role("agent", (), 1), Role("sink", (), 2), Role("feed", (), 0)], tmp_path, {})
-    crew.stop(6.0)
+    assert crew.stop(6.0) == []
     assert stopped == ["feed", "agent", "sink"]
+
+
+def test_a_worker_that_outlives_a_kill_does_not_keep_the_others_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor the services: what is said of it goes to the screen."""
+    names = []
+
+    def stop(self: Worker, _: float) -> None:
+        names.append(self.role.name)
+        if self.role.name == "feed":
+            raise ServiceFailed("feed outlives SIGKILL")
+
+    monkeypatch.setattr(Worker, "stop", stop)
+    crew = Crew([Role("agent", (), 1), Role("sink", (), 2), Role("feed", (), 0)], tmp_path, {})
+    assert crew.stop(6.0) == ["feed outlives SIGKILL"]
+    assert names == ["feed", "agent", "sink"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ServiceFailed("w outlives SIGKILL")])
+def test_a_start_that_fails_counts_as_a_death_also_where_a_person_asked_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """It concerns one worker: `up` goes on with the others."""
+    one, process = worker(tmp_path)
+
+    def fails() -> int:
+        raise error
+
+    monkeypatch.setattr(process, "start", fails)
+    process.die(1)
+    for _ in range(2):
+        now = 0.0
+        while one.phase is not Phase.FAILED:
+            one.tend(now)
+            now += 10.0
+        retry_file(tmp_path, "w").touch()
+        one.tend(now)
+        assert (one.phase, retry_file(tmp_path, "w").exists()) == (Phase.WAITING, False)
+    monkeypatch.undo()
+    one.tend(now + 10.0)
+    assert one.phase is Phase.RUNNING
+
+
+def test_a_worker_that_never_had_a_log_fails_as_others_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its log could not be opened, so that there is no advice in it."""
+    one = Worker(Role("w", (), 1), tmp_path, {})
+
+    def fails() -> int:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(one._server, "start", fails)
+    for now in range(0, 200, 10):
+        one.tend(float(now))
+    assert (one.phase, one.advice) == (Phase.FAILED, None)

@@ -71,3 +71,9 @@ def test_workers_get_the_settings_of_up(tmp_path: Path) -> None:
         "TRADEWIND_KAFKA__CA_FILE": str(Path("ca.pem").absolute()),
         "TRADEWIND_DATA": str(Path("data").absolute()),
     }
+
+
+def test_an_accepted_cluster_is_accepted_by_a_detached_up_as_well() -> None:
+    """Else it would refuse what a person has just accepted."""
+    assert Plan(accept_cluster=True).arguments() == ["--accept-cluster"]
+    assert Plan(rate=7).arguments() == ["--rate", "7"]

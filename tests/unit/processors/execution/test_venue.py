@@ -22,7 +22,7 @@ from processing import (
 
 from tradewind.processors.batch import PoisonRecord, Segment
 from tradewind.processors.execution.matching import Match, Offered
-from tradewind.processors.execution.venue import execution
+from tradewind.processors.execution.processor import execution
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import Fill, OpenOrderState, OrderEvent
@@ -164,11 +164,9 @@ def test_a_venue_of_ones_own_fills_by_its_own_rules() -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    """No latency, no quote, no tenant."""
+    """No latency, no tenant."""
     with pytest.raises(ValueError, match="latency"):
         execution(0)
-    with pytest.raises(PoisonRecord):
-        run(execution(1), [tick(START, 2.0, 1.0)])
     with pytest.raises(PoisonRecord):
         run(execution(1), [decision(1, tenant_id=None)])
 

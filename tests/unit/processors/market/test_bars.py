@@ -25,9 +25,9 @@ from processing import (
     tick,
 )
 
-from tradewind.processors.batch import Columns, PoisonRecord
+from tradewind.processors.batch import Columns
 from tradewind.processors.identity import derive_id
-from tradewind.processors.market.bars import bars
+from tradewind.processors.market.processor import bars
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Heartbeat, Tick
 from tradewind.testing import MemoryState, columns, run
@@ -281,31 +281,6 @@ def test_a_source_that_ends_closes_every_bar_and_opens_none_of_them_again() -> N
     assert [type(event).__name__ for event in sent] == ["Bar", "Bar", "Heartbeat", "Tick", "Heartbeat"]
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        {"bid": float("nan")},
-        {"ask": float("nan")},
-        {"ask": float("inf")},
-        {"bid": 0.0},
-        {"bid": -1.0},
-        {"bid": 1.26, "ask": 1.25},
-        {"ask": 1e300},
-        {"bid_size": -1.0},
-        {"ask_size": float("nan")},
-        {"bid_size": 1e300},
-        {"ts_event": 2**62},
-    ],
-)
-def test_what_is_no_quote_is_poison(bad: dict[str, Any]) -> None:
-    """The record is named, so that it alone goes to the dead letters, and nothing is kept of the segment."""
-    good = tick(START, 1.0, 1.25, bid_size=1.0, ask_size=1.0)
-    ticks = [good, Tick(**{**good.to_dict(), **bad}), good]
-    with pytest.raises(PoisonRecord) as error:
-        run(bars(), columns(ticks))
-    assert error.value.index == 1
-
-
 def test_a_wide_bar_sums_more_than_64_bits() -> None:
     """Sums are exact where a segment's sum leaves 64 bits."""
     quotes = [tick(START + number, 1.0, 1e8, bid_size=1e12, ask_size=1e12) for number in range(30)]
@@ -322,10 +297,12 @@ def test_intervals_are_checked() -> None:
         run(bars(), result(bars(), ingested([tick(START), heartbeat(START + 9 * SECOND)]))[0][:1])
 
 
-@pytest.mark.parametrize(("symbol", "quotes"), [("EURUSD", 24_179), ("XAUUSD", 129_744)])
-def test_a_real_day_is_whole(symbol: str, quotes: int) -> None:
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("symbol", ["EURUSD", "XAUUSD"])
+def test_a_real_day_is_whole(symbol: str, *, whole: bool) -> None:
     """Every quote of the day is in a bar of each length, and none is late."""
-    day = real_quotes(symbol)
+    day = real_quotes(symbol, whole=whole)
+    quotes = len(day.frame)
     end = heartbeat(int(day.frame["ts_event"][-1]), closing=True, symbol=symbol)
     sent = result(bars(), [day, *ingested([end])])[0]
     counts: Counter[int] = Counter()

@@ -14,7 +14,7 @@ from processing import START, assert_law, bar, heartbeat, ingested, places
 from tradewind.processors.batch import PoisonRecord
 from tradewind.processors.identity import derive_id
 from tradewind.processors.portfolio.holding import Holding
-from tradewind.processors.portfolio.positions import portfolio
+from tradewind.processors.portfolio.processor import portfolio
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import Fill
 from tradewind.schemas.portfolio import Position
@@ -99,7 +99,8 @@ def test_the_newest_price_values_a_position_whichever_came_first() -> None:
 
 def test_what_is_no_fill_is_poison() -> None:
     """Nobody's position cannot change."""
-    for bad in (fill(2, "BUY", "0", "1"), fill(2, "BUY", "1", "1", tenant_id=None)):
+    too_large = (fill(2, "BUY", "1e15", "1e13"), fill(2, "BUY", "1e18", "1"), fill(2, "SELL", "1e16", "1"))
+    for bad in (*too_large, fill(2, "BUY", "1", "1", tenant_id=None)):
         with pytest.raises(PoisonRecord) as error:
             run(portfolio(), [fill(1, "BUY", "1", "1"), bad])
         assert error.value.index == 1

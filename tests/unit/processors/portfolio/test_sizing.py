@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from processing import START, assert_law, heartbeat, ingested, places
+from processing import START, assert_law, heartbeat, ingested, knowing, places, tenant_events
 
+from tradewind.connectors.feeds.instruments import KNOWN_SYMBOLS
+from tradewind.processors.batch import PoisonRecord
 from tradewind.processors.identity import derive_id
-from tradewind.processors.market.instruments import instrument_of
+from tradewind.processors.market.instruments import INSTRUMENTS, Instrument
 from tradewind.processors.portfolio.sizing import sizing
-from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS, Limits, Sizing, Tenant
+from tradewind.processors.tenancy.tenant import Limits, Sizing, Tenant
 from tradewind.schemas.execution import OrderRequest
 from tradewind.schemas.signals import Signal
+from tradewind.schemas.tenancy import Tenant as TenantEvent
 from tradewind.testing import run
 
 LIMITS = Limits(max_order_notional=Decimal(1), max_position_notional=Decimal(1), max_quote_age_us=1)
@@ -47,7 +51,7 @@ def signal(number: int = 0, **other: Any) -> Signal:
 
 def requests(*signals: Signal, tenants: tuple[Tenant, ...] = (MARKET,)) -> list[OrderRequest]:
     """Return the requests made of signals."""
-    return [event for event in run(sizing(tenants), signals) if isinstance(event, OrderRequest)]
+    return [event for event in run(knowing(sizing(), tenants), signals) if isinstance(event, OrderRequest)]
 
 
 def test_one_deviation_moves_the_order_by_the_risk() -> None:
@@ -93,15 +97,30 @@ def test_nothing_is_asked_for_where_the_quantity_means_nothing(change: dict[str,
     assert not requests(signal(**change))
 
 
-def test_an_unknown_instrument_has_fine_lots() -> None:
-    """Anything can be traded; only the steps of known instruments are coarser."""
-    (made, _) = requests(signal(symbol="SOLUSDT", quote_bid=100.0, quote_ask=100.0, volatility=0.01))
-    assert made.quantity == Decimal("10.000")
+def test_no_order_is_made_for_an_instrument_that_is_not_known() -> None:
+    """Its lots are never guessed; a person states them, and redrives the signal."""
+    other = signal(symbol="ETHUSD", quote_bid=100.0, quote_ask=100.0, volatility=0.01)
+    with pytest.raises(PoisonRecord, match=r"no order is made for ETHUSD: .* Add it to TRADEWIND_INSTRUMENTS"):
+        run(knowing(sizing(), (MARKET,)), [other])
+    stated = {"ETHUSD": Instrument(Decimal("0.01"), Decimal("0.25"), Decimal(5))}
+    assert {request.quantity for request in run(knowing(sizing(stated), (MARKET,)), [other])} == {Decimal(10)}
 
 
-@given(
-    st.floats(1e-7, 0.1), st.floats(0, 1), st.floats(1e-3, 1e6), st.sampled_from(("EURUSD", "XAUUSD", "BTCUSDT", "X"))
-)
+@pytest.mark.parametrize("steps", [("0", "1", "1"), ("1", "-1", "1"), ("1", "NaN", "1"), ("1", "2", "3")])
+def test_steps_that_no_order_could_be_made_of_are_refused(steps: tuple[str, str, str]) -> None:
+    """Where they are stated, not at the first signal."""
+    with pytest.raises(ValueError, match=r"must be above 0|no multiple of the lot_size"):
+        Instrument(*map(Decimal, steps))
+
+
+def test_every_instrument_that_feeds_know_has_lots() -> None:
+    """The smallest order is one that can be made."""
+    assert INSTRUMENTS.keys() == KNOWN_SYMBOLS
+    for instrument in INSTRUMENTS.values():
+        assert instrument.min_quantity % instrument.lot_size == 0 < instrument.tick_size
+
+
+@given(st.floats(1e-7, 0.1), st.floats(0, 1), st.floats(1e-3, 1e6), st.sampled_from(tuple(INSTRUMENTS)))
 @example(1e-7, 1.0, 0.03533681834308484, "XAUUSD")
 def test_a_quantity_is_whole_lots_and_no_more_than_the_risk(
     volatility: float, strength: float, price: float, symbol: str
@@ -115,7 +134,7 @@ def test_a_quantity_is_whole_lots_and_no_more_than_the_risk(
         "quote_ask": price,
     }
     for made in requests(signal(**change)):
-        known = instrument_of(symbol)
+        known = INSTRUMENTS[symbol]
         assert made.quantity % known.lot_size == 0
         assert made.quantity >= known.min_quantity
         priced = float(made.quote_bid)  # to ten decimals, as money is: of 0.04, that may be a 10^-9th less
@@ -129,10 +148,23 @@ def test_cuts_change_nothing(drawn: list[tuple[str, float, bool]], cuts: list[in
         heartbeat(START + at, symbol=symbol) if beat else signal(at, symbol=symbol, strength=strength)
         for at, (symbol, strength, beat) in enumerate(drawn)
     ]
-    assert_law(lambda: sizing(DEFAULT_TENANTS), ingested(stream), cuts)
+    assert_law(lambda: knowing(sizing()), ingested(stream), cuts)
 
 
-def test_an_account_is_named_once() -> None:
-    """Two of one name would get each other's orders."""
-    with pytest.raises(ValueError, match="appears twice"):
-        sizing((MARKET, MARKET))
+def test_a_tenant_that_is_not_active_gets_no_requests() -> None:
+    """From its change on, and until it is resumed."""
+    (active, *_) = tenant_events((MARKET,))
+    assert isinstance(active, TenantEvent)
+    suspended = replace(active, revision=2, status="SUSPENDED")
+    resumed = replace(active, revision=3, status="ACTIVE")
+    made = run(sizing(), [active, signal(1), suspended, signal(2), resumed, signal(3)])
+    asked = [event.signal_id for event in made if isinstance(event, OrderRequest)]
+    assert asked == [signal(1).event_id] * 2 + [signal(3).event_id] * 2
+
+
+def test_an_older_revision_changes_nothing() -> None:
+    """Dead letters are sent back at any time."""
+    (active, *_) = tenant_events((MARKET,))
+    assert isinstance(active, TenantEvent)
+    suspended = replace(active, revision=2, status="SUSPENDED")
+    assert not run(sizing(), [suspended, active, signal(1)])

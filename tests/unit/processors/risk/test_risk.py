@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import combinations
 from typing import Any
@@ -9,16 +10,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from processing import START, assert_law, heartbeat, ingested, places, request
+from processing import START, assert_law, heartbeat, ingested, knowing, places, request, tenant_events
 
 from tradewind.processors.batch import PoisonRecord, Processor
 from tradewind.processors.identity import derive_id
-from tradewind.processors.risk.agent import risk
-from tradewind.processors.risk.exposure import RECENT_ORDERS
+from tradewind.processors.risk.exposure import RECENT_ORDERS, RECENT_STRANGERS, STRANGERS
+from tradewind.processors.risk.processor import risk
 from tradewind.processors.tenancy.tenant import Limits, Sizing, Tenant
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import OrderEvent, OrderRequest
-from tradewind.schemas.risk import Decision, KillSwitch
+from tradewind.schemas.risk import Decision, KillSwitch, StrangersState
+from tradewind.schemas.tenancy import Tenant as TenantEvent
 from tradewind.testing import MemoryState, run
 
 SIZING = Sizing(Decimal(1), "MARKET")
@@ -28,7 +30,7 @@ TENANTS = tuple(Tenant(name, ("main", "second"), SIZING, LIMITS) for name in ("a
 
 def make() -> Processor:
     """Return an agent with limits of 4,000 units an order and 8,000 a position, at an ask of 1.25."""
-    return risk(TENANTS)
+    return knowing(risk(), TENANTS)
 
 
 def switch(*, engaged: bool = True, tenant_id: str | None = "alpha", account_id: str | None = None) -> KillSwitch:
@@ -203,27 +205,40 @@ def test_heartbeats_pass_unchanged_in_their_order() -> None:
     assert run(make(), [request(1), beat])[1] is beat
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"tenant_id": "gamma"},
-        {"tenant_id": None},
-        {"account_id": "third"},
-        {"quantity": Decimal(0)},
-        {"quantity": Decimal(-1)},
-        {"quote_bid": Decimal(0)},
-        {"order_type": "LIMIT"},
-        {"limit_price": Decimal(1)},
-        {"time_in_force": "GTD"},
-    ],
-)
-def test_what_no_limit_can_judge_is_poison(change: dict[str, Any]) -> None:
+def test_a_request_of_no_tenant_is_poison() -> None:
     """The record is named, and nothing of its segment was kept before it was found."""
-    state = MemoryState()
-    with pytest.raises(PoisonRecord) as error:
-        run(make(), [request(1), request(2, **change)], state)
+    state, told = MemoryState(), MemoryState()
+    run(make(), [heartbeat(START)], told)
+    with pytest.raises(PoisonRecord, match="names no tenant") as error:
+        run(make(), [request(1), request(2, tenant_id=None)], state)
     assert error.value.index == 1
-    assert not state.values
+    assert state.values == told.values
+
+
+@pytest.mark.parametrize(
+    ("change", "code"), [({"tenant_id": "gamma"}, "UNKNOWN_TENANT"), ({"account_id": "third"}, "UNKNOWN_ACCOUNT")]
+)
+def test_a_stranger_is_denied_once(change: dict[str, Any], code: str) -> None:
+    """Should the tenant come later, the order stays denied; how much is kept of strangers has a limit."""
+    state, asked = MemoryState(), [request(at, **change) for at in range(RECENT_STRANGERS + 9)]
+    assert codes(run(make(), asked, state)) == [(code,)] * len(asked)
+    assert not run(make(), [asked[-1]], state)
+    strangers = state.get(STRANGERS, StrangersState)
+    assert strangers is not None
+    assert len(strangers.recent) == RECENT_STRANGERS
+    assert not list(state.keys("exposure/"))
+
+
+@pytest.mark.parametrize(("status", "code"), [("SUSPENDED", "TENANT_SUSPENDED"), ("CLOSED", "TENANT_CLOSED")])
+def test_a_tenant_that_is_not_active_is_denied(status: Any, code: str) -> None:
+    """From its change on; the decision names every other reason as well."""
+    state = MemoryState()
+    known = {event.tenant_id: event for event in tenant_events(TENANTS) if isinstance(event, TenantEvent)}
+    run(make(), [heartbeat(START)], state)
+    run(make(), [replace(known["alpha"], revision=2, status=status)], state)
+    late = request(2, quote_ts=START - 1_001)
+    found = codes(run(make(), [request(1), late, request(3, tenant_id="beta")], state))
+    assert found == [(code,), (code, "STALE_PRICE"), ()]
 
 
 @st.composite
@@ -292,4 +307,4 @@ def test_each_request_has_one_decision_and_exposure_is_never_above_its_limit(str
         if one.outcome == "APPROVED" and not any(isinstance(event, OrderEvent) for event in stream):
             key = (one.account_id, one.symbol)
             held[key] = held.get(key, Decimal(0)) + (one.quantity if one.side == "BUY" else -one.quantity)
-            assert abs(held[key]) * Decimal("1.25") <= 10_000
+            assert abs(held[key]) * Decimal("1.25" if held[key] > 0 else "1.00") <= 10_000  # sold at the bid

@@ -134,8 +134,8 @@ def test_errors_say_what_is_wrong_and_where() -> None:
         CODEC.decode(value[:3])
     with pytest.raises(UndecodableRecord, match=r"the registry has no schema 9"):
         CODEC.decode(b"\0\0\0\0\x09" + value[FRAME:])
-    with pytest.raises(UndecodableRecord, match=r"Trade.aggressor, at byte \d+: 2 is no index of the enum's 2 symbols"):
-        CODEC.decode(value[:-1] + b"\4")
+    with pytest.raises(UndecodableRecord, match=r"Trade.aggressor, at byte \d+: 3 is no index of the enum's 3 symbols"):
+        CODEC.decode(value[:-1] + b"\6")
     with pytest.raises(UndecodableRecord, match=r"Trade.aggressor, at byte \d+: -1 is no index"):
         CODEC.decode(value[:-1] + b"\1")
     with pytest.raises(UndecodableRecord, match=r"Trade.symbol, at byte 5: not UTF-8"):

@@ -8,7 +8,6 @@ import pytest
 
 from tradewind.schemas.runtime import JournalEntry, StateSnapshot
 from tradewind.streams.replay.beginning import Contents, choose
-from tradewind.streams.runtime.journal import FORMER_CHECKS
 
 LOW = {"market.ticks": 0}
 
@@ -21,7 +20,7 @@ def entry(sequence: int, first: int = 0, *, starts: bool = False, count: int = 1
         partition=0,
         sequence=sequence,
         starts=({"topic": "market.ticks", "next": 0},) if starts else (),
-        ranges=() if starts else ({**of, "digest": b"", "sum": 0, "moment": 0, **dict.fromkeys(FORMER_CHECKS, 0)},),
+        ranges=() if starts else ({**of, "digest": b"", "sum": 0, "moment": 0},),
         skipped=(),
         outputs=0,
         outputs_digest=b"",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from runtime_records import CODEC, NOWHERE
+from runtime.records import CODEC, NOWHERE
 
 from tradewind.schemas.runtime import StateSnapshot
 from tradewind.streams.replay.beginning import Contents

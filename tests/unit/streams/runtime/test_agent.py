@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from runtime_records import NOWHERE, chunk, tick
+from runtime.records import NOWHERE, chunk, tick
 
 from tradewind.connectors.settings import WatchdogSettings
 from tradewind.processors.batch import Processor
@@ -13,10 +13,10 @@ from tradewind.schemas.market import Heartbeat
 from tradewind.streams.runtime import Agent, AgentMisdeclared, Hold, agent_topics, group_of
 from tradewind.streams.runtime import agent as agent_module
 from tradewind.streams.runtime.agent import LONGEST_LATENCY_S, check_topics
-from tradewind.streams.runtime.chunk import CHUNK_RECORDS
 from tradewind.streams.runtime.errors import TopicsDiffer
-from tradewind.streams.runtime.inbox import INBOX_CHUNKS, RETAINED_RECORDS, Inbox
-from tradewind.topics import BARS, DECISIONS, FILLS, ORDER_EVENTS, POSITIONS, TICKS, Topic
+from tradewind.streams.runtime.read.chunk import CHUNK_RECORDS
+from tradewind.streams.runtime.read.inbox import INBOX_CHUNKS, RETAINED_RECORDS, Inbox
+from tradewind.topics import BARS, DECISIONS, FILLS, KILL_SWITCHES, ORDER_EVENTS, POSITIONS, TICKS, Topic
 
 NOTHING: Processor = lambda state, segment: []  # noqa: E731 - the smallest processor
 HOLD = Hold(topic=TICKS, until=DECISIONS, lookahead_us=1)
@@ -27,14 +27,22 @@ def agent(*inputs: Topic, hold: Hold | None = None, batch_limit: int = 1, latenc
     return Agent("a", inputs, (), NOTHING, hold, batch_limit=batch_limit, latency_s=latency_s)
 
 
+def test_a_broadcast_input_may_have_more_partitions_than_there_are_tasks() -> None:
+    """Each of them has all records; the other inputs say how many tasks there are."""
+    wide = replace(KILL_SWITCHES, partitions=7)
+    assert agent(wide, TICKS).partitions == agent(TICKS, wide).partitions == TICKS.partitions
+    assert agent(wide, replace(KILL_SWITCHES, name="other")).partitions == KILL_SWITCHES.partitions
+
+
 def test_topics_and_group_derive_from_the_name() -> None:
     """The changelog is compacted and has a partition for each task; dead letters and the journal are kept beside it."""
-    changelog, letters, redrive, redriven, journal = agent_topics(agent(TICKS))
+    changelog, letters, redrive, redriven, skips, journal = agent_topics(agent(TICKS))
     assert (changelog.name, changelog.cleanup, changelog.partitions) == ("a.changelog", "compact", TICKS.partitions)
     assert (letters.name, letters.cleanup, letters.partitions) == ("a.dlq", "delete", TICKS.partitions)
     assert (redrive.name, redrive.cleanup, redrive.partitions) == ("a.redrive", "delete", TICKS.partitions)
     assert redrive.retention_bytes >= letters.retention_bytes * letters.partitions, "no letter is lost on its way back"
     assert (redriven.name, redriven.cleanup, redriven.partitions) == ("a.redriven", "compact", 1)
+    assert (skips.name, skips.cleanup, skips.partitions) == ("a.skips", "compact", 1)
     assert (journal.name, journal.cleanup, journal.partitions) == ("a.journal", "delete", TICKS.partitions)
     assert group_of(agent(TICKS), NOWHERE) == "t.tradewind.a"
 
@@ -45,20 +53,26 @@ def test_topics_and_group_derive_from_the_name() -> None:
         ((), None, "no inputs"),
         ((TICKS, TICKS), None, "named twice"),
         ((TICKS, replace(BARS, partitions=2)), None, "equal partition counts"),
+        ((TICKS, replace(KILL_SWITCHES, partitions=2)), None, "broadcast ones as many or more"),
         ((TICKS, POSITIONS), None, "portfolio.positions is compacted"),
         ((TICKS,), HOLD, "two of its inputs"),
         ((TICKS, DECISIONS), Hold(TICKS, TICKS, 1), "two of its inputs"),
-        ((TICKS, FILLS), Hold(TICKS, FILLS, 1), "carries no heartbeats"),
+        (
+            (TICKS, replace(DECISIONS, key_columns=("symbol",))),
+            Hold(TICKS, replace(DECISIONS, key_columns=("symbol",)), 1),
+            "need the same key columns",
+        ),
+        ((TICKS, FILLS), Hold(TICKS, FILLS, 1), "carries no event that tells the time"),
         (
             (DECISIONS, replace(ORDER_EVENTS, model=Heartbeat)),
             Hold(DECISIONS, ORDER_EVENTS, 1),
-            "carries no heartbeats",
+            "carries no event that tells the time",
         ),
     ],
 )
 def test_contradictions_are_refused(inputs: tuple[Topic, ...], hold: Hold | None, message: str) -> None:
     """Each message names the agent and what does not fit."""
-    if message == "carries no heartbeats" and Heartbeat in inputs[1].models:
+    if message == "carries no event that tells the time" and Heartbeat in inputs[1].models:
         inputs = (inputs[0], replace(inputs[1], model=FILLS.model))
         hold = Hold(inputs[0], inputs[1], 1)
     with pytest.raises(AgentMisdeclared, match=f"agent a: .*{message}"):
@@ -92,10 +106,11 @@ def test_a_topic_that_is_not_as_declared_keeps_the_agent_from_starting(
         check_topics(declared, NOWHERE)
 
 
-def test_what_releases_is_read_before_what_is_held() -> None:
-    """In whatever order the inputs were declared."""
+def test_inputs_are_read_as_declared_and_what_is_held_last() -> None:
+    """So an agent says what it has to know before it decides."""
     assert agent(TICKS, DECISIONS, hold=HOLD).reading_order() == (DECISIONS, TICKS)
-    assert agent(TICKS, BARS, DECISIONS, hold=HOLD).reading_order() == (DECISIONS, BARS, TICKS)
+    assert agent(TICKS, BARS, DECISIONS, hold=HOLD).reading_order() == (BARS, DECISIONS, TICKS)
+    assert agent(BARS, TICKS).reading_order() == (BARS, TICKS)
 
 
 def test_an_inbox_asks_for_no_more_than_it_has_room_for() -> None:

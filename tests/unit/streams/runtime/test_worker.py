@@ -6,21 +6,22 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from runtime_in_memory import MemoryBroker
-from runtime_records import LEASE, tick
-from runtime_worker import ABORTED, COMMITTED, Desk, soon, turns
+from runtime.in_memory import MemoryBroker
+from runtime.records import LEASE, tick
+from runtime.worker import ABORTED, COMMITTED, Desk, soon, turns
 
 from tradewind.processors.batch import Segment, State, rows_of
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Tick
 from tradewind.streams.runtime import worker as worker_module
 from tradewind.streams.runtime.agent import Agent, Hold
+from tradewind.streams.runtime.commit.outbox import Outcome, Patience
 from tradewind.streams.runtime.errors import RuntimeStopped
-from tradewind.streams.runtime.inbox import INBOX_CHUNKS, RETAINED_RECORDS
 from tradewind.streams.runtime.lease import Lease
-from tradewind.streams.runtime.outbox import Outcome, Patience
-from tradewind.streams.runtime.tasks import Batch
-from tradewind.topics import DECISIONS, LATE_TICKS, TICKS
+from tradewind.streams.runtime.read.inbox import INBOX_CHUNKS, RETAINED_RECORDS
+from tradewind.streams.runtime.timings import Timings
+from tradewind.streams.runtime.work.assigned_tasks import Batch
+from tradewind.topics import DECISIONS, KILL_SWITCHES, LATE_TICKS, TICKS
 
 
 def relayed(state: State, segment: Segment) -> list[Event]:
@@ -83,10 +84,10 @@ async def test_chunks_of_another_lease_or_epoch_reach_no_batch(desk: Desk) -> No
 
 
 async def test_nothing_that_was_fetched_before_a_rewind_is_processed_after_it(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Not what was queued, not what comes in the pause after a failure, and not what comes late after that."""
-    monkeypatch.setattr(worker_module, "PAUSE_S", 0.05)
+    desk = Desk(monkeypatch, AGENT, Timings(pause_s=0.05))
     outcomes = [ABORTED, COMMITTED, COMMITTED]
     desk.tasks.outcome = lambda lease, batch, patience: outcomes[len(desk.tasks.batches) - 1]
     async with desk.running():
@@ -248,10 +249,10 @@ async def test_what_is_held_takes_room_until_it_goes(monkeypatch: pytest.MonkeyP
 
 
 async def test_a_position_that_only_passed_markers_is_committed_by_itself_after_a_while(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Else a lag would stay for ever; and no transaction follows the markers of another at once."""
-    monkeypatch.setattr(worker_module, "IDLE_POSITION_S", 0.2)
+    desk = Desk(monkeypatch, AGENT, Timings(idle_position_s=0.2))
     async with desk.running():
         await desk.assigned(0)
         made = desk.arrive(0, next=2)
@@ -280,10 +281,76 @@ async def test_a_task_that_can_go_on_is_run_without_anything_new(desk: Desk) -> 
 
 
 async def test_a_redrive_partition_without_its_task_is_not_read(desk: Desk) -> None:
-    """`Tasks` gives no position for it; what is delivered all the same is of no inbox."""
+    """`AssignedTasks` gives no position for it; what is delivered all the same is of no inbox."""
     desk.tasks.positions = lambda lease: {TICKS_0: 0}
     async with desk.running():
         await desk.assigned(0, 1)
         assert desk.thread.wanted == {TICKS_0}
         desk.arrive(2)
         await soon(lambda: desk.tasks.counts() == [2], "the ticks")
+
+
+COMMANDED = replace(AGENT, inputs=(TICKS, KILL_SWITCHES))
+SWITCHES_0 = ("t.risk.kill_switches", 0)
+
+
+async def test_a_task_that_waits_processes_broadcast_inputs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else has come stays in its inbox, and no batch is made of it in vain; other tasks go on."""
+    desk = Desk(monkeypatch, COMMANDED)
+    desk.tasks.waiting = {0: "it waits for a switch"}
+    async with desk.running():
+        await desk.assigned(0, 1)
+        desk.arrive(5)
+        desk.arrive(4, partition=1)
+        await soon(lambda: desk.tasks.counts() == [4], "the task that waits for nothing")
+        desk.arrive(1, topic=KILL_SWITCHES)
+        await soon(lambda: desk.tasks.counts() == [4, 1], "a command, which is not what it waits for")
+        await turns()
+        assert desk.tasks.counts() == [4, 1]
+        desk.tasks.waiting.clear()
+        desk.arrive(2, first=1, topic=KILL_SWITCHES)
+        await soon(lambda: sum(desk.tasks.counts()) == 12, "what it waited for, and then what has come")
+
+
+async def test_broadcast_inputs_have_the_first_turn_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that has come, up to the batch's limit: a record that came later is decided by the newer settings."""
+    desk = Desk(monkeypatch, replace(COMMANDED, batch_limit=4))
+    async with desk.running():
+        await desk.assigned(0)
+        desk.arrive(6)
+        desk.arrive(3, topic=KILL_SWITCHES)
+        await soon(lambda: sum(desk.tasks.counts()) == 9, "all of both")
+        first = {source[0] for source, _ in desk.tasks.batches[0].by_source()}
+        taken = sum(len(one.records) for at, of in desk.tasks.batches[0].by_source() for one in of if at == SWITCHES_0)
+        assert (taken, "t.risk.kill_switches" in first) == (3, True)
+
+
+async def test_commands_that_were_there_before_a_task_began_are_read_before_anything_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A quote that is fetched beside a halt would fill an order of whom is halted; tasks without commands go on."""
+    desk = Desk(monkeypatch, COMMANDED)
+    desk.tasks.commands = {SWITCHES_0: 3}
+    async with desk.running():
+        await desk.assigned(0, 1)
+        desk.arrive(5)
+        desk.arrive(4, partition=1)
+        await soon(lambda: desk.tasks.counts() == [4], "the task that has no commands to read")
+        desk.arrive(2, topic=KILL_SWITCHES)
+        await soon(lambda: desk.tasks.counts() == [4, 2], "the first commands")
+        await turns()
+        assert desk.tasks.counts() == [4, 2], "one command is still to come"
+        desk.arrive(1, first=2, topic=KILL_SWITCHES)
+        await soon(lambda: desk.tasks.counts() == [4, 2, 1, 5], "the last command, and then what waits")
+        desk.arrive(1, first=5)
+        await soon(lambda: desk.tasks.counts() == [4, 2, 1, 5, 1], "what comes later")
+
+
+async def test_a_part_of_a_task_without_the_rest_is_passed_over(desk: Desk) -> None:
+    """As beside workers of a version without redrive, which share the other inputs without it."""
+    desk.tasks.positions = lambda lease: {TICKS_0: 0, REDRIVE_0: 0}
+    async with desk.running():
+        await desk.assigned(0, 1)
+        desk.arrive(3)
+        await soon(lambda: desk.tasks.counts() == [3], "the task's own records")
+    assert not desk.worker.failed.done()

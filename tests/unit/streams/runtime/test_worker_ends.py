@@ -7,22 +7,24 @@ import threading
 import time
 
 import pytest
-from runtime_worker import ABORTED, COMMITTED, SOON_S, Desk, soon, turns, until_over
+from runtime.worker import ABORTED, COMMITTED, SOON_S, Desk, soon, turns, until_over
 
 from tradewind.streams.runtime import worker as worker_module
 from tradewind.streams.runtime.agent import Agent
+from tradewind.streams.runtime.commit.outbox import Outcome, Patience
 from tradewind.streams.runtime.errors import (
     StartsUncommitted,
     TransactionsFail,
 )
 from tradewind.streams.runtime.lease import Lease, TopicPartition
-from tradewind.streams.runtime.outbox import PATIENCE_S, Outcome, Patience
-from tradewind.streams.runtime.tasks import Batch
-from tradewind.streams.runtime.worker import FAILURES, LONGEST_PAUSE_S, PAUSE_S
+from tradewind.streams.runtime.timings import USUAL, Timings
+from tradewind.streams.runtime.work.assigned_tasks import Batch
+from tradewind.streams.runtime.worker import FAILURES
 from tradewind.topics import TICKS
 
 AGENT = Agent("a", (TICKS,), (), lambda state, segment: [], latency_s=0.0)
 TURNS = 20
+SHORT = Timings(session_s=0.2, transaction_s=0.2)
 
 
 @pytest.fixture
@@ -31,12 +33,11 @@ async def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     return Desk(monkeypatch, AGENT)
 
 
-async def test_a_revocation_waits_for_the_transaction_in_hand_and_leaves_it_no_more_than_five_seconds(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+async def test_a_revocation_waits_for_the_transaction_in_hand_and_leaves_it_no_more_than_half_a_session(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Faust lets the partitions go when it has ended, and not before; then nothing begins without a new lease."""
-    assert worker_module.REVOKE_S == 5.0
-    monkeypatch.setattr(worker_module, "REVOKE_S", 0.1)
+    desk = Desk(monkeypatch, AGENT, SHORT)
     ended: list[str] = []
     wait = until_over(ended, "run")
     desk.tasks.outcome = lambda lease, batch, patience: wait(patience)
@@ -48,14 +49,14 @@ async def test_a_revocation_waits_for_the_transaction_in_hand_and_leaves_it_no_m
         begun = time.monotonic()
         await asyncio.wait_for(desk.revoked(), SOON_S)
         assert ended == ["run"], "it had to be waited for"
-        assert time.monotonic() - begun >= 0.1 - 0.02
+        assert time.monotonic() - begun >= SHORT.revoke_s - 0.02
         desk.arrive(3, first=6)
         await turns()
     assert (len(desk.tasks.batches), len(desk.tasks.established)) == (1, 1)
 
 
 async def test_a_transaction_has_its_patience_until_somebody_hurries_it(desk: Desk) -> None:
-    """45 s, from its own begin on."""
+    """From its own begin on."""
     left: list[float] = []
 
     def outcome(lease: Lease, batch: Batch, patience: Patience) -> Outcome:
@@ -69,12 +70,12 @@ async def test_a_transaction_has_its_patience_until_somebody_hurries_it(desk: De
             desk.arrive(1, first=at)
             await soon(lambda at=at: len(left) == at + 1, "a transaction")  # type: ignore[misc]
             await asyncio.sleep(0.05)
-    assert all(PATIENCE_S - 1.0 < seconds <= PATIENCE_S for seconds in left)
+    assert all(USUAL.patience_s - 1.0 < seconds <= USUAL.patience_s for seconds in left)
 
 
-async def test_a_revocation_hurries_the_first_offsets_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_revocation_hurries_the_first_offsets_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are a transaction as any other: a rebalance does not wait for it longer."""
-    monkeypatch.setattr(worker_module, "REVOKE_S", 0.1)
+    desk = Desk(monkeypatch, AGENT, SHORT)
     ended: list[str] = []
     wait = until_over(ended, "establish")
 
@@ -94,9 +95,9 @@ async def test_a_revocation_hurries_the_first_offsets_too(desk: Desk, monkeypatc
     assert not desk.worker.failed.done()
 
 
-async def test_first_offsets_that_fail_are_tried_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_first_offsets_that_fail_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a pause, under the same lease."""
-    monkeypatch.setattr(worker_module, "PAUSE_S", 0.01)
+    desk = Desk(monkeypatch, AGENT, Timings(pause_s=0.001))
     failing = 2
 
     def positions(lease: Lease) -> dict[TopicPartition, int]:
@@ -112,7 +113,6 @@ async def test_first_offsets_that_fail_are_tried_again(desk: Desk, monkeypatch: 
     assert len(desk.thread.placed) == 1
     failing = 99
     desk.tasks.established.clear()
-    monkeypatch.setattr(worker_module, "PAUSE_S", 0.0)
     with pytest.raises(TransactionsFail):
         await desk.assigned(0)
     assert isinstance(desk.worker.failed.exception(), TransactionsFail)
@@ -172,10 +172,10 @@ async def test_failures_in_a_row_stop_the_worker_after_about_a_minute(
         ):
             raise await desk.ended()
     assert len(desk.tasks.batches) == FAILURES + 1 == 9
-    assert pauses[0] == (PAUSE_S, 2 * PAUSE_S)
+    assert pauses[0] == (USUAL.pause_s, 2 * USUAL.pause_s)
     assert all(low == high / 2 for low, high in pauses)
     longest = [high for _, high in pauses]
-    assert longest == [min(LONGEST_PAUSE_S, 0.4 * 2**at) for at in range(FAILURES)]
+    assert longest == [min(USUAL.longest_pause_s, 0.4 * 2**at) for at in range(FAILURES)]
     assert 30 < sum(longest) * 0.75 < 60
 
 
@@ -251,10 +251,10 @@ async def test_where_the_lease_has_ended_there_is_no_pause_and_no_rewind(
 
 
 async def test_a_worker_attends_unless_one_transaction_is_in_hand_all_the_time(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An idle one does, one with transactions one after the other does, and one that restores for long does."""
-    monkeypatch.setattr(worker_module, "ATTEND_S", 0.01)
+    desk = Desk(monkeypatch, AGENT, Timings(attend_s=0.01))
     goes_on = threading.Event()
 
     async def attends() -> bool:

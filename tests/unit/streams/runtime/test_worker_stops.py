@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from runtime_records import tick
-from runtime_worker import Desk, soon, until_over
+from runtime.records import tick
+from runtime.worker import Desk, soon, until_over
 
 from tradewind.streams.runtime import worker as worker_module
 from tradewind.streams.runtime.agent import Agent
+from tradewind.streams.runtime.commit.outbox import Outcome, Patience
 from tradewind.streams.runtime.errors import PositionsDiffer, RuntimeStopped, TopicsDiffer
 from tradewind.streams.runtime.lease import Lease, TopicPartition
-from tradewind.streams.runtime.outbox import Outcome, Patience
-from tradewind.streams.runtime.tasks import Batch
+from tradewind.streams.runtime.timings import Timings
+from tradewind.streams.runtime.work.assigned_tasks import Batch
 from tradewind.topics import TICKS
 
 AGENT = Agent("a", (TICKS,), (), lambda state, segment: [], latency_s=0.0)
@@ -95,11 +96,10 @@ async def test_a_worker_that_does_not_start_says_why(
 
 
 async def test_stopping_finishes_the_transaction_in_hand_before_faust_leaves_the_group(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Then the connections are closed; an end that takes too long is not waited for."""
-    monkeypatch.setattr(worker_module, "REVOKE_S", 0.05)
-    monkeypatch.setattr(worker_module, "STOP_S", 0.05)
+    desk = Desk(monkeypatch, AGENT, Timings(session_s=0.1, transaction_s=0.1, stop_s=0.05))
     order: list[str] = []
     wait = until_over(order, "run")
     desk.tasks.outcome = lambda lease, batch, patience: wait(patience)

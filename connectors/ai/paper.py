@@ -1,0 +1,101 @@
+"""The provider `paper`: local and deterministic. The same request to the same model has the same answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from itertools import count
+from struct import pack
+from typing import Any
+
+from tradewind.connectors.ai.answer import Answer, Tokens
+from tradewind.connectors.calls.kind import Sending
+from tradewind.schemas.ai import AiCall
+
+TEXT = (
+    "the market price rises falls holds while volume spread risk trend support resistance momentum stays high low calm "
+    "wide narrow above below its average and buyers sellers wait for data"
+)
+WORDS = tuple(TEXT.split())
+LEAST_WORDS, MORE_WORDS = 8, 25
+DIMENSIONS = 16
+"""Of an embedding: enough to compare two."""
+BYTES_PER_TOKEN = 4
+DEEPEST = 16
+"""Levels of a JSON schema that are followed; a schema may refer to itself."""
+
+
+class Paper:
+    """An adapter without a provider."""
+
+    async def open(self) -> None:
+        """Have nothing to prepare."""
+
+    async def ask(self, call: AiCall, key: str | None, sending: Sending) -> Answer:  # noqa: ARG002 - it needs none
+        """Return the answer that follows from the request and the model alone."""
+        sending.sent = True
+        body = json.loads(call.body)
+        numbers = _numbers(f"{call.model}\x1f{call.body}")
+        tokens = -(-len(call.body.encode()) // BYTES_PER_TOKEN)
+        if call.kind == "EMBEDDING":
+            vectors = tuple(_vector(call.model, text) for text in body["inputs"])
+            return Answer("OK", embeddings=vectors, finish="STOP", tokens=Tokens(input=tokens), model=call.model)
+        if (schema := body.get("json_schema")) is not None:
+            words = json.dumps(example(schema, numbers)).split(" ")
+        else:
+            words = _sentence(numbers)
+        whole = len(words) <= call.max_tokens
+        return Answer(
+            "OK",
+            text=" ".join(words[: call.max_tokens]),
+            finish="STOP" if whole else "LENGTH",
+            tokens=Tokens(input=tokens, output=min(len(words), call.max_tokens)),
+            model=call.model,
+            first_token_us=0,
+        )
+
+    async def close(self) -> None:
+        """Have nothing to close."""
+
+
+def _numbers(seed: str) -> Iterator[int]:
+    """Yield numbers below 2^32 that follow from a text."""
+    for block in count():
+        digest = blake2b(f"{block}\x1f{seed}".encode()).digest()
+        yield from (int.from_bytes(digest[at : at + 4], "big") for at in range(0, len(digest), 4))
+
+
+def _sentence(numbers: Iterator[int]) -> list[str]:
+    length = LEAST_WORDS + next(numbers) % MORE_WORDS
+    return [WORDS[next(numbers) % len(WORDS)] for _ in range(length)]
+
+
+def _vector(model: str, text: str) -> bytes:
+    numbers = _numbers(f"{model}\x1f{text}")
+    parts = [next(numbers) / 2**31 - 1 for _ in range(DIMENSIONS)]
+    length = sum(part * part for part in parts) ** 0.5
+    return pack(f"<{DIMENSIONS}f", *(part / length for part in parts))
+
+
+def example(schema: Mapping[str, Any], numbers: Iterator[int], depth: int = 0) -> Any:
+    """Return a value that fits a JSON schema, as far as types, enums, properties and bounds of numbers say."""
+    if "const" in schema:
+        return schema["const"]
+    if choices := schema.get("enum"):
+        return choices[next(numbers) % len(choices)]
+    kind = schema.get("type", "object" if "properties" in schema else "string")
+    kind = kind[0] if isinstance(kind, list) else kind
+    if kind == "object" and depth < DEEPEST:
+        return {name: example(part, numbers, depth + 1) for name, part in schema.get("properties", {}).items()}
+    if kind == "array" and depth < DEEPEST:
+        least = max(1, schema.get("minItems", 1))
+        return [example(schema.get("items", {}), numbers, depth + 1) for _ in range(least)]
+    if kind in {"number", "integer"}:
+        low = schema.get("minimum", 0)
+        high = schema.get("maximum", low + 1)
+        part = low + (high - low) * (next(numbers) % 101) / 100
+        return int(part) if kind == "integer" else part
+    if kind == "boolean":
+        return bool(next(numbers) % 2)
+    return None if kind == "null" else WORDS[next(numbers) % len(WORDS)]

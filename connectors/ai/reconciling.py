@@ -1,0 +1,63 @@
+"""Calls in suspense, and their settlement by what a provider's bill says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tradewind.connectors.ai.answer import unsent_attempt
+from tradewind.connectors.calls.call import Unsent
+from tradewind.connectors.kafka.consumption import consume
+from tradewind.connectors.kafka.publication import publish
+from tradewind.connectors.settings import Settings
+from tradewind.processors.ai.outcomes import UNSENT, money_of
+from tradewind.processors.identity import derive_id
+from tradewind.schemas.ai import AiAttempt, AiCall
+from tradewind.schemas.codec import Codec
+from tradewind.schemas.event import UNKNOWN, Event
+from tradewind.topics import AI_ATTEMPTS, AI_CALLS, Topic
+
+
+class NotInSuspense(LookupError):
+    """The call is not in suspense; the message says what to do."""
+
+
+def suspended(settings: Settings, codec: Codec) -> dict[str, AiCall]:
+    """Return the calls in suspense by id, as the topics tell, oldest first. Raises `StreamError`.
+
+    A call is in suspense after an attempt that holds its bound, until an attempt that settles or releases it.
+    """
+    held: dict[str, bool] = {}
+    for event in _events(AI_ATTEMPTS, settings, codec):
+        if not isinstance(event, AiAttempt) or UNKNOWN in (event.outcome, event.source):
+            continue
+        is_held = money_of(event) == "HOLD"
+        if event.call_id not in held:
+            held[event.call_id] = is_held
+        elif held[event.call_id] and not is_held and event.outcome not in UNSENT:
+            held[event.call_id] = False
+    wanted = {call_id for call_id, is_held in held.items() if is_held}
+    calls = [
+        event for event in _events(AI_CALLS, settings, codec) if isinstance(event, AiCall) and event.call_id in wanted
+    ]
+    return {call.call_id: call for call in sorted(calls, key=lambda call: call.ts_ingest)}
+
+
+def settle(call: AiCall, tokens_in: int, tokens_out: int, settings: Settings) -> None:
+    """Report what a call in suspense has cost: the agent settles it by these tokens, once."""
+    attempt = replace(
+        unsent_attempt(call, Unsent.LOST, time.time_ns() // 1000),
+        event_id=derive_id("AiAttempt", call.call_id, "reconciled"),
+        error="settled by hand",
+        input_tokens=tokens_in,
+        output_tokens=tokens_out,
+        counted=True,
+    )
+    publish(AI_ATTEMPTS, [attempt], settings)
+
+
+def _events(topic: Topic, settings: Settings, codec: Codec) -> Iterator[Event]:
+    for record in consume(topic, settings=settings, codec=codec, on_undecodable=lambda _: None):
+        if record.event is not None:
+            yield record.event

@@ -1,0 +1,1 @@
+"""A simulated market, as a function of its seed."""

@@ -1,0 +1,101 @@
+"""Which instruments' ticks were published without a heartbeat that ends them: the execution agent holds their last.
+
+Nothing of theirs that follows would let them go, and what is held blocks its partition for every instrument in it
+(docs/observability.md, A held partition). A heartbeat says how far time has come; a closing one, that the source ends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from tradewind.connectors.settings import Settings
+from tradewind.processors.identity import instrument
+from tradewind.schemas.event import Event
+from tradewind.schemas.market import Heartbeat, Tick
+from tradewind.topics import TICKS, Topic
+from tradewind.topics.partitioner import partition_of
+
+MINUTE_US = 60_000_000
+CLOSED = TICKS
+"""The topic that is held, and so the one that is closed."""
+Name = tuple[str, str]
+"""Symbol and venue."""
+
+
+def closing_ts(last_ts: int, grace_us: int) -> int:
+    """Return the time of a closing heartbeat, µs: past the end of the last minute, so that every bar closes.
+
+    No further than that, so that nothing of a next source is late which begins where this one ends.
+    """
+    return (last_ts // MINUTE_US + 1) * MINUTE_US + grace_us
+
+
+@dataclass(slots=True)
+class Ends:
+    """How far each instrument's ticks and heartbeats went, of those that somebody publishes."""
+
+    latency_us: int
+    """A heartbeat lets ticks go that are so much later than itself."""
+    grace_us: int
+    newest: dict[Name, int] = field(default_factory=dict)
+    """Event time of the newest tick or heartbeat, µs."""
+    held: dict[Name, int] = field(default_factory=dict)
+    """Event time of the newest tick that no heartbeat lets go, µs."""
+    closed: set[Name] = field(default_factory=set)
+    """Instruments whose last record is a closing heartbeat."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return one that has seen nothing."""
+        return cls(settings.venue_latency_ms * 1000, settings.bar_grace_ms * 1000)
+
+    def note(self, event: Event) -> None:
+        """Take an event in; others than ticks and heartbeats change nothing."""
+        if not isinstance(event, Tick | Heartbeat):
+            return
+        name = event.symbol, event.venue
+        self.newest[name] = max(event.ts_event, self.newest.get(name, event.ts_event))
+        self.closed.discard(name)
+        if isinstance(event, Tick):
+            self.held[name] = max(event.ts_event, self.held.get(name, event.ts_event))
+            return
+        if name in self.held and event.ts_event >= self.held[name] - self.latency_us:
+            del self.held[name]
+        if event.closing and name not in self.held:
+            self.closed.add(name)
+
+    def copy(self) -> Self:
+        """Return what is known now, apart from what comes later."""
+        return replace(self, newest=dict(self.newest), held=dict(self.held), closed=set(self.closed))
+
+    def closing(self) -> list[Heartbeat]:
+        """Return a closing heartbeat of each instrument that has none, as a feed sends it at its end."""
+        now_us = time.time_ns() // 1000
+        return [
+            Heartbeat(
+                symbol=symbol,
+                venue=venue,
+                ts_event=closing_ts(last_ts, self.grace_us),
+                ts_ingest=now_us,
+                closing=True,
+            )
+            for (symbol, venue), last_ts in sorted(self.newest.items())
+            if (symbol, venue) not in self.closed
+        ]
+
+    def partitions(self) -> list[int]:
+        """Return the partitions of the topic where ticks are held, ascending."""
+        return sorted({partition_of(instrument(*name).encode(), CLOSED.partitions) for name in self.held})
+
+
+def closed(topic: Topic, events: Iterable[Event], ends: Ends) -> Iterator[Event]:
+    """Yield events, then a closing heartbeat for each of their instruments; raises `ValueError` for another topic."""
+    if topic.name != CLOSED.name:
+        raise ValueError(f"{topic.name} cannot be closed: only {CLOSED.name} is held until heartbeats come")
+    for event in events:
+        ends.note(event)
+        yield event
+    yield from ends.closing()

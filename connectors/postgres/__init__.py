@@ -1,0 +1,1 @@
+"""PostgreSQL: the connection, the tables of each domain (`domains/`), and what creates them (`migrations.py`)."""

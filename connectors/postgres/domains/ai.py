@@ -1,0 +1,90 @@
+"""PostgreSQL tables of the AI domain: how each request ended, and what came of each call. They hold no content."""
+
+from __future__ import annotations
+
+from tradewind.connectors.postgres.table import Domain, EventTable, Migration
+from tradewind.topics import AI_ATTEMPTS, AI_RESPONSES
+
+CREATE = """
+CREATE TABLE ai_requests (
+    event_id           text COLLATE "C" PRIMARY KEY,
+    tenant_id          text NOT NULL,
+    ts_event           timestamptz NOT NULL,
+    ts_ingest          timestamptz NOT NULL,
+    correlation_id     text NOT NULL,
+    causation_id       text NOT NULL,
+    request_id         text COLLATE "C" NOT NULL,
+    kind               text NOT NULL,
+    request_type       text NOT NULL,
+    reply_key          text NOT NULL,
+    status             text NOT NULL,
+    code               text,
+    reason             text NOT NULL,
+    retry_after_ms     bigint,
+    finish             text,
+    provider           text,
+    model              text,
+    call_id            text,
+    attempts           bigint NOT NULL,
+    input_tokens       bigint NOT NULL,
+    cache_read_tokens  bigint NOT NULL,
+    cache_write_tokens bigint NOT NULL,
+    output_tokens      bigint NOT NULL,
+    cost               numeric(38, 10) NOT NULL,
+    suspense           numeric(38, 10) NOT NULL,
+    currency           text NOT NULL,
+    source             text,
+    text_sha256        text NOT NULL,
+    latency_us         bigint NOT NULL,
+    makes_orders       boolean NOT NULL
+);
+CREATE INDEX ai_requests_by_time ON ai_requests (tenant_id, ts_ingest);
+CREATE INDEX ai_requests_by_request ON ai_requests (request_id);
+COMMENT ON TABLE ai_requests IS 'How each AI request ended. Questions and answers stay on the topics.';
+COMMENT ON COLUMN ai_requests.cost IS 'Of the attempts that were settled when the response was sent.';
+
+CREATE TABLE ai_attempts (
+    event_id            text COLLATE "C" PRIMARY KEY,
+    tenant_id           text NOT NULL,
+    ts_event            timestamptz NOT NULL,
+    ts_ingest           timestamptz NOT NULL,
+    correlation_id      text NOT NULL,
+    causation_id        text NOT NULL,
+    call_id             text COLLATE "C" NOT NULL,
+    request_id          text COLLATE "C" NOT NULL,
+    attempt             bigint NOT NULL,
+    outcome             text NOT NULL,
+    timeout             text,
+    http_status         bigint,
+    retry_after_ms      bigint,
+    error               text,
+    provider            text NOT NULL,
+    model               text NOT NULL,
+    key_id              text,
+    provider_request_id text,
+    finish              text,
+    input_tokens        bigint NOT NULL,
+    cache_read_tokens   bigint NOT NULL,
+    cache_write_tokens  bigint NOT NULL,
+    output_tokens       bigint NOT NULL,
+    counted             boolean NOT NULL,
+    source              text NOT NULL,
+    source_call_id      text,
+    semantic            boolean NOT NULL,
+    first_token_us      bigint,
+    total_us            bigint NOT NULL
+);
+CREATE INDEX ai_attempts_by_time ON ai_attempts (tenant_id, ts_ingest);
+CREATE INDEX ai_attempts_by_request ON ai_attempts (request_id);
+COMMENT ON TABLE ai_attempts IS 'What came of each call. A LOST call may have another row, for its late answer.';
+COMMENT ON COLUMN ai_attempts.counted IS 'Whether the provider told the tokens. Otherwise nobody knows the cost.';
+"""
+
+AI = Domain(
+    "ai",
+    tables=(
+        EventTable(AI_RESPONSES, "ai_requests", omits=("text", "json", "tool_calls", "embeddings")),
+        EventTable(AI_ATTEMPTS, "ai_attempts", omits=("text", "tool_calls", "embeddings")),
+    ),
+    migrations=(Migration("requests and attempts", CREATE),),
+)

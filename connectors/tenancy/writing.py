@@ -1,0 +1,67 @@
+"""Writes commands for tenants, and waits for what comes of one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
+
+from confluent_kafka import Message
+
+from tradewind.connectors.kafka.publication import publish
+from tradewind.connectors.kafka.records import raw_records
+from tradewind.connectors.settings import Settings
+from tradewind.connectors.tenancy.reading import is_seeded
+from tradewind.processors.tenancy.seed import commands_of
+from tradewind.schemas.codec import Codec, UndecodableRecord
+from tradewind.schemas.tenancy import Tenant, TenantCommand, TenantRefused
+from tradewind.topics import TENANT_COMMANDS, TENANT_REFUSALS, TENANTS
+from tradewind.topics.partitioner import partition_of
+
+Answer = Tenant | TenantRefused
+
+
+class Unanswered(RuntimeError):
+    """No agent has answered a command in time; the message says what to do."""
+
+
+def seed(settings: Settings, codec: Codec) -> int:
+    """Write the tenants of the settings as commands where none were written yet; return how many commands were."""
+    if is_seeded(settings, codec):
+        return 0
+    return publish(TENANT_COMMANDS, commands_of(settings.tenants, time.time_ns() // 1000), settings) - 1
+
+
+def carry_out(command: TenantCommand, settings: Settings, codec: Codec, timeout_s: float) -> Answer:
+    """Write a command, and return the tenant or the refusal that it leads to.
+
+    Raises `Unanswered` where the agent does not answer within `timeout_s`; the command stays, and is carried out later.
+    """
+    with ExitStack() as stack:
+        answers: list[Generator[list[Message], None, None]] = []
+        for topic in (TENANTS, TENANT_REFUSALS):
+            partition = partition_of(topic.key(command).encode(), topic.partitions)
+            reader = raw_records(settings, settings.physical(topic), [partition], "latest", follow=True)
+            answers.append(stack.enter_context(closing(reader)))
+            next(reader)  # it stands at the end now: what comes later is read
+        publish(TENANT_COMMANDS, [command], settings)
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            for reader in answers:
+                for found in _answers(next(reader), codec):
+                    if found.causation_id == command.event_id:
+                        return found
+    raise Unanswered(
+        f"the agent `tenancy` did not answer within {timeout_s:.0f} s. The command stays on its topic: ./dev status "
+        f"shows the agent, ./dev tenants show {command.tenant_id} the tenant"
+    )
+
+
+def _answers(messages: list[Message], codec: Codec) -> Iterator[Answer]:
+    for message in messages:
+        try:
+            event = codec.decode(message.value() or b"")
+        except UndecodableRecord:
+            continue  # somebody else's
+        if isinstance(event, Tenant | TenantRefused):
+            yield event

@@ -1,0 +1,52 @@
+"""A question of a person as an `AiRequest`."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from tradewind.schemas.ai import AiRequest
+
+REPLY_KEY = "cli"
+
+
+def new_request(
+    question: str,
+    *,
+    tenant: str,
+    request_type: str,
+    provider: str | None,
+    model: str | None,
+    max_tokens: int,
+    deadline_s: float,
+) -> AiRequest:
+    """Return the request; each has an id of its own."""
+    from tradewind.schemas.ai import AiRequest  # noqa: PLC0415 - help comes at once
+
+    now_us, event_id = time.time_ns() // 1000, uuid4().hex
+    message = {"role": "USER", "content": question, "name": None, "tool_call_id": None, "tool_calls": (), "images": ()}
+    return AiRequest(
+        event_id=event_id,
+        tenant_id=tenant,
+        ts_event=now_us,
+        ts_ingest=now_us,
+        correlation_id=event_id,
+        causation_id=event_id,
+        kind="CHAT",
+        request_type=request_type,
+        messages=(message,),
+        prompt_values=(),
+        inputs=(),
+        tools=(),
+        max_tokens=max_tokens,
+        stop=(),
+        provider=provider,
+        model=model,
+        stream="NONE",
+        cache="OFF",
+        makes_orders=False,
+        reply_key=f"{REPLY_KEY}/{event_id}",
+        deadline_ms=int(deadline_s * 1_000),
+    )

@@ -1,0 +1,1 @@
+"""Commands of a checkout of this repository: tests, checks, generated code, benches."""

@@ -1,0 +1,1 @@
+"""`tradewind dlq` and what is under it."""

@@ -1,0 +1,1 @@
+"""Commands that `up` runs as processes: one prepares the services, the others work until they are stopped."""

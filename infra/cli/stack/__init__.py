@@ -1,0 +1,1 @@
+"""Commands that look after a running stack: start, watch, repair and wipe it."""

@@ -1,0 +1,1 @@
+"""Commands about trading: tenants, halts, and whether an agent decides again as it did."""

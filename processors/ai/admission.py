@@ -1,0 +1,96 @@
+"""Whether a request is admitted: before any call is made, and in words that its sender can act on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from tradewind.processors.ai.canonical import Canonical, Unsound, canonical
+from tradewind.processors.ai.limits import wait_us
+from tradewind.processors.batch import State
+from tradewind.processors.tenancy.known import known
+from tradewind.schemas.ai import AiRequest, AiTenantState
+from tradewind.schemas.event import US_PER_MS
+
+MOST_BYTES: Final = 512 * 1024  # of a body: call and attempt then fit the megabyte that Kafka takes
+Code: TypeAlias = Literal[
+    "TOO_LARGE",
+    "NO_ROUTE",
+    "UNPRICED",
+    "BUDGET",
+    "RATE",
+    "EXPIRED",
+    "UNKNOWN_TENANT",
+    "TENANT_SUSPENDED",
+    "TENANT_CLOSED",
+    "UNKNOWN_PROMPT",
+    "BAD_REQUEST",
+    "FILTERED",
+    "TOO_LONG",
+    "EXHAUSTED",
+    "SCHEMA",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that may be answered."""
+
+    tenant: AiTenantState
+    asked: Canonical
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a request gets no answer."""
+
+    code: Code
+    reason: str
+    retry_after_us: int | None = None
+
+
+def admit(state: State, request: AiRequest, now: int) -> Admitted | Refused:
+    """Judge a request by its tenant, size, time and the tenant's limits; budget and route come with the call."""
+    tenant = known(state, request.tenant_id, AiTenantState)
+    if tenant is None:
+        return Refused("UNKNOWN_TENANT", f"there is no tenant {request.tenant_id!r}")
+    if tenant.status != "ACTIVE":
+        code: Code = "TENANT_CLOSED" if tenant.status == "CLOSED" else "TENANT_SUSPENDED"
+        return Refused(code, f"tenant {tenant.tenant_id} is {tenant.status}, by revision {tenant.revision}")
+    if request.prompt is not None:
+        return Refused("UNKNOWN_PROMPT", f"there is no prompt {request.prompt!r}: send messages")
+    try:
+        asked = canonical(request)
+    except Unsound as unsound:
+        return Refused("BAD_REQUEST", str(unsound))
+    return _late(request, now) or _large(asked) or _too_many(state, tenant, now) or Admitted(tenant, asked)
+
+
+def deadline_of(request: AiRequest) -> int:
+    """Return the clock time until which an answer is of use, µs."""
+    return request.ts_ingest + request.deadline_ms * US_PER_MS
+
+
+def _late(request: AiRequest, now: int) -> Refused | None:
+    if request.valid_until is not None and request.valid_until <= request.ts_event:
+        return Refused("EXPIRED", f"valid_until, {request.valid_until} µs, is not after its ts_event")
+    if deadline_of(request) > now:
+        return None
+    return Refused("EXPIRED", f"its {request.deadline_ms:,} ms were over before it could be asked")
+
+
+def _large(asked: Canonical) -> Refused | None:
+    if asked.size <= MOST_BYTES:
+        return None
+    return Refused("TOO_LARGE", f"it takes {asked.size:,} bytes of JSON, above {MOST_BYTES:,}: send less of it")
+
+
+def _too_many(state: State, tenant: AiTenantState, now: int) -> Refused | None:
+    wait = wait_us(state, tenant, now)
+    if not wait:
+        return None
+    said = (
+        f"{tenant.tenant_id} may ask {tenant.requests_per_hour:,} times an hour and {tenant.requests_per_day:,} times "
+        "a day: wait, or raise ai_requests_per_hour or ai_requests_per_day by ./dev tenants set"
+    )
+    return Refused("RATE", said, wait)

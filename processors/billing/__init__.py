@@ -1,0 +1,1 @@
+"""Billing: what tenants use, numbered by who counts it, and its totals."""

@@ -1,0 +1,140 @@
+"""Every order request gets exactly one decision: approved, or denied with every code that applies.
+
+A duplicate request gets no second decision: the state has its id while the order is open, and as long as it is among
+the newest decisions of the account (`exposure.RECENT_ORDERS`). Older duplicates cannot happen, because the sizing agent
+is exactly once and its ids derive from the signal. A request of an unknown tenant or account is denied. A request
+becomes a dead letter if it names no tenant, or if this version does not know its side, type or time in force. So does
+an event of an open order with an unknown status.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from tradewind.processors.batch import PoisonRecord, Processor, Rows, Segment, State, checked, require_known, rows_of
+from tradewind.processors.identity import derive_id
+from tradewind.processors.risk.checks import Denial, denials, unknown_owner
+from tradewind.processors.risk.exposure import (
+    exposure_after_decision,
+    exposure_after_end,
+    exposure_of,
+    is_open,
+    keep_exposure,
+    note_unknown_owner,
+    was_decided,
+)
+from tradewind.processors.tenancy.known import known, note, note_seeded
+from tradewind.processors.tenancy.switches import keep, switches_of
+from tradewind.schemas.event import Event
+from tradewind.schemas.execution import OrderEvent, OrderRequest
+from tradewind.schemas.market import Heartbeat
+from tradewind.schemas.risk import Decision, KillSwitch, LimitsState
+from tradewind.schemas.tenancy import Seeded, Tenant
+
+
+def risk() -> Processor:
+    """Return the risk agent's processor: tenants, requests, order events, kill switches, heartbeats -> decisions.
+
+    Heartbeats pass unchanged. Raises `PoisonRecord` for a request that cannot be checked, and for a record that makes
+    an exposure larger than the range of amounts.
+    """
+
+    def process(state: State, segment: Segment) -> list[Event]:
+        if not len(segment):
+            return []
+        rows = rows_of(segment)
+        if rows.model is OrderRequest:
+            return _on_requests(state, rows)
+        for index, event in enumerate(rows.events):
+            match event:
+                case OrderEvent():
+                    _on_order_event(state, index, event)
+                case KillSwitch():
+                    keep(state, event)
+                case Tenant():
+                    note(state, index, event, _limits(event))
+                case Seeded():
+                    note_seeded(state, event)
+                case Heartbeat():
+                    pass
+                case _:
+                    raise TypeError(f"risk cannot process a {type(event).__name__} ({segment.topic})")
+        return list(rows.events) if rows.model is Heartbeat else []
+
+    return process
+
+
+def _limits(tenant: Tenant) -> LimitsState:
+    return LimitsState(
+        tenant_id=tenant.tenant_id,
+        revision=tenant.revision,
+        status=tenant.status,
+        accounts=tenant.accounts,
+        max_order_notional=tenant.max_order_notional,
+        max_position_notional=tenant.max_position_notional,
+        max_quote_age_us=tenant.max_quote_age_us,
+    )
+
+
+def _on_order_event(state: State, index: int, event: OrderEvent) -> None:
+    if is_open(state, event.order_id):
+        require_known(event, index, "status")
+    after = exposure_after_end(state, event)
+    if after is not None:
+        keep_exposure(state, checked(after, index))
+
+
+def _on_requests(state: State, segment: Rows) -> list[Event]:
+    requests = cast("list[OrderRequest]", list(segment.events))
+    for index, request in enumerate(requests):
+        if request.tenant_id is None:
+            raise PoisonRecord(index, f"request {request.event_id} names no tenant: no limits can judge it")
+        require_known(request, index, "side", "order_type", "time_in_force")
+    return [
+        _decide(state, index, request, ts_ingest)
+        for index, (request, ts_ingest) in enumerate(zip(requests, segment.ts_ingest.tolist(), strict=True))
+        if not was_decided(state, request)
+    ]
+
+
+def _decide(state: State, index: int, request: OrderRequest, ts_ingest: int) -> Decision:
+    tenant_id = cast("str", request.tenant_id)
+    limits = known(state, tenant_id, LimitsState)
+    unknown = unknown_owner(request, limits)
+    if limits is None or unknown is not None:
+        note_unknown_owner(state, request)
+        return _decision(request, index, () if unknown is None else (unknown,), ts_ingest)
+    switches = switches_of(state, tenant_id, request.account_id)
+    against = denials(request, limits, exposure_of(state, request), switches)
+    keep_exposure(state, checked(exposure_after_decision(state, request, tenant_id, approved=not against), index))
+    return _decision(request, index, against, ts_ingest)
+
+
+def _decision(request: OrderRequest, index: int, against: tuple[Denial, ...], ts_ingest: int) -> Decision:
+    made = Decision(
+        event_id=derive_id("Decision", request.order_id),
+        tenant_id=request.tenant_id,
+        ts_event=request.ts_event,
+        ts_ingest=ts_ingest,
+        correlation_id=request.correlation_id,
+        causation_id=request.event_id,
+        outcome="DENIED" if against else "APPROVED",
+        codes=tuple(denial.code for denial in against),
+        reason="; ".join(denial.reason for denial in against) or "within all limits",
+        order_id=request.order_id,
+        account_id=request.account_id,
+        symbol=request.symbol,
+        venue=request.venue,
+        side=request.side,
+        order_type=request.order_type,
+        quantity=request.quantity,
+        limit_price=request.limit_price,
+        time_in_force=request.time_in_force,
+        expire_ts=request.expire_ts,
+        strategy=request.strategy,
+        signal_id=request.signal_id,
+        quote_bid=request.quote_bid,
+        quote_ask=request.quote_ask,
+        quote_ts=request.quote_ts,
+    )
+    return checked(made, index)

@@ -1,0 +1,190 @@
+"""The keys of a tenant that a command may set: what each takes, and what a new tenant has that names none.
+
+Values come as JSON. Each is judged by itself, so that a refusal has all that is wrong with a command.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final, Literal, TypeAlias
+
+from tradewind.processors.money import ZERO, rounded
+from tradewind.schemas.ranges import RANGES
+from tradewind.schemas.tenancy import Tenant
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""Of tenants, accounts, tiers and the like: names are parts of keys, which slashes and stars divide."""
+CURRENCY: Final = re.compile(r"[A-Z]{3}")
+ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
+DECIMAL: Final = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
+MOST_NAMES: Final = 64  # of accounts or features: a tenant stays below `TENANT_BYTES`
+MOST_ROUTES: Final = 32
+ROUTE: Final = ("purpose", "provider", "model")
+INT_MAX: Final = 2**31 - 1
+LONG_MAX: Final = 2**63 - 1
+DAY_US: Final = 86_400_000_000
+SHOWN: Final = 60  # characters of a value that a reason quotes
+Code: TypeAlias = Literal[
+    "NO_SUCH_TENANT",
+    "EXISTS",
+    "STALE_REVISION",
+    "WRONG_STATUS",
+    "UNKNOWN_KEY",
+    "REPEATED_KEY",
+    "MISSING_KEY",
+    "INVALID_VALUE",
+    "NOTHING_CHANGED",
+    "TOO_LARGE",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a command is refused."""
+
+    code: Code
+    key: str
+    """What it is about; empty where it is about no key."""
+    text: str
+
+
+class Unfit(ValueError):
+    """A value that its key does not take; the message says what it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a key takes."""
+
+    parse: Callable[[Any], Any]
+    """From JSON to what the model holds; raises `Unfit`."""
+    default: Any = None
+    required: bool = False
+    """Whether a new tenant must have it: nobody else may guess how much somebody may lose."""
+
+
+def _name(value: Any) -> str:
+    return _matching(value, NAME, "a name of up to 64 letters, digits, dots, dashes and underscores")
+
+
+def _matching(value: Any, pattern: re.Pattern[str], said: str) -> str:
+    if not isinstance(value, str) or pattern.fullmatch(value) is None:
+        raise Unfit(f"expected {said}")
+    return value
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > MOST_NAMES:
+        raise Unfit(f"expected a list of up to {MOST_NAMES} names")
+    names = [_name(item) for item in value]
+    if len(set(names)) < len(names):
+        raise Unfit("a name comes twice")
+    return tuple(sorted(names))
+
+
+def _accounts(value: Any) -> tuple[str, ...]:
+    names = _names(value)
+    if not names:
+        raise Unfit("expected at least one account")
+    return names
+
+
+def _whole(most: int) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value > most:
+            raise Unfit(f"expected a whole number up to {most}")
+        return value
+
+    return parse
+
+
+def _or_null(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else parse(value)
+
+
+def _decimal(value: Any) -> Decimal:
+    """Return a decimal of up to ten places, given as a string or as a number."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise Unfit("expected a decimal, as a string or a number")
+    text = format(value, "f") if isinstance(value, Decimal) and abs(value.adjusted()) < 40 else str(value)
+    if DECIMAL.fullmatch(text) is None:
+        raise Unfit("expected a decimal of up to 40 digits before and after its point")
+    found = Decimal(text)
+    if found != rounded(found):
+        raise Unfit("expected at most 10 decimals")
+    return rounded(found)
+
+
+def _order_type(value: Any) -> str:
+    if value not in ("MARKET", "LIMIT"):
+        raise Unfit("expected MARKET or LIMIT")
+    return str(value)
+
+
+def _routes(value: Any) -> tuple[Mapping[str, str], ...]:
+    if not isinstance(value, list) or len(value) > MOST_ROUTES:
+        raise Unfit(f"expected a list of up to {MOST_ROUTES} routes")
+    for item in value:
+        if not isinstance(item, dict) or set(item) != set(ROUTE):
+            raise Unfit(f"expected routes of {', '.join(ROUTE)}")
+    return tuple({part: _matching(item[part], ROUTE_NAME, f"a {part} by name") for part in ROUTE} for item in value)
+
+
+ROUTE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
+"""Of models, whose names have slashes and colons."""
+KEYS: Final[Mapping[str, Key]] = {
+    "tier": Key(_name, "standard"),
+    "features": Key(_names, ()),
+    "accounts": Key(_accounts, required=True),
+    "risk_profile": Key(_name, "standard"),
+    "risk_per_trade": Key(_decimal, required=True),
+    "order_type": Key(_order_type, "MARKET"),
+    "limit_offset": Key(_decimal, ZERO),
+    "time_to_live_us": Key(_or_null(_whole(LONG_MAX)), None),
+    "max_order_notional": Key(_decimal, required=True),
+    "max_position_notional": Key(_decimal, required=True),
+    "max_quote_age_us": Key(_whole(LONG_MAX), 30_000_000),
+    "orders_per_minute": Key(_whole(INT_MAX), 600),
+    "api_requests_per_hour": Key(_whole(INT_MAX), 3_600),
+    "ai_requests_per_hour": Key(_whole(INT_MAX), 500),
+    "ai_requests_per_day": Key(_whole(INT_MAX), 10_000),
+    "ai_budget_per_month": Key(_decimal, Decimal(5_000)),
+    "ai_routes": Key(_routes, ()),
+    "billing_zone": Key(lambda value: _matching(value, ZONE, "a time zone, such as Europe/Berlin or UTC"), "UTC"),
+    "currency": Key(lambda value: _matching(value, CURRENCY, "three letters of ISO 4217, such as EUR"), "USD"),
+}
+"""Name of a field of `Tenant` -> what it takes, and what a new tenant has. No tenant is without a budget of AI."""
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text may name a tenant."""
+    return NAME.fullmatch(text) is not None
+
+
+def read(key: str, text: str) -> Any | Reason:
+    """Return the value that a command gives a key as JSON, or why it cannot have it."""
+    known = KEYS.get(key)
+    if known is None:
+        return Reason("UNKNOWN_KEY", key[:SHOWN], f"there is no such key; keys are {', '.join(KEYS)}")
+    try:
+        value = known.parse(json.loads(text, parse_float=Decimal, parse_constant=_refuse))
+    except Unfit as unfit:
+        return Reason("INVALID_VALUE", key, f"{unfit}, not {_shown(text)}")
+    except (ValueError, RecursionError):
+        return Reason("INVALID_VALUE", key, f"{_shown(text)} is no JSON; write a text in double quotes")
+    known_range = Tenant.RANGES.get(key)
+    if known_range is not None and value is not None and not RANGES[known_range].holds(value):
+        return Reason("INVALID_VALUE", key, f"it is {_shown(text)}; its range is {RANGES[known_range]}")
+    return value
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(word)
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}... of {len(text)} characters"

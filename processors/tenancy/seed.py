@@ -1,0 +1,63 @@
+"""Tenants of the settings as commands: what a first start writes, so that there are tenants to trade."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from tradewind.processors.identity import derive_id
+from tradewind.processors.tenancy.tenant import Tenant
+from tradewind.schemas.tenancy import Seeded, TenantCommand
+
+
+def commands_of(tenants: Iterable[Tenant], now_us: int) -> list[TenantCommand | Seeded]:
+    """Return a CREATE for each tenant, then `Seeded`.
+
+    Ids derive from what the commands say: a start that was cut short, and writes them again, changes nothing.
+    """
+    creates = [_create(tenant, now_us) for tenant in tenants]
+    seeded_id = derive_id("Seeded", *(command.event_id for command in creates))
+    seeded = Seeded(
+        event_id=seeded_id,
+        ts_event=now_us,
+        ts_ingest=now_us,
+        correlation_id=seeded_id,
+        causation_id=seeded_id,
+        tenants=len(creates),
+    )
+    return [*creates, seeded]
+
+
+def _create(tenant: Tenant, now_us: int) -> TenantCommand:
+    sizing, limits = tenant.sizing, tenant.limits
+    values: dict[str, Any] = {
+        "accounts": list(tenant.accounts),
+        "risk_per_trade": sizing.risk_per_trade,
+        "order_type": sizing.order_type,
+        "limit_offset": sizing.limit_offset,
+        "time_to_live_us": sizing.time_to_live_us,
+        "max_order_notional": limits.max_order_notional,
+        "max_position_notional": limits.max_position_notional,
+        "max_quote_age_us": limits.max_quote_age_us,
+    }
+    changes = tuple({"key": key, "value": json.dumps(value, default=_text)} for key, value in values.items())
+    event_id = derive_id("seed", tenant.tenant_id, *(f"{each['key']}={each['value']}" for each in changes))
+    return TenantCommand(
+        event_id=event_id,
+        tenant_id=tenant.tenant_id,
+        ts_event=now_us,
+        ts_ingest=now_us,
+        correlation_id=event_id,
+        causation_id=event_id,
+        action="CREATE",
+        revision=0,
+        changes=changes,
+    )
+
+
+def _text(value: object) -> str:
+    """Return a decimal as text, for JSON's numbers would lose digits."""
+    assert isinstance(value, Decimal)
+    return format(value, "f")

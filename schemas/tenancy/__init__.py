@@ -1,0 +1,402 @@
+"""Event models of the tenancy domain. Generated from the .avsc files beside it by schemas/generate.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, ClassVar, Literal, Self
+
+from tradewind.schemas.event import Event
+
+__all__ = ["Seeded", "Tenant", "TenantCommand", "TenantRefused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seeded(Event):
+    """All tenants that were known at a first start have been told: what follows are changes."""
+
+    SCHEMA: ClassVar[str] = "tradewind.tenancy.Seeded"
+    VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "tenants": "count",
+    }
+
+    event_id: str
+    """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
+    ts_event: int
+    """when it happened at its source, in event time"""
+    ts_ingest: int
+    """when the record at the origin of the chain entered Tradewind"""
+    correlation_id: str
+    """the first event of the chain"""
+    causation_id: str
+    """the event that caused this one directly"""
+    tenants: int
+    """how many tenants came before"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            event_id=record["event_id"],
+            ts_event=record["ts_event"],
+            ts_ingest=record["ts_ingest"],
+            correlation_id=record["correlation_id"],
+            causation_id=record["causation_id"],
+            tenants=record["tenants"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "ts_event": self.ts_event,
+            "ts_ingest": self.ts_ingest,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "tenants": self.tenants,
+        }
+
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and self.tenants >= 0
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant(Event):
+    """A tenant as a whole, after one change: who trades, in which accounts, how large, within which limits."""
+
+    SCHEMA: ClassVar[str] = "tradewind.tenancy.Tenant"
+    VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "revision": "revision",
+        "tier": "name",
+        "risk_profile": "name",
+        "risk_per_trade": "quantity",
+        "limit_offset": "fraction",
+        "time_to_live_us": "duration",
+        "max_order_notional": "limit",
+        "max_position_notional": "limit",
+        "max_quote_age_us": "duration",
+        "orders_per_minute": "count",
+        "api_requests_per_hour": "count",
+        "ai_requests_per_hour": "count",
+        "ai_requests_per_day": "count",
+        "ai_budget_per_month": "limit",
+        "billing_zone": "name",
+        "currency": "name",
+    }
+
+    event_id: str
+    """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
+    tenant_id: str
+    """the tenant"""
+    ts_event: int
+    """when it happened at its source, in event time"""
+    ts_ingest: int
+    """when the record at the origin of the chain entered Tradewind"""
+    correlation_id: str
+    """the first event of the chain"""
+    causation_id: str
+    """the event that caused this one directly"""
+    revision: int
+    """counts the tenant's changes from 1 on; a command names the revision that it changes"""
+    status: Literal["UNKNOWN", "ACTIVE", "SUSPENDED", "CLOSED"]
+    """a suspended tenant makes no orders until it is resumed; a closed one never again"""
+    tier: str
+    """what the tenant pays for, by name"""
+    features: tuple[str, ...]
+    """names of what the tenant may use besides, sorted"""
+    accounts: tuple[str, ...]
+    """names of the tenant's accounts, sorted"""
+    risk_profile: str
+    """how risk judges the tenant, by name"""
+    risk_per_trade: Decimal
+    """amount of quote currency that one standard deviation a minute may move an order's value"""
+    order_type: Literal["UNKNOWN", "MARKET", "LIMIT"]
+    """of the orders that are made of signals"""
+    limit_offset: Decimal
+    """limit orders: fraction of the price that the limit is better than the touch"""
+    max_order_notional: Decimal
+    """largest quantity times price of one order, in the quote currency"""
+    max_position_notional: Decimal
+    """largest absolute position times price in one instrument, in the quote currency"""
+    max_quote_age_us: int
+    """a quote that is older, in event time, is stale, µs"""
+    orders_per_minute: int
+    """quota: orders a minute, over all accounts"""
+    api_requests_per_hour: int
+    """quota: requests to the API an hour"""
+    ai_requests_per_hour: int
+    """quota: AI requests an hour"""
+    ai_requests_per_day: int
+    """quota: AI requests a day"""
+    ai_budget_per_month: Decimal
+    """quota: what AI requests may cost a month, in the billing currency"""
+    ai_routes: tuple[Mapping[str, str], ...]
+    """which provider and model answer which kind of request; of one purpose, the first is asked first"""
+    billing_zone: str
+    """time zone in which a bill's months and days begin, such as Europe/Berlin"""
+    currency: str
+    """of bills, three letters of ISO 4217"""
+    time_to_live_us: int | None = None
+    """limit orders: event time after which they expire, µs; null lets them live until the source's end"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            event_id=record["event_id"],
+            tenant_id=record["tenant_id"],
+            ts_event=record["ts_event"],
+            ts_ingest=record["ts_ingest"],
+            correlation_id=record["correlation_id"],
+            causation_id=record["causation_id"],
+            revision=record["revision"],
+            status=record["status"],
+            tier=record["tier"],
+            features=tuple(record["features"]),
+            accounts=tuple(record["accounts"]),
+            risk_profile=record["risk_profile"],
+            risk_per_trade=record["risk_per_trade"],
+            order_type=record["order_type"],
+            limit_offset=record["limit_offset"],
+            time_to_live_us=record["time_to_live_us"],
+            max_order_notional=record["max_order_notional"],
+            max_position_notional=record["max_position_notional"],
+            max_quote_age_us=record["max_quote_age_us"],
+            orders_per_minute=record["orders_per_minute"],
+            api_requests_per_hour=record["api_requests_per_hour"],
+            ai_requests_per_hour=record["ai_requests_per_hour"],
+            ai_requests_per_day=record["ai_requests_per_day"],
+            ai_budget_per_month=record["ai_budget_per_month"],
+            ai_routes=tuple(record["ai_routes"]),
+            billing_zone=record["billing_zone"],
+            currency=record["currency"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "tenant_id": self.tenant_id,
+            "ts_event": self.ts_event,
+            "ts_ingest": self.ts_ingest,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "revision": self.revision,
+            "status": self.status,
+            "tier": self.tier,
+            "features": list(self.features),
+            "accounts": list(self.accounts),
+            "risk_profile": self.risk_profile,
+            "risk_per_trade": self.risk_per_trade,
+            "order_type": self.order_type,
+            "limit_offset": self.limit_offset,
+            "time_to_live_us": self.time_to_live_us,
+            "max_order_notional": self.max_order_notional,
+            "max_position_notional": self.max_position_notional,
+            "max_quote_age_us": self.max_quote_age_us,
+            "orders_per_minute": self.orders_per_minute,
+            "api_requests_per_hour": self.api_requests_per_hour,
+            "ai_requests_per_hour": self.ai_requests_per_hour,
+            "ai_requests_per_day": self.ai_requests_per_day,
+            "ai_budget_per_month": self.ai_budget_per_month,
+            "ai_routes": list(self.ai_routes),
+            "billing_zone": self.billing_zone,
+            "currency": self.currency,
+        }
+
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and 1 <= len(self.tenant_id) <= 256
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and self.revision >= 1
+            and 1 <= len(self.tier) <= 256
+            and 1 <= len(self.risk_profile) <= 256
+            and 0 < self.risk_per_trade <= 9999999999999999999999999999
+            and 0 <= self.limit_offset <= 1
+            and (self.time_to_live_us is None or 1 <= self.time_to_live_us <= 7776000000000)
+            and 0 <= self.max_order_notional <= 9999999999999999999999999999
+            and 0 <= self.max_position_notional <= 9999999999999999999999999999
+            and 1 <= self.max_quote_age_us <= 7776000000000
+            and self.orders_per_minute >= 0
+            and self.api_requests_per_hour >= 0
+            and self.ai_requests_per_hour >= 0
+            and self.ai_requests_per_day >= 0
+            and 0 <= self.ai_budget_per_month <= 9999999999999999999999999999
+            and 1 <= len(self.billing_zone) <= 256
+            and 1 <= len(self.currency) <= 256
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantCommand(Event):
+    """What somebody wants to change of one tenant."""
+
+    SCHEMA: ClassVar[str] = "tradewind.tenancy.TenantCommand"
+    VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "revision": "count",
+    }
+
+    event_id: str
+    """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
+    tenant_id: str
+    """the tenant that is to be changed"""
+    ts_event: int
+    """when it happened at its source, in event time"""
+    ts_ingest: int
+    """when the record at the origin of the chain entered Tradewind"""
+    correlation_id: str
+    """the first event of the chain"""
+    causation_id: str
+    """the event that caused this one directly"""
+    action: Literal["UNKNOWN", "CREATE", "SET", "SUSPEND", "RESUME", "CLOSE"]
+    """what is to be done"""
+    revision: int
+    """the revision that is changed; 0 for a tenant that is to be created"""
+    changes: tuple[Mapping[str, str], ...]
+    """new values of the tenant's fields by name, each as JSON; of CREATE and SET alone"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            event_id=record["event_id"],
+            tenant_id=record["tenant_id"],
+            ts_event=record["ts_event"],
+            ts_ingest=record["ts_ingest"],
+            correlation_id=record["correlation_id"],
+            causation_id=record["causation_id"],
+            action=record["action"],
+            revision=record["revision"],
+            changes=tuple(record["changes"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "tenant_id": self.tenant_id,
+            "ts_event": self.ts_event,
+            "ts_ingest": self.ts_ingest,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "action": self.action,
+            "revision": self.revision,
+            "changes": list(self.changes),
+        }
+
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and 1 <= len(self.tenant_id) <= 256
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and self.revision >= 0
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantRefused(Event):
+    """A command that changed nothing, with every reason."""
+
+    SCHEMA: ClassVar[str] = "tradewind.tenancy.TenantRefused"
+    VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "revision": "count",
+        "current_revision": "count",
+    }
+
+    event_id: str
+    """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
+    tenant_id: str
+    """the tenant that was to be changed"""
+    ts_event: int
+    """when it happened at its source, in event time"""
+    ts_ingest: int
+    """when the record at the origin of the chain entered Tradewind"""
+    correlation_id: str
+    """the first event of the chain"""
+    causation_id: str
+    """the event that caused this one directly"""
+    action: Literal["UNKNOWN", "CREATE", "SET", "SUSPEND", "RESUME", "CLOSE"]
+    """what was to be done"""
+    revision: int
+    """the revision that the command names"""
+    current_revision: int
+    """the tenant's revision, 0 where there is no such tenant"""
+    reasons: tuple[Mapping[str, str], ...]
+    """why, each with the key that it is about (empty where it is about none) and what to do"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            event_id=record["event_id"],
+            tenant_id=record["tenant_id"],
+            ts_event=record["ts_event"],
+            ts_ingest=record["ts_ingest"],
+            correlation_id=record["correlation_id"],
+            causation_id=record["causation_id"],
+            action=record["action"],
+            revision=record["revision"],
+            current_revision=record["current_revision"],
+            reasons=tuple(record["reasons"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "tenant_id": self.tenant_id,
+            "ts_event": self.ts_event,
+            "ts_ingest": self.ts_ingest,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "action": self.action,
+            "revision": self.revision,
+            "current_revision": self.current_revision,
+            "reasons": list(self.reasons),
+        }
+
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and 1 <= len(self.tenant_id) <= 256
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and self.revision >= 0
+            and self.current_revision >= 0
+        )

@@ -1,0 +1,27 @@
+"""The AI domain's agent: requests become calls, and what came of them becomes responses."""
+
+from tradewind.connectors.settings import Settings
+from tradewind.processors.ai.processor import ai as ai_processor
+from tradewind.processors.tenancy.known import waits_for_tenants
+from tradewind.streams.runtime import Agent
+from tradewind.topics import (
+    AI_ATTEMPTS,
+    AI_CALLS,
+    AI_REQUESTS,
+    AI_RESPONSES,
+    AI_SETTINGS,
+    ALERTS,
+    TENANT_CHANGES,
+    USAGE,
+)
+
+
+def ai(settings: Settings) -> Agent:  # noqa: ARG001 - every agent is built from the settings
+    """Admit, route, reserve, and settle, by the tenants' limits and the settings of AI; a caller makes the calls."""
+    return Agent(
+        name="ai",
+        inputs=(TENANT_CHANGES, AI_SETTINGS, AI_ATTEMPTS, AI_REQUESTS),
+        outputs=(AI_CALLS, AI_RESPONSES, USAGE, ALERTS),
+        processor=ai_processor(),
+        waits=waits_for_tenants,
+    )

@@ -1,0 +1,1 @@
+"""What is seen from outside: facts, metrics and reasons of one worker."""

@@ -1,0 +1,1 @@
+"""Callers of tests: calls on their topic, processes that perform them, and a provider that keeps a log."""

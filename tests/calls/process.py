@@ -1,0 +1,24 @@
+"""A caller of tests: `tradewind caller ai` with short limits, and a provider that logs what it is sent."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from calls.calling import LIMITS, PROVIDER_LOG, Logged
+from tradewind.connectors.ai import calls as ai
+from tradewind.connectors.calls.limits import Limits
+from tradewind.infra.cli.processes.caller import run_callers
+from tradewind.infra.cli.processes.process_log import set_up_log
+
+
+def main() -> None:
+    """Run until told to stop."""
+    set_up_log()
+    ai.OURS = {**ai.OURS, "logged": lambda: Logged(Path(os.environ[PROVIDER_LOG]))}
+    run_callers(("ai",), Limits(**json.loads(os.environ[LIMITS])))
+
+
+if __name__ == "__main__":
+    main()

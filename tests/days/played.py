@@ -1,0 +1,141 @@
+"""A day that the whole pipeline plays, as processes of its own, and what must hold of what it leaves.
+
+The fixture `played_day` has one played for all tests that only look at the outcome. They run in one worker process. A
+new domain adds assertions to `test_played_day.py`, not another day.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from processes.pipeline import Pipeline
+
+from days.ledger import Ledger, postgres_rows, questdb_count, read_all, read_orders
+from days.recorded import BTCUSDT, EURUSD, XAUUSD, Recording
+from tradewind.connectors.settings import Settings
+from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS
+
+FILES = (EURUSD, XAUUSD, BTCUSDT)
+ASKING = "beta"
+HALTED, REASON = "gamma", "a test of the switch"
+TENANTS = (*DEFAULT_TENANTS, replace(DEFAULT_TENANTS[0], tenant_id=HALTED))
+OF_AI = ("ai.tokens.in", "ai.tokens.out", "ai.cost")
+"""What one answer is metered by."""
+STILL_S = 150.0
+"""Time without anything new; how long it all takes is the machine's matter."""
+SETTLE_POLL_S = 1.0
+"""Each look reads all that came of the ticks."""
+STORED_S = 90.0
+UNEQUAL = """
+    SELECT tenant_id, account_id, symbol, venue FROM positions p FULL JOIN (
+        SELECT tenant_id, account_id, symbol, venue,
+            sum(CASE side WHEN 'BUY' THEN quantity ELSE -quantity END) AS filled
+        FROM fills GROUP BY 1, 2, 3, 4) f USING (tenant_id, account_id, symbol, venue)
+    WHERE p.quantity IS DISTINCT FROM f.filled"""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedDay:
+    """What is left of a day: topics, tables, and the commands on them. Nothing of it runs any more."""
+
+    settings: Settings
+    pipeline: Pipeline
+    ledger: Ledger
+    answer: Mapping[str, Any]
+    """The response to one question to a model, as JSON."""
+
+
+def play(settings: Settings, folder: Path) -> PlayedDay:
+    """Feed all recordings at full speed, with one tenant halted; stop when the stores have it all, or have had time."""
+    own = settings.model_copy(update={"tenants": TENANTS})
+    pipeline = Pipeline(own, folder)
+    try:
+        pipeline.run("prepare")
+        pipeline.run("halt", HALTED, "--reason", REASON)
+        for name in pipeline.roles:
+            pipeline.start(name)
+        fed(pipeline, FILES)
+        answer = json.loads(pipeline.run("ai", "ask", "Is EURUSD calm?", "--tenant", ASKING, "--json"))
+        metered(pipeline)
+        ledger = read_all(own)
+        missing_in_questdb(own, ledger)
+    finally:
+        pipeline.stop()
+    return PlayedDay(own, pipeline, ledger, answer)
+
+
+def metered(pipeline: Pipeline) -> None:
+    """Wait until each approved order, each fill and the answer are in the totals of PostgreSQL."""
+    orders = read_orders(pipeline.settings)
+    units = sum(one.outcome == "APPROVED" for one in orders.decisions) + len(orders.fills)
+
+    def stored() -> int:
+        rows = asyncio.run(postgres_rows(pipeline.settings, "SELECT coalesce(sum(records), 0) FROM usage_totals"))
+        return int(rows[0][0])
+
+    pipeline.wait_until(lambda: stored() == units + len(OF_AI), "all usage stored", STILL_S, SETTLE_POLL_S, stored)
+
+
+def fed(pipeline: Pipeline, files: Sequence[Recording], speed: str = "max") -> None:
+    """Feed recordings, and wait until all that follows has come to its end."""
+    pipeline.start("feed", "feed", *(str(file.needed()) for file in files), "--speed", speed)
+    pipeline.finish("feed", STILL_S)
+    settle(pipeline, len(files))
+
+
+def settle(pipeline: Pipeline, instruments: int) -> None:
+    """Wait until every order of some instruments has come to its end."""
+    seen = read_orders(pipeline.settings)
+
+    def settled() -> bool:
+        nonlocal seen
+        seen = read_orders(pipeline.settings)
+        return seen.settled(instruments)
+
+    pipeline.wait_until(settled, "every order's end", STILL_S, SETTLE_POLL_S, lambda: seen.counts)
+
+
+def missing_in_questdb(settings: Settings, ledger: Ledger) -> dict[str, tuple[int, int]]:
+    """Wait until tables have as many rows as the topics; return, by table, how many those that do not have, and should.
+
+    QuestDB shows rows some time after they were written.
+    """
+    wanted = {"ticks": len(ledger.ticks), "bars": len(ledger.bars), "trades": len(ledger.trades)}
+    deadline = time.monotonic() + STORED_S
+    while True:
+        found = {table: questdb_count(settings, table) for table in wanted}
+        if found == wanted or time.monotonic() > deadline:
+            return {table: (found[table], wanted[table]) for table in wanted if found[table] != wanted[table]}
+        time.sleep(0.2)
+
+
+async def check(settings: Settings, ledger: Ledger, files: Sequence[Recording]) -> None:
+    """Check that Kafka, PostgreSQL and QuestDB agree with the recordings and with each other."""
+    ticks = sum(file.ticks for file in files)
+    assert len(ledger.ticks) == len({(tick.symbol, tick.venue, tick.seq) for tick in ledger.ticks}) == ticks
+    ledger.check_bars()
+    ledger.check_orders()
+    ledger.check_positions()
+    stored = {
+        "order_requests": len(ledger.requests),
+        "decisions": len(ledger.decisions),
+        "order_events": len(ledger.order_events),
+        "fills": len(ledger.fills),
+        "positions": len(ledger.last_positions()),
+        "ai_requests": len(ledger.ai_requests),
+        "ai_attempts": len(ledger.ai_attempts),
+        "usage_totals": len(ledger.used()),
+    }
+    rows: dict[str, int] = {}
+    deadline = time.monotonic() + STORED_S
+    while rows != stored and time.monotonic() < deadline:
+        rows = {table: (await postgres_rows(settings, f"SELECT count(*) FROM {table}"))[0][0] for table in stored}
+    assert rows == stored
+    assert await postgres_rows(settings, UNEQUAL) == []
+    assert missing_in_questdb(settings, ledger) == {}

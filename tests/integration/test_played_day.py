@@ -1,0 +1,106 @@
+"""The recordings through the whole pipeline, as fast as it goes: everything balances, and is told as it is."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from days.played import ASKING, FILES, HALTED, REASON, PlayedDay, check
+from days.recorded import BTCUSDT
+
+from tradewind.connectors.registry import open_codec
+from tradewind.infra.status.report import report
+from tradewind.streams.agents import OURS, Registered
+from tradewind.streams.replay import verify
+
+pytestmark = pytest.mark.timeout(600)  # the first of them plays the day
+
+
+async def test_the_recordings_balance(played_day: PlayedDay) -> None:
+    """Every count is the same in Kafka, PostgreSQL and QuestDB; positions are the sum of fills."""
+    await check(played_day.settings, played_day.ledger, FILES)
+
+
+def test_every_quote_of_each_instrument_is_there(played_day: PlayedDay) -> None:
+    """As many as the files hold; trades, too, each once."""
+    ledger = played_day.ledger
+    for file, symbol in zip(FILES, ("EURUSD", "XAUUSD", "BTCUSDT"), strict=True):
+        assert sum(tick.symbol == symbol for tick in ledger.ticks) == file.ticks
+    assert len({trade.trade_id for trade in ledger.trades}) == len(ledger.trades) == BTCUSDT.trades
+
+
+def test_a_halted_tenant_is_denied_and_the_others_trade(played_day: PlayedDay) -> None:
+    """The kill switch denies every request of its tenant, and no request of another."""
+    of = {tenant: [d for d in played_day.ledger.decisions if d.tenant_id == tenant] for tenant in ("alpha", HALTED)}
+    assert of[HALTED]
+    assert all("KILL_SWITCH" in decision.codes for decision in of[HALTED])
+    assert REASON in of[HALTED][0].reason
+    assert any(decision.outcome == "APPROVED" for decision in of["alpha"])
+    assert not any("KILL_SWITCH" in decision.codes for decision in of["alpha"])
+    assert {fill.tenant_id for fill in played_day.ledger.fills} == {"alpha", "beta"}
+
+
+def test_limits_deny(played_day: PlayedDay) -> None:
+    """Beside the switch, which comes by command, the limits of the default tenants are met."""
+    assert set(played_day.ledger.denials()) == {"KILL_SWITCH", "STALE_PRICE", "MAX_ORDER_SIZE", "MAX_POSITION"}
+
+
+def test_status_tells_the_totals_that_the_topics_hold(played_day: PlayedDay, tmp_path: Path) -> None:
+    """Distinct events, over all partitions, and no dead letter."""
+    ledger = played_day.ledger
+    told = report(played_day.settings, tmp_path).to_json()["totals"]
+    assert told | {"signals": 0, "late": 0} == {
+        "ticks": len(ledger.ticks),
+        "late": 0,
+        "bars": len(ledger.bars),
+        "signals": 0,
+        "orders": len(ledger.requests),
+        "decisions": len(ledger.decisions),
+        "denied": sum(decision.outcome != "APPROVED" for decision in ledger.decisions),
+        "fills": len(ledger.fills),
+        "ai_requests": 1,
+        "ai_responses": 1,
+        "usage": len(ledger.usage),
+        "dead_letters": 0,
+    }
+    assert told["signals"] > 0
+    assert told["late"] == 0
+
+
+def test_usage_is_counted_to_the_last_unit(played_day: PlayedDay) -> None:
+    """Each approved order, each fill and each token; `usage` tells the sums of the topic, from PostgreSQL."""
+    ledger, answer = played_day.ledger, played_day.answer
+    ledger.check_usage()
+    assert (answer["status"], answer["provider"], answer["attempts"]) == ("ANSWERED", "paper", 1)
+    for tenant in ("alpha", ASKING):
+        told = json.loads(played_day.pipeline.run("usage", tenant, "--json"))
+        totals = {(tenant, one["meter"], one["dimension"]): one["quantity"] for one in told["totals"]}
+        assert totals == {key: quantity for key, quantity in ledger.used().items() if key[0] == tenant}
+    of_ai = {meter: quantity for (_, meter, _), quantity in ledger.used().items() if meter.startswith("ai.")}
+    assert of_ai == {
+        "ai.tokens.in": answer["input_tokens"],
+        "ai.tokens.out": answer["output_tokens"],
+        "ai.cost": Decimal(answer["cost"]) * 1_000_000,
+    }
+
+
+@pytest.mark.parametrize("agent", OURS, ids=lambda agent: agent.name)
+def test_what_an_agent_did_is_done_again_equal(played_day: PlayedDay, agent: Registered) -> None:
+    """Every task of every agent, byte by byte, in a process with another hash seed than the workers had."""
+    settings = played_day.settings
+    codec, partitions = open_codec(settings), agent.declare(settings).partitions
+    found = [verify(agent.declare, settings, codec, at) for at in range(partitions)]
+    assert [task.text() for task in found if task.difference is not None] == []
+    assert sum(task.records for task in found) > 0
+
+
+def test_the_command_verifies_too(played_day: PlayedDay) -> None:
+    """`replay --verify`, with all quotes in and all bars out."""
+    found = json.loads(played_day.pipeline.run("replay", "--verify", "market", "--json"))
+    assert found["equal"], found
+    tasks, ledger = found["tasks"], played_day.ledger
+    assert sum(task["records"] for task in tasks) >= len(ledger.ticks)
+    outputs = sum(task["outputs"] for task in tasks)
+    assert outputs == sum(task["outputs_on_topics"] for task in tasks) >= len(ledger.bars)

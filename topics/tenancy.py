@@ -1,0 +1,60 @@
+"""Topics of the tenancy domain: what is asked of tenants, what they are, and what was refused."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from tradewind.schemas.event import Event
+from tradewind.schemas.tenancy import Seeded, Tenant, TenantCommand, TenantRefused
+from tradewind.topics.topic import Topic
+
+KEEP_ALL = -1
+SEEDED = "seeded"
+
+
+def _tenant(event: Event) -> str:
+    return SEEDED if isinstance(event, Seeded) else cast("Tenant | TenantCommand | TenantRefused", event).tenant_id
+
+
+TENANT_COMMANDS = Topic(
+    name="tenancy.commands",
+    model=TenantCommand,
+    also=(Seeded,),
+    key=_tenant,
+    owner="tenancy",
+    producers=("prepare", "tenants"),
+    consumers=("tenancy",),
+    partitions=1,
+    retention_bytes=KEEP_ALL,
+)
+"""One partition: commands have one order, so that `Seeded` follows all tenants that were known."""
+TENANT_CHANGES = Topic(
+    name="tenancy.changes",
+    model=Tenant,
+    also=(Seeded,),
+    key=_tenant,
+    owner="tenancy",
+    producers=("tenancy",),
+    consumers=("sizing", "risk", "ai", "rating"),
+    retention_bytes=KEEP_ALL,
+    broadcast=True,
+)
+"""Each change goes to every partition, and is kept for ever: a task that begins reads all of them first."""
+TENANTS = Topic(
+    name="tenancy.tenants",
+    model=Tenant,
+    key=_tenant,
+    owner="tenancy",
+    producers=("tenancy",),
+    consumers=(),
+    cleanup="compact",
+)
+"""The newest revision of each tenant, for everything that is no agent."""
+TENANT_REFUSALS = Topic(
+    name="tenancy.refusals",
+    model=TenantRefused,
+    key=_tenant,
+    owner="tenancy",
+    producers=("tenancy",),
+    consumers=(),
+)
