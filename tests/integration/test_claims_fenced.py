@@ -56,7 +56,7 @@ class Asked:
         self._ask = pipe.open("w", buffering=1)
 
     def said(self, event: str) -> dict[str, Any]:
-        """Return the next thing of a kind that it says; kinds have no order, as it may be assigned before it answers."""
+        """Return the next message of a kind; kinds have no order, as an assignment may come before an answer."""
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             lines = self._out.read_text().split("\n")[:-1]

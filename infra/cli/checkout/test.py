@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from tradewind.infra.cli.checkout.tools import run
+from tradewind.infra.cli.checkout.tools import keep_compiled, run
 
 PASSED_ON = ("TRADEWIND_CACHE", "TRADEWIND_TEST_STACK", "TRADEWIND_TEST_IMAGE_")
 """How variables begin that tests may see. The others are of a Tradewind that a person runs: tests do not touch it."""
@@ -32,6 +32,7 @@ def test(arguments: tuple[str, ...]) -> None:
     """
     for name in [name for name in os.environ if name.startswith("TRADEWIND_") and not name.startswith(PASSED_ON)]:
         del os.environ[name]
+    keep_compiled()
     sys.exit(run("pytest", *options(arguments), *arguments))
 
 

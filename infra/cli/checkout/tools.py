@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import click
 
@@ -22,11 +24,19 @@ def require_checkout() -> Path:
     return ROOT
 
 
-def run(*arguments: str, module: bool = True) -> int:
-    """Run a Python module (or a program of the environment) in the checkout, on this terminal; return its exit code."""
+def run(*arguments: str, module: bool = True, output: IO[bytes] | None = None) -> int:
+    """Run a Python module (or a program of the environment) in the checkout; return its exit code.
+
+    What the program prints goes to the terminal, or to `output`.
+    """
     root = require_checkout()
     program = [sys.executable, "-m"] if module else []
-    return guard.run([*program, *arguments], cwd=root)
+    return guard.run([*program, *arguments], cwd=root, stdout=output, stderr=output)
+
+
+def keep_compiled() -> None:
+    """Let Python keep what it compiles. Otherwise each process of the suite compiles all tests again, for 7 s."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def script(name: str) -> str:

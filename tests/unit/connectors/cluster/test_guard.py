@@ -19,7 +19,7 @@ from tradewind.connectors.cluster.kept import KeptAway
 from tradewind.connectors.cluster.look import Look
 from tradewind.connectors.cluster.timings import LookTimings
 from tradewind.connectors.settings import ENDPOINTS, KafkaSettings, PostgresSettings, Settings
-from tradewind.infra.cli.processes.worker import _set
+from tradewind.infra.cli.processes.stopping import set_from_thread
 
 WAIT_S = 10.0
 AT_ONCE = LookTimings(settle_s=0.0, again_s=0.0, known_s=0.0, every_s=0.01)
@@ -250,4 +250,4 @@ def test_a_difference_that_is_found_after_the_worker_s_loop_was_closed_raises_no
     """The worker has ended by itself; the watch's thread must not print a traceback beside its last words."""
     loop = asyncio.new_event_loop()
     loop.close()
-    _set(asyncio.Event(), loop)
+    set_from_thread(asyncio.Event(), loop)
