@@ -13,6 +13,7 @@ from typing import cast
 from tradewind.connectors.ai.adapter import Adapter
 from tradewind.connectors.ai.answer import Answer, attempt_of, unsent_attempt
 from tradewind.connectors.ai.keys import Keys, NoKey, hidden
+from tradewind.connectors.ai.over_http import compatible_adapter, gemini_adapter, ollama_adapter
 from tradewind.connectors.ai.packages import anthropic_adapter, openai_adapter
 from tradewind.connectors.ai.paper import Paper
 from tradewind.connectors.calls.call import Unsent
@@ -28,6 +29,9 @@ OURS: Mapping[str, Callable[[], Adapter]] = {
     "paper": Paper,
     "openai": openai_adapter,
     "anthropic": anthropic_adapter,
+    "openai-compatible": compatible_adapter,
+    "gemini": gemini_adapter,
+    "ollama": ollama_adapter,
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from tradewind.connectors.ai.answer import Answer
-from tradewind.connectors.ai.form import Form, Unreadable
+from tradewind.connectors.ai.forms.form import Form, Unfit, Unreadable
 from tradewind.connectors.ai.outcomes import inside, refused
 from tradewind.connectors.calls.kind import Sending
 from tradewind.schemas.ai import AiCall
@@ -53,13 +53,16 @@ class Exchange:
         call = self._call
         clock = asyncio.get_running_loop().time
         begun = clock()
-        body = self._form.body(call)
-        streamed = bool(body.get("stream"))
+        streamed = call.kind != "EMBEDDING" and call.stream != "NONE"
+        try:
+            path, body = self._form.path(call), self._form.body(call)
+        except Unfit as error:
+            return Answer("NO_MODEL", str(error))
         first_s = (call.first_token_timeout_ms if streamed else call.total_timeout_ms) / 1_000
         try:
             async with asyncio.timeout_at(begun + first_s) as limit:
                 self._sending.sent = True
-                async with self._post(call, self._form.path(call), body, key) as reply:
+                async with self._post(call, path, body, key) as reply:
                     self._status = reply.status
 
                     def token() -> None:
@@ -70,7 +73,9 @@ class Exchange:
 
                     found = await self._read(reply, token, streamed=streamed)
                     limit.reschedule(None)  # all is read: what is left is to give the connection back
-        except TimeoutError:
+        except TimeoutError as error:
+            if isinstance(error, aiohttp.ConnectionTimeoutError):
+                return self._unconnected(error)
             stage = "TOTAL" if not streamed else "FIRST_TOKEN" if self._first_token_us is None else "IDLE"
             found = Answer("TIMED_OUT", f"nothing came in time: {stage}", timeout=stage)  # type: ignore[arg-type]
         except Unreadable as error:
@@ -86,7 +91,9 @@ class Exchange:
             return refused(reply.status, reply.headers, await _content(reply, ERROR_BYTES, cut=True))
         kind = reply.headers.get("content-type", "")
         if streamed and "text/event-stream" in kind:
-            return await self._streamed(reply, token)
+            return await self._streamed(_events(reply.chunks), token)
+        if streamed and "ndjson" in kind:
+            return await self._streamed(_filled(_lines(reply.chunks)), token)
         payload = _object(await _content(reply, BODY_BYTES))
         if payload is None:
             return Answer("MALFORMED", f"the answer is no JSON object, but {kind or 'of no type'}")
@@ -98,11 +105,11 @@ class Exchange:
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             return Answer("MALFORMED", f"the answer has another form: {type(error).__name__}: {error}")
 
-    async def _streamed(self, reply: Reply, token: Callable[[], None]) -> Answer:
+    async def _streamed(self, events: AsyncIterator[str], token: Callable[[], None]) -> Answer:
         stream = self._form.stream(self._call)
         broken: Exception | None = None
         try:
-            async for data in _events(reply.chunks):
+            async for data in events:
                 if data == DONE:
                     break
                 payload = _object(data.encode())
@@ -129,12 +136,15 @@ class Exchange:
         if cause is None:
             return None
         if isinstance(cause, aiohttp.ConnectionTimeoutError):
-            self._sending.sent = False
-            return Answer("TIMED_OUT", f"no connection in time: {_words(cause)}", timeout="CONNECT")
+            return self._unconnected(cause)
         if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.InvalidURL):
             self._sending.sent = False
             return Answer("UNREACHABLE", _words(cause))
         return Answer("BROKEN", _words(cause))
+
+    def _unconnected(self, error: Exception) -> Answer:
+        self._sending.sent = False
+        return Answer("TIMED_OUT", f"no connection in time: {_words(error)}", timeout="CONNECT")
 
 
 def _cause(error: BaseException | None) -> BaseException | None:
@@ -181,6 +191,12 @@ async def _events(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:
             data = []
     if data:
         yield "\n".join(data)
+
+
+async def _filled(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    async for line in lines:
+        if line:
+            yield line
 
 
 async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[str]:

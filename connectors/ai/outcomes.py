@@ -39,6 +39,8 @@ WORDS: tuple[tuple[str, Outcome], ...] = (
     ("context_length_exceeded", "TOO_LONG"),
     ("maximum context length", "TOO_LONG"),
     ("prompt is too long", "TOO_LONG"),
+    ("exceeds the context length", "TOO_LONG"),
+    ("exceed_context_size", "TOO_LONG"),
     ("exceeds the maximum number of tokens", "TOO_LONG"),
     ("request_too_large", "TOO_LONG"),
     ("content_policy", "FILTERED"),
@@ -49,6 +51,7 @@ WORDS: tuple[tuple[str, Outcome], ...] = (
     ("rate_limit", "BUSY"),
     ("overloaded", "BUSY"),
     ("resource_exhausted", "BUSY"),
+    ("unavailable", "BUSY"),
     ("invalid_request_error", "BAD_REQUEST"),
 )
 """Words of an error's type, code and message -> what they mean; the first that is found counts."""
@@ -62,19 +65,24 @@ LONGEST_WAIT_MS = 24 * 3600 * 1000
 
 def refused(status: int, headers: Mapping[str, str], content: bytes, now: datetime | None = None) -> Answer:
     """Return the answer that an HTTP status other than 200 stands for."""
-    said = said_in(content)
+    error = _error_in(content)
+    said = said_in(content) if error is None else _words_of(error)
+    wait_ms, google_ms = retry_after_ms(headers, now), _google_wait_ms(error)
     outcome = STATUSES.get(status) or ("BAD_REQUEST" if 400 <= status < 500 else "ERROR")
     if status in PASSING_STATUSES:
         outcome = "ERROR"
-    if status in DECIDED_BY_WORDS:
+    if status in DECIDED_BY_WORDS and google_ms is None:  # Google's limits of a minute speak of quota and billing, too
         outcome = by_words(said) or outcome
-    return Answer(outcome, f"HTTP {status}: {said}", http_status=status, retry_after_ms=retry_after_ms(headers, now))
+    wait_ms = google_ms if wait_ms is None else wait_ms
+    return Answer(outcome, f"HTTP {status}: {said}", http_status=status, retry_after_ms=wait_ms)
 
 
 def inside(error: object, status: int = 200) -> Answer:
     """Return the answer that an error inside a stream stands for."""
     said = _words_of(error)
-    return Answer(by_words(said) or "ERROR", f"in the answer: {said}", http_status=status)
+    code = error.get("code") if isinstance(error, dict) else None
+    known = STATUSES.get(code) if isinstance(code, int) else None
+    return Answer(by_words(said) or known or "ERROR", f"in the answer: {said}", http_status=status)
 
 
 def by_words(said: str) -> Outcome | None:
@@ -85,12 +93,28 @@ def by_words(said: str) -> Outcome | None:
 
 def said_in(content: bytes) -> str:
     """Return what an error says: its type, code and message, or the begin of what is no JSON."""
+    error = _error_in(content)
+    return content[:SHOWN].decode("utf-8", "replace").strip() or "nothing" if error is None else _words_of(error)
+
+
+def _error_in(content: bytes) -> Any:
+    """Return the error in an answer; None if the answer is no JSON."""
     try:
         payload = json.loads(content)
-    except ValueError:
-        return content[:SHOWN].decode("utf-8", "replace").strip() or "nothing"
+    except (ValueError, RecursionError):
+        return None
     found = payload[0] if isinstance(payload, list) and payload else payload
-    return _words_of(found.get("error", found) if isinstance(found, dict) else found)
+    return found.get("error", found) if isinstance(found, dict) else found
+
+
+def _google_wait_ms(error: Any) -> int | None:
+    """Return how long Google asks to wait, ms: it says so in the details of an error, as `"retryDelay": "13.5s"`."""
+    details = error.get("details") if isinstance(error, dict) else None
+    for one in details if isinstance(details, list) else ():
+        delay = one.get("retryDelay") if isinstance(one, dict) else None
+        if isinstance(delay, str) and (wait := _number(delay.removesuffix("s"))) is not None:
+            return _bounded(1000 * wait)
+    return None
 
 
 def _words_of(error: Any) -> str:

@@ -13,12 +13,12 @@ from contextlib import asynccontextmanager, suppress
 from importlib import import_module
 from typing import Any, Protocol
 
-from tradewind.connectors.ai.addresses import allowed
+from tradewind.connectors.ai.addresses import allowed, connections
 from tradewind.connectors.ai.answer import Answer
-from tradewind.connectors.ai.anthropic_form import AnthropicForm
 from tradewind.connectors.ai.exchange import Exchange, Reply
-from tradewind.connectors.ai.form import Form
-from tradewind.connectors.ai.openai_form import OpenAiForm
+from tradewind.connectors.ai.forms.anthropic import AnthropicForm
+from tradewind.connectors.ai.forms.form import Form
+from tradewind.connectors.ai.forms.openai import OpenAiForm
 from tradewind.connectors.calls.kind import Sending
 from tradewind.schemas.ai import AiCall
 
@@ -107,13 +107,17 @@ class ByPackage:
 
     def __init__(self, package: Package) -> None:
         self._package = package
-        self._http: Any = None
-        self._clients: OrderedDict[tuple[str, str | None], Any] = OrderedDict()
+        self._http: dict[bool, Any] = {}
+        self._clients: OrderedDict[tuple[str, str | None, bool], Any] = OrderedDict()
 
     async def open(self) -> None:
         """Import the package, in a thread, so that other calls go on."""
         await asyncio.to_thread(import_module, self._package.name)
-        self._http = self._package.connections()
+        for private in (True, False):
+            http = self._package.connections()
+            transport = http._transport
+            transport.client = connections(CONNECTIONS, private=private, tls=transport.ssl_context)
+            self._http[private] = http
 
     async def ask(self, call: AiCall, key: str | None, sending: Sending) -> Answer:
         """Send a call once, and return what came of it."""
@@ -125,12 +129,12 @@ class ByPackage:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._http is not None:
-            await self._http.aclose()
+        for http in self._http.values():
+            await http.aclose()
 
     @asynccontextmanager
     async def _post(self, call: AiCall, path: str, body: dict[str, Any], key: str | None) -> AsyncIterator[Reply]:
-        client = self._client(key or "", call.base_url)
+        client = self._client(key or "", call.base_url, private=call.allow_private)
         import httpx2  # noqa: PLC0415 - comes with the package, which is imported by now
 
         waits = httpx2.Timeout(None, connect=call.connect_timeout_ms / 1_000)
@@ -151,10 +155,10 @@ class ByPackage:
             with suppress(Exception):  # the connection is given up, whatever it says to that
                 await asyncio.shield(answer.close())
 
-    def _client(self, key: str, base_url: str | None) -> Any:
-        at = key, base_url
+    def _client(self, key: str, base_url: str | None, *, private: bool) -> Any:
+        at = key, base_url, private
         if at not in self._clients:
-            self._clients[at] = self._package.client(key, base_url, self._http)
+            self._clients[at] = self._package.client(key, base_url, self._http[private])
         self._clients.move_to_end(at)
         if len(self._clients) > CLIENTS:
             self._clients.popitem(last=False)

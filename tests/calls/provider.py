@@ -1,4 +1,4 @@
-"""A server that answers as OpenAI's and Anthropic's APIs do, and that fails as the model's name asks for.
+"""A server that answers as the APIs of OpenAI, Anthropic, Gemini and Ollama do, and fails as the model's name asks for.
 
 It speaks HTTP by hand, so that a test decides about each byte, and keeps what it was sent.
 """
@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import unquote
 
 TEXT = "the market is calm"
 USAGE = {"input": 20, "cached": 5, "output": 7}
@@ -28,12 +29,20 @@ class Asked:
     body: Mapping[str, Any]
 
     @property
+    def form(self) -> str:
+        forms = {"/messages": "anthropic", "/models/": "gemini", "/api/": "ollama", "/completions": "completion"}
+        path = self.path.replace("/chat/completions", "")
+        return next((form for part, form in forms.items() if part in path), "openai")
+
+    @property
     def model(self) -> str:
+        if self.form == "gemini":
+            return unquote(self.path.partition("/models/")[2].partition(":")[0])
         return str(self.body["model"])
 
     @property
     def streamed(self) -> bool:
-        return bool(self.body.get("stream"))
+        return bool(self.body.get("stream")) or "streamGenerateContent" in self.path
 
 
 class Conversation:
@@ -62,9 +71,16 @@ class Conversation:
         content = text.encode()
         await self.send(f"{len(content):x}\r\n".encode() + content + b"\r\n")
 
+    async def stream(self) -> None:
+        """Send the head of a stream, as the form has it."""
+        await self.head(kind="application/x-ndjson" if self.asked.form == "ollama" else "text/event-stream")
+
     async def event(self, payload: object) -> None:
         """Send an event of a stream, as the form has it."""
         text = payload if isinstance(payload, str) else json.dumps(payload)
+        if self.asked.form == "ollama":
+            await self.chunk(f"{text}\n")
+            return
         name = f"event: {payload['type']}\n" if isinstance(payload, dict) and "type" in payload else ""
         await self.chunk(f"{name}data: {text}\n\n")
 
@@ -85,7 +101,7 @@ class Conversation:
         if not self.asked.streamed:
             await self.whole(whole(self.asked, text, **parts))
             return
-        await self.head(kind="text/event-stream")
+        await self.stream()
         for payload in events(self.asked, text, **parts):
             await self.event(payload)
         await self.end()
@@ -93,7 +109,11 @@ class Conversation:
 
 def whole(asked: Asked, text: str = TEXT, finish: str | None = "", *, usage: bool = True) -> dict[str, Any]:
     """Return a whole answer."""
-    if "messages" in asked.path:
+    if asked.form == "gemini":
+        return gemini(asked, text, "STOP" if finish == "" else finish, usage=usage)
+    if asked.form == "ollama":
+        return ollama(asked, text, "stop" if finish == "" else finish, usage=usage)
+    if asked.form == "anthropic":
         counts = {
             "input_tokens": USAGE["input"],
             "cache_read_input_tokens": USAGE["cached"],
@@ -111,6 +131,25 @@ def whole(asked: Asked, text: str = TEXT, finish: str | None = "", *, usage: boo
     }  # fmt: skip
 
 
+def gemini(asked: Asked, text: str, finish: str | None, *, usage: bool = True) -> dict[str, Any]:
+    """Return an answer of Gemini, or one of a stream."""
+    counts = {"promptTokenCount": USAGE["input"] + USAGE["cached"], "cachedContentTokenCount": USAGE["cached"]}
+    counts |= {"candidatesTokenCount": USAGE["output"] - 2, "thoughtsTokenCount": 2}
+    candidate = {"content": {"role": "model", "parts": [{"text": text}] if text else []}, "index": 0}
+    return {
+        "candidates": [{**candidate, **({"finishReason": finish} if finish else {})}],
+        "modelVersion": asked.model, "responseId": "r-1", **({"usageMetadata": counts} if usage else {}),
+    }  # fmt: skip
+
+
+def ollama(asked: Asked, text: str, finish: str | None, *, usage: bool = True, done: bool = True) -> dict[str, Any]:
+    """Return an answer of Ollama, or a line of a stream; it tells no cache."""
+    said = {"response": text} if "generate" in asked.path else {"message": {"role": "assistant", "content": text}}
+    counts = {"prompt_eval_count": USAGE["input"], "eval_count": USAGE["output"]}
+    reason = {"done_reason": finish} if finish else {}
+    return {"model": asked.model, "done": done, **said, **({**reason, **(counts if usage else {})} if done else {})}
+
+
 def openai_usage() -> dict[str, Any]:
     """Return the usage as OpenAI counts it: the prompt's tokens with those of the cache."""
     prompt = USAGE["input"] + USAGE["cached"]
@@ -124,7 +163,13 @@ def events(
     """Return the events of an answer."""
     words = [f"{word} " for word in text.split()] if text else []
     words = [*words[:-1], words[-1].rstrip()] if words else []
-    if "messages" in asked.path:
+    if asked.form == "gemini":
+        ends = gemini(asked, "", "STOP" if finish == "" else finish, usage=usage)
+        return [*(gemini(asked, word, None, usage=usage) for word in words), ends]
+    if asked.form == "ollama":
+        ends = ollama(asked, "", "stop" if finish == "" else finish, usage=usage)
+        return [*(ollama(asked, word, None, done=False) for word in words), ends]
+    if asked.form == "anthropic":
         counts = {**ANTHROPIC_USAGE, "output_tokens": 1}
         head = {"id": "msg_1", "type": "message", "model": asked.model, **({"usage": counts} if usage else {})}
         end = {"usage": {"output_tokens": USAGE["output"]}} if usage else {}

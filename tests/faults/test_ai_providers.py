@@ -1,4 +1,4 @@
-"""What providers do wrong, and what the caller calls it: each fault once, by the real packages, against a local server.
+"""What providers do wrong, and what the caller calls it: each fault once, by each adapter, against a local server.
 
 The waits of the calls are a twentieth of what a provider is given.
 """
@@ -36,7 +36,10 @@ SLACK_S = 10.0
 TOGETHER = 8
 """Faults at once: more would wait for each other on a busy machine."""
 LOGGERS = ("tradewind", "openai", "anthropic", "httpx2", "httpcore2", "aiohttp")
-ADAPTERS = ("openai", "anthropic")
+BASES = {"openai": "/v1", "anthropic": "", "openai-compatible": "/v1", "gemini": "/v1beta", "ollama": ""}
+"""Adapter -> what its base URL ends in."""
+ADAPTERS = tuple(BASES)
+PUBLIC_ADDRESS = "8.8.8.8"
 
 
 def refusal(status: int, type_: str, message: str = "no", code: str | None = None, **headers: str) -> Fault:
@@ -69,7 +72,7 @@ async def says_nothing(one: Conversation) -> None:
 
 async def sends_a_head_alone(one: Conversation) -> None:
     """Send no token."""
-    await one.head(kind="text/event-stream")
+    await one.stream()
     await asyncio.sleep(FOR_EVER_S)
 
 
@@ -81,8 +84,8 @@ async def stalls(one: Conversation) -> None:
 
 async def begins(one: Conversation) -> None:
     """Send the begin of an answer."""
-    await one.head(kind="text/event-stream")
-    for payload in events(one.asked)[:5]:
+    await one.stream()
+    for payload in events(one.asked)[:-2][:5]:
         await one.event(payload)
 
 
@@ -102,16 +105,16 @@ async def drips(one: Conversation) -> None:
     """Send a comment each moment, so that bytes come for ever, and tokens do not."""
     await begins(one)
     while True:
-        await one.chunk(": \n")
+        await one.chunk("\n" if one.asked.form == "ollama" else ": \n")
         await asyncio.sleep(0.05)
 
 
 async def never_ends(one: Conversation) -> None:
     """Send tokens for ever."""
-    await one.head(kind="text/event-stream")
+    await one.stream()
     first, *rest = events(one.asked)
     await one.event(first)
-    if "messages" in one.asked.path:
+    if one.asked.form == "anthropic":
         await one.event(rest[0])
     while True:
         await one.event(rest[2])
@@ -127,7 +130,7 @@ async def sends_half_an_event(one: Conversation) -> None:
 
 async def is_overloaded_inside(one: Conversation) -> None:
     """Say it in the first event of a stream that began well."""
-    await one.head(kind="text/event-stream")
+    await one.stream()
     await one.event({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
     await one.end()
 
@@ -139,7 +142,7 @@ async def sends_a_page(one: Conversation) -> None:
 
 async def says_all_but_the_end(one: Conversation) -> None:
     """Cut the connection behind the reason to end."""
-    await one.head(kind="text/event-stream")
+    await one.stream()
     for payload in events(one.asked, done=False):
         await one.event(payload)
     one.reset()
@@ -202,7 +205,7 @@ async def kind() -> AsyncIterator[AiCalls]:
 
 async def ask(kind: AiCalls, url: str, adapter: str, model: str, **changes: Any) -> AiAttempt:
     """Call a model once; what comes of it has no key in it."""
-    base = f"{url}/v1" if adapter == "openai" and url else url
+    base = f"{url}{BASES[adapter]}"
     asked = {"stream": "SURE", "key_id": "main", "base_url": base, **WAITS, **changes}
     attempt = await kind.perform(call(adapter=adapter, model=model, **asked), Sending())
     assert isinstance(attempt, AiAttempt)
@@ -253,10 +256,11 @@ async def test_each_fault_has_its_outcome_after_one_request(
 async def test_an_answer_has_its_tokens_by_disjoint_classes(
     adapter: str, stream: str, kind: AiCalls, provider: Provider
 ) -> None:
-    """Whatever the provider counts into which: OpenAI's prompt tokens hold those of the cache."""
+    """Whatever the provider counts into which: OpenAI's prompt tokens hold those of the cache, Ollama tells none."""
     attempt = await ask(kind, provider.url, adapter, "m-1", stream=stream)
+    cached = 0 if adapter == "ollama" else 5
     assert (attempt.outcome, attempt.text, attempt.finish, attempt.model) == ("OK", TEXT, "STOP", "m-1")
-    assert (attempt.input_tokens, attempt.cache_read_tokens, attempt.output_tokens) == (20, 5, 7)
+    assert (attempt.input_tokens, attempt.cache_read_tokens, attempt.output_tokens) == (20, cached, 7)
     assert attempt.counted
     assert attempt.http_status == 200
     assert attempt.first_token_us is not None
@@ -287,6 +291,33 @@ async def test_a_private_address_is_called_only_where_that_is_allowed(
         attempt = await ask(kind, url, adapter, "m-1", allow_private=False)
         assert attempt.outcome == "UNREACHABLE", attempt.error
     assert not provider.requests
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+async def test_a_name_that_leads_inside_once_it_is_called_is_not_connected_to(
+    adapter: str, kind: AiCalls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name server answers with a public address at first."""
+    real, asked, connected = socket.getaddrinfo, [], []
+
+    def rebound(host: Any, *rest: Any, **more: Any) -> Any:
+        if host != "rebound.example":
+            return real(host, *rest, **more)
+        asked.append(host)
+        return real(PUBLIC_ADDRESS if len(asked) == 1 else "127.0.0.1", *rest, **more)
+
+    async def connection(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.append(writer)
+        writer.close()
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebound)
+    server = await asyncio.start_server(connection, "127.0.0.1", 0)
+    url = f"https://rebound.example:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        attempt = await ask(kind, url, adapter, "m-1", allow_private=False)
+    assert (attempt.outcome, attempt.total_us, connected) == ("UNREACHABLE", 0, [])
+    assert "private address 127.0.0.1" in str(attempt.error)
+    assert len(asked) > 1
 
 
 async def test_a_key_that_the_caller_lacks_is_named_and_nothing_is_sent(kind: AiCalls, provider: Provider) -> None:

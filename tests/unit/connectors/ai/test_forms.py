@@ -12,9 +12,9 @@ import pytest
 from calls.calling import call
 from pydantic import SecretStr
 
-from tradewind.connectors.ai.anthropic_form import AnthropicForm
+from tradewind.connectors.ai.forms.anthropic import AnthropicForm
+from tradewind.connectors.ai.forms.openai import OpenAiForm
 from tradewind.connectors.ai.keys import Keys, NoKey, hidden
-from tradewind.connectors.ai.openai_form import OpenAiForm
 from tradewind.connectors.ai.outcomes import inside, refused, retry_after_ms
 
 TOOL = {"name": "price", "description": "Gives a price.", "parameters": {"type": "object"}}

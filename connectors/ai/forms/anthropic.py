@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tradewind.connectors.ai.answer import Answer, Finish, Tokens
-from tradewind.connectors.ai.form import Message, Unreadable
+from tradewind.connectors.ai.forms.form import Message, Unfit
 from tradewind.schemas.ai import AiCall
 
 FINISHES: Mapping[str, Finish] = {
@@ -34,14 +34,14 @@ class AnthropicForm:
     def path(self, call: AiCall) -> str:
         """Return the path below the base URL."""
         if call.kind == "EMBEDDING":
-            raise Unreadable(EMBEDDINGS)
+            raise Unfit(EMBEDDINGS)
         return "/v1/messages"
 
     def body(self, call: AiCall) -> dict[str, Any]:
         """Return the request."""
         asked: dict[str, Any] = json.loads(call.body)
         if call.kind == "EMBEDDING":
-            raise Unreadable(EMBEDDINGS)
+            raise Unfit(EMBEDDINGS)
         body: dict[str, Any] = {
             "model": call.model,
             "max_tokens": call.max_tokens,

@@ -17,6 +17,22 @@ class Unreadable(ValueError):
     """An answer that has not the provider's form; the message says where."""
 
 
+class Unfit(ValueError):
+    """A request that the provider cannot carry out; the message says why. Another one may."""
+
+
+def is_plain(asked: Mapping[str, Any]) -> bool:
+    """Return whether a request is nothing but text, so that one prompt says all of it."""
+    return not asked.get("tools") and not any(
+        one["role"] not in {"system", "user"} or one.get("images") for one in asked["messages"]
+    )
+
+
+def plain_prompt(asked: Mapping[str, Any]) -> str:
+    """Return the messages of a plain request as one prompt."""
+    return "\n\n".join(one["content"] for one in asked["messages"])
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """What an answer says, in our own form."""
@@ -27,6 +43,8 @@ class Message:
     tokens: Tokens | None
     model: str | None
     request_id: str | None
+    flaw: str | None = None
+    """Why it is not what the request asked for."""
 
     def answer(self) -> Answer:
         """Return it with its outcome: whole, or what it lacks."""
@@ -37,6 +55,8 @@ class Message:
             return Answer("FILTERED", "the provider's filter ended the answer", finish="FILTER", **common)  # type: ignore[arg-type]
         if len(self.text.encode()) > TEXT_BYTES:
             return Answer("TRUNCATED", f"the answer has more than {TEXT_BYTES:,} bytes", **common)  # type: ignore[arg-type]
+        if self.flaw is not None:
+            return Answer("MALFORMED", self.flaw, **common)  # type: ignore[arg-type]
         if not self.text.strip() and not self.tool_calls:
             return Answer("EMPTY", "the answer is empty", finish=self.finish, **common)  # type: ignore[arg-type]
         return Answer(

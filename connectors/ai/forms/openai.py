@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tradewind.connectors.ai.answer import Answer, Finish, Tokens
-from tradewind.connectors.ai.form import Message
+from tradewind.connectors.ai.forms.form import Message
 from tradewind.schemas.ai import AiCall
 
 FINISHES: Mapping[str, Finish] = {
@@ -18,7 +18,9 @@ FINISHES: Mapping[str, Finish] = {
     "tool_calls": "TOOL_CALLS",
     "function_call": "TOOL_CALLS",
     "content_filter": "FILTER",
+    **dict.fromkeys(("eos", "eos_token", "stop_sequence"), "STOP"),
 }
+"""The last ones are of servers of open models."""
 PASSED_ON = ("temperature", "top_p", "seed", "stop")
 TOOL_CHOICES = frozenset({"auto", "none", "required"})
 
@@ -63,7 +65,7 @@ class OpenAiForm:
         finish = "FILTER" if message.get("refusal") else FINISHES.get(choice.get("finish_reason") or "")
         text = message.get("content") or ""
         return Message(
-            text, calls, finish, _tokens(payload.get("usage")), payload.get("model"), payload.get("id")
+            text, calls, finish, tokens_of(payload.get("usage")), payload.get("model"), payload.get("id")
         ).answer()
 
     def stream(self, call: AiCall) -> OpenAiStream:  # noqa: ARG002 - all streams of this form are alike
@@ -104,7 +106,7 @@ class OpenAiStream:
     def message(self) -> Message:
         """Return what came in all."""
         calls = tuple(self._calls[at] for at in sorted(self._calls))
-        return Message("".join(self._text), calls, self._finish, _tokens(self._usage), self._model, self._id)
+        return Message("".join(self._text), calls, self._finish, tokens_of(self._usage), self._model, self._id)
 
     def _add(self, part: Mapping[str, Any]) -> None:
         call = self._calls.setdefault(part.get("index", 0), {"id": "", "name": "", "arguments": ""})
@@ -134,22 +136,27 @@ def _tool_call(call: Mapping[str, Any]) -> dict[str, str]:
     return {"id": str(call.get("id") or ""), "name": str(function["name"]), "arguments": str(function["arguments"])}
 
 
-def _tokens(usage: Mapping[str, Any] | None) -> Tokens | None:
-    """Return the tokens by class: the prompt's count holds those that came from the cache, ours does not."""
+def tokens_of(usage: Mapping[str, Any] | None) -> Tokens | None:
+    """Return the tokens by class: the prompt's count holds those that the cache gave or took, ours does not.
+
+    OpenRouter tells what was written to a cache, and DeepSeek has a name of its own for what was read.
+    """
     if not usage:
         return None
-    prompt = int(usage["prompt_tokens"])
-    cached = min(prompt, int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0))
-    return Tokens(input=prompt - cached, cache_read=cached, output=int(usage.get("completion_tokens") or 0))
+    prompt, details = int(usage["prompt_tokens"]), usage.get("prompt_tokens_details") or {}
+    cached = min(prompt, int(details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens") or 0))
+    written = min(prompt - cached, int(details.get("cache_write_tokens") or 0))
+    output = int(usage.get("completion_tokens") or 0)
+    return Tokens(input=prompt - cached - written, cache_read=cached, cache_write=written, output=output)
 
 
 def _embeddings(call: AiCall, payload: Mapping[str, Any]) -> Answer:
-    data = sorted(payload["data"], key=lambda one: int(one["index"]))
-    vectors = tuple(_vector(one["embedding"]) for one in data)
+    data = sorted(enumerate(payload["data"]), key=lambda one: int(one[1].get("index", one[0])))
+    vectors = tuple(_vector(one["embedding"]) for _, one in data)
     wanted = len(json.loads(call.body)["inputs"])
     if len(vectors) != wanted:
         return Answer("MALFORMED", f"{wanted} inputs have {len(vectors)} embeddings", http_status=200)
-    tokens, model = _tokens(payload.get("usage")), payload.get("model")
+    tokens, model = tokens_of(payload.get("usage")), payload.get("model")
     return Answer("OK", embeddings=vectors, finish="STOP", tokens=tokens, model=model, http_status=200)
 
 

@@ -1,0 +1,1 @@
+"""How providers write requests and answers: one module a family, without how they travel."""
