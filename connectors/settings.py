@@ -192,6 +192,10 @@ class Settings(BaseSettings):
     watchdog: WatchdogSettings = WatchdogSettings()
     disk: DiskSettings = DiskSettings()
     ai: AiSettings = AiSettings()
+    ai_tenant: str = Field(default="alpha", min_length=1, max_length=256)
+    """The tenant as which strategies ask models, and that pays."""
+    ai_prompts: Path | None = None
+    """Folder with prompts of your own, `name@version.toml`."""
     tenants: tuple[Tenant, ...] = DEFAULT_TENANTS
     instruments: dict[str, Instrument] = {}
     """symbol -> instrument, with tick size and lot size. Adds instruments to the known ones, or replaces them."""

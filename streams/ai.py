@@ -1,5 +1,6 @@
 """The AI domain's agent: requests become calls, and what came of them becomes responses."""
 
+from tradewind.connectors.ai.prompt_files import prompts
 from tradewind.connectors.settings import Settings
 from tradewind.processors.ai.processor import ai as ai_processor
 from tradewind.processors.tenancy.known import waits_for_tenants
@@ -16,12 +17,12 @@ from tradewind.topics import (
 )
 
 
-def ai(settings: Settings) -> Agent:  # noqa: ARG001 - every agent is built from the settings
+def ai(settings: Settings) -> Agent:
     """Admit, route, reserve, and settle, by the tenants' limits and the settings of AI; a caller makes the calls."""
     return Agent(
         name="ai",
         inputs=(TENANT_CHANGES, AI_SETTINGS, AI_ATTEMPTS, AI_REQUESTS),
         outputs=(AI_CALLS, AI_RESPONSES, USAGE, ALERTS),
-        processor=ai_processor(),
+        processor=ai_processor(prompts(settings)),
         waits=waits_for_tenants,
     )

@@ -2,12 +2,14 @@
 
 from importlib.metadata import entry_points
 
+from tradewind.connectors.ai.prompt_files import prompts
 from tradewind.connectors.settings import Settings
 from tradewind.processors.signals.ema import BUILT_IN
 from tradewind.processors.signals.processor import signals as signals_processor
+from tradewind.processors.signals.questions import Asker
 from tradewind.processors.signals.strategy import Strategy
 from tradewind.streams.runtime import Agent
-from tradewind.topics import ALERTS, BARS, SIGNALS
+from tradewind.topics import AI_REQUESTS, AI_RESPONSES, ALERTS, BARS, SIGNALS
 
 STRATEGIES = "tradewind.strategies"
 
@@ -18,11 +20,14 @@ def strategies() -> tuple[Strategy, ...]:
     return (*BUILT_IN, *(point.load()() for point in offered))
 
 
-def signals(settings: Settings) -> Agent:  # noqa: ARG001 - every agent is built from the settings
-    """Ask every strategy about every bar."""
+def signals(settings: Settings) -> Agent:
+    """Ask every strategy about every bar, and models what strategies ask.
+
+    A question is answered under the key of its instrument, so the answer reaches the task that has the memory.
+    """
     return Agent(
         name="signals",
-        inputs=(BARS,),
-        outputs=(SIGNALS, ALERTS),
-        processor=signals_processor(strategies()),
+        inputs=(AI_RESPONSES, BARS),
+        outputs=(SIGNALS, AI_REQUESTS, ALERTS),
+        processor=signals_processor(strategies(), Asker(settings.ai_tenant, prompts(settings))),
     )

@@ -45,7 +45,7 @@ AI_REQUESTS = Topic(
     key=_tenant,
     owner="ai",
     total="ai_requests",
-    producers=("cli",),
+    producers=("cli", "signals"),
     consumers=("ai",),
     partitions=1,
     retention_bytes=KEPT_BYTES,
@@ -81,10 +81,11 @@ AI_RESPONSES = Topic(
     owner="ai",
     total="ai_responses",
     producers=("ai",),
-    consumers=("postgres",),
+    consumers=("signals", "postgres"),
     retention_bytes=KEPT_BYTES,
     segment_bytes=SEGMENT_BYTES,
 )
+"""As many partitions as bars have: a question of a strategy is answered on the partition of its instrument."""
 AI_SETTINGS = Topic(
     name="ai.settings",
     model=AiProvider,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tradewind.connectors.settings import Settings as Settings
     from tradewind.connectors.sinks import Sink as Sink
     from tradewind.processors.execution.matching import Venue as Venue
+    from tradewind.processors.signals.strategy import Answer as Answer
     from tradewind.processors.signals.strategy import Strategy as Strategy
     from tradewind.processors.signals.strategy import View as View
     from tradewind.schemas.event import Event as Event
@@ -39,6 +40,7 @@ _HOMES = {
     "Feed": "connectors.feeds",
     "Settings": "connectors.settings",
     "Sink": "connectors.sinks",
+    "Answer": "processors.signals.strategy",
     "Strategy": "processors.signals.strategy",
     "Venue": "processors.execution.matching",
     "View": "processors.signals.strategy",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from tradewind.processors.ai.canonical import Canonical, Unsound, canonical
 from tradewind.processors.ai.limits import wait_us
+from tradewind.processors.ai.prompts import PromptError, Prompts, UnknownPrompt, prompt_of
 from tradewind.processors.batch import State
 from tradewind.processors.tenancy.known import known
 from tradewind.schemas.ai import AiRequest, AiTenantState
@@ -38,6 +39,8 @@ class Admitted:
 
     tenant: AiTenantState
     asked: Canonical
+    request: AiRequest
+    """With the messages of its prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Refused:
     retry_after_us: int | None = None
 
 
-def admit(state: State, request: AiRequest, now: int) -> Admitted | Refused:
+def admit(state: State, request: AiRequest, now: int, prompts: Prompts) -> Admitted | Refused:
     """Judge a request by its tenant, size, time and the tenant's limits; budget and route come with the call."""
     tenant = known(state, request.tenant_id, AiTenantState)
     if tenant is None:
@@ -57,13 +60,35 @@ def admit(state: State, request: AiRequest, now: int) -> Admitted | Refused:
     if tenant.status != "ACTIVE":
         code: Code = "TENANT_CLOSED" if tenant.status == "CLOSED" else "TENANT_SUSPENDED"
         return Refused(code, f"tenant {tenant.tenant_id} is {tenant.status}, by revision {tenant.revision}")
-    if request.prompt is not None:
-        return Refused("UNKNOWN_PROMPT", f"there is no prompt {request.prompt!r}: send messages")
     try:
+        request = worded(request, prompts)
         asked = canonical(request)
-    except Unsound as unsound:
+    except UnknownPrompt as unknown:
+        return Refused("UNKNOWN_PROMPT", str(unknown))
+    except (Unsound, PromptError) as unsound:
         return Refused("BAD_REQUEST", str(unsound))
-    return _late(request, now) or _large(asked) or _too_many(state, tenant, now) or Admitted(tenant, asked)
+    return _late(request, now) or _large(asked) or _too_many(state, tenant, now) or Admitted(tenant, asked, request)
+
+
+def worded(request: AiRequest, prompts: Prompts) -> AiRequest:
+    """Return a request with the messages of its prompt; raises `PromptError`, and `Unsound` for messages beside it."""
+    if request.prompt is None:
+        return request
+    prompt = prompt_of(prompts, request.prompt)
+    if request.messages or request.inputs:
+        raise Unsound(f"it has messages beside the prompt {prompt.name}: leave one of them out")
+    if request.prompt_digest not in {None, prompt.digest}:
+        raise UnknownPrompt(
+            f"prompt {prompt.name} has the digest {prompt.digest} here, and {request.prompt_digest} where the request "
+            "was made: a prompt that changes gets another version"
+        )
+    values = {str(one["name"]): str(one["value"]) for one in request.prompt_values}
+    messages = tuple(
+        {"role": role, "content": text, "name": None, "tool_call_id": None, "tool_calls": (), "images": ()}
+        for role, text in prompt.filled(values)
+    )
+    schema = prompt.json_schema if request.json_schema is None else request.json_schema
+    return replace(request, messages=messages, json_schema=schema)
 
 
 def deadline_of(request: AiRequest) -> int:

@@ -67,8 +67,6 @@ def canonical(request: AiRequest) -> Canonical:
 
 
 def _check(request: AiRequest) -> None:
-    if request.prompt is not None:
-        return  # whoever knows the prompts has put its messages in place of it
     if request.kind == "EMBEDDING":
         if request.messages or request.tools or request.json_schema is not None:
             raise Unsound("an embedding takes inputs alone: leave out messages, tools and json_schema")

@@ -101,7 +101,7 @@ def _next(
     if deadline_of(request) <= now:
         return Refused("EXPIRED", f"its {request.deadline_ms:,} ms are over: {of.failures}")
     of, again = _again(of, call, attempt, settings.provider_of(state, call.tenant_id, call.provider), now)
-    asking = Asking(state, request, Admitted(tenant, canonical(request)), of, now, attempt.ts_ingest)
+    asking = Asking(state, request, Admitted(tenant, canonical(request), request), of, now, attempt.ts_ingest)
     return next_call(asking, again)
 
 

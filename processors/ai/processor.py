@@ -11,6 +11,7 @@ from tradewind.processors.ai import budgets, limits, settings
 from tradewind.processors.ai.admission import Admitted, Refused, admit
 from tradewind.processors.ai.calling import OPEN, Asking, begin, fresh
 from tradewind.processors.ai.following import ASKED, on_attempt
+from tradewind.processors.ai.prompts import Prompts
 from tradewind.processors.ai.responses import End, unanswered
 from tradewind.processors.batch import Processor, Segment, State, require_known, rows_of
 from tradewind.processors.clock import advance
@@ -29,23 +30,26 @@ from tradewind.schemas.event import Event
 from tradewind.schemas.tenancy import Seeded, Tenant
 
 
-def ai() -> Processor:
+def ai(prompts: Prompts | None = None) -> Processor:
     """Return the AI agent's processor: tenants, settings, requests, attempts -> calls, responses, usage, alerts.
 
-    Raises `PoisonRecord` for a record with a symbol that decides and is not known.
+    `prompts` are those that requests may name. Raises `PoisonRecord` for a record with a symbol that decides and is not
+    known.
     """
+    known = dict(prompts or {})
 
     def process(state: State, segment: Segment) -> list[Event]:
-        return [sent for index, event in enumerate(rows_of(segment).events) for sent in _on_event(state, index, event)]
+        events = enumerate(rows_of(segment).events)
+        return [sent for index, event in events for sent in _on_event(state, index, event, known)]
 
     return process
 
 
-def _on_event(state: State, index: int, event: Event) -> list[Event]:
+def _on_event(state: State, index: int, event: Event, prompts: Prompts) -> list[Event]:
     match event:
         case AiRequest():
             require_known(event, index, "kind", "stream", "cache")
-            return _on_request(state, event)
+            return _on_request(state, event, prompts)
         case AiAttempt():
             require_known(event, index, "outcome", "source", "timeout", "finish")
             return on_attempt(state, event)
@@ -76,14 +80,14 @@ def _tenant(tenant: Tenant) -> AiTenantState:
     )
 
 
-def _on_request(state: State, request: AiRequest) -> list[Event]:
+def _on_request(state: State, request: AiRequest, prompts: Prompts) -> list[Event]:
     now = advance(state, request.ts_ingest, AiNowState)
     known = state.get(f"{OPEN}{request.event_id}", AiOpenState)
     if known is not None or limits.was_taken(state, request.tenant_id, request.event_id):
         return []
-    admitted, currency = admit(state, request, now), ""
+    admitted, currency = admit(state, request, now, prompts), ""
     if isinstance(admitted, Admitted):
-        currency = admitted.tenant.currency
+        request, currency = admitted.request, admitted.tenant.currency
         budgets.forget_old_months(state, admitted.tenant, now)
         found = begin(Asking(state, request, admitted, fresh(request), now, request.ts_ingest))
     else:

@@ -1,39 +1,53 @@
-"""Call every strategy with every bar. A strategy that fails is quarantined; the other strategies continue.
+"""Call every strategy with every bar, and with the answers to what it asked; send signals, questions and alerts.
 
 The quarantine concerns one version of a strategy, in all instruments of the task, because its code has failed. The
 processor drops the half-written memory and sends one alert with the reason. Raising `version` ends the quarantine.
+
+What a strategy decides on a bar has the time of the bar. What it decides on an answer, or on the end of a question, has
+the first time that no heartbeat has promised yet, and carries the closing quote of the last bar.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
 
-from tradewind.processors.batch import Processor, Segment, State, rows_of
+from tradewind.processors.batch import Processor, Segment, State, require_known, rows_of
 from tradewind.processors.identity import derive_id, instrument
-from tradewind.processors.signals.strategy import JSON, NAME_CHARACTERS, Strategy, View, flaw_of
+from tradewind.processors.signals.answers import Question, closed, expired, keep
+from tradewind.processors.signals.calling import Failed, call
+from tradewind.processors.signals.questions import Asker, Cause
+from tradewind.processors.signals.strategy import JSON, NAME_CHARACTERS, Answer, Strategy, View
 from tradewind.processors.signals.volatility import next_variance
+from tradewind.schemas.ai import AiResponse
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Heartbeat
 from tradewind.schemas.notifications import Alert
-from tradewind.schemas.signals import QuarantineState, Signal, StrategyState, VolatilityState
+from tradewind.schemas.signals import InstrumentState, QuarantineState, Signal, VolatilityState
 
-MEMORY_BYTES = 65_536  # of JSON: it is written to the changelog with each batch of bars
-MINUTE_S = 60
-FRAMES = 3  # innermost frames of a traceback that an alert quotes: where it failed, and who called
-ALERT_CHARACTERS = 2_000  # an exception's text may be of any length
+MINUTE_S: Final = 60
+INSTRUMENT: Final = "instrument/"
 
 
-class _Failed(Exception):
-    """A strategy did not answer as it must; the message says how."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The strategies of an agent, and as whom they ask models."""
+
+    strategies: tuple[Strategy, ...]
+    asker: Asker
+    by_name: dict[str, Strategy]
+    answers: bool
+    """Whether any of them takes answers: then instruments have a state."""
 
 
-def signals(strategies: Iterable[Strategy]) -> Processor:
-    """Return the signals agent's processor: bars and heartbeats -> signals, alerts and heartbeats.
+def signals(strategies: Iterable[Strategy], asker: Asker | None = None) -> Processor:
+    """Return the signals agent's processor: bars, heartbeats, responses -> signals, requests, alerts and heartbeats.
 
-    Passes heartbeats on. For a bar at time t, emits a heartbeat at t - 1 µs.
+    Passes heartbeats on. For a bar at time t, emits a heartbeat at t - 1 µs. Without an `asker`, strategies that ask
+    find no prompt.
 
     Raises `ValueError` where two strategies share a name, or where a name or an interval is unusable.
     """
@@ -49,51 +63,139 @@ def signals(strategies: Iterable[Strategy]) -> Processor:
             raise ValueError(
                 f"strategy {name!r}: interval_s is {strategy.interval_s}; it is the length of bars in seconds"
             )
+    answers = any(type(strategy).on_answer is not Strategy.on_answer for strategy in asked)
+    of = _Asked(asked, asker or Asker(), dict(zip(names, asked, strict=True)), answers)
 
     def process(state: State, segment: Segment) -> list[Event]:
         if not len(segment):
             return []
-        if segment.model not in (Bar, Heartbeat):
+        if segment.model not in (Bar, Heartbeat, AiResponse):
             raise TypeError(
-                f"signals are made of bars and heartbeats, not of {segment.model.__name__} ({segment.topic})"
+                f"signals are made of bars, heartbeats and responses, not of {segment.model.__name__} ({segment.topic})"
             )
         sent: list[Event] = []
-        for event, ts_ingest in zip(rows_of(segment).events, segment.ts_ingest.tolist(), strict=True):
+        for index, (event, ts_ingest) in enumerate(
+            zip(rows_of(segment).events, segment.ts_ingest.tolist(), strict=True)
+        ):
             if isinstance(event, Bar):
-                # No bar of the instrument that follows is earlier, and so nothing that this agent sends after it.
-                time = event.ts_event - 1
-                sent.append(Heartbeat(symbol=event.symbol, venue=event.venue, ts_event=time, ts_ingest=ts_ingest))
-                sent += _on_bar(state, asked, event, ts_ingest)
+                sent += _on_bar(state, of, event, ts_ingest)
+            elif isinstance(event, AiResponse):
+                require_known(event, index, "status")
+                sent += _on_response(state, of, event, ts_ingest)
             else:
+                assert isinstance(event, Heartbeat)
                 sent.append(event)
+                sent += _on_time(state, of, event, ts_ingest)
         return sent
 
     return process
 
 
-def _on_bar(state: State, strategies: tuple[Strategy, ...], bar: Bar, ts_ingest: int) -> list[Event]:
-    asked = [strategy for strategy in strategies if strategy.interval_s == bar.interval_s]
-    if not asked:
-        return []
-    volatility = _volatility(state, bar)
-    sent: list[Event] = []
+def _on_bar(state: State, of: _Asked, bar: Bar, ts_ingest: int) -> list[Event]:
+    # No bar of the instrument that follows is earlier, and so nothing that this agent sends after it.
+    beat = Heartbeat(symbol=bar.symbol, venue=bar.venue, ts_event=bar.ts_event - 1, ts_ingest=ts_ingest)
+    sent: list[Event] = [beat]
+    asked = [strategy for strategy in of.strategies if strategy.interval_s == bar.interval_s]
+    volatility = _volatility(state, bar) if asked else None
+    if of.answers:
+        _note_quote(state, bar, volatility)
+        sent += _on_time(state, of, beat, ts_ingest)
+    cause = Cause(bar.event_id, bar.event_id, bar.correlation_id, bar.ts_event, ts_ingest)
+    on = _Quoted(bar.symbol, bar.venue, volatility or 0.0, bar.bid_close, bar.ask_close, bar.quote_ts)
     for strategy in asked:
-        quarantine = f"quarantine/{strategy.name}/{strategy.version}"
-        if state.get(quarantine, QuarantineState) is not None:
-            continue
-        try:
-            view = _ask(state, strategy, bar)
-        except _Failed as failed:
-            reason = str(failed)
-            kept = QuarantineState(
-                strategy=strategy.name, version=strategy.version, ts_event=bar.ts_event, reason=reason
-            )
-            state.put(quarantine, kept)
-            sent.append(_alert(strategy, bar, ts_ingest, reason))
-            continue
-        if view is not None:
-            sent.append(_signal(strategy, view, volatility, bar, ts_ingest))
+        sent += _called(state, of, strategy, cause=cause, on=on, method=partial(_seen, strategy, bar))
     return sent
+
+
+def _seen(strategy: Strategy, bar: Bar, memory: dict[str, JSON]) -> View | None:
+    return strategy.on_bar(memory, bar)
+
+
+def _told(strategy: Strategy, answer: Answer | None, memory: dict[str, JSON]) -> View | None:
+    return strategy.on_answer(memory, answer)
+
+
+def _on_time(state: State, of: _Asked, beat: Heartbeat, ts_ingest: int) -> list[Event]:
+    """Note how far the time of an instrument has come, and end the questions whose validity it has passed."""
+    if not of.answers:
+        return []
+    name = instrument(beat.symbol, beat.venue)
+    known = state.get(f"{INSTRUMENT}{name}", InstrumentState)
+    if known is None:
+        return []  # no bar yet, and so no question
+    if beat.ts_event > known.reached:
+        known = replace(known, reached=beat.ts_event)
+        state.put(f"{INSTRUMENT}{name}", known)
+    sent: list[Event] = []
+    for question in expired(state, name, known.reached):
+        sent += _ended(state, of, known, question, answer=None, ts_ingest=ts_ingest)
+    return sent
+
+
+def _on_response(state: State, of: _Asked, response: AiResponse, ts_ingest: int) -> list[Event]:
+    found = closed(state, response, of.asker.tenant_id)
+    if found is None:
+        return []
+    questions, question, answer = found
+    known = state.get(f"{INSTRUMENT}{instrument(questions.symbol, questions.venue)}", InstrumentState)
+    assert known is not None  # questions are asked about instruments that have had a bar
+    return _ended(state, of, known, question, answer=answer, ts_ingest=ts_ingest)
+
+
+def _ended(
+    state: State,
+    of: _Asked,
+    known: InstrumentState,
+    question: Question,
+    *,
+    answer: Answer | None,
+    ts_ingest: int,
+) -> list[Event]:
+    """Call the strategy that asked a question, if it is still there."""
+    strategy = of.by_name.get(str(question["strategy"]))
+    if strategy is None or strategy.version != question["version"]:
+        return []
+    request_id = str(question["request_id"])
+    cause = Cause(request_id, request_id, str(question["correlation_id"]), known.reached + 1, ts_ingest)
+    on = _Quoted(known.symbol, known.venue, known.volatility, known.quote_bid, known.quote_ask, known.quote_ts)
+    return _called(state, of, strategy, cause=cause, on=on, method=partial(_told, strategy, answer))
+
+
+@dataclass(frozen=True, slots=True)
+class _Quoted:
+    """What a signal carries of its instrument."""
+
+    symbol: str
+    venue: str
+    volatility: float
+    bid: float
+    ask: float
+    ts: int
+
+
+def _called(
+    state: State,
+    of: _Asked,
+    strategy: Strategy,
+    *,
+    cause: Cause,
+    on: _Quoted,
+    method: Callable[[dict[str, JSON]], View | None],
+) -> list[Event]:
+    """Call a strategy; return its signal and questions, or the alert that it is quarantined."""
+    quarantine = f"quarantine/{strategy.name}/{strategy.version}"
+    if state.get(quarantine, QuarantineState) is not None:
+        return []
+    place = (on.symbol, on.venue)
+    try:
+        view, asked = call(state, strategy, place, of.asker, cause=cause, method=method)
+    except Failed as failed:
+        reason = str(failed)
+        kept = QuarantineState(strategy=strategy.name, version=strategy.version, ts_event=cause.at, reason=reason)
+        state.put(quarantine, kept)
+        return [_alert(strategy, cause, instrument(*place), reason)]
+    keep(state, place, strategy.name, strategy.version, asked)
+    return [*asked, *([] if view is None else [_signal(strategy, view, cause, on)])]
 
 
 def _volatility(state: State, bar: Bar) -> float:
@@ -112,83 +214,55 @@ def _volatility(state: State, bar: Bar) -> float:
     return math.sqrt(variance * MINUTE_S / bar.interval_s)
 
 
-def _ask(state: State, strategy: Strategy, bar: Bar) -> View | None:
-    """Return a strategy's view and store its memory. If either is unsound, raises `_Failed` and stores nothing."""
-    key = f"memory/{strategy.name}/{strategy.version}/{instrument(bar.symbol, bar.venue)}"
-    before = state.get(key, StrategyState)
-    memory: dict[str, JSON] = {} if before is None else json.loads(before.memory)
-    try:
-        view = strategy.on_bar(memory, bar)
-        flaw = flaw_of(view)
-        text = _stored(memory)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a panic of polars and sys.exit() are no reason to stop its neighbours
-        raise _Failed(_summary(error)) from error
-    if flaw is not None:
-        raise _Failed(flaw)
-    if before is None or text != before.memory:
-        kept = StrategyState(strategy=strategy.name, symbol=bar.symbol, venue=bar.venue, memory=text)
-        state.put(key, kept)
-    return view
-
-
-def _stored(memory: dict[str, JSON]) -> str:
-    """Return memory as JSON; raises `ValueError` or `TypeError` if JSON would not restore it exactly."""
-    text = json.dumps(memory, allow_nan=False)
-    if len(text) > MEMORY_BYTES:  # ASCII: a character is a byte
-        raise ValueError(f"memory takes {len(text):,} bytes of JSON; the limit is {MEMORY_BYTES:,}")
-    if json.loads(text) != memory:
-        raise ValueError("memory is not what JSON restores: use lists for tuples, and str for the keys of dicts")
-    return text
-
-
-def _summary(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
-    # Names of files without folders: the same text, and so the same state, wherever it is installed.
-    where = " > ".join(
-        f"{frame.filename.replace(chr(92), '/').rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames
+def _note_quote(state: State, bar: Bar, volatility: float | None) -> None:
+    """Remember what a signal carries that is made before the next bar."""
+    key = f"{INSTRUMENT}{instrument(bar.symbol, bar.venue)}"
+    before = state.get(key, InstrumentState)
+    reached, known = (bar.ts_event - 1, 0.0) if before is None else (before.reached, before.volatility)
+    after = InstrumentState(
+        symbol=bar.symbol,
+        venue=bar.venue,
+        reached=reached,
+        volatility=known if volatility is None else volatility,
+        quote_bid=bar.bid_close,
+        quote_ask=bar.ask_close,
+        quote_ts=bar.quote_ts,
     )
-    try:
-        what = str(error)
-    except Exception as unsaid:  # noqa: BLE001 - a strategy's own exception may fail at this too
-        what = f"(its text cannot be had: {type(unsaid).__name__})"
-    shown = f"{type(error).__name__}: {what} at {where}"[:ALERT_CHARACTERS]
-    return shown.encode("utf-8", "backslashreplace").decode("utf-8")
+    state.put(key, after)
 
 
-def _alert(strategy: Strategy, bar: Bar, ts_ingest: int, reason: str) -> Alert:
+def _alert(strategy: Strategy, cause: Cause, name: str, reason: str) -> Alert:
     return Alert(
-        event_id=derive_id("Alert", "STRATEGY_QUARANTINED", strategy.name, strategy.version, bar.event_id),
-        ts_event=bar.ts_event,
-        ts_ingest=ts_ingest,
-        correlation_id=bar.correlation_id,
-        causation_id=bar.event_id,
+        event_id=derive_id("Alert", "STRATEGY_QUARANTINED", strategy.name, strategy.version, cause.key),
+        ts_event=cause.at,
+        ts_ingest=cause.ts_ingest,
+        correlation_id=cause.correlation_id,
+        causation_id=cause.event_id,
         severity="CRITICAL",
         source=strategy.name,
         code="STRATEGY_QUARANTINED",
         message=(
-            f"strategy {strategy.name} (version {strategy.version}) failed on {instrument(bar.symbol, bar.venue)} "
-            f"and is not asked again: {reason}. Mend it and raise its version."
+            f"strategy {strategy.name} (version {strategy.version}) failed on {name} and is not asked again: {reason}. "
+            "Mend it and raise its version."
         ),
     )
 
 
-def _signal(strategy: Strategy, view: View, volatility: float, bar: Bar, ts_ingest: int) -> Signal:
+def _signal(strategy: Strategy, view: View, cause: Cause, on: _Quoted) -> Signal:
     return Signal(
-        event_id=derive_id("Signal", strategy.name, bar.event_id),
-        ts_event=bar.ts_event,
-        ts_ingest=ts_ingest,
-        correlation_id=bar.correlation_id,
-        causation_id=bar.event_id,
-        symbol=bar.symbol,
-        venue=bar.venue,
+        event_id=derive_id("Signal", strategy.name, cause.key),
+        ts_event=cause.at,
+        ts_ingest=cause.ts_ingest,
+        correlation_id=cause.correlation_id,
+        causation_id=cause.event_id,
+        symbol=on.symbol,
+        venue=on.venue,
         strategy=strategy.name,
         direction=view.direction,
         strength=float(view.strength),
-        volatility=volatility,
-        quote_bid=bar.bid_close,
-        quote_ask=bar.ask_close,
-        quote_ts=bar.quote_ts,
+        volatility=on.volatility,
+        quote_bid=on.bid,
+        quote_ask=on.ask,
+        quote_ts=on.ts,
         reason=view.reason,
     )

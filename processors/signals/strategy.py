@@ -12,6 +12,8 @@
                 return View("LONG", 1.0, f"closed at {bar.mid_close}, above {high}")
             return None
 
+A strategy may also ask a model, by `ask`, and gets the answer by `on_answer` (docs/ai.md).
+
 An installed package offers a strategy as an entry point of the group `tradewind.strategies`.
 """
 
@@ -19,9 +21,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
+from tradewind.processors.ai.prompts import Value
+from tradewind.processors.signals.questions import VALID_S, questions
 from tradewind.schemas.market import Bar
 
 JSON: TypeAlias = Any
@@ -41,6 +46,21 @@ class View:
     """From 0 to 1: the part of the tenant's risk that an order takes."""
     reason: str
     """The reason, in words: at most 500 printable characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model answered to a question of a strategy."""
+
+    question: str
+    """What `ask` returned."""
+    prompt: str
+    """The prompt, as name@version."""
+    text: str
+    json: JSON
+    """The answer as JSON, where the prompt has a `json_schema`; else None."""
+    provider: str
+    model: str
 
 
 class Strategy(ABC):
@@ -64,6 +84,27 @@ class Strategy(ABC):
         `memory` belongs to this strategy version and instrument. Change it in place: the call for the next bar gets it
         as it is on return. It may hold what JSON can hold, up to 64 KiB.
         """
+
+    def on_answer(self, memory: dict[str, JSON], answer: Answer | None) -> View | None:  # noqa: ARG002 - says nothing
+        """Return a view on the answer to a question, or None. Each question gets one call.
+
+        `answer` is None if the question got no answer in time: it was refused, it failed, or event time has passed the
+        end of its validity. An answer that comes later is only counted.
+        """
+        return None
+
+    def ask(self, prompt: str, values: Mapping[str, Value] | None = None, valid_s: float = VALID_S) -> str | None:
+        """Ask a model about the instrument of this call, and return the id of the question.
+
+        `prompt` is `name@version`, and `values` fill its places. The answer is of use for `valid_s` seconds of event
+        time, at most an hour. Call it within `on_bar` or `on_answer` only.
+
+        Returns None, and asks nothing, if 16 questions of this strategy about the instrument are open. Raises
+        `PromptError` for a prompt that there is not, or values that do not fit it.
+        """
+        if type(self).on_answer is Strategy.on_answer:
+            raise RuntimeError(f"{self.name} asks, and has no on_answer that takes the answer")
+        return questions().ask(prompt, values or {}, valid_s)
 
 
 def flaw_of(view: object) -> str | None:

@@ -1336,6 +1336,7 @@ class AiRequest(Event):
         "causation_id": "label",
         "request_type": "name",
         "prompt": "name",
+        "prompt_digest": "name",
         "tool_choice": "name",
         "json_schema": "any",
         "max_tokens": "tokens",
@@ -1389,6 +1390,8 @@ class AiRequest(Event):
     """how long after ts_ingest the answer is of use, ms"""
     prompt: str | None = None
     """a prompt file as name@version, in place of messages"""
+    prompt_digest: str | None = None
+    """32 hex digits of the prompt as the sender knows it; the agent refuses another text under the same name; null takes what the agent has"""
     tool_choice: str | None = None
     """auto, none, required, or the name of a tool; null leaves it to the provider"""
     json_schema: str | None = None
@@ -1420,6 +1423,7 @@ class AiRequest(Event):
             messages=tuple(record["messages"]),
             prompt=record["prompt"],
             prompt_values=tuple(record["prompt_values"]),
+            prompt_digest=record["prompt_digest"],
             inputs=tuple(record["inputs"]),
             tools=tuple(record["tools"]),
             tool_choice=record["tool_choice"],
@@ -1452,6 +1456,7 @@ class AiRequest(Event):
             "messages": list(self.messages),
             "prompt": self.prompt,
             "prompt_values": list(self.prompt_values),
+            "prompt_digest": self.prompt_digest,
             "inputs": list(self.inputs),
             "tools": list(self.tools),
             "tool_choice": self.tool_choice,
@@ -1481,6 +1486,7 @@ class AiRequest(Event):
             and len(self.causation_id) <= 256
             and 1 <= len(self.request_type) <= 256
             and (self.prompt is None or 1 <= len(self.prompt) <= 256)
+            and (self.prompt_digest is None or 1 <= len(self.prompt_digest) <= 256)
             and (self.tool_choice is None or 1 <= len(self.tool_choice) <= 256)
             and 1 <= self.max_tokens <= 10000000
             and (self.temperature is None or 0.0 <= self.temperature <= 2.0)

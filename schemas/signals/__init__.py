@@ -8,7 +8,53 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["QuarantineState", "Signal", "StrategyState", "VolatilityState"]
+__all__ = ["InstrumentState", "QuarantineState", "QuestionsState", "Signal", "StrategyState", "VolatilityState"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentState(Event):
+    """State of the signals agent: how far the time of one instrument has come, and its last closing quote, which a signal made without a bar carries."""
+
+    SCHEMA: ClassVar[str] = "tradewind.signals.InstrumentState"
+    VERSION: ClassVar[int] = 1
+
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    reached: int
+    """time that the agent's heartbeats have promised: whatever it sends of the instrument is later"""
+    volatility: float
+    """standard deviation of mid-price returns per minute, of the last bar that strategies were asked about"""
+    quote_bid: float
+    """bid of the last bar's closing quote"""
+    quote_ask: float
+    """ask of that quote"""
+    quote_ts: int
+    """event time of that quote"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            symbol=record["symbol"],
+            venue=record["venue"],
+            reached=record["reached"],
+            volatility=record["volatility"],
+            quote_bid=record["quote_bid"],
+            quote_ask=record["quote_ask"],
+            quote_ts=record["quote_ts"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "reached": self.reached,
+            "volatility": self.volatility,
+            "quote_bid": self.quote_bid,
+            "quote_ask": self.quote_ask,
+            "quote_ts": self.quote_ts,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +88,52 @@ class QuarantineState(Event):
             "version": self.version,
             "ts_event": self.ts_event,
             "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionsState(Event):
+    """State of the signals agent: what strategies have asked models about one instrument."""
+
+    SCHEMA: ClassVar[str] = "tradewind.signals.QuestionsState"
+    VERSION: ClassVar[int] = 1
+
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    open: tuple[Mapping[str, int | str], ...]
+    """questions without an answer, in the order in which they were asked"""
+    asked: int
+    """questions that were asked"""
+    answered: int
+    """of these, those with an answer in time"""
+    unanswered: int
+    """of these, those without one: strategies got None"""
+    late: int
+    """responses that no open question waited for any more"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            symbol=record["symbol"],
+            venue=record["venue"],
+            open=tuple(record["open"]),
+            asked=record["asked"],
+            answered=record["answered"],
+            unanswered=record["unanswered"],
+            late=record["late"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "open": list(self.open),
+            "asked": self.asked,
+            "answered": self.answered,
+            "unanswered": self.unanswered,
+            "late": self.late,
         }
 
 

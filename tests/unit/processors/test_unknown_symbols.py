@@ -16,7 +16,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.processors.batch import Processor, UnknownSymbol
 from tradewind.processors.tenancy.seed import commands_of
 from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS
-from tradewind.schemas.ai import AiAttempt, AiRequest, AiRoute
+from tradewind.schemas.ai import AiAttempt, AiRequest, AiResponse, AiRoute
 from tradewind.schemas.codec.avro_type import ArrayType, AvroType, EnumType, OptionalType
 from tradewind.schemas.codec.catalog import NEWEST
 from tradewind.schemas.event import UNKNOWN, Event
@@ -50,6 +50,7 @@ SOUND: Mapping[str, Event] = {
     AiRequest.SCHEMA: ask(),
     AiAttempt.SCHEMA: ordinary(AiAttempt.SCHEMA, outcome="OK", source="PROVIDER"),
     AiRoute.SCHEMA: route("one/m"),
+    AiResponse.SCHEMA: ordinary(AiResponse.SCHEMA, status="ANSWERED", code=None, json=None),
 }
 DECIDE = {
     ("tenancy", TenantCommand.SCHEMA, "action"),
@@ -77,6 +78,7 @@ DECIDE = {
     ("ai", AiAttempt.SCHEMA, "timeout"),
     ("ai", AiAttempt.SCHEMA, "finish"),
     ("ai", AiRoute.SCHEMA, "strategy"),
+    ("signals", AiResponse.SCHEMA, "status"),
 }
 """(agent, model, field): where the agent chooses by a field, or hands it on. docs/upgrades.md has the same list."""
 DO_NOT = {
@@ -85,6 +87,7 @@ DO_NOT = {
     ("portfolio", Fill.SCHEMA, "liquidity"),
     ("rating", Tenant.SCHEMA, "order_type"),
     ("ai", Tenant.SCHEMA, "order_type"),
+    *(("signals", AiResponse.SCHEMA, field) for field in ("kind", "code", "finish", "source")),
     *(("metering", Decision.SCHEMA, field) for field in ("side", "codes", "order_type", "time_in_force")),
     *(("metering", Fill.SCHEMA, field) for field in ("side", "liquidity")),
 }
