@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import socket
 import ssl
 from urllib.parse import urlsplit
@@ -12,9 +11,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-SCHEMES = {"https": 443, "http": 80}
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
-MEANT = "if you mean it, set allow_private"
+from tradewind.processors.ai.settings_file.places import MEANT, flaw_of_url, is_public
 
 
 async def allowed(base_url: str | None, *, private: bool) -> str | None:
@@ -24,35 +21,15 @@ async def allowed(base_url: str | None, *, private: bool) -> str | None:
     """
     if base_url is None:
         return None
+    if (flaw := flaw_of_url(base_url, private=private)) is not None or private:
+        return flaw
+    parts = urlsplit(base_url)
     try:
-        parts = urlsplit(base_url)
-        port = parts.port or SCHEMES.get(parts.scheme)
-    except ValueError as error:
-        return f"the base URL {base_url!r} is none: {error}"
-    if port is None or not parts.hostname:
-        return f"the base URL {base_url!r} has no host, or is neither http nor https"
-    if private:
-        return None
-    if parts.scheme != "https":
-        return f"the base URL {base_url!r} is not https, which only a provider with allow_private may have"
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
     except OSError as error:
         return f"{parts.hostname} has no address: {error}"
     inside = [str(address) for *_, (address, *_) in found if not is_public(str(address))]
     return f"{parts.hostname} is at the private address {inside[0]}: {MEANT}" if inside else None
-
-
-def is_public(address: str) -> bool:
-    """Return whether an address is one of the public internet, also where IPv6 wraps one of IPv4."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour
-        if found in NAT64:
-            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-    return found.is_global and not found.is_multicast
 
 
 class PublicNames(AbstractResolver):

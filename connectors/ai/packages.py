@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib import import_module
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from tradewind.connectors.ai.addresses import allowed, connections
 from tradewind.connectors.ai.answer import Answer
@@ -26,6 +27,8 @@ CONNECTIONS = 1_024
 """At once, over all hosts: twice what a caller has in flight. The packages allow 100, and calls beyond wait unseen."""
 CLIENTS = 64
 """That are kept, each of a key and a base URL; they share the connections."""
+OWN = (".openai.com", ".openai.azure.com")
+"""Hosts of OpenAI's own models, which know its newer names of fields alone."""
 RAW = {"X-Stainless-Raw-Response": "stream"}
 """Asks the packages for the answer as it comes."""
 
@@ -72,7 +75,8 @@ class OpenAi:
 
     def form(self, call: AiCall) -> Form:
         """Return OpenAI's own form, or the one that others understand."""
-        return OpenAiForm(own=call.base_url is None)
+        host = urlsplit(call.base_url or "https://api.openai.com").hostname or ""
+        return OpenAiForm(own=f".{host}".endswith(OWN))
 
 
 class Anthropic:

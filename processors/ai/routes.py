@@ -122,14 +122,17 @@ def can(model: Mapping[str, Any], request: AiRequest, asked: Canonical) -> bool:
 
 
 def keys_of(provider: AiProvider, tenant_id: str) -> list[Key]:
-    """Return the keys of a provider that a tenant may use, its own first; one without an id where none is needed."""
+    """Return the keys of a provider that a tenant may use, its own first; one without an id where none is needed.
+
+    A provider without a key may have limits, under an empty id.
+    """
     if not provider.keys:
         return [Key(None, Limit(0, 0), 0)]
     usable = [key for key in provider.keys if key["tenant_id"] in (None, tenant_id)]
     usable.sort(key=lambda key: key["tenant_id"] is None)
     return [
         Key(
-            str(key["key_id"]),
+            str(key["key_id"]) or None,
             Limit(_whole(key["requests_per_minute"]), _whole(key["tokens_per_minute"])),
             _whole(key["concurrent"]),
         )

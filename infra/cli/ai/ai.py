@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tradewind.infra.cli.ai.apply import apply, templates
 from tradewind.infra.cli.ai.cost import cost
 from tradewind.infra.cli.ai.reconcile import reconcile
 from tradewind.infra.cli.ai.request import new_request
@@ -96,31 +96,6 @@ def routes(*, as_json: bool) -> None:
     click.echo(f"revision {found.revision}")
 
 
-@ai.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--check", is_flag=True, help="Only say what is wrong with the file.")
-@plain_errors
-def apply(file: Path, *, check: bool) -> None:
-    """Apply the providers, routes and prices of FILE: the whole file or nothing (docs/ai.md)."""
-    from tradewind.connectors.ai.in_force import apply as carry_out  # noqa: PLC0415 - help comes at once
-    from tradewind.connectors.ai.in_force import in_force  # noqa: PLC0415
-    from tradewind.processors.ai.file import Flaw, read  # noqa: PLC0415
-
-    settings, codec = _opened()
-    known = in_force(settings, codec)
-    models = {(one.name, str(model["name"])) for one in known.providers for model in one.models}
-    found = read(file.read_text("utf-8"), models)
-    if flaws := [one for one in found if isinstance(one, Flaw)]:
-        said = "\n".join(f"  {one.path or file.name}: {one.text}" for one in flaws)
-        raise click.ClickException(f"{file} was not applied, and nothing has changed:\n{said}")
-    changes = [one for one in found if not isinstance(one, Flaw)]
-    if check:
-        click.echo(f"{file} is sound: {len(changes)} entries, to be revision {known.revision + 1}")
-        return
-    revision = carry_out(changes, known.revision, settings)
-    click.echo(f"{len(changes)} entries are written as revision {revision}; an alert says if the agent refuses it")
-
-
 def _in_force() -> InForce:
     from tradewind.connectors.ai.in_force import in_force  # noqa: PLC0415 - help comes at once
 
@@ -142,5 +117,7 @@ def _json(events: list[Any]) -> list[dict[str, Any]]:
     return [{name: value for name, value in event_to_json(one).items() if name not in left_out} for one in events]
 
 
+ai.add_command(apply)
 ai.add_command(cost)
 ai.add_command(reconcile)
+ai.add_command(templates)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tradewind.connectors.ai.addresses import allowed, is_public
+from tradewind.connectors.ai.addresses import allowed
+from tradewind.processors.ai.settings_file.places import is_public
 
 PUBLIC = "8.8.8.8"
 

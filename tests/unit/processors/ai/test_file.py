@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.schemas.strategies import examples
-from tradewind.processors.ai.file import Flaw, read
+from tradewind.connectors.ai.settings_files.templates import template
+from tradewind.connectors.ai.settings_files.text import NotReadable, document_of
+from tradewind.processors.ai.settings import Setting
+from tradewind.processors.ai.settings_file import file
+from tradewind.processors.ai.settings_file.fields import Flaw
 from tradewind.schemas.ai import AiCall, AiPrice, AiProvider, AiRoute
 from tradewind.schemas.flaws import flaw_of
 
@@ -21,7 +26,26 @@ KEY: dict[str, Any] = {"key_id": "ONE_KEY", "requests_per_minute": 500, "tokens_
 PROVIDER: dict[str, Any] = {"name": "one", "adapter": "openai", "keys": [KEY], "models": [MODEL]}
 ROUTE: dict[str, Any] = {"request_type": "*", "candidates": [{"provider": "one", "model": "m"}]}
 PRICE: dict[str, Any] = {"provider": "one", "model": "m", "input_per_million": "0.25", "output_per_million": 2}
+PEOPLES: dict[str, Any] = {
+    "type": "openai",
+    "apiKey": "${OPENAI_API_KEY}",
+    "models": [MODEL],
+    "rateLimits": {"requestsPerMinute": 500, "tokensPerMinute": 150_000},
+    "costTracking": {"enabled": True, "alertThreshold": 100},
+    "retryConfig": {"maxRetries": 3, "backoffMultiplier": 2, "initialDelay": 1_000},
+    "performance": {"concurrentRequests": 4},
+    "timeoutMs": 20_000,
+}
+"""A provider as people write it for other programs."""
 FILE: dict[str, Any] = {"providers": [PROVIDER], "routes": [ROUTE], "prices": [PRICE]}
+
+
+def read(text: str, known: Collection[tuple[str, str]] = ()) -> list[Setting] | list[Flaw]:
+    """Return what a text of JSON holds, as the command reads it."""
+    try:
+        return file.read(document_of(text, is_json=True), known)
+    except NotReadable as error:
+        return [Flaw("", str(error))]
 
 
 def test_a_file_is_read_whole() -> None:
@@ -42,8 +66,8 @@ def test_a_file_is_read_whole() -> None:
     ("change", "path", "said"),
     [
         ({"colour": []}, "colour", "unknown; there are providers, routes, prices"),
-        ({"providers": {}}, "providers", "expected a list"),
-        ({"providers": [PROVIDER | {"baseURL": "x"}]}, "providers[0].baseURL", "unknown"),
+        ({"providers": 7}, "providers", "expected a list"),
+        ({"providers": [PROVIDER | {"baseURL": "x"}]}, "providers[0].baseURL", "has no host"),
         ({"providers": [{"name": "one"}]}, "providers[0].adapter", "missing"),
         ({"providers": [PROVIDER | {"name": "a/b"}]}, "providers[0].name", 'not "a/b"'),
         ({"providers": [PROVIDER | {"models": [MODEL, 7]}]}, "providers[0].models[1]", "expected an object"),
@@ -75,6 +99,187 @@ def test_all_errors_are_told_at_once() -> None:
     found = read(json.dumps({"providers": [{}], "routes": [7], "prices": [{"provider": 1}]}))
     paths = {one.path for one in found if isinstance(one, Flaw)}
     assert {"providers[0].name", "providers[0].models", "routes[0]", "prices[0].provider", "prices[0].model"} <= paths
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "said"),
+    [
+        ({"colour": 1}, "colour", "unknown; there are tenant_id"),
+        ({"base_url": "https://a.example", "baseUrl": "https://a.example"}, "baseUrl", "given twice, also as base_url"),
+        ({"apiKey": "OPENAI_API_KEY"}, "apiKey", "a key in plain text: write ${OPENAI_API_KEY}"),
+        ({"apiKey": None}, "apiKey", "openai needs a key"),
+        ({"keys": [KEY]}, "keys", "given twice"),
+        ({"models": ["gpt-x"]}, "models[0].context_tokens", "nobody knows the context of gpt-x"),
+        ({"models": [{**MODEL, "size": 1}]}, "models[0].size", "unknown"),
+        ({"rateLimits": {"requestsPerMinute": -1}}, "rateLimits.requestsPerMinute", "0 or above, not -1"),
+        ({"rateLimits": {"requestsPerDay": 1}}, "rateLimits.requestsPerDay", "unknown; there are requests_per_minute"),
+        ({"rateLimits": 500}, "rateLimits", "expected an object"),
+        ({"costTracking": {"alertThreshold": "much"}}, "costTracking.alertThreshold", "expected a decimal"),
+        ({"retryConfig": {"backoffMultiplier": "2"}}, "retryConfig.backoffMultiplier", "expected a number"),
+        ({"maxAttempts": 3}, "maxAttempts", "given twice"),
+        ({"performance": {"cache": True}}, "performance.cache", "unknown"),
+        ({"timeoutMs": "30s"}, "timeoutMs", "expected a whole number"),
+        ({"timeoutMs": 0}, "", "timeout_ms is 0; its range is"),
+        ({"baseUrl": "http://127.0.0.1:1"}, "baseUrl", "not https, which only a provider with allow_private"),
+        ({"baseUrl": "https://127.0.0.1:1"}, "baseUrl", "private address: if you mean it"),
+        ({"baseUrl": "https://a.example?key=12345678"}, "baseUrl", "may be a key"),
+        ({"type": "openai-compatible"}, "base_url", "does not say where the server is"),
+        ({"type": "ollama"}, "allow_private", "on the caller's own machine"),
+    ],
+    ids=lambda of: "",
+)  # fmt: skip
+def test_an_error_in_a_provider_as_people_write_it_names_its_path(change: dict[str, Any], path: str, said: str) -> None:
+    """As they wrote it."""
+    found = file.read({"providers": {"one": {**PEOPLES, **change}}})
+    here = f"providers.one.{path}".removesuffix(".")
+    assert [(one.path, said in one.text) for one in found if isinstance(one, Flaw)][:1] == [(here, True)], found
+
+
+def test_a_provider_is_read_as_people_write_it() -> None:
+    """Three retries are four attempts, and the timeout is that of the whole call."""
+    (found,) = file.read({"providers": {"one": PEOPLES}})
+    assert isinstance(found, AiProvider)
+    assert found.keys == (KEY | {"tenant_id": None, "concurrent": 4, "key_id": "OPENAI_API_KEY"},)
+    assert (found.name, found.adapter, found.max_attempts, found.backoff_ms, found.backoff_factor) == (
+        "one",
+        "openai",
+        4,
+        1_000,
+        2.0,
+    )
+    assert (found.alert_cost_per_hour, found.total_timeout_ms, found.first_token_timeout_ms) == (100, 20_000, 20_000)
+
+
+def test_limits_of_a_provider_without_a_key_stand_under_an_empty_id() -> None:
+    """And its calls have no key."""
+    local = {"type": "ollama", "allowPrivate": True, "models": [MODEL], "performance": {"concurrentRequests": 4}}
+    found = file.read({"providers": {"one": local}, "routes": {"*": ["one/m"]}, "prices": [PRICE]})
+    call = Asking(found).ask(at=NOW)  # type: ignore[arg-type]
+    assert isinstance(call, AiCall)
+    assert (call.key_id, call.concurrent) == (None, 4)
+
+
+def test_a_model_by_its_name_alone_has_what_such_a_name_can_do() -> None:
+    """Its context is looked up, and a name of an embedding embeds."""
+    sizes = {("openai", "gpt-x"): 9_000, ("openai", "text-embedding-x"): 3_000}
+    provider = {**PEOPLES, "models": ["gpt-x", "text-embedding-x"]}
+    (found,) = file.read({"providers": {"one": provider}}, (), lambda *place: sizes.get(place))
+    assert isinstance(found, AiProvider)
+    chat, embeds = found.models
+    assert (chat["context_tokens"], chat["max_output_tokens"], chat["chat"], chat["embeddings"]) == (
+        9_000,
+        4_096,
+        True,
+        False,
+    )
+    assert (embeds["max_output_tokens"], embeds["chat"], embeds["tools"], embeds["embeddings"]) == (
+        3_000,
+        False,
+        False,
+        True,
+    )
+
+
+def test_routes_may_be_written_by_names() -> None:
+    """A model of a route is provider/model; a model's name may have slashes."""
+    document = FILE | {"routes": {"news": ["one/m"], "*": {"strategy": "round-robin", "candidates": ["one/org/m"]}}}
+    found = file.read(document, {("one", "org/m")})
+    routes = {one.request_type: one for one in found if isinstance(one, AiRoute)}
+    assert (routes["news"].strategy, routes["*"].strategy) == ("PRIORITY", "ROUND_ROBIN")
+    assert routes["*"].candidates == ({"provider": "one", "model": "org/m", "weight": 1},)
+    (flaw,) = file.read(FILE | {"routes": {"news": ["m"]}})
+    assert isinstance(flaw, Flaw)
+    assert (flaw.path, flaw.text) == ("routes.news.candidates[0]", 'expected provider/model, not "m"')
+
+
+def test_a_price_may_begin_on_a_date() -> None:
+    """Of UTC."""
+    found = [
+        file.read(FILE | {"prices": [PRICE | {"validFrom": valid_from}]})[2]
+        for valid_from in ("2026-07-01", "2026-07-01T02:00:00+02:00", 1_782_864_000_000_000)
+    ]
+    assert {one.valid_from for one in found if isinstance(one, AiPrice)} == {1_782_864_000_000_000}
+
+
+SECRETS = ("sk-proj-0123456789abcdef", "AIzaSyA0123456789abcdef", "gsk_0123456789abcdef", "Bearer 0123456789abcdef")
+PLACES: list[Callable[[str], Any]] = [
+    lambda key: {"providers": {"one": {**PEOPLES, "apiKey": key}}},
+    lambda key: {"providers": {"one": {**PEOPLES, "api_key": [key]}}},
+    lambda key: {"providers": {"one": {**PEOPLES, "keys": [{"key_id": key}]}}},
+    lambda key: {"providers": {"one": {**PEOPLES, "baseUrl": f"https://a.example/v1?key={key}"}}},
+    lambda key: {"providers": {"one": {**PEOPLES, "headers": {"Authorization": key}}}},
+    lambda key: {"providers": {key: PEOPLES}},
+    lambda key: {"providers": [PEOPLES | {"name": key}]},
+    lambda key: {"routes": [{"request_type": key, "candidates": [key]}], key: 1},
+    lambda key: key,
+    lambda key: [key],
+]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("at", range(len(PLACES)))
+def test_a_key_in_plain_text_is_refused_and_not_repeated(at: int, secret: str) -> None:
+    """Wherever it stands."""
+    found = file.read(PLACES[at](secret))
+    assert found
+    assert all(isinstance(one, Flaw) for one in found)
+    assert secret not in repr(found)
+    assert "0123456789" not in repr(found)
+
+
+@pytest.mark.parametrize("name", ["openai-primary", "anthropic-backup", "local-llama", "gemini", "custom"])
+def test_a_template_is_sound(name: str) -> None:
+    """By itself."""
+    found = file.read(document_of(template(name)))
+    provider = found[0]
+    assert isinstance(provider, AiProvider), found
+    assert provider.name == name
+    limits = {
+        "openai-primary": (500, 150_000, 4),
+        "anthropic-backup": (300, 100_000, 4),
+        "local-llama": (0, 0, 4),
+        "gemini": (300, 100_000, 4),
+        "custom": (300, 100_000, 4),
+    }
+    (key,) = provider.keys
+    assert (key["requests_per_minute"], key["tokens_per_minute"], key["concurrent"]) == limits[name]
+    if name != "local-llama":
+        assert (provider.max_attempts, provider.alert_cost_per_hour, provider.total_timeout_ms) == (4, 100, 30_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\na: 2", "line 2, column 1: no YAML: a name stands twice in one object"),
+        ("a: [1", "line 1, column 6: no YAML"),
+        ("a: *b", "line 1, column 4: no YAML: found undefined alias"),
+        ("a: !!python/object:os.system {}", "line 1, column 4: no YAML"),
+        ("apiKey: {sk-0123456789", "no YAML"),
+        ("x" * 2_000_000, "2,000,000 characters, and the most is"),
+    ],
+    ids=lambda of: of[:20],
+)
+def test_a_text_that_cannot_be_read_is_refused_with_its_place(text: str, said: str) -> None:
+    """And nothing of it is repeated."""
+    with pytest.raises(NotReadable) as caught:
+        document_of(text)
+    assert said in str(caught.value)
+    assert "0123456789" not in str(caught.value)
+
+
+def test_yaml_and_json_of_the_same_file_are_the_same() -> None:
+    """Decimals are exact in both, and a name that stands twice is refused in both."""
+    assert document_of(json.dumps(FILE)) == document_of(json.dumps(FILE), is_json=True)
+    assert document_of("a: 0.1") == document_of('{"a": 0.1}', is_json=True) == {"a": Decimal("0.1")}
+    assert document_of("a: 2026-07-01") == {"a": "2026-07-01"}
+    with pytest.raises(NotReadable, match="'a' stands twice"):
+        document_of('{"a": 1, "a": 2}', is_json=True)
+
+
+def test_a_file_that_refers_to_itself_is_refused() -> None:
+    """YAML can do so."""
+    found = file.read(document_of("providers: &a [*a]"))
+    assert any("within each other" in one.text for one in found if isinstance(one, Flaw))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "{", '{"providers": NaN}'])

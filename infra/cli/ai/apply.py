@@ -1,0 +1,81 @@
+"""`tradewind ai apply` and `templates`: settings files of AI, checked and applied as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tradewind.infra.cli.plain_errors import plain_errors
+
+if TYPE_CHECKING:
+    from tradewind.connectors.ai.in_force import InForce
+    from tradewind.processors.ai.settings import Setting
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--template", "name", help="Apply this template instead of a file; ./dev ai templates lists them.")
+@click.option("--check", is_flag=True, help="Only say what is wrong with the file.")
+@plain_errors
+def apply(file: Path | None, *, name: str | None, check: bool) -> None:
+    """Apply the providers, routes and prices of FILE, YAML or JSON: the whole file or nothing (docs/ai.md)."""
+    from tradewind.connectors.ai.in_force import apply as carry_out  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.ai.in_force import in_force  # noqa: PLC0415
+    from tradewind.connectors.registry import open_codec  # noqa: PLC0415
+    from tradewind.connectors.settings import Settings  # noqa: PLC0415
+
+    title, document = _document(file, name)
+    settings = Settings()
+    known = in_force(settings, open_codec(settings))
+    changes = _changes(title, document, known)
+    if check:
+        click.echo(f"{title} is sound: {len(changes)} entries, to be revision {known.revision + 1}")
+        return
+    revision = carry_out(changes, known.revision, settings)
+    click.echo(f"{len(changes)} entries are written as revision {revision}; an alert says if the agent refuses it")
+
+
+@click.command()
+@click.argument("name", required=False)
+@plain_errors
+def templates(name: str | None) -> None:
+    """List the templates of settings files, or print the template NAME, to be changed and applied."""
+    from tradewind.connectors.ai.settings_files.templates import template  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.ai.settings_files.templates import templates as every  # noqa: PLC0415
+
+    if name is not None:
+        click.echo(template(name), nl=False)
+        return
+    for known, text in every().items():
+        click.echo(f"{known}: {text.partition(chr(10))[0].removeprefix('# ')}")
+
+
+def _document(file: Path | None, name: str | None) -> tuple[str, Any]:
+    """Return what is to be applied by name, and its document."""
+    from tradewind.connectors.ai.settings_files.templates import template  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.ai.settings_files.text import NotReadable, document_of  # noqa: PLC0415
+
+    if (file is None) == (name is None):
+        raise click.UsageError("name either a FILE or a --template")
+    title = f"template {name}" if file is None else str(file)
+    try:
+        if file is None:
+            return title, document_of(template(str(name)))
+        return title, document_of(file.read_text("utf-8"), is_json=file.suffix == ".json")
+    except (NotReadable, UnicodeDecodeError) as error:
+        said = str(error) if isinstance(error, NotReadable) else "it is not UTF-8"
+        raise click.ClickException(f"{title} was not applied, and nothing has changed:\n  {said}") from None
+
+
+def _changes(title: str, document: Any, known: InForce) -> list[Setting]:
+    from tradewind.processors.ai.settings_file.fields import Flaw  # noqa: PLC0415 - help comes at once
+    from tradewind.processors.ai.settings_file.file import read  # noqa: PLC0415
+
+    models = {(one.name, str(model["name"])) for one in known.providers for model in one.models}
+    found = read(document, models)
+    if flaws := [one for one in found if isinstance(one, Flaw)]:
+        said = "\n".join(f"  {one.path or title}: {one.text}" for one in flaws)
+        raise click.ClickException(f"{title} was not applied, and nothing has changed:\n{said}")
+    return [one for one in found if not isinstance(one, Flaw)]

@@ -1,0 +1,1 @@
+"""A settings file of AI: providers, routes and prices as people write them. Pure."""

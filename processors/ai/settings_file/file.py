@@ -1,0 +1,166 @@
+"""A settings file as a document of objects and lists, with every error and its path.
+
+It has `providers`, `routes` and `prices`, each of which may be left out. Each is a list, or an object of names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from decimal import Decimal
+from typing import Any, Final, TypeAlias
+
+from tradewind.processors.ai.seed import NO_EVENT, PLACE
+from tradewind.processors.ai.settings import Setting
+from tradewind.processors.ai.settings_file.fields import Field, Flaw, Found, objects, read_object
+from tradewind.processors.ai.settings_file.plain_keys import without_keys
+from tradewind.processors.ai.settings_file.provider import PROVIDER, Contexts, provider_of
+from tradewind.processors.ai.settings_file.values import (
+    CURRENCY,
+    MODEL,
+    NAME,
+    moment,
+    money,
+    or_null,
+    place_of_model,
+    request_type,
+    strategy,
+    text,
+    whole,
+    yes_or_no,
+)
+from tradewind.processors.identity import derive_id
+from tradewind.schemas.ai import AiPrice, AiProvider, AiRoute
+from tradewind.schemas.flaws import flaw_of
+
+MOST_RECORDS: Final = 1_000  # of one revision: they are one transaction
+COMMON: Final = {
+    "tenant_id": Field(or_null(NAME)),
+    "active": Field(yes_or_no, True, aliases=("enabled",)),  # noqa: FBT003 - a default
+}
+CANDIDATE: Final = {
+    "provider": Field(NAME, required=True),
+    "model": Field(MODEL, required=True),
+    "weight": Field(whole, 1),
+}
+ROUTE: Final = {
+    **COMMON,
+    "request_type": Field(request_type, required=True),
+    "strategy": Field(strategy, "PRIORITY"),
+    "candidates": Field(items=CANDIDATE, required=True, bare=place_of_model),
+    "max_attempts": Field(whole, 4),
+}
+PRICE: Final = {
+    **COMMON,
+    "provider": Field(NAME, required=True),
+    "model": Field(MODEL, required=True),
+    "currency": Field(CURRENCY, "USD"),
+    "valid_from": Field(moment, 0),
+    "input_per_million": Field(money, required=True),
+    "cache_read_per_million": Field(or_null(money)),
+    "cache_write_per_million": Field(or_null(money)),
+    "output_per_million": Field(money, required=True),
+    "per_call": Field(money, Decimal(0)),
+    "origin": Field(text, "settings file"),
+}
+LISTS: Final = {
+    "providers": Field(items=PROVIDER),
+    "routes": Field(items=ROUTE),
+    "prices": Field(items=PRICE),
+}
+NAMED_BY: Final = {"providers": "name", "routes": "request_type"}
+"""List -> the field that its keys stand for, where it is written as an object."""
+Placed: TypeAlias = tuple[Found, Setting]
+
+
+def read(
+    document: Any, known_models: Collection[tuple[str, str]] = (), contexts: Contexts = lambda *_: None
+) -> list[Setting] | list[Flaw]:
+    """Return the settings of a file, or everything that is wrong with it. No flaw tells a key.
+
+    `known_models` are (provider, model) of the settings in force: routes and prices may name them.
+    """
+    if not isinstance(document, Mapping):
+        return [Flaw("", "expected an object with the lists providers, routes and prices")]
+    flaws: list[Flaw] = []
+    plain = without_keys(document, "", flaws)
+    hidden = {flaw.path for flaw in flaws}
+    flaws += [Flaw(str(key), f"unknown; there are {', '.join(LISTS)}") for key in plain if key not in LISTS]
+    made: list[Placed] = []
+    for name, field in LISTS.items():
+        for found in _listed(plain.get(name, []), field, name, flaws):
+            before = len(flaws)
+            setting = _MAKERS[name](found, contexts, flaws)
+            if len(flaws) == before and (flaw := flaw_of(setting)) is not None:
+                flaws.append(Flaw(found.path, flaw))
+            made.append((found, setting))
+    if not any(flaw.path.startswith("providers") for flaw in flaws):  # else its models are not known
+        flaws += _strangers(made, known_models)
+    if not made and not flaws:
+        flaws.append(Flaw("", "it changes nothing: give it providers, routes or prices"))
+    if len(made) > MOST_RECORDS:
+        flaws.append(Flaw("", f"it has {len(made):,} entries, and the most is {MOST_RECORDS:,}: apply it in parts"))
+    seen = dict.fromkeys(flaw for at, flaw in enumerate(flaws) if at < len(hidden) or flaw.path not in hidden)
+    return list(seen) or [setting for _, setting in made]
+
+
+def _listed(value: Any, field: Field, name: str, flaws: list[Flaw]) -> list[Found]:
+    """Return the objects of a list, or of an object whose keys name them."""
+    by = NAMED_BY.get(name)
+    if by is None or not isinstance(value, Mapping):
+        return objects(value, field, name, flaws)
+    found = []
+    for key, item in value.items():
+        before, path = len(flaws), f"{name}.{key}"
+        given = {"candidates": item} if name == "routes" and isinstance(item, list) else item
+        if isinstance(given, Mapping) and by in given:
+            flaws.append(Flaw(f"{path}.{by}", f"given twice, also as {key}"))
+        elif isinstance(given, Mapping):
+            given = {by: key, **given}
+        made = read_object(given, field.items or {}, path, flaws)
+        if len(flaws) == before:
+            found.append(made)
+    return found
+
+
+def _route(found: Found, _contexts: Contexts, _flaws: list[Flaw]) -> AiRoute:
+    candidates = tuple(one.values for one in found.values["candidates"])
+    return AiRoute(**NO_EVENT, **PLACE, **{**found.values, "candidates": candidates})
+
+
+def _price(found: Found, _contexts: Contexts, _flaws: list[Flaw]) -> AiPrice:
+    return priced(**found.values)
+
+
+def priced(**values: Any) -> AiPrice:
+    """Return a price, whose id follows from all that it says."""
+    for name in ("cache_read_per_million", "cache_write_per_million"):
+        if values[name] is None:  # a provider that does not tell the classes apart has one price
+            values[name] = values["input_per_million"]
+    said = (str(values[name]) for name in sorted(values) if name not in {"active", "origin"})
+    return AiPrice(**NO_EVENT, **PLACE, **values, price_id=derive_id("AiPrice", *said))
+
+
+_MAKERS: Final[Mapping[str, Callable[[Found, Contexts, list[Flaw]], Setting]]] = {
+    "providers": provider_of,
+    "routes": _route,
+    "prices": _price,
+}
+
+
+def _strangers(made: list[Placed], known: Collection[tuple[str, str]]) -> list[Flaw]:
+    """Return the flaws of routes and prices that name a model that there is not."""
+    own = {(one.name, str(model["name"])) for _, one in made if isinstance(one, AiProvider) for model in one.models}
+    models, flaws = own | {*known}, []
+    for found, one in made:
+        places: list[tuple[str, tuple[str, str]]] = []
+        if isinstance(one, AiRoute):
+            places = [(of.path, (of.values["provider"], of.values["model"])) for of in found.values["candidates"]]
+        elif isinstance(one, AiPrice):
+            places = [(found.path, (one.provider, one.model))]
+        if one.active:
+            flaws += [
+                Flaw(path, f"there is no model {model!r} of a provider {provider!r}")
+                for path, (provider, model) in places
+                if (provider, model) not in models
+            ]
+    return flaws
