@@ -10,6 +10,7 @@ from typing import TypeVar
 from tradewind.connectors.kafka.consumption import consume
 from tradewind.connectors.kafka.publication import publish
 from tradewind.connectors.settings import Settings
+from tradewind.processors.ai.prices import EVERYONE
 from tradewind.processors.ai.seed import first_settings, revised
 from tradewind.processors.ai.settings import Setting, revision_of, take
 from tradewind.schemas.ai import AiPrice, AiPricesState, AiProvider, AiRoute
@@ -25,6 +26,8 @@ class InForce:
     """Settings that were applied. It is the state that `processors.ai.settings` changes."""
 
     values: dict[str, Event] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    """Where each price comes from, by its id."""
 
     def get(self, key: str, model: type[E]) -> E | None:
         """Return a value, or None if there is none."""
@@ -63,6 +66,16 @@ class InForce:
         """The prices of every model that has one."""
         return self._all("price/", AiPricesState)
 
+    @property
+    def priced(self) -> dict[tuple[str | None, str, str], AiPricesState]:
+        """The prices of each model by (tenant, provider, model); the tenant is None for all tenants."""
+        found = {}
+        for key in self.keys("price/"):
+            _, whose, provider, model = key.split("/", 3)
+            if (prices := self.get(key, AiPricesState)) is not None:
+                found[None if whose == EVERYONE else whose, provider, model] = prices
+        return found
+
     def _all(self, prefix: str, model: type[E]) -> list[E]:
         found = (self.get(key, model) for key in self.keys(prefix))
         return [one for one in found if one is not None]
@@ -74,6 +87,8 @@ def in_force(settings: Settings, codec: Codec) -> InForce:
     for record in consume(AI_SETTINGS, settings=settings, codec=codec, on_undecodable=lambda _: None):
         if isinstance(record.event, AiProvider | AiRoute | AiPrice):
             take(found, record.event)
+        if isinstance(record.event, AiPrice):
+            found.origins[record.event.price_id] = record.event.origin
     return found
 
 

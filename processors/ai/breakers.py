@@ -81,6 +81,16 @@ def judge(state: State, call: AiCallState, verdict: Breaker, now: int) -> None:
     _keep_changed(state, key, breaker)
 
 
+def forgive(state: State, provider: str) -> None:
+    """Close the breakers of a provider: its settings are new, so what was wrong with it may be mended."""
+    for at in list(state.keys(f"key/{provider}/")):
+        key = state.get(at, AiKeyState)
+        if key is not None and key.open_until:
+            state.put(at, replace(key, open_until=0, probe=None, failures=0))
+    for at in list(state.keys(f"breaker/{provider}/")):
+        state.delete(at)
+
+
 def key_state(state: State, provider: str, key_id: str) -> AiKeyState:
     """Return what is known of a key."""
     known = state.get(f"key/{provider}/{key_id}", AiKeyState)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
+from tradewind.processors.ai.breakers import forgive
 from tradewind.processors.ai.prices import EVERYONE, keep_price
 from tradewind.processors.batch import State
 from tradewind.processors.identity import derive_id
@@ -70,6 +71,7 @@ def _apply(state: State, setting: Event | None) -> None:
         case AiPrice():
             keep_price(state, setting)
         case AiProvider():
+            forgive(state, setting.name)
             _set(state, f"provider/{setting.tenant_id or EVERYONE}/{setting.name}", setting)
         case AiRoute():
             _set(state, f"route/{setting.tenant_id or EVERYONE}/{setting.request_type}", setting)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,18 @@ from tradewind.infra.cli.plain_errors import plain_errors
 
 if TYPE_CHECKING:
     from tradewind.connectors.ai.in_force import InForce
+    from tradewind.connectors.settings import Settings
     from tradewind.processors.ai.settings import Setting
+    from tradewind.schemas.ai import AiPrice
 
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--template", "name", help="Apply this template instead of a file; ./dev ai templates lists them.")
+@click.option("--prices", is_flag=True, help="Add the list prices of its models that have no price (./dev ai prices).")
 @click.option("--check", is_flag=True, help="Only say what is wrong with the file.")
 @plain_errors
-def apply(file: Path | None, *, name: str | None, check: bool) -> None:
+def apply(file: Path | None, *, name: str | None, prices: bool, check: bool) -> None:
     """Apply the providers, routes and prices of FILE, YAML or JSON: the whole file or nothing (docs/ai.md)."""
     from tradewind.connectors.ai.in_force import apply as carry_out  # noqa: PLC0415 - help comes at once
     from tradewind.connectors.ai.in_force import in_force  # noqa: PLC0415
@@ -30,6 +34,10 @@ def apply(file: Path | None, *, name: str | None, check: bool) -> None:
     settings = Settings()
     known = in_force(settings, open_codec(settings))
     changes = _changes(title, document, known)
+    if prices:
+        changes += list_prices(changes, known)
+    for note in [*_unpriced(changes, known), *_keyless(changes, settings)]:
+        click.echo(note, err=True)
     if check:
         click.echo(f"{title} is sound: {len(changes)} entries, to be revision {known.revision + 1}")
         return
@@ -52,6 +60,43 @@ def templates(name: str | None) -> None:
         click.echo(f"{known}: {text.partition(chr(10))[0].removeprefix('# ')}")
 
 
+def list_prices(changes: Sequence[Setting], known: InForce) -> list[AiPrice]:
+    """Return the list prices of the models of changed providers that have no price of anybody's own."""
+    from tradewind.connectors.ai.catalogue import listed  # noqa: PLC0415 - its data take a while
+    from tradewind.schemas.ai import AiPrice, AiProvider  # noqa: PLC0415 - help comes at once
+
+    own = {(one.tenant_id, one.provider, one.model) for one in changes if isinstance(one, AiPrice)}
+    providers = [one for one in changes if isinstance(one, AiProvider) and one.active]
+    found = listed(providers, known.priced, known.origins)
+    return [one for one in found.prices if (one.tenant_id, one.provider, one.model) not in own]
+
+
+def _unpriced(changes: Sequence[Setting], known: InForce) -> Iterator[str]:
+    """Say which models of a file have no price, so that no request goes to them."""
+    from tradewind.schemas.ai import AiPrice, AiProvider  # noqa: PLC0415 - help comes at once
+
+    priced = {(provider, model) for _, provider, model in known.priced}
+    priced |= {(one.provider, one.model) for one in changes if isinstance(one, AiPrice)}
+    for one in changes:
+        if isinstance(one, AiProvider) and one.active:
+            missing = [str(model["name"]) for model in one.models if (one.name, model["name"]) not in priced]
+            if missing:
+                yield (
+                    f"note: {one.name} {', '.join(missing)} has no price, so no request goes there: "
+                    "write a price, or add list prices by --prices"
+                )
+
+
+def _keyless(changes: Sequence[Setting], settings: Settings) -> Iterator[str]:
+    """Say which keys of a file are not known here."""
+    from tradewind.schemas.ai import AiProvider  # noqa: PLC0415 - help comes at once
+
+    known = {id_.lower() for id_ in settings.ai.keys}
+    ids = {str(key["key_id"]) for one in changes if isinstance(one, AiProvider) and one.active for key in one.keys}
+    for id_ in sorted(id_ for id_ in ids if id_ and id_.lower() not in known):
+        yield f"note: there is no key {id_} here: the caller needs TRADEWIND_AI__KEYS__{id_.upper()}"
+
+
 def _document(file: Path | None, name: str | None) -> tuple[str, Any]:
     """Return what is to be applied by name, and its document."""
     from tradewind.connectors.ai.settings_files.templates import template  # noqa: PLC0415 - help comes at once
@@ -70,11 +115,12 @@ def _document(file: Path | None, name: str | None) -> tuple[str, Any]:
 
 
 def _changes(title: str, document: Any, known: InForce) -> list[Setting]:
-    from tradewind.processors.ai.settings_file.fields import Flaw  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.ai.catalogue import context_of  # noqa: PLC0415 - help comes at once
+    from tradewind.processors.ai.settings_file.fields import Flaw  # noqa: PLC0415
     from tradewind.processors.ai.settings_file.file import read  # noqa: PLC0415
 
     models = {(one.name, str(model["name"])) for one in known.providers for model in one.models}
-    found = read(document, models)
+    found = read(document, models, context_of)
     if flaws := [one for one in found if isinstance(one, Flaw)]:
         said = "\n".join(f"  {one.path or title}: {one.text}" for one in flaws)
         raise click.ClickException(f"{title} was not applied, and nothing has changed:\n{said}")

@@ -1,0 +1,63 @@
+"""`tradewind ai prices import`: list prices of the models in force, as dated prices."""
+
+from __future__ import annotations
+
+import click
+
+from tradewind.infra.cli.output import aligned
+from tradewind.infra.cli.plain_errors import plain_errors
+
+
+@click.group()
+def prices() -> None:
+    """See and import list prices of models; ./dev ai routes shows the prices in force."""
+
+
+@prices.command(name="import")
+@click.option("--check", is_flag=True, help="Only say what would be imported.")
+@plain_errors
+def import_prices(*, check: bool) -> None:
+    """Import the list prices of every model in force, from the package genai-prices. Nothing is downloaded.
+
+    A price that somebody wrote stays, and so does a tenant's own. Prices of an earlier import follow the package.
+    """
+    from tradewind.connectors.ai.catalogue import listed  # noqa: PLC0415 - its data take a while
+    from tradewind.connectors.ai.in_force import apply, in_force  # noqa: PLC0415
+    from tradewind.connectors.registry import open_codec  # noqa: PLC0415
+    from tradewind.connectors.settings import Settings  # noqa: PLC0415
+
+    settings = Settings()
+    known = in_force(settings, open_codec(settings))
+    found = listed(known.providers, known.priced, known.origins)
+    if found.prices:
+        rows = [("provider", "model", "tenant", "from", "in a million tokens", "out")]
+        rows += [
+            (
+                one.provider,
+                one.model,
+                one.tenant_id or "all",
+                day_of(one.valid_from) if one.active else f"{day_of(one.valid_from)}: ends",
+                f"{one.input_per_million.normalize():f} {one.currency}",
+                f"{one.output_per_million.normalize():f} {one.currency}",
+            )
+            for one in found.prices
+        ]
+        click.echo(aligned(rows))
+    for provider, model in found.own:
+        click.echo(f"{provider} {model} keeps the price that somebody wrote")
+    for (provider, model), why in found.missing.items():
+        click.echo(f"{provider} {model} has no price, so no request goes there: {why}")
+    if not found.prices:
+        click.echo("no price has changed")
+    elif not check:
+        revision = apply(found.prices, known.revision, settings)
+        click.echo(f"{len(found.prices)} prices are written as revision {revision}")
+
+
+def day_of(valid_from_us: int) -> str:
+    """Return the day on which a price begins, in UTC; `ever` for one that has always held."""
+    from datetime import UTC, datetime  # noqa: PLC0415 - help comes at once
+
+    if not valid_from_us:
+        return "ever"
+    return f"{datetime.fromtimestamp(valid_from_us / 1_000_000, UTC):%Y-%m-%d}"
