@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from tradewind.connectors.ai.answer import unsent_attempt
@@ -24,37 +24,46 @@ class NotInSuspense(LookupError):
 
 
 def suspended(settings: Settings, codec: Codec) -> dict[str, AiCall]:
-    """Return the calls in suspense by id, as the topics tell, oldest first. Raises `StreamError`.
-
-    A call is in suspense after an attempt that holds its bound, until an attempt that settles or releases it.
-    """
-    held: dict[str, bool] = {}
-    for event in _events(AI_ATTEMPTS, settings, codec):
-        if not isinstance(event, AiAttempt) or UNKNOWN in (event.outcome, event.source):
-            continue
-        is_held = money_of(event) == "HOLD"
-        if event.call_id not in held:
-            held[event.call_id] = is_held
-        elif held[event.call_id] and not is_held and event.outcome not in UNSENT:
-            held[event.call_id] = False
-    wanted = {call_id for call_id, is_held in held.items() if is_held}
+    """Return the calls in suspense by id, as the topics tell, oldest first. Raises `StreamError`."""
+    wanted = held_calls(event for event in _events(AI_ATTEMPTS, settings, codec) if isinstance(event, AiAttempt))
     calls = [
         event for event in _events(AI_CALLS, settings, codec) if isinstance(event, AiCall) and event.call_id in wanted
     ]
     return {call.call_id: call for call in sorted(calls, key=lambda call: call.ts_ingest)}
 
 
+def held_calls(attempts: Iterable[AiAttempt]) -> set[str]:
+    """Return the ids of calls in suspense, by all attempts in their order.
+
+    A call is in suspense after an attempt that holds its bound, until an attempt that settles or releases it.
+    """
+    held: dict[str, bool] = {}
+    for attempt in attempts:
+        if UNKNOWN in (attempt.outcome, attempt.source):
+            continue
+        is_held = money_of(attempt) == "HOLD"
+        if attempt.call_id not in held:
+            held[attempt.call_id] = is_held
+        elif held[attempt.call_id] and not is_held and attempt.outcome not in UNSENT:
+            held[attempt.call_id] = False
+    return {call_id for call_id, is_held in held.items() if is_held}
+
+
 def settle(call: AiCall, tokens_in: int, tokens_out: int, settings: Settings) -> None:
     """Report what a call in suspense has cost: the agent settles it by these tokens, once."""
-    attempt = replace(
-        unsent_attempt(call, Unsent.LOST, time.time_ns() // 1000),
+    publish(AI_ATTEMPTS, [settled_by_hand(call, tokens_in, tokens_out, time.time_ns() // 1000)], settings)
+
+
+def settled_by_hand(call: AiCall, tokens_in: int, tokens_out: int, now_us: int) -> AiAttempt:
+    """Return the attempt that settles a call in suspense by the tokens on the bill."""
+    return replace(
+        unsent_attempt(call, Unsent.LOST, now_us),
         event_id=derive_id("AiAttempt", call.call_id, "reconciled"),
         error="settled by hand",
         input_tokens=tokens_in,
         output_tokens=tokens_out,
         counted=True,
     )
-    publish(AI_ATTEMPTS, [attempt], settings)
 
 
 def _events(topic: Topic, settings: Settings, codec: Codec) -> Iterator[Event]:

@@ -87,7 +87,13 @@ def money_of(attempt: AiAttempt) -> Literal["SETTLE", "RELEASE", "HOLD"]:
     if attempt.source != "PROVIDER":
         return "RELEASE"  # a cache costs nothing, and a shared call is paid by the one that was made
     if attempt.counted:
-        return "SETTLE"
+        return "SETTLE" if _is_billed(attempt) else "RELEASE"
     if attempt.timeout == "CONNECT":
         return "RELEASE"  # there was no connection to send by
     return rule_of(attempt).money
+
+
+def _is_billed(attempt: AiAttempt) -> bool:
+    """Return whether the provider's bill has the call. Only a settlement by hand counts the tokens of a lost call."""
+    counts = (attempt.input_tokens, attempt.cache_read_tokens, attempt.cache_write_tokens, attempt.output_tokens)
+    return attempt.outcome != "LOST" or any(counts)

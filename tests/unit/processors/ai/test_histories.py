@@ -1,4 +1,7 @@
-"""Histories of requests and attempts, drawn: whatever comes, and however often, money and responses are right."""
+"""Histories of requests and attempts, drawn: whatever comes, and however often, money and responses are right.
+
+The attempts are any at all, of no caller that could be. `test_flow.py` has histories of what callers do.
+"""
 
 from __future__ import annotations
 
@@ -182,7 +185,7 @@ def _month(at: int) -> int:
 
 
 @given(history=histories())
-@examples(200)
+@examples(60)
 def test_money_and_responses_are_right_whatever_happens(history: History) -> None:
     """One response for each request, never above the budget, nothing reserved at the end, usage sums to spent."""
     check(history)
@@ -199,7 +202,7 @@ def test_money_and_responses_are_right_in_ten_thousand_histories(part: int, hist
 
 
 @given(history=histories(), cuts=places)
-@examples(60)
+@examples(20)
 def test_a_history_is_decided_the_same_however_it_is_cut(history: History, cuts: list[int]) -> None:
     """Calls, responses, usage and state depend on the records, not on batches."""
     assert_law(ai, list(rows(history.asking.given)), cuts)
