@@ -54,12 +54,9 @@ class Refused:
 
 def admit(state: State, request: AiRequest, now: int, prompts: Prompts) -> Admitted | Refused:
     """Judge a request by its tenant, size, time and the tenant's limits; budget and route come with the call."""
-    tenant = known(state, request.tenant_id, AiTenantState)
-    if tenant is None:
-        return Refused("UNKNOWN_TENANT", f"there is no tenant {request.tenant_id!r}")
-    if tenant.status != "ACTIVE":
-        code: Code = "TENANT_CLOSED" if tenant.status == "CLOSED" else "TENANT_SUSPENDED"
-        return Refused(code, f"tenant {tenant.tenant_id} is {tenant.status}, by revision {tenant.revision}")
+    tenant = active_tenant(state, request.tenant_id)
+    if isinstance(tenant, Refused):
+        return tenant
     try:
         request = worded(request, prompts)
         asked = canonical(request)
@@ -89,6 +86,17 @@ def worded(request: AiRequest, prompts: Prompts) -> AiRequest:
     )
     schema = prompt.json_schema if request.json_schema is None else request.json_schema
     return replace(request, messages=messages, json_schema=schema)
+
+
+def active_tenant(state: State, tenant_id: str) -> AiTenantState | Refused:
+    """Return a tenant that may ask now, or say why it may not."""
+    tenant = known(state, tenant_id, AiTenantState)
+    if tenant is None:
+        return Refused("UNKNOWN_TENANT", f"there is no tenant {tenant_id!r}")
+    if tenant.status != "ACTIVE":
+        code: Code = "TENANT_CLOSED" if tenant.status == "CLOSED" else "TENANT_SUSPENDED"
+        return Refused(code, f"tenant {tenant_id} is {tenant.status}, by revision {tenant.revision}")
+    return tenant
 
 
 def deadline_of(request: AiRequest) -> int:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from tradewind.processors.ai import breakers, settings, settlement
-from tradewind.processors.ai.admission import Admitted, Refused, deadline_of
+from tradewind.processors.ai.admission import Admitted, Refused, active_tenant, deadline_of
 from tradewind.processors.ai.alerts import budget_alerts
 from tradewind.processors.ai.calling import OPEN, Again, Asking, changed, next_call
 from tradewind.processors.ai.canonical import canonical
@@ -17,7 +17,6 @@ from tradewind.processors.ai.routes import note_latency
 from tradewind.processors.batch import State
 from tradewind.processors.clock import advance
 from tradewind.processors.money import CONTEXT
-from tradewind.processors.tenancy.known import known
 from tradewind.schemas.ai import (
     AiAttempt,
     AiCall,
@@ -26,7 +25,6 @@ from tradewind.schemas.ai import (
     AiOpenState,
     AiProvider,
     AiRequest,
-    AiTenantState,
 )
 from tradewind.schemas.event import US_PER_MS, Event
 
@@ -95,9 +93,9 @@ def _next(
     state: State, request: AiRequest, of: AiOpenState, call: AiCallState, attempt: AiAttempt, *, now: int
 ) -> AiCall | Refused:
     """Return the next call of a request whose last one was in vain, or why there is none."""
-    tenant = known(state, request.tenant_id, AiTenantState)
-    if tenant is None or tenant.status != "ACTIVE":
-        return Refused("TENANT_SUSPENDED", f"tenant {request.tenant_id} was stopped while its request was asked")
+    tenant = active_tenant(state, request.tenant_id)
+    if isinstance(tenant, Refused):
+        return tenant
     if deadline_of(request) <= now:
         return Refused("EXPIRED", f"its {request.deadline_ms:,} ms are over: {of.failures}")
     of, again = _again(of, call, attempt, settings.provider_of(state, call.tenant_id, call.provider), now)

@@ -121,7 +121,7 @@ def test_a_tenant_that_is_stopped_asks_nothing(status: Any, code: str) -> None:
     call = asking.call()
     asking.give(tenant(revision=2, status=status))
     assert told(asking.ask(2)) == ("REFUSED", code)
-    assert told(asking.follow(call, "BUSY")) == ("FAILED", "TENANT_SUSPENDED")
+    assert told(asking.follow(call, "BUSY")) == ("FAILED", code)
 
 
 def test_a_model_without_a_price_is_not_called_and_free_is_said() -> None:
@@ -562,3 +562,15 @@ def test_a_call_in_suspense_is_settled_by_hand_once() -> None:
         ("ai.cost", 20, False),
     ]
     assert (asking.budget.spent, asking.budget.suspense) == (Decimal("0.00002"), 0)
+
+
+def test_a_lost_call_that_the_bill_lacks_costs_nothing() -> None:
+    """Also where its model has a price for each call; settled by hand with 0 tokens."""
+    asking = Asking((*TWO[:3], price("one/m", per_call=Decimal(1))))
+    call = asking.call()
+    asking.follow(call, "LOST")
+    assert asking.budget.suspense == call.reserved
+    by_hand = attempt(call, "LOST", NOW + DAY, counted=True, event_id="by hand")
+    assert asking.give(by_hand) == []
+    assert (asking.budget.spent, asking.budget.suspense) == (0, 0)
+    assert not [name for name in asking.state.values if name.startswith(f"call/{call.call_id}")]
