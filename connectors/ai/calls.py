@@ -35,6 +35,11 @@ OURS: Mapping[str, Callable[[], Adapter]] = {
 }
 
 
+def adapter_names() -> frozenset[str]:
+    """Return the names of the adapters that there are here: ours, and those of installed packages."""
+    return frozenset({*OURS, *(point.name for point in entry_points(group=ENTRY_POINTS))})
+
+
 class AiCalls:
     """Performs calls to AI providers."""
 
