@@ -56,6 +56,10 @@ class OpenAi:
 
     name = "openai"
 
+    def __init__(self, own: tuple[str, ...] = OWN) -> None:
+        """Know the hosts of OpenAI's own models, each with a dot before it."""
+        self._own = own
+
     def client(self, key: str, base_url: str | None, http: Any) -> Any:
         """Return `AsyncOpenAI`; its defaults from the environment do not hold, since another account is meant."""
         from openai import AsyncOpenAI  # noqa: PLC0415 - it takes seconds
@@ -76,7 +80,7 @@ class OpenAi:
     def form(self, call: AiCall) -> Form:
         """Return OpenAI's own form, or the one that others understand."""
         host = urlsplit(call.base_url or "https://api.openai.com").hostname or ""
-        return OpenAiForm(own=f".{host}".endswith(OWN))
+        return OpenAiForm(own=f".{host}".endswith(self._own))
 
 
 class Anthropic:

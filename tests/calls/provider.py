@@ -109,6 +109,9 @@ class Conversation:
 
 def whole(asked: Asked, text: str = TEXT, finish: str | None = "", *, usage: bool = True) -> dict[str, Any]:
     """Return a whole answer."""
+    if "embed" in asked.path:
+        vectors = [{"object": "embedding", "index": at, "embedding": [1.0]} for at, _ in enumerate(asked.body["input"])]
+        return {"object": "list", "model": asked.model, "data": vectors, "usage": {"prompt_tokens": 4}}
     if asked.form == "gemini":
         return gemini(asked, text, "STOP" if finish == "" else finish, usage=usage)
     if asked.form == "ollama":
