@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.table import Column, Table
 
 import tradewind
-from tradewind.infra.bench.parts.judged import LEAST_THROUGHPUT, MOST_LATENCY, Figure, Run, judged
+from tradewind.infra.bench.parts.compare.judged import LEAST_THROUGHPUT, MOST_LATENCY, Figure, Run, judged
+from tradewind.infra.bench.parts.compare.revisions import Revision, Runs, checked_out, commit_of, is_dirty
 from tradewind.infra.bench.parts.progress import Progress, minutes, say
-from tradewind.infra.bench.parts.revisions import Revision, Runs, checked_out, commit_of, is_dirty
 from tradewind.infra.bench.parts.services import BenchFailed
 from tradewind.infra.services.guard import temporary_folder
 

@@ -14,13 +14,13 @@ import time
 from collections.abc import Sequence
 
 from tradewind.connectors.registry import open_codec
-from tradewind.infra.bench.parts.chaos import Chaos
+from tradewind.infra.bench.parts.faults.chaos import Chaos
+from tradewind.infra.bench.parts.faults.load import Load
+from tradewind.infra.bench.parts.faults.verdict import Verdict, verdict
 from tradewind.infra.bench.parts.hops import Hops
-from tradewind.infra.bench.parts.load import Load
 from tradewind.infra.bench.parts.progress import minutes, say
 from tradewind.infra.bench.parts.results import Result, report
 from tradewind.infra.bench.parts.services import stack
-from tradewind.infra.bench.parts.verdict import Verdict, verdict
 
 BROKERS = 3  # replication 3, two in sync: one may be away
 RATE = 2_000  # events/s: each fault meets transactions in flight, and two cores hold out

@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 import tradewind
-from tradewind.infra.bench.parts.mutants import Explained, Mutant, Tried, explanations, made
-from tradewind.infra.bench.parts.near_tests import near_tests
+from tradewind.infra.bench.parts.mutation.mutants import Explained, Mutant, Tried, explanations, made
+from tradewind.infra.bench.parts.mutation.near_tests import near_tests
+from tradewind.infra.bench.parts.mutation.trials import End
 from tradewind.infra.bench.parts.progress import Progress, say
-from tradewind.infra.bench.parts.trials import End
 
 CHECKOUT = Path(tradewind.__file__).resolve().parents[1]
 BENCH = CHECKOUT / "infra" / "bench"
@@ -116,7 +116,14 @@ class Trials:
         self._stages = stages
         self._limits: list[float] = []
         path = Path(tradewind.__file__).resolve().parent.joinpath(*module.split(".")).with_suffix(".py")
-        command = [sys.executable, "-P", "-m", "tradewind.infra.bench.parts.trials", f"tradewind.{module}", str(path)]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "tradewind.infra.bench.parts.mutation.trials",
+            f"tradewind.{module}",
+            str(path),
+        ]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=CHECKOUT
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tradewind.connectors.settings import DiskSettings
-from tradewind.infra.services.java import WARM, Java
+from tradewind.infra.services.java.runtime import WARM, Java
 from tradewind.infra.services.ports import Ports
 
 

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import IO
 
 from tradewind.connectors.settings import Settings
-from tradewind.infra.services import artifacts, endpoints, health
+from tradewind.infra.services import endpoints, health
 from tradewind.infra.services.declaration import Service
 from tradewind.infra.services.disk import refuse_full
 from tradewind.infra.services.embedded import services
 from tradewind.infra.services.ending import undivided
 from tradewind.infra.services.folder import check_folder, check_format, note_format
-from tradewind.infra.services.java import Java
+from tradewind.infra.services.java import artifacts
+from tradewind.infra.services.java.runtime import Java
 from tradewind.infra.services.place import Place
 from tradewind.infra.services.ports import DEFAULT_BASE, check_free, ports
 from tradewind.infra.services.process import end_recorded

@@ -14,10 +14,11 @@ import psutil
 from tradewind.connectors.cluster.file import FileUnreadable, noted
 from tradewind.connectors.cluster.identity import ACCEPT
 from tradewind.connectors.settings import Settings, strangers
-from tradewind.infra.services import artifacts, endpoints
+from tradewind.infra.services import endpoints
 from tradewind.infra.services.disk import Level, existing, look
 from tradewind.infra.services.embedded import services
 from tradewind.infra.services.folder import check_folder
+from tradewind.infra.services.java import artifacts
 from tradewind.infra.services.kafka_logs.files import missing
 from tradewind.infra.services.place import Place
 from tradewind.infra.services.ports import DEFAULT_BASE, holder, is_free, kept_base, ports

@@ -1,7 +1,7 @@
 """What every sink must do, whatever its store: claims that are run against embedded servers, a double, and containers.
 
 A store is a way to make the sink, and to count and list what lies in its store. The claims are told in
-`tests/integration/test_sink_contract.py`, and again in `tests/containers/`.
+`tests/integration/sinks/test_contract.py`, and again in `tests/containers/`.
 """
 
 from __future__ import annotations

@@ -16,10 +16,10 @@ from confluent_kafka.admin import AdminClient
 
 from tradewind.connectors.cluster.file import noted
 from tradewind.connectors.settings import Settings
-from tradewind.infra.services import artifacts
 from tradewind.infra.services.declaration import ASK_S, Service
 from tradewind.infra.services.disk import MB, limits, room
-from tradewind.infra.services.java import WARM
+from tradewind.infra.services.java import artifacts
+from tradewind.infra.services.java.runtime import WARM
 from tradewind.infra.services.kafka_logs import fencing
 from tradewind.infra.services.kafka_logs.copies import emptied, forget, keep
 from tradewind.infra.services.kafka_logs.files import refuse_lost

@@ -9,8 +9,8 @@ import httpx
 
 from tradewind.connectors.settings import Settings, revealed
 from tradewind.connectors.timeseries.product import ask, kind_of, require
-from tradewind.infra.services import artifacts
 from tradewind.infra.services.declaration import ASK_S, Service
+from tradewind.infra.services.java import artifacts
 from tradewind.infra.services.passwords import password
 from tradewind.infra.services.ports import connect
 from tradewind.infra.services.process import Command

@@ -10,9 +10,9 @@ import httpx
 
 from tradewind.connectors.registered_ids import forget_ids
 from tradewind.connectors.settings import Settings, revealed
-from tradewind.infra.services import archive, artifacts
 from tradewind.infra.services.declaration import ASK_S, Service
 from tradewind.infra.services.embedded.postgres import REGISTRY, url_of
+from tradewind.infra.services.java import archive, artifacts
 from tradewind.infra.services.passwords import password
 from tradewind.infra.services.ports import connect
 from tradewind.infra.services.process import Command

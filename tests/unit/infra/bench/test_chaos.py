@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from tradewind.infra.bench.parts.chaos import ATTEMPTS, Chaos
-from tradewind.infra.bench.parts.holding import Missed
+from tradewind.infra.bench.parts.faults.chaos import ATTEMPTS, Chaos
+from tradewind.infra.bench.parts.faults.holding import Missed
 
 
 @pytest.fixture

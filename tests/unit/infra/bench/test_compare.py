@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from tradewind.infra.bench import compare, runtime
-from tradewind.infra.bench.parts import driver, end_to_end
+from tradewind.infra.bench.parts import end_to_end
+from tradewind.infra.bench.parts.compare import driver
 from tradewind.infra.services.guard import VARIABLE
 
 PYTHON = """#!/bin/sh

@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 from runtime.records import NOWHERE
 
-from tradewind.infra.bench.parts.groups import Groups, Undescribed
+from tradewind.infra.bench.parts.faults.groups import Groups, Undescribed
 
 
 def test_a_process_that_ends_costs_an_answer_and_not_the_bench() -> None:

@@ -15,10 +15,10 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 from runtime.records import LEASE, NOWHERE
 
-from tradewind.infra.bench.parts import held_worker, holding
-from tradewind.infra.bench.parts.groups import Group
-from tradewind.infra.bench.parts.held_worker import HeldOutbox, Order, Orders, told
-from tradewind.infra.bench.parts.holding import Bounds, Holding, Missed, Staged, heirs, state_of
+from tradewind.infra.bench.parts.faults import held_worker, holding
+from tradewind.infra.bench.parts.faults.groups import Group
+from tradewind.infra.bench.parts.faults.held_worker import HeldOutbox, Order, Orders, told
+from tradewind.infra.bench.parts.faults.holding import Bounds, Holding, Missed, Staged, heirs, state_of
 from tradewind.streams.runtime.commit.outbox import Draft, Outbox, Outcome, Outgoing, Patience
 
 DRAFT = Draft([Outgoing("t", 1, b"k", b"v", 5)], {("in", 0): 9})

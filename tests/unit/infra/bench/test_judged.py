@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tradewind.infra.bench.parts.judged import Figure, Run, judged
+from tradewind.infra.bench.parts.compare.judged import Figure, Run, judged
 
 
 def one(unit: str, before: Sequence[float], now: Sequence[float]) -> Figure:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tradewind.infra.bench.mutation import BENCH, BENCH_PYTHON, CHECKOUT, MODULES, chosen, file_of, listed
-from tradewind.infra.bench.parts.mutants import Explained, Mutant, Tried, explanations, parsed
-from tradewind.infra.bench.parts.near_tests import near_tests
-from tradewind.infra.bench.parts.trials import Mutated
+from tradewind.infra.bench.parts.mutation.mutants import Explained, Mutant, Tried, explanations, parsed
+from tradewind.infra.bench.parts.mutation.near_tests import near_tests
+from tradewind.infra.bench.parts.mutation.trials import Mutated
 
 LESS, MORE, GONE = (Mutant(3, "if a < b:", f"if a {sign} b:", "") for sign in ("<=", ">=", "!="))
 CALL = Mutant(7, "log()", "pass", "")

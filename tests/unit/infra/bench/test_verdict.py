@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from runtime.records import tick
 
-from tradewind.infra.bench.parts.verdict import Key, differences, recomputed
+from tradewind.infra.bench.parts.faults.verdict import Key, differences, recomputed
 from tradewind.schemas.event import Event
 
 STATE: dict[Key, Event] = {(0, "A"): tick(5, symbol="A", seq=2), (1, "B"): tick(7, symbol="B", seq=1)}

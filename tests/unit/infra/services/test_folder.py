@@ -27,7 +27,7 @@ NASTY = " ,a b\\ñ=ü:日本語 🌀'\"$HOME%20#!;&()[bold]{x}~*?`|<> "
     "name", ["a b", "a,b", "josé", "日本語", "🌀", "'\"", "\\", "%20", "$HOME", "#", "a=b", "a:b", "x ", NASTY]
 )
 def test_a_path_may_hold_any_character_that_a_person_can_see(tmp_path: Path, name: str) -> None:
-    """One real start of everything has the worst of them: tests/integration/test_up.py."""
+    """One real start of everything has the worst of them: tests/integration/up/test_up.py."""
     check_folder(tmp_path / name / "data")
 
 

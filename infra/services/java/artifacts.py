@@ -3,7 +3,7 @@
 jgo only warns where a checksum is wrong, and takes a truncated file in its cache for a good one. So files are fetched
 into a staging folder, compared with `java.lock.json`, and renamed into the cache; each start compares what is there.
 
-    python -m tradewind.infra.services.artifacts --lock    # resolve again, and rewrite the lock
+    python -m tradewind.infra.services.java.artifacts --lock    # resolve again, and rewrite the lock
 """
 
 from __future__ import annotations
@@ -236,8 +236,8 @@ def _fetch_one(folder: Path, staging: Path, file: Artifact, meter: _Meter) -> No
                 raise ArtifactCorrupt(
                     f"{file.file} was fetched {ATTEMPTS} times and is not the file that was locked: expected SHA-256 "
                     f"{file.sha256}, got {got}. Nothing of it was kept. Check the network's proxy or mirror; if the "
-                    f"file was replaced on purpose, run `python -m tradewind.infra.services.artifacts --lock`, and "
-                    f"review the change"
+                    "file was replaced on purpose, run "
+                    "`python -m tradewind.infra.services.java.artifacts --lock`, and review the change"
                 )
         seen.again()
 

@@ -29,7 +29,7 @@ from tradewind.topics import PARTITIONS, TICKS, Topic
 
 RESTARTS = 2  # before positions were known first, either of them stood still
 ASSIGNOR = "partition.assignment.strategy"
-DEAD_LETTERS = Path(__file__).resolve().parents[2] / "docs/dead-letters.md"
+DEAD_LETTERS = Path(__file__).resolve().parents[3] / "docs/dead-letters.md"
 
 
 class Store:

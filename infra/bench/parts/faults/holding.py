@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tradewind.connectors.settings import Settings
-from tradewind.infra.bench.parts.groups import Group, Groups, Undescribed
-from tradewind.infra.bench.parts.held_worker import LOOK_S, Order, Orders, Step, overstay_s, told
+from tradewind.infra.bench.parts.faults.groups import Group, Groups, Undescribed
+from tradewind.infra.bench.parts.faults.held_worker import LOOK_S, Order, Orders, Step, overstay_s, told
 from tradewind.streams.runtime.lease import TopicPartition
 from tradewind.streams.runtime.timings import USUAL
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tradewind.infra.bench.parts.trials import End
+from tradewind.infra.bench.parts.mutation.trials import End
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tradewind.infra.bench.parts.judged import Run
+from tradewind.infra.bench.parts.compare.judged import Run
 from tradewind.infra.bench.parts.services import BenchFailed
 from tradewind.infra.services import guard
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tradewind.infra.services import artifacts
-from tradewind.infra.services.artifacts import Artifact, Fetched
+from tradewind.infra.services.java import artifacts
+from tradewind.infra.services.java.artifacts import Artifact, Fetched
 from tradewind.infra.services.service import ArtifactCorrupt, ArtifactUnavailable
 
 CONTENT = {"first": b"one" * 50_000, "second": b"two" * 1_000, "third": b"three" * 10}

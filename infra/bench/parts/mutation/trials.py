@@ -1,6 +1,6 @@
 """Tries mutants of one module: a fork for each imports the mutant in the module's place, and runs tests.
 
-python -m tradewind.infra.bench.parts.trials MODULE FILE
+python -m tradewind.infra.bench.parts.mutation.trials MODULE FILE
 
 Reads a line of JSON for each trial, {"source": TEXT, "tests": FILES, "seconds": NUMBER}; answers with {"end": "killed",
 "survived" or "timed out", "seconds": NUMBER}. Tests end at the first that fails. No file is changed. What others wrote

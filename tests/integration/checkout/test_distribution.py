@@ -67,7 +67,7 @@ def test_the_wheel_holds_every_module_and_every_file_that_is_read(wheel: Path) -
         for name in tracked()
         if name.endswith((".py", *DATA)) and not name.startswith("infra/bench/")
     }
-    assert {"tradewind/schemas/market/tick.v1.avsc", "tradewind/infra/services/java.lock.json"} <= wanted
+    assert {"tradewind/schemas/market/tick.v1.avsc", "tradewind/infra/services/java/java.lock.json"} <= wanted
     assert wanted - set(names) == set()
     assert not [name for name in names if name.startswith("tradewind/infra/bench/")], "benches need a checkout"
     assert {name.split("/")[0] for name in names} == {"tradewind", Path(wheel).name.split("-py3")[0] + ".dist-info"}

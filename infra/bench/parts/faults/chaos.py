@@ -21,8 +21,8 @@ from confluent_kafka.admin import AdminClient
 
 from tradewind.connectors.kafka.client import options
 from tradewind.connectors.settings import Settings
-from tradewind.infra.bench.parts import held_worker
-from tradewind.infra.bench.parts.holding import Holding, Missed
+from tradewind.infra.bench.parts.faults import held_worker
+from tradewind.infra.bench.parts.faults.holding import Holding, Missed
 from tradewind.infra.bench.parts.hops import Hops
 from tradewind.infra.services.embedded.kafka import Kafka
 from tradewind.infra.services.stack import Stack

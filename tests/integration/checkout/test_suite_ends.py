@@ -18,7 +18,7 @@ from tradewind.infra.services.process import Record, recorded
 
 pytestmark = own_services
 UP_S, GONE_S = 200.0, 60.0
-TESTS = ("tests/integration/test_services_fixtures.py", "tests/integration/test_topics_admin.py")
+TESTS = ("tests/integration/services/test_fixtures.py", "tests/integration/kafka/test_topics_admin.py")
 """They need the stack from their start."""
 
 

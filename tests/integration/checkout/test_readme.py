@@ -15,7 +15,7 @@ from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.settings import Settings
 from tradewind.topics import DOMAIN_TOPICS
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = Path(__file__).resolve().parents[3] / "README.md"
 EXAMPLES = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", README.read_text("utf-8"), re.MULTILINE | re.DOTALL))
 
 

