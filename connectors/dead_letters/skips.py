@@ -11,7 +11,7 @@ from tradewind.connectors.kafka.client import ANSWER_S, stream_error
 from tradewind.connectors.kafka.consumption import consume
 from tradewind.connectors.kafka.errors import NotDelivered
 from tradewind.connectors.kafka.json_events import time_to_json
-from tradewind.connectors.kafka.producer import producer_options
+from tradewind.connectors.kafka.transaction import producer_options
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.runtime import Skip

@@ -12,7 +12,7 @@ from tradewind.connectors.dead_letters.fit import fitted
 from tradewind.connectors.dead_letters.topic import letter_topic
 from tradewind.connectors.kafka.admin import create_missing
 from tradewind.connectors.kafka.client import stream_error
-from tradewind.connectors.kafka.producer import producer_options
+from tradewind.connectors.kafka.transaction import producer_options
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.sinks.sink import StoreUnavailable
 from tradewind.processors.identity import derive_id

@@ -14,7 +14,8 @@ from tradewind.connectors.feeds.publishing.encoding import block_runs
 from tradewind.connectors.feeds.simulator.simulator import Simulator
 from tradewind.connectors.feeds.sources import open_feed
 from tradewind.connectors.kafka.admin import ensure
-from tradewind.connectors.kafka.producer import Run, producer_options
+from tradewind.connectors.kafka.producer import Run
+from tradewind.connectors.kafka.transaction import producer_options
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
 from tradewind.topics import DOMAIN_TOPICS

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaException, Producer
 from confluent_kafka import TopicPartition as Coordinates
 
 from tradewind.connectors.kafka.client import insist
-from tradewind.connectors.kafka.producer import FAILED_BEFORE
+from tradewind.connectors.kafka.transaction import FAILED_BEFORE, LEASE_ENDED
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.telemetry.trace_context import Traced
 from tradewind.connectors.telemetry.trace_context import headers as trace_headers
@@ -29,7 +29,6 @@ LARGEST_BYTES = RECORD_BYTES - 1_000  # of key and value: the rest is for header
 QUEUE_MESSAGES = 200_000  # in librdkafka's memory; a batch that makes more waits while it sends
 QUEUE_KBYTES = 64 * 1024
 POLL_S = 0.05
-LEASE_ENDED = {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_INSTANCE_ID}
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
