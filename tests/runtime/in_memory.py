@@ -1,51 +1,70 @@
-"""What tasks need of a broker, in memory: inputs, a group's offsets, and transactions that end as a test says."""
+"""`tradewind.testing`'s broker as workers of one group see it: transactions are fenced, or end as a test says."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from types import SimpleNamespace
 from typing import Any, Literal
 
-from runtime.records import CODEC, INGEST_MS, NOWHERE, Raw
+from runtime.records import CODEC, INGEST_MS, NOWHERE
+from tradewind.connectors.kafka.producer import Run
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.event import Event
-from tradewind.streams.runtime.agent import Agent, changelog_topic
-from tradewind.streams.runtime.commit.changelog import Restored
+from tradewind.streams.runtime.agent import Agent
 from tradewind.streams.runtime.commit.outbox import Draft, Outcome, Outgoing, Patience
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.read.chunk import Chunk
 from tradewind.streams.runtime.read.records import Records
 from tradewind.streams.runtime.work.agent_work import AgentWork
 from tradewind.streams.runtime.work.assigned_tasks import AssignedTasks
+from tradewind.testing.broker import (
+    MemoryBroker,
+    MemoryChangelog,
+    MemoryPositions,
+    MemoryRecord,
+    MemorySkips,
+    MemoryTransactions,
+)
 
 Fate = Literal["committed", "aborted", "in doubt, and committed", "in doubt, and aborted"]
-Entry = Raw | None
+Entry = MemoryRecord | None
 """A record, or the marker of a transaction, which takes an offset too."""
+GROUP = "g"
 
 
-class MemoryBroker:
+class GroupBroker(MemoryPositions, MemoryTransactions):
     """One group's view of a broker; only the newest lease of a worker may commit."""
 
     def __init__(self) -> None:
-        self.logs: dict[TopicPartition, list[Entry]] = {}
-        self.offsets: dict[TopicPartition, int] = {}
-        self.sent: list[Outgoing] = []
-        """Read committed."""
+        self.topics = MemoryBroker(NOWHERE)
+        MemoryTransactions.__init__(self, self.topics, GROUP)
         self.leases: dict[str, Lease] = {}
         """By member."""
         self.fate: Fate = "committed"
         """How the next transaction ends, if its lease is good."""
+        self._markers: set[tuple[TopicPartition, int]] = set()
+
+    @property
+    def offsets(self) -> dict[TopicPartition, int]:
+        """The group's offsets; a test may remove some of them."""
+        return self.topics._committed[GROUP]
+
+    @property
+    def sent(self) -> list[Outgoing]:
+        """What was committed, in order."""
+        return [out for draft in self.latest for out in draft.messages]
 
     def log(self, at: TopicPartition) -> list[Entry]:
         """Return the records of an input's partition."""
-        return self.logs.setdefault(at, [])
+        return [None if (at, record.offset) in self._markers else record for record in self.topics.log(at)]
 
     def append(self, at: TopicPartition, values: Iterable[Event | bytes | None]) -> None:
         """Write to an input; None is a marker."""
-        log = self.log(at)
         for value in values:
             encoded = CODEC.encode(value) if isinstance(value, Event) else value
-            log.append(None if encoded is None else Raw(len(log), encoded, timestamp=INGEST_MS + len(log)))
+            end = len(self.topics.log(at))
+            if value is None:
+                self._markers.add((at, end))
+            self.topics.write([Run(*at, b"key", [encoded], INGEST_MS + end)])
 
     def chunk(self, at: TopicPartition, lease: Lease, start: int, stop: int) -> Chunk:
         """Return what lies between two offsets, as it is fetched."""
@@ -66,50 +85,17 @@ class MemoryBroker:
 
     def tasks(self, agent: Agent, codec: Codec = CODEC) -> AssignedTasks:
         """Return a worker's tasks, with nothing in memory."""
-        made = AssignedTasks(AgentWork(agent, NOWHERE, codec), self, self)
-        topic = NOWHERE.physical(changelog_topic(agent))
-        changelog = made._work.changelog
-
-        def read(found: dict[int, Restored], begins: object, behind: dict[int, int], superseded: object) -> None:
-            for partition in behind:
-                messages: Any = [_message(out) for out in self._sent_to(topic, partition)]
-                changelog._apply(found, messages, behind)
-
-        changelog._read = read  # type: ignore[method-assign]
-        return made
-
-    # What `AssignedTasks` asks of a cluster
-
-    def stable(self, partitions: Iterable[TopicPartition], superseded: object) -> dict[TopicPartition, int | None]:
-        return {at: self.offsets.get(at) for at in partitions}
-
-    def bounds(self, partitions: Iterable[TopicPartition], superseded: object) -> dict[TopicPartition, tuple[int, int]]:
-        return {at: (0, max(len(self.log(at)), sum(1 for _ in self._sent_to(*at)))) for at in partitions}
-
-    def stable_ends(self, partitions: Iterable[TopicPartition], superseded: object) -> dict[TopicPartition, int]:
-        return {at: end for at, (_, end) in self.bounds(partitions, superseded).items()}
-
-    def ready(self, superseded: object) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
+        kept = [made(self.topics, agent, NOWHERE, codec) for made in (MemoryChangelog, MemorySkips)]
+        return AssignedTasks(AgentWork(agent, NOWHERE, codec, *kept), self, self)  # type: ignore[arg-type]
 
     def send(self, draft: Draft, lease: Lease, patience: Patience) -> Outcome:
+        """Send a draft, if its lease is good and its fate allows it."""
         if self.leases.get(lease.member) is not lease:
             return Outcome("lease ended", "another generation")
         if self.fate.endswith("committed"):
-            self.sent += draft.messages
-            self.offsets |= draft.offsets
+            super().send(draft, lease, patience)
         kind: Any = self.fate.partition(",")[0]
         return Outcome(kind, self.fate)
-
-
-def _message(out: Outgoing) -> SimpleNamespace:
-    """Return a record as confluent-kafka reads it back."""
-    return SimpleNamespace(
-        error=lambda: None, partition=lambda: out.partition, key=lambda: out.key, value=lambda: out.value
-    )
 
 
 def halves(first: int, last: int) -> Sequence[tuple[int, int]]:

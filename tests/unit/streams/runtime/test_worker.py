@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from runtime.in_memory import MemoryBroker
+from runtime.in_memory import GroupBroker
 from runtime.records import LEASE, tick
 from runtime.worker import ABORTED, COMMITTED, Desk, soon, turns
 
@@ -110,7 +110,7 @@ async def test_nothing_that_was_fetched_before_a_rewind_is_processed_after_it(
 
 async def test_what_was_queued_is_lost_with_its_lease_and_read_again(desk: Desk) -> None:
     """Each tick comes out once, in order, though the first lease had read all of them and committed some."""
-    broker = MemoryBroker()
+    broker = GroupBroker()
     desk.worker._tasks = broker.tasks(AGENT)
     broker.append(TICKS_0, [tick(at) for at in range(10)])
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from runtime.in_memory import MemoryBroker
+from runtime.in_memory import GroupBroker
 from runtime.records import CODEC, tick
 
 from tradewind.processors.batch import Segment, State, rows_of
@@ -41,21 +41,21 @@ AGENT = Agent("a", (TICKS,), (LATE_TICKS,), last_of)
 
 
 @pytest.fixture
-def broker() -> MemoryBroker:
+def broker() -> GroupBroker:
     """Give a broker whose group has given the lease."""
-    found = MemoryBroker()
+    found = GroupBroker()
     found.leases["m"] = LEASE
     return found
 
 
-def batch_of(broker: MemoryBroker, start: int, stop: int) -> Batch:
+def batch_of(broker: GroupBroker, start: int, stop: int) -> Batch:
     """Return a batch of ticks between two offsets."""
     batch = Batch()
     batch.add(0, TICKS.name, broker.chunk(AT, LEASE, start, stop))
     return batch
 
 
-def test_a_registry_that_does_not_answer_costs_nothing_but_time(broker: MemoryBroker) -> None:
+def test_a_registry_that_does_not_answer_costs_nothing_but_time(broker: GroupBroker) -> None:
     """The batch is aborted, not set aside: tried again, each tick comes out once, in order; no letter is written."""
     away = True
 
@@ -86,7 +86,7 @@ def test_a_registry_that_does_not_answer_costs_nothing_but_time(broker: MemoryBr
     assert tasks.states()[0].get("EURUSD", Tick) == events[-1]
 
 
-class Watched(MemoryBroker):
+class Watched(GroupBroker):
     """Keeps the patience that each transaction is given."""
 
     def __init__(self) -> None:
@@ -233,7 +233,7 @@ def test_offsets_that_contradict_the_changelog_still_do_when_they_are_asked_for_
         broker.tasks(AGENT).establish(LEASE, lambda: False, Patience(60))
 
 
-def test_commands_that_wait_when_tasks_begin_are_told_with_their_end(broker: MemoryBroker) -> None:
+def test_commands_that_wait_when_tasks_begin_are_told_with_their_end(broker: GroupBroker) -> None:
     """Of broadcast inputs alone, and no more once they have been read."""
     switches = ("t.risk.kill_switches", 0)
     lease = broker.leases["m"] = Lease("g", 1, "m", frozenset({AT, switches, ("t.a.redrive", 0)}))

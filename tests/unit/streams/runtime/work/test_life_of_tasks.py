@@ -9,7 +9,7 @@ import pytest
 from hypothesis import seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from runtime.in_memory import Entry, Fate, MemoryBroker, halves
+from runtime.in_memory import Entry, Fate, GroupBroker, halves
 from runtime.records import CODEC, beat, by_rows, tick
 
 from tradewind.processors.batch import PoisonRecord, Rows, State
@@ -71,7 +71,7 @@ class Life(RuleBasedStateMachine):
         hold = Hold(topic=TICKS, until=DECISIONS, lookahead_us=LOOKAHEAD_US)
         inputs: tuple[Topic, ...] = (DECISIONS, TICKS)
         self.agent = Agent("a", inputs, (LATE_TICKS,), by_rows(rising), hold, batch_limit=limit)
-        self.broker = MemoryBroker()
+        self.broker = GroupBroker()
         self.workers: dict[str, AssignedTasks] = {name: self.broker.tasks(self.agent) for name in WORKERS}
         self.read: dict[str, dict[tuple[str, int], int]] = {}
         """Where each worker with a restored lease reads on."""

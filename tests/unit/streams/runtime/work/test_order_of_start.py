@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from runtime.in_memory import MemoryBroker
+from runtime.in_memory import GroupBroker
 from runtime.records import by_rows, tick
 
 from tradewind.processors.batch import Rows, State
@@ -32,7 +32,7 @@ def keep(state: State, rows: Rows) -> list[Event]:
 AGENT = Agent("ordered", (TICKS,), (), by_rows(keep))
 
 
-class Noting(MemoryBroker):
+class Noting(GroupBroker):
     """Notes what it is asked, in order, and how far the restore says it is then."""
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ def test_each_step_of_a_start_says_what_it_waits_for() -> None:
     assert broker.told[3].most == written
 
 
-class Committing(MemoryBroker):
+class Committing(GroupBroker):
     """Notes what is said to be waited for while a transaction is sent."""
 
     def __init__(self) -> None:

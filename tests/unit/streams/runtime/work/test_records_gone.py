@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from runtime.in_memory import MemoryBroker
+from runtime.in_memory import GroupBroker
 from runtime.records import tick
 
 from tradewind.streams.runtime.agent import Agent
@@ -21,7 +21,7 @@ LEASE = Lease("g", 1, "m", frozenset({AT, REDRIVE}))
 PROCESSED = 3
 
 
-class Forgetful(MemoryBroker):
+class Forgetful(GroupBroker):
     """A broker whose retention has removed what lies before an offset of each partition."""
 
     def __init__(self) -> None:
