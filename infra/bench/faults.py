@@ -21,8 +21,10 @@ from tradewind.infra.bench.parts.hops import Hops
 from tradewind.infra.bench.parts.progress import minutes, say
 from tradewind.infra.bench.parts.results import Result, report
 from tradewind.infra.bench.parts.services import stack
+from tradewind.streams.runtime.timings import USUAL, Timings
 
 BROKERS = 3  # replication 3, two in sync: one may be away
+SHORT = Timings(session_s=3.0, transaction_s=3.0)
 RATE = 2_000  # events/s: each fault meets transactions in flight, and two cores hold out
 
 
@@ -32,6 +34,11 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         prog="bench faults", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--kills", type=int, default=50, help="kill -9 of workers and brokers, at least")
+    parser.add_argument(
+        "--short",
+        action="store_true",
+        help=f"each kind of fault once, and sessions and transactions of {SHORT.session_s:g} s, instead of --kills",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=int, default=RATE, help="events a second")
     parser.add_argument("--json", action="store_true")
@@ -41,7 +48,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
 def main(argv: Sequence[str]) -> int:
     """Run the suite; returns 1 where anything was lost, doubled, or kept wrongly."""
     given = arguments(argv)
-    found, done, notes = suite(given.kills, given.seed, given.rate)
+    found, done, notes = suite(given.kills, given.seed, given.rate, short=given.short)
     results = [
         Result.of("kills", "processes", [found.kills]),
         Result.of("inputs", "events", [found.inputs]),
@@ -56,20 +63,22 @@ def main(argv: Sequence[str]) -> int:
     return 0 if found.clean else 1
 
 
-def suite(kills: int, seed: int, rate: int = RATE) -> tuple[Verdict, dict[str, int], list[str]]:
+def suite(kills: int, seed: int, rate: int = RATE, *, short: bool = False) -> tuple[Verdict, dict[str, int], list[str]]:
     """Run faults until there were `kills` kills and each kind came, let all come to rest, and judge.
+
+    A `short` suite has each kind once, whatever `kills` says, and workers with short timings.
 
     Returns the verdict, how often each kind came, and notes.
     """
-    begun = time.monotonic()
-    hops = Hops("faults")
+    begun, kills = time.monotonic(), 0 if short else kills
+    hops, timings = Hops("faults"), SHORT if short else USUAL
     with stack(brokers=BROKERS) as (own, settings):
         codec = open_codec(settings)
         hops.create(settings)
         chance = random.Random(seed)  # noqa: S311 - so that a seed repeats the faults
         with (
             Load(settings, codec, hops.topic(0), rate) as load,
-            Chaos(own, settings, hops, chance) as chaos,
+            Chaos(own, settings, hops, chance, timings, once=short) as chaos,
         ):
             while chaos.kills < kills or chaos.missing:
                 told = chaos.next()

@@ -34,6 +34,7 @@ from tradewind.processors.batch import Output, Segment, State, rows_of
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.market import Tick
 from tradewind.streams.runtime import Agent, agent_topics, group_of, run_agents
+from tradewind.streams.runtime.timings import USUAL, Timings
 from tradewind.topics import LATE_TICKS, PARTITIONS, Topic
 from tradewind.topics.partitioner import partition_of
 
@@ -207,7 +208,7 @@ def _read(settings: Settings, codec: Codec, topic: Topic, found: list[tuple[int,
             return
 
 
-def main() -> None:
+def main(timings: Timings = USUAL) -> None:
     """Run agents until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -215,7 +216,7 @@ def main() -> None:
     hops = Hops(name, int(partitions))
     settings = Settings()
     codec = open_codec(settings, PATIENT_ATTEMPTS)
-    asyncio.run(run_agents([hops.agent(int(number)) for number in numbers], settings, codec))
+    asyncio.run(run_agents([hops.agent(int(number)) for number in numbers], settings, codec, timings=timings))
 
 
 if __name__ == "__main__":

@@ -22,12 +22,13 @@ from confluent_kafka.admin import AdminClient
 from tradewind.connectors.kafka.client import options
 from tradewind.connectors.settings import Settings
 from tradewind.infra.bench.parts.faults import held_worker
-from tradewind.infra.bench.parts.faults.holding import Holding, Missed
+from tradewind.infra.bench.parts.faults.holding import Bounds, Holding, Missed
 from tradewind.infra.bench.parts.hops import Hops
 from tradewind.infra.services.embedded.kafka import Kafka
 from tradewind.infra.services.stack import Stack
 from tradewind.streams.runtime import Agent, group_of
 from tradewind.streams.runtime.read.positions import GroupPositions
+from tradewind.streams.runtime.timings import USUAL, Timings
 
 MOST_WORKERS = 4
 AWAY_S = (0.5, 6.0)  # a stopped broker
@@ -41,15 +42,25 @@ TOLD = 20_000  # characters of a log that an error quotes
 class Chaos:
     """Owns the workers of two agents; a context that leaves none running."""
 
-    def __init__(self, stack: Stack, settings: Settings, hops: Hops, chance: random.Random) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        settings: Settings,
+        hops: Hops,
+        chance: random.Random,
+        timings: Timings = USUAL,
+        *,
+        once: bool = False,
+    ) -> None:
+        """Choose faults by their weights, or each kind `once` before any comes again. Workers have `timings`."""
         kafka = stack.service("kafka")
         assert isinstance(kafka, Kafka)
         self._kafka, self._settings, self._hops, self._chance = kafka, settings, hops, chance
-        self._environment = {**os.environ, "TRADEWIND_DATA": str(settings.data)}
+        self._environment = {**os.environ, "TRADEWIND_DATA": str(settings.data), **held_worker.variables(timings)}
         self._workers: list[subprocess.Popen[bytes]] = []
         self._logs = settings.data / held_worker.FOLDER
         self._logs.mkdir()
-        self._holding = Holding(settings, self._logs)
+        self._holding = Holding(settings, self._logs, Bounds.of(timings))
         self._started = 0
         self._faults: dict[str, tuple[int, Callable[[], str | None]]] = {
             "killed a worker": (8, self._kill_worker),
@@ -62,6 +73,7 @@ class Chaos:
             "let the groups' offsets expire": (1, self._expire),
         }
         self._gap_s = GAP_S
+        self._once = once
         self._done: Counter[str] = Counter()
         self._missed: dict[str, list[str]] = {what: [] for what in self._faults}
         """What was seen instead of each kind since it last came."""
@@ -101,7 +113,7 @@ class Chaos:
         new = self.missing
         weights = [weight for weight, _ in self._faults.values()]
         chosen = self._chance.choices(list(self._faults), weights)[0]
-        if new and self._chance.random() < len(new) / len(self._faults):
+        if new and (self._once or self._chance.random() < len(new) / len(self._faults)):
             chosen = self._chance.choice(new)
         try:
             seen = self._faults[chosen][1]()

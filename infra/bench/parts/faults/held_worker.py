@@ -10,7 +10,8 @@ before the worker listens. The worker logs what it does, one JSON object a line:
     answered   how the commit ended that was asked for after that
     went on    the same agent has committed again, where that commit failed
 
-All three carry the number of the transaction among those that the process has held.
+All three carry the number of the transaction among those that the process has held. The worker's timings are in the
+environment: see `variables`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ import os
 import signal
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +45,7 @@ Order = Literal["freeze", "overstay"]
 ORDERS: tuple[Order, ...] = ("freeze", "overstay")
 Step = Literal["staged", "answered", "went on"]
 NUMBERS = itertools.count(1)
+TIMINGS = "TRADEWIND_HELD_WORKER_TIMINGS"
 log = logging.getLogger(MODULE)
 
 
@@ -129,6 +132,11 @@ def overstay_s(timings: Timings) -> float:
     return max(timings.transaction_s, timings.session_s) + LOOK_S
 
 
+def variables(timings: Timings) -> Mapping[str, str]:
+    """Return the environment that gives a held worker its timings."""
+    return {TIMINGS: json.dumps(asdict(timings))}
+
+
 def told(text: str, step: Step, number: int | None = None) -> dict[str, Any] | None:
     """Return the first of a kind that a piece of a worker's log tells, of any held transaction or of one; or None."""
     mark = f"{MODULE}: {step} "
@@ -145,7 +153,7 @@ def main() -> None:
     """Run agents, with outboxes that obey orders, until SIGTERM."""
     orders = Orders(Settings().data / FOLDER)
     worker.Outbox = partial(HeldOutbox, orders)  # type: ignore[attr-defined, assignment]
-    hops.main()
+    hops.main(Timings(**json.loads(os.environ.get(TIMINGS, "{}"))))
 
 
 if __name__ == "__main__":

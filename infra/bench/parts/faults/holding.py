@@ -20,7 +20,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.infra.bench.parts.faults.groups import Group, Groups, Undescribed
 from tradewind.infra.bench.parts.faults.held_worker import LOOK_S, Order, Orders, Step, overstay_s, told
 from tradewind.streams.runtime.lease import TopicPartition
-from tradewind.streams.runtime.timings import USUAL
+from tradewind.streams.runtime.timings import Timings
 
 POLL_S = 0.1
 REFUSALS = {"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH", "INVALID_TXN_STATE"}
@@ -37,17 +37,23 @@ class Bounds:
     """For a worker to come to its next commit: it may be in a rebalance, or restoring."""
     say_s: float = 5.0
     """From taking an order to telling so, and from telling to standing still."""
-    frozen_s: float = USUAL.transaction_s + LOOK_S
+    frozen_s: float
     """How long a worker stays frozen at least."""
-    overstay_s: float = overstay_s(USUAL)
+    overstay_s: float
     """How long a living worker leaves its transaction uncommitted."""
     taken_over_s: float = 60.0
     """A session, and two rebalances that wait for members that were killed before."""
-    answer_s: float = USUAL.patience_s + 10.0
+    answer_s: float
     """For the answer to a commit, which is asked for again while it may yet come."""
 
-
-BOUNDS = Bounds()
+    @classmethod
+    def of(cls, timings: Timings) -> Bounds:
+        """Return the bounds of workers with these timings."""
+        return cls(
+            frozen_s=timings.transaction_s + LOOK_S,
+            overstay_s=overstay_s(timings),
+            answer_s=timings.patience_s + 10.0,
+        )
 
 
 class Missed(Exception):
@@ -99,7 +105,7 @@ class Hearing:
 class Holding:
     """Gives orders to workers, one at a time."""
 
-    def __init__(self, settings: Settings, folder: Path, bounds: Bounds = BOUNDS) -> None:
+    def __init__(self, settings: Settings, folder: Path, bounds: Bounds) -> None:
         self._bounds = bounds
         self._orders = Orders(folder)
         self._groups = Groups(settings)

@@ -15,7 +15,7 @@ from tradewind.infra.bench.parts.faults.holding import Missed
 def one() -> Chaos:
     """Give what does one kind of fault, without any worker."""
     made = object.__new__(Chaos)
-    made._gap_s = (0.0, 0.0)
+    made._gap_s, made._once = (0.0, 0.0), False
     made._chance, made._workers, made._done = random.Random(1), [], Counter()
     made._missed = {"froze": []}
     return made
@@ -52,3 +52,15 @@ def test_a_fault_that_never_happens_is_an_error_that_says_what_was_seen(one: Cha
         one.next()
     with pytest.raises(RuntimeError, match=rf"in {ATTEMPTS} attempts: froze. Seen instead:\nseen 0\nseen 1"):
         one.next()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_short_suite_has_each_kind_once_before_any_comes_again(one: Chaos, seed: int) -> None:
+    """Whatever the weights are, in an order of chance."""
+    one._chance, one._once = random.Random(seed), True
+    one._faults = {"killed": (1000, lambda: None), "froze": (1, lambda: None), "left": (1, lambda: None)}
+    one._missed = {kind: [] for kind in one._faults}
+    for left in (2, 1, 0):
+        one.next()
+        assert len(one.missing) == left
+    assert set(one.done.values()) == {1}
