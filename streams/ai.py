@@ -14,6 +14,7 @@ from tradewind.topics import (
     ALERTS,
     TENANT_CHANGES,
     USAGE,
+    USAGE_THRESHOLDS,
 )
 
 
@@ -21,7 +22,7 @@ def ai(settings: Settings) -> Agent:
     """Admit, route, reserve, and settle, by the tenants' limits and the settings of AI; a caller makes the calls."""
     return Agent(
         name="ai",
-        inputs=(TENANT_CHANGES, AI_SETTINGS, AI_ATTEMPTS, AI_REQUESTS),
+        inputs=(TENANT_CHANGES, USAGE_THRESHOLDS, AI_SETTINGS, AI_ATTEMPTS, AI_REQUESTS),
         outputs=(AI_CALLS, AI_RESPONSES, USAGE, ALERTS),
         processor=ai_processor(prompts(settings)),
         waits=waits_for_tenants,

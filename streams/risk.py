@@ -4,7 +4,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.processors.risk.processor import risk as risk_processor
 from tradewind.processors.tenancy.known import waits_for_tenants
 from tradewind.streams.runtime import Agent
-from tradewind.topics import DECISIONS, KILL_SWITCHES, ORDER_EVENTS, ORDER_REQUESTS, TENANT_CHANGES
+from tradewind.topics import DECISIONS, KILL_SWITCHES, ORDER_EVENTS, ORDER_REQUESTS, TENANT_CHANGES, USAGE_THRESHOLDS
 from tradewind.topics.topic import MIB
 
 ACCOUNTS_BYTES = 64 * MIB
@@ -12,10 +12,10 @@ ACCOUNTS_BYTES = 64 * MIB
 
 
 def risk(settings: Settings) -> Agent:  # noqa: ARG001 - every agent is built from the settings
-    """Approve or deny by the tenants' limits, what is already approved, and the kill switches."""
+    """Approve or deny by the tenants' limits and quotas, what is already approved, and the kill switches."""
     return Agent(
         name="risk",
-        inputs=(TENANT_CHANGES, KILL_SWITCHES, ORDER_REQUESTS, ORDER_EVENTS),
+        inputs=(TENANT_CHANGES, USAGE_THRESHOLDS, KILL_SWITCHES, ORDER_REQUESTS, ORDER_EVENTS),
         outputs=(DECISIONS,),
         processor=risk_processor(),
         waits=waits_for_tenants,

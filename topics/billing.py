@@ -47,7 +47,7 @@ USAGE_THRESHOLDS = Topic(
     key=_tenant,
     owner="billing",
     producers=("rating",),
-    consumers=(),
+    consumers=("risk", "ai"),
     retention_bytes=KEEP_ALL,
     broadcast=True,
 )

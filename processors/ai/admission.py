@@ -9,6 +9,8 @@ from tradewind.processors.ai.canonical import Canonical, Unsound, canonical
 from tradewind.processors.ai.limits import wait_us
 from tradewind.processors.ai.prompts import PromptError, Prompts, UnknownPrompt, prompt_of
 from tradewind.processors.batch import State
+from tradewind.processors.billing.used_up import used_up
+from tradewind.processors.clock import month_name
 from tradewind.processors.tenancy.known import known
 from tradewind.schemas.ai import AiRequest, AiTenantState
 from tradewind.schemas.event import US_PER_MS
@@ -64,7 +66,8 @@ def admit(state: State, request: AiRequest, now: int, prompts: Prompts) -> Admit
         return Refused("UNKNOWN_PROMPT", str(unknown))
     except (Unsound, PromptError) as unsound:
         return Refused("BAD_REQUEST", str(unsound))
-    return _late(request, now) or _large(asked) or _too_many(state, tenant, now) or Admitted(tenant, asked, request)
+    limited = _too_many(state, tenant, now) or _used_up(state, tenant, now)
+    return _late(request, now) or _large(asked) or limited or Admitted(tenant, asked, request)
 
 
 def worded(request: AiRequest, prompts: Prompts) -> AiRequest:
@@ -127,3 +130,14 @@ def _too_many(state: State, tenant: AiTenantState, now: int) -> Refused | None:
         "a day: wait, or raise ai_requests_per_hour or ai_requests_per_day by ./dev tenants set"
     )
     return Refused("RATE", said, wait)
+
+
+def _used_up(state: State, tenant: AiTenantState, now: int) -> Refused | None:
+    """Refuse a tenant whose tokens of the month are used up; money is judged by the budget alone."""
+    for quota in tenant.quotas:
+        used = used_up(state, tenant.tenant_id, str(quota["meter"]), int(quota["units"]), now)
+        if used is not None:
+            said = f"{tenant.tenant_id} has used {used.quantity:,} {used.meter} of its quota of {quota['units']:,}"
+            do = "wait for the next month, or raise quotas by ./dev tenants set"
+            return Refused("RATE", f"{said} in {month_name(used.ts_start)}: {do}", used.ts_end - now)
+    return None

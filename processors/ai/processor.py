@@ -14,6 +14,8 @@ from tradewind.processors.ai.following import ASKED, on_attempt
 from tradewind.processors.ai.prompts import Prompts
 from tradewind.processors.ai.responses import End, unanswered
 from tradewind.processors.batch import Processor, Segment, State, require_known, rows_of
+from tradewind.processors.billing.meters import TOKENS
+from tradewind.processors.billing.used_up import note_used
 from tradewind.processors.clock import advance
 from tradewind.processors.tenancy.known import note, note_seeded
 from tradewind.schemas.ai import (
@@ -26,12 +28,13 @@ from tradewind.schemas.ai import (
     AiRoute,
     AiTenantState,
 )
+from tradewind.schemas.billing import UsageThreshold
 from tradewind.schemas.event import Event
 from tradewind.schemas.tenancy import Seeded, Tenant
 
 
 def ai(prompts: Prompts | None = None) -> Processor:
-    """Return the AI agent's processor: tenants, settings, requests, attempts -> calls, responses, usage, alerts.
+    """Return the AI agent's processor: tenants, quotas, settings, requests, attempts -> calls, answers, usage, alerts.
 
     `prompts` are those that requests may name. Raises `PoisonRecord` for a record with a symbol that decides and is not
     known.
@@ -62,6 +65,9 @@ def _on_event(state: State, index: int, event: Event, prompts: Prompts) -> list[
             note(state, index, event, _tenant(event))
         case Seeded():
             note_seeded(state, event)
+        case UsageThreshold():
+            if event.meter in TOKENS:
+                note_used(state, event)
         case _:
             raise TypeError(f"the AI agent has no use for a {type(event).__name__}")
     return []
@@ -77,6 +83,7 @@ def _tenant(tenant: Tenant) -> AiTenantState:
         requests_per_day=tenant.ai_requests_per_day,
         budget_per_month=tenant.ai_budget_per_month,
         routes=tenant.ai_routes,
+        quotas=tuple(quota for quota in tenant.quotas if quota["meter"] in TOKENS),
     )
 
 

@@ -12,6 +12,7 @@ API_CALLS: Final = "api.calls"
 STREAM_MS: Final = "stream.ms"
 TOKENS_IN: Final = "ai.tokens.in"
 TOKENS_OUT: Final = "ai.tokens.out"
+TOKENS: Final = (TOKENS_IN, TOKENS_OUT)
 AI_COST: Final = "ai.cost"
 """In millionths of the currency."""
 METERS: Final = frozenset({ORDERS, FILLS, TICKS, API_CALLS, STREAM_MS, TOKENS_IN, TOKENS_OUT, AI_COST})

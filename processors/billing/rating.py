@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from tradewind.processors.batch import PoisonRecord, Processor, Segment, State, checked, rows_of
+from tradewind.processors.batch import PoisonRecord, Processor, Segment, State, rows_of
 from tradewind.processors.billing import sources
 from tradewind.processors.billing.meters import METERS
-from tradewind.processors.billing.quotas import crossed
-from tradewind.processors.clock import MINUTE_US, month_end, month_name, month_start
+from tradewind.processors.billing.quotas import crossed, forget_quotas, quota_alerts
+from tradewind.processors.billing.totals import add
+from tradewind.processors.clock import MINUTE_US
 from tradewind.processors.identity import derive_id
 from tradewind.processors.tenancy.known import known, note, note_seeded
-from tradewind.schemas.billing import Usage, UsageSourceState, UsageTenantState, UsageTotal
+from tradewind.schemas.billing import Usage, UsageSourceState, UsageTenantState
 from tradewind.schemas.event import Event
 from tradewind.schemas.notifications import Alert
 from tradewind.schemas.tenancy import Seeded, Tenant
@@ -38,12 +39,7 @@ def rating() -> Processor:
                 case Usage():
                     sent += _on_usage(state, index, event)
                 case Tenant():
-                    kept = UsageTenantState(
-                        tenant_id=event.tenant_id,
-                        revision=event.revision,
-                        ai_budget_per_month=event.ai_budget_per_month,
-                    )
-                    note(state, index, event, kept)
+                    _on_tenant(state, index, event)
                 case Seeded():
                     note_seeded(state, event)
                 case _:
@@ -51,6 +47,17 @@ def rating() -> Processor:
         return sent
 
     return process
+
+
+def _on_tenant(state: State, index: int, tenant: Tenant) -> None:
+    kept = UsageTenantState(
+        tenant_id=tenant.tenant_id,
+        revision=tenant.revision,
+        ai_budget_per_month=tenant.ai_budget_per_month,
+        quotas=tenant.quotas,
+    )
+    note(state, index, tenant, kept)
+    forget_quotas(state, kept)
 
 
 def _on_usage(state: State, index: int, usage: Usage) -> list[Event]:
@@ -73,34 +80,11 @@ def _on_usage(state: State, index: int, usage: Usage) -> list[Event]:
     if verdict == "REPEATED":
         sources.keep(state, source)
         return []
-    key = f"total/{usage.tenant_id}/{month_name(usage.ts_event)}/{usage.meter}/{usage.dimension}"
-    made = checked(_total(state.get(key, UsageTotal), usage), index)
-    state.put(key, made)
+    total = add(state, index, usage)
     alerts, source = _gaps(usage, source, given_up)
     sources.keep(state, source)
-    return [made, *crossed(state, tenant, usage), *alerts]
-
-
-def _total(before: UsageTotal | None, usage: Usage) -> UsageTotal:
-    """Return the total with one more record."""
-    start = month_start(usage.ts_event)
-    records = 1 if before is None else before.records + 1
-    billable = usage.quantity if usage.billable else 0
-    return UsageTotal(
-        event_id=derive_id("UsageTotal", usage.tenant_id, usage.meter, usage.dimension, start, records),
-        tenant_id=usage.tenant_id,
-        ts_event=usage.ts_event if before is None else max(before.ts_event, usage.ts_event),
-        ts_ingest=usage.ts_ingest,
-        correlation_id=usage.correlation_id,
-        causation_id=usage.event_id,
-        meter=usage.meter,
-        dimension=usage.dimension,
-        ts_start=start,
-        ts_end=month_end(usage.ts_event),
-        quantity=usage.quantity + (0 if before is None else before.quantity),
-        billable_quantity=billable + (0 if before is None else before.billable_quantity),
-        records=records,
-    )
+    reached = crossed(state, tenant, usage)
+    return [total, *reached, *quota_alerts(reached), *alerts]
 
 
 def _gaps(usage: Usage, source: UsageSourceState, given_up: int) -> tuple[list[Alert], UsageSourceState]:

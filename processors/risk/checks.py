@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
+from tradewind.processors.clock import month_name
 from tradewind.processors.money import CONTEXT
 from tradewind.processors.tenancy.switches import stopped
+from tradewind.schemas.billing import UsageThreshold
 from tradewind.schemas.execution import OrderRequest
 from tradewind.schemas.risk import LimitsState, SwitchState
 
@@ -20,6 +22,7 @@ Code: TypeAlias = Literal[
     "UNKNOWN_ACCOUNT",
     "TENANT_SUSPENDED",
     "TENANT_CLOSED",
+    "QUOTA",
 ]
 
 
@@ -41,11 +44,16 @@ def unknown_owner(request: OrderRequest, limits: LimitsState | None) -> Denial |
 
 
 def denials(
-    request: OrderRequest, limits: LimitsState, exposure: Decimal, switches: tuple[SwitchState, ...]
+    request: OrderRequest,
+    limits: LimitsState,
+    exposure: Decimal,
+    switches: tuple[SwitchState, ...],
+    used: UsageThreshold | None,
 ) -> tuple[Denial, ...]:
     """Return every reason against a request of an existing account. An empty tuple approves the request.
 
     `exposure` is what the account holds of the instrument, units, with every approved order counted as if filled.
+    `used` says that the tenant's orders of the month are used up.
     """
     answers = (
         not_active(limits),
@@ -53,6 +61,7 @@ def denials(
         max_order_size(request, limits),
         max_position(request, limits, exposure),
         kill_switch(switches),
+        quota(request, exposure, used),
     )
     return tuple(answer for answer in answers if answer is not None)
 
@@ -96,6 +105,15 @@ def kill_switch(switches: tuple[SwitchState, ...]) -> Denial | None:
     """Deny if a switch is engaged for everyone, for the tenant, or for the account."""
     reason = stopped(switches)
     return None if reason is None else Denial("KILL_SWITCH", reason)
+
+
+def quota(request: OrderRequest, exposure: Decimal, used: UsageThreshold | None) -> Denial | None:
+    """Deny an order of a tenant whose orders of the month are used up. Allow one that makes a position smaller."""
+    after = CONTEXT.add(exposure, signed_quantity(request.side, request.quantity))
+    if used is None or abs(after) < abs(exposure):
+        return None
+    said = f"{used.tenant_id} has used {used.quantity:,} {used.meter} in {month_name(used.ts_start)}"
+    return Denial("QUOTA", f"{said}, and its quota is used up: wait, or raise quotas by ./dev tenants set")
 
 
 def price_of(request: OrderRequest) -> Decimal:

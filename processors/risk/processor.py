@@ -12,6 +12,8 @@ from __future__ import annotations
 from typing import cast
 
 from tradewind.processors.batch import PoisonRecord, Processor, Rows, Segment, State, checked, require_known, rows_of
+from tradewind.processors.billing.meters import ORDERS
+from tradewind.processors.billing.used_up import note_used, quota_of, used_up
 from tradewind.processors.identity import derive_id
 from tradewind.processors.risk.checks import Denial, denials, unknown_owner
 from tradewind.processors.risk.exposure import (
@@ -25,6 +27,7 @@ from tradewind.processors.risk.exposure import (
 )
 from tradewind.processors.tenancy.known import known, note, note_seeded
 from tradewind.processors.tenancy.switches import keep, switches_of
+from tradewind.schemas.billing import UsageThreshold
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import OrderEvent, OrderRequest
 from tradewind.schemas.market import Heartbeat
@@ -33,7 +36,7 @@ from tradewind.schemas.tenancy import Seeded, Tenant
 
 
 def risk() -> Processor:
-    """Return the risk agent's processor: tenants, requests, order events, kill switches, heartbeats -> decisions.
+    """Return the risk agent's processor: tenants, quotas, requests, order events, switches, heartbeats -> decisions.
 
     Heartbeats pass unchanged. Raises `PoisonRecord` for a request that cannot be checked, and for a record that makes
     an exposure larger than the range of amounts.
@@ -46,22 +49,30 @@ def risk() -> Processor:
         if rows.model is OrderRequest:
             return _on_requests(state, rows)
         for index, event in enumerate(rows.events):
-            match event:
-                case OrderEvent():
-                    _on_order_event(state, index, event)
-                case KillSwitch():
-                    keep(state, event)
-                case Tenant():
-                    note(state, index, event, _limits(event))
-                case Seeded():
-                    note_seeded(state, event)
-                case Heartbeat():
-                    pass
-                case _:
-                    raise TypeError(f"risk cannot process a {type(event).__name__} ({segment.topic})")
+            _take(state, index, event)
         return list(rows.events) if rows.model is Heartbeat else []
 
     return process
+
+
+def _take(state: State, index: int, event: Event) -> None:
+    """Take into account what later requests are judged by."""
+    match event:
+        case OrderEvent():
+            _on_order_event(state, index, event)
+        case KillSwitch():
+            keep(state, event)
+        case Tenant():
+            note(state, index, event, _limits(event))
+        case Seeded():
+            note_seeded(state, event)
+        case UsageThreshold():
+            if event.meter == ORDERS:
+                note_used(state, event)
+        case Heartbeat():
+            pass
+        case _:
+            raise TypeError(f"risk cannot process a {type(event).__name__}")
 
 
 def _limits(tenant: Tenant) -> LimitsState:
@@ -73,6 +84,7 @@ def _limits(tenant: Tenant) -> LimitsState:
         max_order_notional=tenant.max_order_notional,
         max_position_notional=tenant.max_position_notional,
         max_quote_age_us=tenant.max_quote_age_us,
+        orders_quota=quota_of(tenant.quotas, ORDERS),
     )
 
 
@@ -105,7 +117,8 @@ def _decide(state: State, index: int, request: OrderRequest, ts_ingest: int) -> 
         note_unknown_owner(state, request)
         return _decision(request, index, () if unknown is None else (unknown,), ts_ingest)
     switches = switches_of(state, tenant_id, request.account_id)
-    against = denials(request, limits, exposure_of(state, request), switches)
+    used = None if limits.orders_quota is None else used_up(state, tenant_id, ORDERS, limits.orders_quota, ts_ingest)
+    against = denials(request, limits, exposure_of(state, request), switches, used)
     keep_exposure(state, checked(exposure_after_decision(state, request, tenant_id, approved=not against), index))
     return _decision(request, index, against, ts_ingest)
 

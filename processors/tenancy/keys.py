@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, TypeAlias
 
+from tradewind.processors.billing.meters import AI_COST, METERS
 from tradewind.processors.money import ZERO, rounded
-from tradewind.schemas.ranges import RANGES
+from tradewind.schemas.ranges import RANGES, UNITS_MAX
 from tradewind.schemas.tenancy import Tenant
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -134,6 +135,20 @@ def _routes(value: Any) -> tuple[Mapping[str, str], ...]:
     return tuple({part: _matching(item[part], ROUTE_NAME, f"a {part} by name") for part in ROUTE} for item in value)
 
 
+def _quotas(value: Any) -> tuple[Mapping[str, Any], ...]:
+    """Return quotas by meter, given as an object of units by meter."""
+    if not isinstance(value, dict):
+        raise Unfit('expected units by meter, such as {"orders": 10000}')
+    for meter, units in value.items():
+        if meter == AI_COST:
+            raise Unfit(f"expected no {AI_COST}: its quota is ai_budget_per_month")
+        if meter not in METERS:
+            raise Unfit(f"expected meters, which are {', '.join(sorted(METERS - {AI_COST}))}")
+        if isinstance(units, bool) or not isinstance(units, int) or not 0 < units <= UNITS_MAX:
+            raise Unfit(f"expected {meter} to be a whole number from 1 to {UNITS_MAX}")
+    return tuple({"meter": meter, "units": value[meter]} for meter in sorted(value))
+
+
 ROUTE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
 """Of models, whose names have slashes and colons."""
 KEYS: Final[Mapping[str, Key]] = {
@@ -153,6 +168,7 @@ KEYS: Final[Mapping[str, Key]] = {
     "ai_requests_per_hour": Key(_whole(INT_MAX), 500),
     "ai_requests_per_day": Key(_whole(INT_MAX), 10_000),
     "ai_budget_per_month": Key(_decimal, Decimal(5_000)),
+    "quotas": Key(_quotas, ()),
     "ai_routes": Key(_routes, ()),
     "billing_zone": Key(lambda value: _matching(value, ZONE, "a time zone, such as Europe/Berlin or UTC"), "UTC"),
     "currency": Key(lambda value: _matching(value, CURRENCY, "three letters of ISO 4217, such as EUR"), "USD"),

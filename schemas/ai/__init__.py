@@ -1879,6 +1879,8 @@ class AiTenantState(Event):
     """most that they may cost in a month, in currency"""
     routes: tuple[Mapping[str, str], ...]
     """the tenant's own routes, which go before all others"""
+    quotas: tuple[Mapping[str, int | str], ...] = ()
+    """tokens that the tenant may use in a month of UTC, by meter and sorted by it"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -1891,6 +1893,7 @@ class AiTenantState(Event):
             requests_per_day=record["requests_per_day"],
             budget_per_month=record["budget_per_month"],
             routes=tuple(record["routes"]),
+            quotas=tuple(record["quotas"]),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -1903,6 +1906,7 @@ class AiTenantState(Event):
             "requests_per_day": self.requests_per_day,
             "budget_per_month": self.budget_per_month,
             "routes": list(self.routes),
+            "quotas": list(self.quotas),
         }
 
     def in_range(self) -> bool:

@@ -178,6 +178,8 @@ class UsageQuotaState(Event):
     """units so far, over all dimensions"""
     told_percent: int
     """the largest share that was told of; 0 for none"""
+    quota: int = 0
+    """the quota that told_percent is of"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -187,6 +189,7 @@ class UsageQuotaState(Event):
             ts_start=record["ts_start"],
             quantity=record["quantity"],
             told_percent=record["told_percent"],
+            quota=record["quota"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -196,6 +199,7 @@ class UsageQuotaState(Event):
             "ts_start": self.ts_start,
             "quantity": self.quantity,
             "told_percent": self.told_percent,
+            "quota": self.quota,
         }
 
 
@@ -295,6 +299,8 @@ class UsageTenantState(Event):
     """of the tenant"""
     ai_budget_per_month: Decimal
     """quota of the meter ai.cost, in the tenant's currency"""
+    quotas: tuple[Mapping[str, int | str], ...] = ()
+    """units of other meters that the tenant may use in a month, sorted by meter"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -302,6 +308,7 @@ class UsageTenantState(Event):
             tenant_id=record["tenant_id"],
             revision=record["revision"],
             ai_budget_per_month=record["ai_budget_per_month"],
+            quotas=tuple(record["quotas"]),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -309,6 +316,7 @@ class UsageTenantState(Event):
             "tenant_id": self.tenant_id,
             "revision": self.revision,
             "ai_budget_per_month": self.ai_budget_per_month,
+            "quotas": list(self.quotas),
         }
 
     def in_range(self) -> bool:

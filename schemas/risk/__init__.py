@@ -76,6 +76,7 @@ class Decision(Event):
             "UNKNOWN_ACCOUNT",
             "TENANT_SUSPENDED",
             "TENANT_CLOSED",
+            "QUOTA",
         ],
         ...,
     ]
@@ -344,6 +345,8 @@ class LimitsState(Event):
     """largest absolute value of a position in one instrument, in the quote currency"""
     max_quote_age_us: int
     """how old the quote of an order may be, in event time, µs"""
+    orders_quota: int | None = None
+    """approved orders that the tenant may have in a month of UTC; null for any number"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -355,6 +358,7 @@ class LimitsState(Event):
             max_order_notional=record["max_order_notional"],
             max_position_notional=record["max_position_notional"],
             max_quote_age_us=record["max_quote_age_us"],
+            orders_quota=record["orders_quota"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -366,6 +370,7 @@ class LimitsState(Event):
             "max_order_notional": self.max_order_notional,
             "max_position_notional": self.max_position_notional,
             "max_quote_age_us": self.max_quote_age_us,
+            "orders_quota": self.orders_quota,
         }
 
 

@@ -157,6 +157,8 @@ class Tenant(Event):
     """of bills, three letters of ISO 4217"""
     time_to_live_us: int | None = None
     """limit orders: event time after which they expire, µs; null lets them live until the source's end"""
+    quotas: tuple[Mapping[str, int | str], ...] = ()
+    """quota: units of a meter that may be used in a month of UTC, sorted by meter; a meter without one has no quota"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -185,6 +187,7 @@ class Tenant(Event):
             ai_requests_per_hour=record["ai_requests_per_hour"],
             ai_requests_per_day=record["ai_requests_per_day"],
             ai_budget_per_month=record["ai_budget_per_month"],
+            quotas=tuple(record["quotas"]),
             ai_routes=tuple(record["ai_routes"]),
             billing_zone=record["billing_zone"],
             currency=record["currency"],
@@ -216,6 +219,7 @@ class Tenant(Event):
             "ai_requests_per_hour": self.ai_requests_per_hour,
             "ai_requests_per_day": self.ai_requests_per_day,
             "ai_budget_per_month": self.ai_budget_per_month,
+            "quotas": list(self.quotas),
             "ai_routes": list(self.ai_routes),
             "billing_zone": self.billing_zone,
             "currency": self.currency,

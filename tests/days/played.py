@@ -25,6 +25,8 @@ FILES = (EURUSD, XAUUSD, BTCUSDT)
 ASKING = "beta"
 HALTED, REASON = "gamma", "a test of the switch"
 TENANTS = (*DEFAULT_TENANTS, replace(DEFAULT_TENANTS[0], tenant_id=HALTED))
+QUOTED, QUOTA = "alpha", {"fills": 2}
+"""Nothing depends on a quota of fills, so that the day is the same; risk and the AI agent read of it all the same."""
 OF_AI = ("ai.tokens.in", "ai.tokens.out", "ai.cost")
 """What one answer is metered by."""
 STILL_S = 150.0
@@ -60,6 +62,7 @@ def play(settings: Settings, folder: Path) -> PlayedDay:
         pipeline.run("halt", HALTED, "--reason", REASON)
         for name in pipeline.roles:
             pipeline.start(name)
+        pipeline.run("tenants", "set", QUOTED, f"quotas={json.dumps(QUOTA)}")
         fed(pipeline, FILES)
         answer = json.loads(pipeline.run("ai", "ask", "Is EURUSD calm?", "--tenant", ASKING, "--json"))
         metered(pipeline)

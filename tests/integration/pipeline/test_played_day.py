@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from days.played import ASKING, FILES, HALTED, REASON, PlayedDay, check
+from days.played import ASKING, FILES, HALTED, QUOTA, QUOTED, REASON, PlayedDay, check
 from days.recorded import BTCUSDT
 
+from tradewind.connectors.kafka.consumption import consume
 from tradewind.connectors.registry import open_codec
 from tradewind.infra.status.report import report
+from tradewind.schemas.billing import UsageThreshold
+from tradewind.schemas.notifications import Alert
 from tradewind.streams.agents import OURS, Registered
 from tradewind.streams.replay import verify
+from tradewind.topics import ALERTS, USAGE_THRESHOLDS
 
 pytestmark = pytest.mark.timeout(600)  # the first of them plays the day
 
@@ -84,6 +89,20 @@ def test_usage_is_counted_to_the_last_unit(played_day: PlayedDay) -> None:
         "ai.tokens.out": answer["output_tokens"],
         "ai.cost": Decimal(answer["cost"]) * 1_000_000,
     }
+
+
+def test_shares_of_a_quota_are_told_once_to_every_task(played_day: PlayedDay) -> None:
+    """All partitions have the same records, and there is one alert for each."""
+    (quota,) = QUOTA.values()
+    found = Counter[tuple[int, int]]()
+    for record in consume(USAGE_THRESHOLDS, settings=played_day.settings):
+        assert isinstance(record.event, UsageThreshold)
+        assert (record.event.tenant_id, record.event.quota) == (QUOTED, quota)
+        found[record.event.percent, record.event.quantity] += 1
+    assert found == dict.fromkeys(((50, 1), (80, 2), (100, 2)), USAGE_THRESHOLDS.partitions)
+    alerts = [record.event for record in consume(ALERTS, settings=played_day.settings)]
+    codes = [alert.code for alert in alerts if isinstance(alert, Alert) and alert.source == "rating"]
+    assert sorted(codes) == ["USAGE_QUOTA_100", "USAGE_QUOTA_50", "USAGE_QUOTA_80"]
 
 
 @pytest.mark.parametrize("agent", OURS, ids=lambda agent: agent.name)

@@ -24,7 +24,7 @@ from tradewind.schemas.ai import (
     AiRoute,
     AiTenantState,
 )
-from tradewind.schemas.billing import UsageSourceState
+from tradewind.schemas.billing import UsageSourceState, UsageTenantState
 from tradewind.schemas.codec import MODELS
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import BarsState
@@ -36,7 +36,7 @@ OF_RECORDS = {
     *(BarsState, DeadLetter, JournalEntry, StateSnapshot, TaskPosition),
     *(Tenant, TenantCommand, TenantRefused),
     *(AiAttempt, AiProvider, AiRequest, AiResponse, AiRoute),
-    *(AiOpenState, AiPricesState, AiTenantState, UsageSourceState),
+    *(AiOpenState, AiPricesState, AiTenantState, UsageSourceState, UsageTenantState),
 }
 """Models with records in a field, which are dictionaries when they are decoded.
 

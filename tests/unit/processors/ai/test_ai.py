@@ -13,9 +13,10 @@ from tradewind.processors.ai.admission import MOST_BYTES
 from tradewind.processors.ai.breakers import FIRST_OPEN_US, KEY_OPEN_US, MOST_FAILURES
 from tradewind.processors.ai.outcomes import RULES
 from tradewind.processors.ai.seed import first_settings, revised
+from tradewind.processors.clock import month_end, month_start
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.ai import AiAttempt, AiCall, AiResponse
-from tradewind.schemas.billing import Usage
+from tradewind.schemas.billing import Usage, UsageThreshold
 from tradewind.schemas.event import UNKNOWN
 from tradewind.schemas.notifications import Alert
 
@@ -192,6 +193,51 @@ def test_requests_of_an_hour_and_a_day_are_limited() -> None:
     assert isinstance(found, AiResponse)
     assert (found.code, found.retry_after_ms) == ("RATE", 23 * 3_600_000 - 1_000), "a second has passed"
     assert isinstance(asking.ask(6, at=start + DAY), AiCall)
+
+
+@pytest.mark.parametrize("meter", ["ai.tokens.in", "ai.tokens.out"])
+def test_a_tenant_whose_tokens_are_used_up_is_refused_until_the_month_ends(meter: str) -> None:
+    """Rating says so; a call that is under way is answered."""
+    asking = Asking(tenants=(tenant(quotas=({"meter": meter, "units": 10},)),))
+    call, end = asking.call(), month_end(NOW)
+    asking.give(reached(meter, 9, percent=80))
+    asking.follow(asking.call(2))
+    asking.give(reached(meter, 10))
+    found = asking.ask(3)
+    assert told(found) == ("REFUSED", "RATE")
+    assert isinstance(found, AiResponse)
+    assert found.retry_after_ms == (end - NOW) // MS - 1_000, "a second has passed"
+    assert told(asking.follow(call)) == ("ANSWERED", None)
+    asking.give(tenant(revision=2, quotas=({"meter": meter, "units": 11},)))
+    assert isinstance(asking.ask(4), AiCall)
+    asking.give(reached(meter, 11))
+    assert told(asking.ask(5)) == ("REFUSED", "RATE")
+    assert isinstance(asking.ask(6, at=end), AiCall)
+
+
+def test_the_budget_never_depends_on_what_rating_says() -> None:
+    """Money is the agent's own state."""
+    asking = Asking()
+    asking.give(reached("ai.cost", 10**15))
+    assert isinstance(asking.ask(), AiCall)
+
+
+def reached(meter: str, quantity: int, percent: int = 100) -> UsageThreshold:
+    """Return what rating says of alpha's month."""
+    return UsageThreshold(
+        event_id=derive_id("reached", meter, quantity),
+        tenant_id="alpha",
+        ts_event=NOW,
+        ts_ingest=NOW,
+        correlation_id="c",
+        causation_id="c",
+        meter=meter,
+        ts_start=month_start(NOW),
+        ts_end=month_end(NOW),
+        percent=percent,
+        quota=10,
+        quantity=quantity,
+    )
 
 
 def test_every_outcome_has_a_row() -> None:

@@ -170,6 +170,47 @@ def test_shares_of_a_quota_are_told_once() -> None:
     assert sent == [(4, 50), (7, 80), (9, 100)]
 
 
+def quotas(**units: int) -> tuple[dict[str, Any], ...]:
+    """Return quotas as a tenant has them."""
+    return tuple({"meter": meter.replace("_", "."), "units": of} for meter, of in sorted(units.items()))
+
+
+def shares(*events: Event, state: MemoryState) -> list[tuple[int, int, int]]:
+    """Return (percent, quota, quantity) of each share that rating tells of, each with its alert."""
+    sent = rated(*events, state=state)
+    reached = [event for event in sent if isinstance(event, UsageThreshold)]
+    codes = [event.code for event in sent if isinstance(event, Alert)]
+    assert codes == [f"USAGE_QUOTA_{one.percent}" for one in reached]
+    return [(one.percent, one.quota, one.quantity) for one in reached]
+
+
+def test_each_meter_may_have_a_quota_and_each_share_has_one_alert() -> None:
+    """The next month begins at 0."""
+    state = MemoryState()
+    rated(tenant(revision=2, quotas=quotas(orders=10, fills=100)), state=state)
+    rated(usage(0, 5, meter="fills"), state=state)
+    assert shares(*(usage(number) for number in range(1, 20)), state=state) == [(50, 10, 5), (80, 10, 8), (100, 10, 10)]
+    later = NOW + 31 * DAY
+    assert shares(usage(20, 4, at=later), usage(21, 7, at=later), state=state) == [
+        (50, 10, 11),
+        (80, 10, 11),
+        (100, 10, 11),
+    ]
+
+
+def test_a_changed_quota_tells_of_its_own_shares() -> None:
+    """What was used before there was a quota counts; so does what was used while there was none."""
+    state = MemoryState()
+    rated(*(usage(number) for number in range(6)), state=state)
+    rated(tenant(revision=2, quotas=quotas(orders=10)), state=state)
+    assert shares(usage(6, dimension="XAUUSD.OANDA"), state=state) == [(50, 10, 7)]
+    rated(tenant(revision=3, quotas=quotas(orders=100)), state=state)
+    assert shares(usage(7), state=state) == []
+    rated(tenant(revision=4), usage(8), state=state)
+    rated(tenant(revision=5, quotas=quotas(orders=10)), state=state)
+    assert shares(usage(9), state=state) == [(50, 10, 10), (80, 10, 10), (100, 10, 10)]
+
+
 @given(kinds=st.lists(st.sampled_from("ADFH"), max_size=30), cuts=places)
 @examples(40)
 def test_metering_keeps_the_law_of_cuts(kinds: list[str], cuts: list[int]) -> None:

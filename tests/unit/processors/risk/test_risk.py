@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 from processing import START, assert_law, heartbeat, ingested, knowing, places, request, tenant_events
 
 from tradewind.processors.batch import PoisonRecord, Processor
+from tradewind.processors.clock import month_end, month_start
 from tradewind.processors.identity import derive_id
 from tradewind.processors.risk.exposure import RECENT_ORDERS, RECENT_STRANGERS, STRANGERS
 from tradewind.processors.risk.processor import risk
 from tradewind.processors.tenancy.tenant import Limits, Sizing, Tenant
+from tradewind.schemas.billing import UsageThreshold
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import OrderEvent, OrderRequest
 from tradewind.schemas.risk import Decision, KillSwitch, StrangersState
 from tradewind.schemas.tenancy import Tenant as TenantEvent
-from tradewind.testing import MemoryState, run
+from tradewind.testing import MemoryState, rows, run
 
 SIZING = Sizing(Decimal(1), "MARKET")
 LIMITS = Limits(max_order_notional=Decimal(5_000), max_position_notional=Decimal(10_000), max_quote_age_us=1_000)
@@ -241,6 +243,56 @@ def test_a_tenant_that_is_not_active_is_denied(status: Any, code: str) -> None:
     assert found == [(code,), (code, "STALE_PRICE"), ()]
 
 
+def reached(quantity: int, quota: int = 3, at: int = START, **other: Any) -> UsageThreshold:
+    """Return what rating says of alpha's orders in May 2014, unless told otherwise."""
+    fields: dict[str, Any] = {
+        "event_id": derive_id("reached", quantity, quota, at),
+        "tenant_id": "alpha",
+        "ts_event": at,
+        "ts_ingest": at,
+        "correlation_id": "c",
+        "causation_id": "c",
+        "meter": "orders",
+        "ts_start": month_start(at),
+        "ts_end": month_end(at),
+        "percent": 100,
+        "quota": quota,
+        "quantity": quantity,
+    }
+    return UsageThreshold(**{**fields, **other})
+
+
+def quota(units: int | None, revision: int = 2) -> TenantEvent:
+    """Return alpha with a quota of orders."""
+    (alpha,) = (
+        event for event in tenant_events(TENANTS) if isinstance(event, TenantEvent) and event.tenant_id == "alpha"
+    )
+    quotas = () if units is None else ({"meter": "orders", "units": units},)
+    return replace(alpha, revision=revision, quotas=quotas)
+
+
+def asked(state: MemoryState, *events: Event) -> list[tuple[str, ...]]:
+    """Return the codes of decisions on records that came in when they happened."""
+    of = make()
+    return codes([sent for segment in rows(events) for sent in of(state, segment) if isinstance(sent, Event)])
+
+
+def test_orders_are_denied_while_the_quota_is_used_up() -> None:
+    """Until the month ends by the clock, or the quota is raised; one that makes a position smaller is approved."""
+    state, month = MemoryState(), month_end(START)
+    assert asked(state, quota(3), request(1), reached(2, percent=50), request(2)) == [(), ()]
+    assert asked(state, reached(3), request(3), request(4, tenant_id="beta")) == [("QUOTA",), ()]
+    assert asked(state, request(5, side="SELL", quantity=Decimal(500)), reached(2), request(6)) == [(), ("QUOTA",)]
+    assert asked(state, quota(4, revision=3), request(7), reached(4, quota=4), request(8)) == [(), ("QUOTA",)]
+    assert asked(state, quota(None, revision=4), request(9), quota(3, revision=5), request(10)) == [(), ("QUOTA",)]
+    assert asked(state, request(11, month - 1), request(12, month)) == [("QUOTA",), ()]
+
+
+def test_a_quota_of_another_meter_denies_no_order() -> None:
+    """Each agent reads what it acts on."""
+    assert asked(MemoryState(), quota(3), reached(3, meter="fills"), request(1)) == [()]
+
+
 @st.composite
 def risk_streams(draw: st.DrawFn) -> list[Event]:
     """Draw requests, ends of orders, commands and heartbeats in any order."""
@@ -266,6 +318,8 @@ def risk_streams(draw: st.DrawFn) -> list[Event]:
             of = draw(st.sampled_from(asked))
             status = draw(st.sampled_from(("ACCEPTED", "FILLED", "EXPIRED")))
             stream.append(ended(of, status, of.quantity if status == "FILLED" else Decimal(0)))
+        elif kind == 8 and draw(st.booleans()):
+            stream.append(draw(st.sampled_from((quota(3), reached(2), reached(3), quota(5, revision=3)))))
         elif kind == 8:
             stream.append(switch(engaged=draw(st.booleans()), tenant_id=draw(st.sampled_from((None, "alpha")))))
         else:

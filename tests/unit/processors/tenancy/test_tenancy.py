@@ -178,6 +178,8 @@ def test_a_refusal_has_every_reason_at_once() -> None:
         *(("ai_routes", value) for value in ({}, [{}], [{"purpose": "a", "provider": "b"}])),
         ("ai_routes", [{"purpose": "a", "provider": "b", "model": "c", "more": "d"}]),
         ("ai_routes", [{"purpose": "a", "provider": "b", "model": ""}]),
+        *(("quotas", value) for value in ([], {"coffee": 1}, {"ai.cost": 1}, None)),
+        *(("quotas", {"orders": value}) for value in (0, -1, True, 1.5, "5", 10**15 + 1)),
         *(("billing_zone", value) for value in ("", "Berlin time", "/", "../etc", 1)),
         *(("currency", value) for value in ("eur", "EURO", "", None)),
     ],
@@ -185,6 +187,17 @@ def test_a_refusal_has_every_reason_at_once() -> None:
 def test_what_a_key_does_not_take_is_refused_by_its_name(key: str, value: Any) -> None:
     """The reason quotes the value and says what is expected."""
     assert reasons(create(), command(1, "SET", 1, {key: value})) == {("INVALID_VALUE", key)}
+
+
+def test_quotas_come_by_meter_and_are_kept_sorted() -> None:
+    """The whole of them at once, so that an empty object takes all away."""
+    asked = command(1, "SET", 1, {"quotas": {"orders": 5, "ai.tokens.in": 7}})
+    *_, made = run(tenancy(), [create(), asked], MemoryState())
+    assert isinstance(made, Tenant)
+    assert made.quotas == ({"meter": "ai.tokens.in", "units": 7}, {"meter": "orders", "units": 5})
+    *_, without = run(tenancy(), [create(), asked, command(2, "SET", 2, {"quotas": {}})], MemoryState())
+    assert isinstance(without, Tenant)
+    assert without.quotas == ()
 
 
 def test_what_is_no_json_is_refused() -> None:

@@ -125,7 +125,7 @@ def test_schemas_change_the_formats_of_those_that_use_them_and_of_nobody_else(co
         ("processors.tenancy.switches", {"risk", "execution"}),
         ("schemas.codec.wire", {one.name for one in OURS}),
         ("topics.partitioner", {one.name for one in OURS}),
-        ("topics.billing", {"ai", "metering", "rating"}),
+        ("topics.billing", {"risk", "ai", "metering", "rating"}),
         ("connectors.registry", set()),
     ],
 )
