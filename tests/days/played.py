@@ -18,8 +18,12 @@ from processes.pipeline import Pipeline
 
 from days.ledger import Ledger, postgres_rows, questdb_count, read_all, read_orders
 from days.recorded import BTCUSDT, EURUSD, XAUUSD, Recording
+from tradewind.connectors.kafka.publication import publish
 from tradewind.connectors.settings import Settings
+from tradewind.processors.identity import derive_id
 from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS
+from tradewind.schemas.tenancy import TenantCommand
+from tradewind.topics import TENANT_COMMANDS
 
 FILES = (EURUSD, XAUUSD, BTCUSDT)
 ASKING = "beta"
@@ -59,10 +63,10 @@ def play(settings: Settings, folder: Path) -> PlayedDay:
     pipeline = Pipeline(own, folder)
     try:
         pipeline.run("prepare")
+        publish(TENANT_COMMANDS, [quoted()], own)
         pipeline.run("halt", HALTED, "--reason", REASON)
         for name in pipeline.roles:
             pipeline.start(name)
-        pipeline.run("tenants", "set", QUOTED, f"quotas={json.dumps(QUOTA)}")
         fed(pipeline, FILES)
         answer = json.loads(pipeline.run("ai", "ask", "Is EURUSD calm?", "--tenant", ASKING, "--json"))
         metered(pipeline)
@@ -71,6 +75,22 @@ def play(settings: Settings, folder: Path) -> PlayedDay:
     finally:
         pipeline.stop()
     return PlayedDay(own, pipeline, ledger, answer)
+
+
+def quoted() -> TenantCommand:
+    """Return the command that gives a tenant its quota, right after the one that creates the tenant."""
+    now = time.time_ns() // 1000
+    return TenantCommand(
+        event_id=derive_id("quoted"),
+        tenant_id=QUOTED,
+        ts_event=now,
+        ts_ingest=now,
+        correlation_id="test",
+        causation_id="test",
+        action="SET",
+        revision=1,
+        changes=({"key": "quotas", "value": json.dumps(QUOTA)},),
+    )
 
 
 def metered(pipeline: Pipeline) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,8 +13,12 @@ import click
 from tradewind.infra.cli.plain_errors import plain_errors
 
 if TYPE_CHECKING:
-    from tradewind.connectors.kafka.consumption import Undecodable
+    from tradewind.connectors.billing.door import Door
+    from tradewind.connectors.kafka.consumption import Record, Undecodable
     from tradewind.connectors.kafka.records import Start
+
+DOOR = "consume"
+"""Under which this command counts what tenants use."""
 
 
 class _StartType(click.ParamType):
@@ -57,10 +63,11 @@ def consume(topic: str, tenant: str | None, start: Start, limit: int | None, fol
 
     Times are ISO 8601 in UTC, decimals are strings; `at` is topic/partition@offset. If a record is not an event of the
     topic, the command reports its coordinates and exits 1 at the end. Numbers that JSON does not have are printed as
-    "NaN", "Infinity" and "-Infinity".
+    "NaN", "Infinity" and "-Infinity". With --tenant, the call, its time and each tick count as usage of the tenant.
     """
-    from tradewind.connectors.kafka.consumption import consume as consume_topic  # noqa: PLC0415 - help comes at once
-    from tradewind.connectors.kafka.json_events import event_to_json, strict_json  # noqa: PLC0415
+    from tradewind.connectors.billing.door import Door  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.kafka.consumption import consume as consume_topic  # noqa: PLC0415
+    from tradewind.connectors.registry import open_codec  # noqa: PLC0415
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
     from tradewind.connectors.tenancy.reading import accounts  # noqa: PLC0415
     from tradewind.infra.cli.events.topic_names import find_topic  # noqa: PLC0415
@@ -75,24 +82,59 @@ def consume(topic: str, tenant: str | None, start: Start, limit: int | None, fol
         bad[:] = [record]
         click.echo(f"not an event: {record}", err=True)
 
-    out, none = sys.stdout, True
-    for record in consume_topic(
-        read, settings=settings, tenant=tenant, start=start, limit=limit, follow=follow, on_undecodable=told
-    ):
+    codec = open_codec(settings)
+    records = consume_topic(
+        read,
+        settings=settings,
+        tenant=tenant,
+        start=start,
+        limit=limit,
+        follow=follow,
+        on_undecodable=told,
+        codec=codec,
+    )
+    with ExitStack() as stack:
+        if tenant is not None:
+            door = stack.enter_context(Door.opened(DOOR, settings, codec))
+            records = stack.enter_context(_counted(records, door, tenant, read.name))
+        none = not _print(records, flush=follow)
+    if bad:
+        sys.exit(1)
+    if none:
+        whose = "" if tenant is None else f" of {tenant}"
+        click.echo(f"no events{whose} on {settings.physical(read)}" + _since(start), err=True)
+
+
+@contextmanager
+def _counted(records: Iterator[Record], door: Door, tenant: str, topic: str) -> Iterator[Iterator[Record]]:
+    """Count a call, and the time and the records until the context ends, as usage of a tenant."""
+    door.called(tenant, DOOR)
+
+    def served() -> Iterator[Record]:
+        for record in records:
+            yield record
+            door.served(tenant, record.event)
+
+    with door.tally.streaming(tenant, topic):
+        yield served()
+
+
+def _print(records: Iterator[Record], *, flush: bool) -> bool:
+    """Print records as lines of JSON, each at once if `flush`; return whether there was one."""
+    from tradewind.connectors.kafka.json_events import event_to_json, strict_json  # noqa: PLC0415
+
+    out, some = sys.stdout, False
+    for record in records:
         shown = (
             {"at": record.at, "deleted": record.key.decode("utf-8", "replace")}
             if record.event is None
             else event_to_json(record.event, record.at)
         )
         out.write(strict_json(shown, encoding=out.encoding) + "\n")
-        none = False
-        if follow:
+        some = True
+        if flush:
             out.flush()
-    if bad:
-        sys.exit(1)
-    if none:
-        whose = "" if tenant is None else f" of {tenant}"
-        click.echo(f"no events{whose} on {settings.physical(read)}" + _since(start), err=True)
+    return some
 
 
 def _since(start: Start) -> str:

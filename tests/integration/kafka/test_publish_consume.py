@@ -37,10 +37,11 @@ from tradewind.connectors.kafka.producer import Run, Transactions
 from tradewind.connectors.kafka.records import raw_records
 from tradewind.connectors.settings import KafkaSettings, Settings
 from tradewind.infra.cli.processes.prepare import every_topic
+from tradewind.schemas.billing import Usage
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.schemas.portfolio import Position
 from tradewind.schemas.risk import KillSwitch
-from tradewind.topics import DOMAIN_TOPICS, KILL_SWITCHES, POSITIONS, TICKS, UnknownTopic
+from tradewind.topics import DOMAIN_TOPICS, KILL_SWITCHES, POSITIONS, TICKS, USAGE, UnknownTopic
 from tradewind.topics.partitioner import partition_of
 
 HASH = "0" * 32
@@ -403,6 +404,34 @@ def test_the_commands_publish_and_consume_lines_of_json(ready: Settings) -> None
     assert "published 1 event to" in again.stderr
     events = [record.event for record in consume(POSITIONS, settings=ready, tenant="beta")]
     assert events == [position("beta", 2)] * 2
+
+
+def test_what_a_tenant_is_served_is_its_usage(ready: Settings) -> None:
+    """A call, its time, and each tick; SIGTERM sends what was not sent yet. Who names no tenant is not counted."""
+    publish(TICKS, [tick(number) for number in range(3)], ready)
+    assert command(ready, "consume", "market.ticks").returncode == 0
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "tradewind.infra.cli", "consume", "market.ticks", "--tenant", "alpha", "--follow"],
+        env=environment(ready),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for _ in range(3):
+        process.stdout.readline()
+    os.kill(process.pid, signal.SIGTERM)
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (-signal.SIGTERM, "")
+    sent = [record.event for record in consume(USAGE, settings=ready)]
+    used = {one.meter: one for one in sent if isinstance(one, Usage)}
+    assert {one.tenant_id for one in used.values()} == {"alpha"}
+    assert sorted(one.sequence for one in used.values()) == list(range(len(sent))) == [0, 1, 2]
+    assert (used["api.calls"].quantity, used["api.calls"].dimension) == (1, "consume")
+    assert used["market.ticks"].quantity in (2, 3), "the last may be printed and not counted yet"
+    assert used["stream.ms"].quantity > 0
+    (source,) = {one.source for one in used.values()}
+    assert source.startswith("consume/")
 
 
 def test_the_commands_tell_what_is_wrong(ready: Settings) -> None:
