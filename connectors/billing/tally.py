@@ -1,6 +1,7 @@
 """What a door has counted since it was asked last: units by tenant, meter, dimension and month, numbered when taken.
 
-A source is a door and its start, so a door that starts again is a new source and begins at 0. What a killed door has
+A source is a door and its start, so a door that starts again is a new source and begins at 0. For a tenant that was
+silent for long, the door begins anew in the same way, because `rating` forgets silent sources. What a killed door has
 counted and not sent is lost, in the tenants' favour.
 """
 
@@ -13,13 +14,15 @@ from threading import Lock
 from typing import Final
 
 from tradewind.processors.billing.meters import METERS, STREAM_MS
-from tradewind.processors.billing.sources import AGENTS
+from tradewind.processors.billing.sources import AGENTS, SILENT_US
 from tradewind.processors.clock import month_end
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.billing import Usage
 from tradewind.schemas.event import US_PER_MS
 from tradewind.schemas.ranges import NAME_CHARACTERS, UNITS_MAX
 
+ANEW_US: Final = SILENT_US // 2  # of silence: well before `rating` forgets, and no number of a tenant is kept for ever
+BEGINNING: Final = 12  # characters for the number of a beginning
 MOST_COUNTERS: Final = 10_000  # 3 MB: a thousand tenants with ten dimensions each, between two takes
 
 
@@ -28,6 +31,14 @@ class _Counter:
     units: int
     last: int
     """When the newest of them were used, µs."""
+
+
+@dataclass(slots=True)
+class _Numbers:
+    source: str
+    next: int
+    last: int
+    """When the newest number was given, of the time that never steps, µs."""
 
 
 @dataclass(slots=True)
@@ -43,7 +54,7 @@ class Tally:
 
     def __init__(self, door: str, start: str, now: Callable[[], int], elapsed: Callable[[], int]) -> None:
         self.source = f"{door}/{start}"
-        if len(self.source) > NAME_CHARACTERS or self.source.startswith(AGENTS):
+        if len(self.source) > NAME_CHARACTERS - BEGINNING or self.source.startswith(AGENTS):
             raise ValueError(
                 f"{self.source!r} cannot name a door: agents number in their own names, and names are short"
             )
@@ -55,7 +66,8 @@ class Tally:
         self._counters: dict[tuple[str, str, str, int], _Counter] = {}
         self._streams: dict[int, _Stream] = {}
         self._opened = 0
-        self._next: dict[str, int] = {}
+        self._numbers: dict[str, _Numbers] = {}
+        self._beginnings = 0
 
     def count(self, tenant_id: str, meter: str, dimension: str, units: int = 1) -> None:
         """Count units of a meter; less than one is nothing. Raises `ValueError` for an unknown meter."""
@@ -90,6 +102,7 @@ class Tally:
                 self._roll(stream)
             counted, self._counters = self._counters, {}
             ingest = self._now()
+            self._forget_silent()
             return [
                 usage
                 for (tenant_id, meter, dimension, _), counter in counted.items()
@@ -115,14 +128,31 @@ class Tally:
         if ms:
             self._count(stream.tenant_id, STREAM_MS, stream.dimension, ms)
 
+    def _forget_silent(self) -> None:
+        """Forget the numbers of silent tenants; who comes again begins at 0, under a source that nobody had before."""
+        now = self._elapsed()
+        silent = [tenant_id for tenant_id, numbers in self._numbers.items() if now - numbers.last > ANEW_US]
+        for tenant_id in silent:
+            del self._numbers[tenant_id]
+        if silent:
+            self._beginnings += 1
+
+    def _number(self, tenant_id: str) -> tuple[str, int]:
+        numbers = self._numbers.get(tenant_id)
+        if numbers is None:
+            source = f"{self.source}.{self._beginnings}" if self._beginnings else self.source
+            numbers = self._numbers[tenant_id] = _Numbers(source, 0, 0)
+        numbers.last = self._elapsed()
+        numbers.next += 1
+        return numbers.source, numbers.next - 1
+
     def _records(self, tenant_id: str, meter: str, dimension: str, counter: _Counter, ingest: int) -> Iterator[Usage]:
         left = counter.units
         while left:
             units = min(left, UNITS_MAX)
             left -= units
-            sequence = self._next.get(tenant_id, 0)
-            self._next[tenant_id] = sequence + 1
-            event_id = derive_id("Usage", self.source, tenant_id, sequence)
+            source, sequence = self._number(tenant_id)
+            event_id = derive_id("Usage", source, tenant_id, sequence)
             yield Usage(
                 event_id=event_id,
                 tenant_id=tenant_id,
@@ -133,7 +163,7 @@ class Tally:
                 meter=meter,
                 dimension=dimension,
                 quantity=units,
-                source=self.source,
+                source=source,
                 sequence=sequence,
                 billable=True,
             )

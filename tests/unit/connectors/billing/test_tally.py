@@ -66,11 +66,11 @@ def test_records_add_up_to_what_was_counted_and_are_numbered_without_gaps(steps:
     for record in sent:
         assert flaw_of(record) is None
         told[record.tenant_id, record.meter, record.dimension, month_name(record.ts_event)] += record.quantity
-        numbers[record.tenant_id].append(record.sequence)
+        numbers[f"{record.tenant_id} {record.source}"].append(record.sequence)
     assert told == +counted
     assert all(found == list(range(len(found))) for found in numbers.values())
     assert len({record.event_id for record in sent}) == len(sent)
-    assert {record.source for record in sent} <= {"door/1"}
+    assert all(record.source.startswith("door/1") for record in sent)
 
 
 def test_one_record_for_each_tenant_meter_and_dimension() -> None:
@@ -97,6 +97,28 @@ def test_a_start_is_a_source_of_its_own() -> None:
     assert (first.sequence, second.sequence) == (0, 0)
     assert (first.source, second.source) == ("door/1", "door/2")
     assert first.event_id != second.event_id
+
+
+def test_a_tenant_that_was_silent_for_long_is_a_new_source() -> None:
+    """Rating has forgotten the old one by then, and would miss the numbers from 0 on; who was not silent goes on."""
+    of, clock = tally()
+    told: list[tuple[str, str, int]] = []
+    for hours, tenants in ((0, "ab"), (7, "b"), (7, "ab"), (13, "b"), (0, "a"), (13, "ab")):
+        clock.at += hours * 3_600_000_000
+        for tenant in tenants:
+            of.count(tenant, "api.calls", "consume")
+        told += [(one.tenant_id, one.source.removeprefix("door/1"), one.sequence) for one in of.take()]
+    assert told == [
+        ("a", "", 0),
+        ("b", "", 0),
+        ("b", "", 1),
+        ("a", ".1", 0),
+        ("b", "", 2),
+        ("b", ".2", 0),
+        ("a", ".2", 0),
+        ("a", ".3", 0),
+        ("b", ".3", 0),
+    ]
 
 
 def test_open_streams_are_counted_while_they_are_open() -> None:
