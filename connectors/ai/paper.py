@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from itertools import count
+from math import ceil, floor
 from struct import pack
 from typing import Any
 
@@ -78,24 +79,67 @@ def _vector(model: str, text: str) -> bytes:
     return pack(f"<{DIMENSIONS}f", *(part / length for part in parts))
 
 
-def example(schema: Mapping[str, Any], numbers: Iterator[int], depth: int = 0) -> Any:
-    """Return a value that fits a JSON schema, as far as types, enums, properties and bounds of numbers say."""
+def example(schema: Any, numbers: Iterator[int], depth: int = 0, root: Mapping[str, Any] | None = None) -> Any:
+    """Return a value that fits a JSON schema: types, enums, properties, references, and bounds of numbers and lengths.
+
+    Of alternatives it takes one, and of what must hold together (`allOf`, `not`) it knows nothing.
+    """
+    if not isinstance(schema, Mapping) or depth > DEEPEST:
+        return WORDS[next(numbers) % len(WORDS)]
+    root = schema if root is None else root
     if "const" in schema:
         return schema["const"]
     if choices := schema.get("enum"):
         return choices[next(numbers) % len(choices)]
+    if (name := schema.get("$ref")) is not None:
+        return example(_referred(root, str(name)), numbers, depth + 1, root)
+    if ways := schema.get("anyOf") or schema.get("oneOf"):
+        return example(ways[next(numbers) % len(ways)], numbers, depth + 1, root)
+    return _of_type(schema, numbers, depth, root)
+
+
+def _of_type(schema: Mapping[str, Any], numbers: Iterator[int], depth: int, root: Mapping[str, Any]) -> Any:
     kind = schema.get("type", "object" if "properties" in schema else "string")
     kind = kind[0] if isinstance(kind, list) else kind
-    if kind == "object" and depth < DEEPEST:
-        return {name: example(part, numbers, depth + 1) for name, part in schema.get("properties", {}).items()}
-    if kind == "array" and depth < DEEPEST:
-        least = max(1, schema.get("minItems", 1))
-        return [example(schema.get("items", {}), numbers, depth + 1) for _ in range(least)]
-    if kind in {"number", "integer"}:
-        low = schema.get("minimum", 0)
-        high = schema.get("maximum", low + 1)
-        part = low + (high - low) * (next(numbers) % 101) / 100
-        return int(part) if kind == "integer" else part
-    if kind == "boolean":
-        return bool(next(numbers) % 2)
-    return None if kind == "null" else WORDS[next(numbers) % len(WORDS)]
+    match kind:
+        case "object":
+            parts = schema.get("properties", {})
+            return {name: example(part, numbers, depth + 1, root) for name, part in parts.items()}
+        case "array":
+            least = max(1, schema.get("minItems", 1))
+            return [example(schema.get("items", {}), numbers, depth + 1, root) for _ in range(least)]
+        case "number" | "integer":
+            return _number(schema, next(numbers) % 101, whole=kind == "integer")
+        case "boolean":
+            return bool(next(numbers) % 2)
+        case "null":
+            return None
+    return _text(schema, numbers)
+
+
+def _referred(root: Mapping[str, Any], name: str) -> Any:
+    found: Any = root
+    for part in name.removeprefix("#/").split("/"):
+        found = found.get(part, {}) if isinstance(found, Mapping) else {}
+    return found
+
+
+def _number(schema: Mapping[str, Any], share: int, *, whole: bool) -> float:
+    """Return a number within the bounds, `share` hundredths of the way from the least to the largest."""
+    least = schema.get("minimum", schema.get("exclusiveMinimum"))
+    most = schema.get("maximum", schema.get("exclusiveMaximum"))
+    low = least if least is not None else 0 if most is None else most - 1
+    high = most if most is not None else low + 1
+    open_low, open_high = "exclusiveMinimum" in schema, "exclusiveMaximum" in schema
+    if whole:
+        first, last = ceil(low) + (open_low and ceil(low) == low), floor(high) - (open_high and floor(high) == high)
+        return first + (last - first) * share // 100
+    step = (1 + share * 98 / 100) / 100 if open_low or open_high else share / 100
+    return float(low + (high - low) * step)
+
+
+def _text(schema: Mapping[str, Any], numbers: Iterator[int]) -> str:
+    words = WORDS[next(numbers) % len(WORDS)]
+    while len(words) < schema.get("minLength", 0):
+        words = f"{words} {WORDS[next(numbers) % len(WORDS)]}"
+    return words[: schema.get("maxLength", len(words))]

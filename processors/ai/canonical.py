@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from tradewind.processors.ai.json_answers import UnsoundSchema, check_schema
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.ai import AiRequest
 from tradewind.schemas.event import UNKNOWN
@@ -50,7 +51,7 @@ def canonical(request: AiRequest) -> Canonical:
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
     if request.json_schema is not None:
-        body["json_schema"] = _parsed(request.json_schema, "json_schema")
+        body["json_schema"] = _schema(request.json_schema)
     optional = {
         "tool_choice": request.tool_choice,
         "temperature": request.temperature,
@@ -108,6 +109,15 @@ def _parsed(text: str, what: str) -> Any:
     if not isinstance(found, dict):
         raise Unsound(f"{what} is no JSON object")
     return found
+
+
+def _schema(text: str) -> Any:
+    parsed = _parsed(text, "json_schema")
+    try:
+        check_schema(parsed)
+    except UnsoundSchema as unsound:
+        raise Unsound(f"json_schema: {unsound}") from None
+    return parsed
 
 
 def _refuse(word: str) -> Any:

@@ -11,6 +11,7 @@ from tradewind.processors.ai.alerts import budget_alerts
 from tradewind.processors.ai.calling import OPEN, Again, Asking, changed, next_call
 from tradewind.processors.ai.canonical import canonical
 from tradewind.processors.ai.hours import hourly_alerts
+from tradewind.processors.ai.json_answers import Matching, Mismatch, judged, repaired
 from tradewind.processors.ai.outcomes import PACED, rule_of
 from tradewind.processors.ai.responses import End, answered, unanswered
 from tradewind.processors.ai.routes import note_latency
@@ -30,6 +31,7 @@ from tradewind.schemas.event import US_PER_MS, Event
 
 ASKED: Final = "asked/"
 MOST_FAILURES: Final = 4_000  # characters of what is remembered of failed calls
+MOST_MISMATCHES: Final = 2  # answers that do not match json_schema: the first one, and one that was told its error
 MOST_ERROR: Final = 200  # characters of what one provider said
 LONGEST_BACKOFF: Final = 10  # times that a wait grows: beyond that no deadline waits for it
 
@@ -60,7 +62,11 @@ def on_attempt(state: State, attempt: AiAttempt) -> list[Event]:
     after = _after(of, call, attempt, settled)
     end = End(ts_ingest, attempt.event_id, after, call.currency)
     if rule.move == "ANSWER":
-        return [*sent, _end(state, answered(request, end, attempt), request)]
+        match judged(request, attempt):
+            case Matching(json):
+                return [*sent, _end(state, answered(request, end, attempt, json), request)]
+            case mismatch:
+                return [*sent, _mismatched(state, request, end, call=call, attempt=attempt, mismatch=mismatch)]
     why = Refused(rule.code, after.failures)
     if rule.move != "END":
         found = _next(state, request, after, call, attempt, now=now)
@@ -68,6 +74,26 @@ def on_attempt(state: State, attempt: AiAttempt) -> list[Event]:
             return [*sent, found]
         why = found
     return [*sent, _end(state, unanswered(request, end, why), request)]
+
+
+def _mismatched(
+    state: State, request: AiRequest, end: End, *, call: AiCallState, attempt: AiAttempt, mismatch: Mismatch
+) -> Event:
+    """Return a further call that shows the model what is wrong, once; then the response that no answer matched."""
+    assert end.of is not None  # the request was asked
+    said = f"{call.provider} {call.model}: SCHEMA ({mismatch.error})"
+    failures = "; ".join(filter(None, (end.of.failures, said)))[-MOST_FAILURES:]
+    of = replace(end.of, failures=failures, mismatches=end.of.mismatches + 1)
+    why = failures
+    if of.mismatches < MOST_MISMATCHES:
+        now = advance(state, end.ts_ingest, AiNowState)
+        again = repaired(request, attempt, mismatch)
+        found = _further(state, again, of, Again(call.provider, call.model, now), now=now, ts_ingest=end.ts_ingest)
+        if isinstance(found, AiCall):
+            state.put(f"{ASKED}{request.event_id}", again)
+            return found
+        why = f"{failures}; there is no further try: {found.reason}"
+    return _end(state, unanswered(request, replace(end, of=of), Refused("SCHEMA", why)), request)
 
 
 def _after(of: AiOpenState, call: AiCallState, attempt: AiAttempt, settled: settlement.Settled) -> AiOpenState:
@@ -93,13 +119,19 @@ def _next(
     state: State, request: AiRequest, of: AiOpenState, call: AiCallState, attempt: AiAttempt, *, now: int
 ) -> AiCall | Refused:
     """Return the next call of a request whose last one was in vain, or why there is none."""
+    of, again = _again(of, call, attempt, settings.provider_of(state, call.tenant_id, call.provider), now)
+    return _further(state, request, of, again, now=now, ts_ingest=attempt.ts_ingest)
+
+
+def _further(
+    state: State, request: AiRequest, of: AiOpenState, again: Again | None, *, now: int, ts_ingest: int
+) -> AiCall | Refused:
     tenant = active_tenant(state, request.tenant_id)
     if isinstance(tenant, Refused):
         return tenant
     if deadline_of(request) <= now:
         return Refused("EXPIRED", f"its {request.deadline_ms:,} ms are over: {of.failures}")
-    of, again = _again(of, call, attempt, settings.provider_of(state, call.tenant_id, call.provider), now)
-    asking = Asking(state, request, Admitted(tenant, canonical(request), request), of, now, attempt.ts_ingest)
+    asking = Asking(state, request, Admitted(tenant, canonical(request), request), of, now, ts_ingest)
     return next_call(asking, again)
 
 

@@ -22,6 +22,7 @@ from difflib import get_close_matches
 from string import Template
 from typing import Any, Final
 
+from tradewind.processors.ai.json_answers import UnsoundSchema, check_schema
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.ranges import NAME_CHARACTERS, TEMPERATURE_MAX, TOKENS_MAX
 
@@ -161,6 +162,10 @@ def _check_texts(name: str, found: Mapping[str, Any]) -> None:
         raise PromptError(f"prompt {name} has {places} places, above {MOST_PLACES}")
     if (schema := found.get("json_schema")) is not None:
         try:
-            json.loads(schema)
+            parsed = json.loads(schema)
         except (ValueError, RecursionError) as error:
             raise PromptError(f"prompt {name}: json_schema is no JSON: {error}") from None
+        try:
+            check_schema(parsed)
+        except UnsoundSchema as unsound:
+            raise PromptError(f"prompt {name}: json_schema: {unsound}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, Literal, TypeAlias
@@ -14,6 +15,8 @@ from tradewind.schemas.event import US_PER_MS
 
 MOST_REASON: Final = 4_096  # characters: the last words of a dozen providers
 Status: TypeAlias = Literal["ANSWERED", "REFUSED", "FAILED", "INVALID", "EXPIRED"]
+ENDS: Final[Mapping[str, Status]] = {"EXPIRED": "EXPIRED", "SCHEMA": "INVALID"}
+"""Codes with a status of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +31,14 @@ class End:
     currency: str = ""
 
 
-def answered(request: AiRequest, end: End, attempt: AiAttempt) -> AiResponse:
-    """Return the response with a provider's answer."""
+def answered(request: AiRequest, end: End, attempt: AiAttempt, json: str | None = None) -> AiResponse:
+    """Return the response with a provider's answer; `json` is the answer as JSON, where it was asked for."""
     return _response(
         request,
         end,
         status="ANSWERED",
         text=attempt.text,
+        json=json,
         tool_calls=attempt.tool_calls,
         embeddings=attempt.embeddings,
         finish=attempt.finish,
@@ -47,11 +51,11 @@ def answered(request: AiRequest, end: End, attempt: AiAttempt) -> AiResponse:
 
 def unanswered(request: AiRequest, end: End, why: Refused) -> AiResponse:
     """Return the response to a request that gets no answer."""
-    status: Status = "REFUSED" if end.of is None else "FAILED"
+    status: Status = ENDS.get(why.code, "REFUSED" if end.of is None else "FAILED")
     return _response(
         request,
         end,
-        status="EXPIRED" if why.code == "EXPIRED" else status,
+        status=status,
         code=why.code,
         reason=why.reason[:MOST_REASON],
         retry_after_ms=None if why.retry_after_us is None else -(-why.retry_after_us // US_PER_MS),

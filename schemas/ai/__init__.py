@@ -943,6 +943,8 @@ class AiOpenState(Event):
     """bound of all calls whose end is not known, in the tenant's currency"""
     failures: str
     """what came of the calls so far, in words"""
+    mismatches: int = 0
+    """answers so far that did not match json_schema"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -960,6 +962,7 @@ class AiOpenState(Event):
             cost=record["cost"],
             suspense=record["suspense"],
             failures=record["failures"],
+            mismatches=record["mismatches"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -977,6 +980,7 @@ class AiOpenState(Event):
             "cost": self.cost,
             "suspense": self.suspense,
             "failures": self.failures,
+            "mismatches": self.mismatches,
         }
 
     def in_range(self) -> bool:

@@ -29,6 +29,7 @@ from tradewind.schemas.codec import MODELS
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import BarsState
 from tradewind.schemas.runtime import DeadLetter, JournalEntry, StateSnapshot, TaskPosition
+from tradewind.schemas.signals import QuestionsState
 from tradewind.schemas.tenancy import Tenant, TenantCommand, TenantRefused
 
 PLAIN = {str, int, float, bool, bytes, Decimal, NoneType}
@@ -36,7 +37,7 @@ OF_RECORDS = {
     *(BarsState, DeadLetter, JournalEntry, StateSnapshot, TaskPosition),
     *(Tenant, TenantCommand, TenantRefused),
     *(AiAttempt, AiProvider, AiRequest, AiResponse, AiRoute),
-    *(AiOpenState, AiPricesState, AiTenantState, UsageSourceState, UsageTenantState),
+    *(AiOpenState, AiPricesState, AiTenantState, UsageSourceState, UsageTenantState, QuestionsState),
 }
 """Models with records in a field, which are dictionaries when they are decoded.
 

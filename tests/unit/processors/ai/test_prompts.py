@@ -80,6 +80,7 @@ def test_values_are_checked_against_the_places(values: dict[str, Any], said: str
         ("calm@1", 'user = "a"\nmax_tokens = true', "max_tokens"),
         ("calm@1", 'user = "a"\ntemperature = 3.0', "temperature"),
         ("calm@1", 'user = "a"\njson_schema = "{"', "no JSON"),
+        ("calm@1", 'user = "a"\njson_schema = "[]"', "it is no object"),
         ("calm@1", f'user = "{"$a" * (MOST_PLACES + 1)}"', "65 places"),
         ("calm@1", "user = 5", "user is no text"),
     ],
