@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 from pydantic_settings.sources import JsonConfigSettingsSource
 
+from tradewind.connectors.ai.keys.master import master_bytes
 from tradewind.processors.market.instruments import Instrument
 from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS, Tenant, refuse_twins
 from tradewind.topics import Topic
@@ -160,6 +161,15 @@ class AiSettings(_Part):
 
     keys: dict[str, SecretStr] = {}
     """Key of a provider by its id, such as TRADEWIND_AI__KEYS__OPENAI. Events hold the id alone."""
+    master_key: SecretStr | None = None
+    """Opens the keys that PostgreSQL keeps: 32 random bytes in base64. None: there are only those of `keys`."""
+
+    @field_validator("master_key")
+    @classmethod
+    def _is_a_master_key(cls, master_key: SecretStr | None) -> SecretStr | None:
+        if master_key is not None:
+            master_bytes(master_key.get_secret_value())
+        return master_key
 
 
 class Settings(BaseSettings):
@@ -278,6 +288,7 @@ SECRETS = (
     "url",
     "endpoint",
     "keys",
+    "master_key",
 )  # settings whose values are not repeated: they may hold a password
 SHOWN_CHARACTERS = 60
 

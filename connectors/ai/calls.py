@@ -12,7 +12,8 @@ from typing import cast
 
 from tradewind.connectors.ai.adapter import Adapter
 from tradewind.connectors.ai.answer import Answer, attempt_of, unsent_attempt
-from tradewind.connectors.ai.keys import Keys, NoKey, hidden
+from tradewind.connectors.ai.keys.keys import Keys, NoKey, hidden
+from tradewind.connectors.ai.keys.store import KeyRefused, StoreSilent
 from tradewind.connectors.ai.over_http import compatible_adapter, gemini_adapter, ollama_adapter
 from tradewind.connectors.ai.packages import anthropic_adapter, openai_adapter
 from tradewind.connectors.ai.paper import Paper
@@ -81,7 +82,8 @@ class AiCalls:
         """Have nothing to open: adapters are made when they are needed."""
 
     async def close(self) -> None:
-        """Close the connections of all adapters."""
+        """Close the connections of all adapters, and to the keys."""
+        await self._keys.close()
         for adapter in self._adapters.values():
             await adapter.close()
 
@@ -90,9 +92,11 @@ class AiCalls:
         if call.cache_only:
             return Answer("MISSED", "this caller has no cache"), 0
         try:
-            key = None if call.key_id is None else self._keys.key(call.key_id)
-        except NoKey as error:
+            key = None if call.key_id is None else await self._key(call)
+        except (NoKey, KeyRefused) as error:
             return Answer("BAD_KEY", str(error)), 0
+        except StoreSilent as error:
+            return Answer("ERROR", str(error)), 0
         begun = time.monotonic()
         try:
             adapter = await self._adapter(call.adapter)
@@ -104,7 +108,16 @@ class AiCalls:
             log.error("call %s: the adapter %s has a bug: %s", call.call_id, call.adapter, said)  # noqa: TRY400
             answer = Answer("BROKEN" if sending.sent else "UNREACHABLE", f"the adapter {call.adapter} failed: {said}")
         took_us = round((time.monotonic() - begun) * 1_000_000)
-        return replace(answer, error=None if answer.error is None else hidden(answer.error, key)), took_us
+        return without_key(answer, key), took_us
+
+    async def _key(self, call: AiCall) -> str:
+        """Return the key of a call; its deadline holds."""
+        left_s = (call.deadline - time.time_ns() // 1_000) / 1_000_000
+        try:
+            async with asyncio.timeout(max(0.0, left_s)):
+                return await self._keys.key(call.tenant_id, call.key_id or "")
+        except TimeoutError:
+            raise StoreSilent(f"PostgreSQL did not tell the key {call.key_id} before the deadline") from None
 
     async def _in_time(self, adapter: Adapter, call: AiCall, key: str | None, sending: Sending) -> Answer:
         """Ask; the total time-out and the deadline hold, whatever the adapter does."""
@@ -126,6 +139,24 @@ class AiCalls:
                 await adapter.open()
                 self._adapters[name] = adapter
             return self._adapters[name]
+
+
+def without_key(answer: Answer, key: str | None) -> Answer:
+    """Return an answer without the key, wherever the provider has repeated it."""
+    if key is None:
+        return answer
+
+    def clean(text: str | None) -> str | None:
+        return None if text is None else hidden(text, key)
+
+    return replace(
+        answer,
+        error=clean(answer.error),
+        text=hidden(answer.text, key),
+        tool_calls=tuple({name: hidden(part, key) for name, part in call.items()} for call in answer.tool_calls),
+        model=clean(answer.model),
+        request_id=clean(answer.request_id),
+    )
 
 
 class UnknownAdapter(LookupError):

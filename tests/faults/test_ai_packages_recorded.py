@@ -14,7 +14,7 @@ from calls.provider import Asked, Provider
 from pydantic import SecretStr
 
 from tradewind.connectors.ai.calls import OURS, AiCalls
-from tradewind.connectors.ai.keys import Keys
+from tradewind.connectors.ai.keys.keys import Keys
 from tradewind.connectors.ai.packages import ByPackage, OpenAi
 from tradewind.connectors.calls.kind import Sending
 from tradewind.schemas.ai import AiAttempt

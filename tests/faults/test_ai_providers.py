@@ -18,7 +18,7 @@ from calls.provider import FOR_EVER_S, TEXT, Conversation, Fault, Provider, even
 from pydantic import SecretStr
 
 from tradewind.connectors.ai.calls import AiCalls
-from tradewind.connectors.ai.keys import HIDDEN, Keys
+from tradewind.connectors.ai.keys.keys import HIDDEN, Keys
 from tradewind.connectors.calls.kind import Sending
 from tradewind.schemas.ai import AiAttempt
 

@@ -1,4 +1,7 @@
-"""PostgreSQL tables of the AI domain: how each request ended, and what came of each call. They hold no content."""
+"""PostgreSQL tables of the AI domain: how each request ended, and what came of each call. They hold no content.
+
+The keys of tenants stand here too, sealed.
+"""
 
 from __future__ import annotations
 
@@ -80,11 +83,26 @@ COMMENT ON TABLE ai_attempts IS 'What came of each call. A LOST call may have an
 COMMENT ON COLUMN ai_attempts.counted IS 'Whether the provider told the tokens. Otherwise nobody knows the cost.';
 """
 
+KEYS = """
+CREATE TABLE ai_keys (
+    tenant_id text COLLATE "C" NOT NULL,
+    key_id    text NOT NULL,
+    master_id text NOT NULL,
+    nonce     bytea NOT NULL,
+    box       bytea NOT NULL,
+    stored_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX ai_keys_by_id ON ai_keys (tenant_id, lower(key_id));
+COMMENT ON TABLE ai_keys IS 'Keys of providers, each under a seal that only the master key of the settings opens.';
+COMMENT ON COLUMN ai_keys.tenant_id IS 'Whose calls may use the key; empty for all tenants.';
+COMMENT ON COLUMN ai_keys.box IS 'AES-256-GCM, bound to the tenant and the id.';
+"""
+
 AI = Domain(
     "ai",
     tables=(
         EventTable(AI_RESPONSES, "ai_requests", omits=("text", "json", "tool_calls", "embeddings")),
         EventTable(AI_ATTEMPTS, "ai_attempts", omits=("text", "tool_calls", "embeddings")),
     ),
-    migrations=(Migration("requests and attempts", CREATE),),
+    migrations=(Migration("requests and attempts", CREATE), Migration("keys", KEYS)),
 )

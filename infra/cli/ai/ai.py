@@ -8,6 +8,7 @@ import click
 
 from tradewind.infra.cli.ai.apply import apply, templates
 from tradewind.infra.cli.ai.cost import cost
+from tradewind.infra.cli.ai.keys import keys
 from tradewind.infra.cli.ai.prices import prices
 from tradewind.infra.cli.ai.reconcile import reconcile
 from tradewind.infra.cli.ai.request import new_request
@@ -120,6 +121,7 @@ def _json(events: list[Any]) -> list[dict[str, Any]]:
 
 ai.add_command(apply)
 ai.add_command(cost)
+ai.add_command(keys)
 ai.add_command(prices)
 ai.add_command(reconcile)
 ai.add_command(templates)

@@ -104,7 +104,7 @@ def _keyless(changes: Sequence[Setting], settings: Settings) -> Iterator[str]:
     known = {id_.lower() for id_ in settings.ai.keys}
     ids = {str(key["key_id"]) for one in changes if isinstance(one, AiProvider) and one.active for key in one.keys}
     for id_ in sorted(id_ for id_ in ids if id_ and id_.lower() not in known):
-        yield f"note: there is no key {id_} here: the caller needs TRADEWIND_AI__KEYS__{id_.upper()}"
+        yield f"note: the settings here have no key {id_}: is it added by ./dev ai keys add {id_}?"
 
 
 def _document(file: Path | None, name: str | None) -> tuple[str, Any]:

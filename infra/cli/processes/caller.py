@@ -32,7 +32,7 @@ def caller(names: tuple[str, ...]) -> None:
     """Perform calls of these kinds: ai (to AI providers).
 
     Each call is claimed before it is sent, and is never sent twice. Keys of providers come from
-    TRADEWIND_AI__KEYS__<ID>. Stops within 5 s of SIGTERM or Ctrl-C.
+    ./dev ai keys and from TRADEWIND_AI__KEYS__<ID>. Stops within 5 s of SIGTERM or Ctrl-C.
     """
     unknown = [name for name in names if name not in KINDS]
     if unknown:
@@ -82,10 +82,10 @@ def run_callers(names: Sequence[str], limits: Limits | None = None) -> None:
 def kind_named(name: str, settings: Settings) -> Kind:
     """Return the kind of call of a name."""
     from tradewind.connectors.ai.calls import AiCalls  # noqa: PLC0415 - help comes at once
-    from tradewind.connectors.ai.keys import Keys  # noqa: PLC0415
+    from tradewind.connectors.ai.keys.keys import keys_of  # noqa: PLC0415
 
     assert name == "ai", f"{name} is none of {KINDS}"
-    return AiCalls(Keys(settings.ai.keys))
+    return AiCalls(keys_of(settings))
 
 
 async def _run(callers: Sequence[Caller], stop: asyncio.Event) -> None:

@@ -20,8 +20,8 @@ LOOKS: Final = re.compile(
 ADDRESS: Final = re.compile(r"[a-z]+://(?:[^/?#]*@|[^?#]*\?)", re.IGNORECASE)
 """An address with a password, or with parameters, which may be keys."""
 INSTEAD: Final = (
-    "a key in plain text: write ${OPENAI_API_KEY}, or any other id, and give the caller the key of that id by "
-    "TRADEWIND_AI__KEYS__OPENAI_API_KEY"
+    "a key in plain text: write ${OPENAI_API_KEY}, or any other id, and add the key of that id by "
+    "./dev ai keys add OPENAI_API_KEY"
 )
 IN_ADDRESS: Final = "an address with a password or parameters, which may be a key: leave them out, and use apiKey"
 

@@ -12,7 +12,7 @@ import pytest
 from calls.calling import call
 
 from tradewind.connectors.ai.calls import ENTRY_POINTS, AiCalls, adapter_names
-from tradewind.connectors.ai.keys import Keys
+from tradewind.connectors.ai.keys.keys import Keys
 from tradewind.connectors.calls.kind import Sending
 from tradewind.schemas.ai import AiAttempt
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from tradewind.connectors.ai.forms.anthropic import AnthropicForm
 from tradewind.connectors.ai.forms.openai import OpenAiForm
-from tradewind.connectors.ai.keys import Keys, NoKey, hidden
+from tradewind.connectors.ai.keys.keys import Keys, NoKey, hidden
 from tradewind.connectors.ai.outcomes import inside, refused, retry_after_ms
 
 TOOL = {"name": "price", "description": "Gives a price.", "parameters": {"type": "object"}}
@@ -146,12 +146,12 @@ def test_an_error_is_judged_by_its_words_where_its_status_says_too_little() -> N
     assert inside("out of luck").outcome == "ERROR"
 
 
-def test_keys_are_found_by_ids_and_hidden_in_texts() -> None:
+async def test_keys_are_found_by_ids_and_hidden_in_texts() -> None:
     """A short one is not looked for: it may stand anywhere."""
     keys = Keys({"MAIN": SecretStr("sk-12345678")})
-    assert keys.key("main") == "sk-12345678"
+    assert await keys.key("alpha", "main") == "sk-12345678"
     with pytest.raises(NoKey, match="TRADEWIND_AI__KEYS__OTHER"):
-        keys.key("other")
+        await keys.key("alpha", "other")
     assert "sk-12345678" not in repr(vars(keys))
     assert hidden("the key sk-12345678 is bad", "sk-12345678") == "the key *** is bad"
     assert hidden("abc", "a") == "abc"
