@@ -89,7 +89,7 @@ def routes(*, as_json: bool) -> None:
             known = [price for price in found.prices if (price.provider, price.model) == (of["provider"], of["model"])]
             newest = known[0].prices[-1] if known else None
             said = [
-                "no price" if newest is None else f"{newest[f'{side}_per_million']:f} {newest['currency']}"
+                "no price" if newest is None else f"{newest[f'{side}_per_million'].normalize():f} {newest['currency']}"
                 for side in ("input", "output")
             ]
             model = f"{of['provider']} {of['model']}"

@@ -298,13 +298,17 @@ def test_models_in_force_may_be_named() -> None:
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["1e9999", "*"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*PROVIDER, *PRICE, *ROUTE]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from([*PROVIDER, *PRICE, *ROUTE, *PEOPLES, "maxRetries", "baseUrl"]), inner)
+    ),
     max_leaves=6,
 )
 
 
 @given(
-    st.sampled_from(["providers", "routes", "prices"]), st.dictionaries(st.sampled_from([*PROVIDER, *PRICE]), VALUES)
+    st.sampled_from(["providers", "routes", "prices"]),
+    st.dictionaries(st.sampled_from([*PROVIDER, *PRICE, *PEOPLES]), VALUES),
 )
 @examples(200)
 def test_whatever_a_file_holds_it_is_read_or_refused(name: str, change: dict[str, Any]) -> None:
