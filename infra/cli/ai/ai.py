@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -89,7 +90,9 @@ def routes(*, as_json: bool) -> None:
             known = [price for price in found.prices if (price.provider, price.model) == (of["provider"], of["model"])]
             newest = known[0].prices[-1] if known else None
             said = [
-                "no price" if newest is None else f"{newest[f'{side}_per_million'].normalize():f} {newest['currency']}"
+                "no price"
+                if newest is None
+                else f"{Decimal(newest[f'{side}_per_million']).normalize():f} {newest['currency']}"
                 for side in ("input", "output")
             ]
             model = f"{of['provider']} {of['model']}"

@@ -82,7 +82,7 @@ def read(
     if not isinstance(document, Mapping):
         return [Flaw("", "expected an object with the lists providers, routes and prices")]
     flaws: list[Flaw] = []
-    plain = without_keys(document, "", flaws)
+    plain = without_keys(document, flaws)
     hidden = {flaw.path for flaw in flaws}
     flaws += [Flaw(str(key), f"unknown; there are {', '.join(LISTS)}") for key in plain if key not in LISTS]
     made: list[Placed] = []

@@ -14,6 +14,8 @@ from tradewind.processors.money import rounded
 
 STRATEGIES: Final = ("PRIORITY", "ROUND_ROBIN", "WEIGHT", "LATENCY", "COST")
 SLASH: Final = "/"
+LARGEST: Final = 2**31 - 1  # counts, tokens and times are 32 bits in some of the schemas
+LONGEST: Final = 2**63 - 1  # µs
 
 
 def named(pattern: str, said: str) -> Parse:
@@ -66,11 +68,11 @@ def money(value: Any) -> Decimal:
     return found
 
 
-def whole(value: Any) -> int:
-    """Return a whole number, 0 or above; 150_000.0 is one."""
+def whole(value: Any, most: int = LARGEST) -> int:
+    """Return a whole number from 0 on; 150_000.0 is one."""
     exact = int(value) if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral() else value
-    if isinstance(exact, bool) or not isinstance(exact, int) or exact < 0:
-        raise Unfit("expected a whole number, 0 or above")
+    if isinstance(exact, bool) or not isinstance(exact, int) or not 0 <= exact <= most:
+        raise Unfit(f"expected a whole number from 0 to {most:,}")
     return exact
 
 
@@ -97,7 +99,7 @@ def request_type(value: Any) -> str:
 def moment(value: Any) -> int:
     """Return a time, µs since 1970: such a number, or a date or time of ISO 8601, which is in UTC unless it says so."""
     if not isinstance(value, str):
-        return whole(value)
+        return whole(value, LONGEST)
     try:
         found = datetime.fromisoformat(value)
         found = found.replace(tzinfo=UTC) if found.tzinfo is None else found

@@ -19,6 +19,7 @@ from tradewind.processors.ai.settings import Setting
 from tradewind.processors.ai.settings_file import file
 from tradewind.processors.ai.settings_file.fields import Flaw
 from tradewind.schemas.ai import AiCall, AiPrice, AiProvider, AiRoute
+from tradewind.schemas.codec import MODELS, Codec
 from tradewind.schemas.flaws import flaw_of
 
 MODEL: dict[str, Any] = {"name": "m", "context_tokens": 1_000_000, "max_output_tokens": 100_000}
@@ -111,7 +112,7 @@ def test_all_errors_are_told_at_once() -> None:
         ({"keys": [KEY]}, "keys", "given twice"),
         ({"models": ["gpt-x"]}, "models[0].context_tokens", "nobody knows the context of gpt-x"),
         ({"models": [{**MODEL, "size": 1}]}, "models[0].size", "unknown"),
-        ({"rateLimits": {"requestsPerMinute": -1}}, "rateLimits.requestsPerMinute", "0 or above, not -1"),
+        ({"rateLimits": {"requestsPerMinute": -1}}, "rateLimits.requestsPerMinute", "from 0 to 2,147,483,647, not -1"),
         ({"rateLimits": {"requestsPerDay": 1}}, "rateLimits.requestsPerDay", "unknown; there are requests_per_minute"),
         ({"rateLimits": 500}, "rateLimits", "expected an object"),
         ({"costTracking": {"alertThreshold": "much"}}, "costTracking.alertThreshold", "expected a decimal"),
@@ -277,9 +278,21 @@ def test_yaml_and_json_of_the_same_file_are_the_same() -> None:
 
 
 def test_a_file_that_refers_to_itself_is_refused() -> None:
-    """YAML can do so."""
+    """YAML can do so, and it can multiply what it refers to."""
     found = file.read(document_of("providers: &a [*a]"))
     assert any("within each other" in one.text for one in found if isinstance(one, Flaw))
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 10)}]" for at in range(1, 12)]
+    found = file.read(document_of("\n".join(lines)))
+    assert any("more than 100,000 values" in one.text for one in found if isinstance(one, Flaw))
+
+
+def test_a_number_that_no_record_holds_is_refused() -> None:
+    """Here, and not when it is written."""
+    many = {**PEOPLES, "rateLimits": {"requestsPerMinute": 2**31}, "models": [{**MODEL, "contextTokens": 10**30}]}
+    many["models"][0].pop("context_tokens")
+    paths = [one.path for one in file.read({"providers": {"one": many}}) if isinstance(one, Flaw)]
+    assert paths == ["providers.one.models[0].contextTokens", "providers.one.rateLimits.requestsPerMinute"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "{", '{"providers": NaN}'])
@@ -296,6 +309,7 @@ def test_models_in_force_may_be_named() -> None:
     assert isinstance(found, AiPrice)
 
 
+CODEC = Codec(dict.fromkeys(MODELS, 1), lambda _: "")
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["1e9999", "*"]),
     lambda inner: (
@@ -315,4 +329,4 @@ def test_whatever_a_file_holds_it_is_read_or_refused(name: str, change: dict[str
     """No error leaves the reader, and what it returns is in range."""
     base = {"providers": PROVIDER, "routes": ROUTE, "prices": PRICE}[name]
     for found in read(json.dumps(FILE | {name: [base | change]})):
-        assert isinstance(found, Flaw) or flaw_of(found) is None
+        assert isinstance(found, Flaw) or (flaw_of(found) is None and CODEC.encode(found))
