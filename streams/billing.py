@@ -5,7 +5,7 @@ from tradewind.processors.billing.metering import metering as metering_processor
 from tradewind.processors.billing.rating import rating as rating_processor
 from tradewind.processors.tenancy.known import waits_for_tenants
 from tradewind.streams.runtime import Agent
-from tradewind.topics import ALERTS, DECISIONS, FILLS, TENANT_CHANGES, USAGE, USAGE_THRESHOLDS, USAGE_TOTALS
+from tradewind.topics import ALERTS, CLOCK, DECISIONS, FILLS, TENANT_CHANGES, USAGE, USAGE_THRESHOLDS, USAGE_TOTALS
 
 
 def metering(settings: Settings) -> Agent:  # noqa: ARG001 - every agent is built from the settings
@@ -22,7 +22,7 @@ def rating(settings: Settings) -> Agent:  # noqa: ARG001 - every agent is built 
     """Sum usage by tenant, meter, dimension and month."""
     return Agent(
         name="rating",
-        inputs=(TENANT_CHANGES, USAGE),
+        inputs=(TENANT_CHANGES, CLOCK, USAGE),
         outputs=(USAGE_TOTALS, USAGE_THRESHOLDS, ALERTS),
         processor=rating_processor(),
         waits=waits_for_tenants,

@@ -8,6 +8,7 @@ from tradewind.topics.market import BARS, FEED_POSITIONS, LATE_TICKS, TICKS, TRA
 from tradewind.topics.notifications import ALERTS
 from tradewind.topics.portfolio import POSITIONS
 from tradewind.topics.risk import DECISIONS, KILL_SWITCHES
+from tradewind.topics.runtime import CLOCK
 from tradewind.topics.signals import SIGNALS
 from tradewind.topics.tenancy import TENANT_CHANGES, TENANT_COMMANDS, TENANT_REFUSALS, TENANTS
 from tradewind.topics.topic import PARTITIONS, Topic
@@ -38,6 +39,7 @@ DOMAIN_TOPICS: tuple[Topic, ...] = (
     USAGE,
     USAGE_TOTALS,
     USAGE_THRESHOLDS,
+    CLOCK,
 )
 """The topics that people read and write; each agent adds its own changelog and dead letters."""
 
@@ -49,6 +51,7 @@ __all__ = [
     "AI_SETTINGS",
     "ALERTS",
     "BARS",
+    "CLOCK",
     "DECISIONS",
     "DOMAIN_TOPICS",
     "FEED_POSITIONS",

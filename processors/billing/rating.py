@@ -9,24 +9,23 @@ from dataclasses import replace
 from typing import Final
 
 from tradewind.processors.batch import PoisonRecord, Processor, Segment, State, rows_of
-from tradewind.processors.billing import sources
+from tradewind.processors.billing import gaps, sources
 from tradewind.processors.billing.meters import METERS
 from tradewind.processors.billing.quotas import crossed, forget_quotas, quota_alerts
 from tradewind.processors.billing.totals import add
-from tradewind.processors.clock import MINUTE_US
-from tradewind.processors.identity import derive_id
+from tradewind.processors.clock import HOUR_US, MINUTE_US
 from tradewind.processors.tenancy.known import known, note, note_seeded
-from tradewind.schemas.billing import Usage, UsageSourceState, UsageTenantState
+from tradewind.schemas.billing import Usage, UsageTenantState
 from tradewind.schemas.event import Event
-from tradewind.schemas.notifications import Alert
+from tradewind.schemas.runtime import ClockTick
 from tradewind.schemas.tenancy import Seeded, Tenant
 
 AHEAD_US: Final = MINUTE_US  # clocks of two machines differ by less, and nobody uses what is to come
-GAP_US: Final = 10 * MINUTE_US  # in which what is missing may still come
+CLOCK_AHEAD_US: Final = HOUR_US  # of a record: if the clock's owner dies, usage still counts until somebody has looked
 
 
 def rating() -> Processor:
-    """Return the rating agent's processor: tenants, usage -> totals, crossed quotas, alerts.
+    """Return the rating agent's processor: tenants, the clock, usage -> totals, crossed quotas, alerts.
 
     Raises `PoisonRecord` for usage of an unknown meter or tenant, of a time to come, with an old number, or with a
     number that other usage has.
@@ -38,6 +37,8 @@ def rating() -> Processor:
             match event:
                 case Usage():
                     sent += _on_usage(state, index, event)
+                case ClockTick():
+                    sent += _on_clock(state, event)
                 case Tenant():
                     _on_tenant(state, index, event)
                 case Seeded():
@@ -60,6 +61,19 @@ def _on_tenant(state: State, index: int, tenant: Tenant) -> None:
     forget_quotas(state, kept)
 
 
+def _on_clock(state: State, tick: ClockTick) -> list[Event]:
+    """Each minute: alert of what stays missing, and forget doors that are silent. No record of theirs would do it."""
+    minute = sources.tell_time(state, tick.ts_event)
+    sent: list[Event] = []
+    if minute is None:
+        return sent
+    for source in sources.all_sources(state):
+        if not sources.retire(state, source, minute) and gaps.is_overdue(source, minute):
+            sent.append(gaps.missing(source, minute))
+            sources.keep(state, replace(source, missing_told=True))
+    return sent
+
+
 def _on_usage(state: State, index: int, usage: Usage) -> list[Event]:
     tenant = known(state, usage.tenant_id, UsageTenantState)
     if tenant is None:
@@ -69,6 +83,10 @@ def _on_usage(state: State, index: int, usage: Usage) -> list[Event]:
     if usage.ts_event > usage.ts_ingest + AHEAD_US:
         ahead_s = (usage.ts_event - usage.ts_ingest) // 1_000_000
         raise PoisonRecord(index, f"its units were used {ahead_s:,} s after it came: a clock is wrong")
+    told = sources.told_time(state)
+    if told is not None and usage.ts_ingest > told + CLOCK_AHEAD_US:
+        ahead_s = (usage.ts_ingest - told) // 1_000_000
+        raise PoisonRecord(index, f"it came {ahead_s:,} s ahead of runtime.clock: a clock is wrong")
     verdict, source, given_up = sources.judge(state, usage)
     where = f"record {usage.sequence} of {usage.source} for {usage.tenant_id}"
     if verdict == "CONTRADICTS":
@@ -81,38 +99,10 @@ def _on_usage(state: State, index: int, usage: Usage) -> list[Event]:
         sources.keep(state, source)
         return []
     total = add(state, index, usage)
-    alerts, source = _gaps(usage, source, given_up)
+    alerts = [] if not given_up else [gaps.given_up(usage, source, given_up)]
+    if gaps.is_overdue(source, usage.ts_ingest):
+        alerts.append(gaps.missing(source, usage.ts_ingest))
+        source = replace(source, missing_told=True)
     sources.keep(state, source)
     reached = crossed(state, tenant, usage)
     return [total, *reached, *quota_alerts(reached), *alerts]
-
-
-def _gaps(usage: Usage, source: UsageSourceState, given_up: int) -> tuple[list[Alert], UsageSourceState]:
-    """Return an alert for numbers that will not come, and what is known of the source with it."""
-    found = []
-    if given_up:
-        said = (
-            f"{given_up} usage records of {source.source} for {source.tenant_id} before {usage.sequence} are given up"
-        )
-        found.append(_alert(usage, "USAGE_GIVEN_UP", f"{said}: look at what that door did"))
-    if source.missing_since is not None and not source.missing_told and usage.ts_ingest - source.missing_since > GAP_US:
-        numbers = ", ".join(map(str, source.missing[:5]))
-        said = f"{len(source.missing)} usage records of {source.source} for {source.tenant_id} are missing ({numbers})"
-        found.append(_alert(usage, "USAGE_MISSING", f"{said}: look at what that door did"))
-        source = replace(source, missing_told=True)
-    return found, source
-
-
-def _alert(usage: Usage, code: str, said: str) -> Alert:
-    return Alert(
-        event_id=derive_id("Alert", code, usage.event_id),
-        tenant_id=usage.tenant_id,
-        ts_event=usage.ts_ingest,
-        ts_ingest=usage.ts_ingest,
-        correlation_id=usage.correlation_id,
-        causation_id=usage.event_id,
-        severity="WARNING",
-        source="rating",
-        code=code,
-        message=said,
-    )

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["CallMarks", "DeadLetter", "JournalEntry", "Redriven", "Skip", "StateSnapshot", "TaskPosition"]
+__all__ = ["CallMarks", "ClockTick", "DeadLetter", "JournalEntry", "Redriven", "Skip", "StateSnapshot", "TaskPosition"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,39 @@ class CallMarks(Event):
             "offset": self.offset,
             "marks": self.marks,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockTick(Event):
+    """The time by the clock of its one owner, told each second; a reader ignores a step back."""
+
+    SCHEMA: ClassVar[str] = "tradewind.runtime.ClockTick"
+    VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "ts_event": "later",
+        "owner": "name",
+    }
+
+    ts_event: int
+    """the time"""
+    owner: str
+    """the process that told it"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            ts_event=record["ts_event"],
+            owner=record["owner"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "ts_event": self.ts_event,
+            "owner": self.owner,
+        }
+
+    def in_range(self) -> bool:
+        return 0 <= self.ts_event <= 253402214400000000 and 1 <= len(self.owner) <= 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import platform
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -39,13 +42,15 @@ def run_roles(roles: Sequence[str], slot: str | None = None, timings: Timings | 
 
     Exits with 1 if an agent cannot continue.
     """
-    from tradewind.connectors.cluster.guard import guarded  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.clock.keeper import clock_kept  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.cluster.guard import guarded  # noqa: PLC0415
     from tradewind.connectors.registry import PATIENT_ATTEMPTS, open_codec  # noqa: PLC0415
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
     from tradewind.connectors.telemetry.process import telemetry  # noqa: PLC0415
     from tradewind.infra.services.disk import tell_disk  # noqa: PLC0415
     from tradewind.streams.agents import agents as every_agent  # noqa: PLC0415
     from tradewind.streams.runtime import RuntimeStopped, Timings, run_agents  # noqa: PLC0415
+    from tradewind.topics import CLOCK  # noqa: PLC0415
 
     known = every_agent()
     unknown = [role for role in roles if role not in known]
@@ -60,7 +65,11 @@ def run_roles(roles: Sequence[str], slot: str | None = None, timings: Timings | 
     async def run(codec: Codec, told: Telemetry, guard: Guard) -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         guard.start(lambda: set_from_thread(stop, loop))
-        await run_agents(agents, settings, codec, slot=slot, telemetry=told, stop=stop, timings=timings or Timings())
+        reads_clock = any(CLOCK in agent.inputs for agent in agents)
+        with clock_kept(settings, codec, f"{platform.node()}/{os.getpid()}") if reads_clock else nullcontext():
+            await run_agents(
+                agents, settings, codec, slot=slot, telemetry=told, stop=stop, timings=timings or Timings()
+            )
 
     try:
         with telemetry(settings, name) as told, guarded(settings, f"worker {name}", told.health) as guard:

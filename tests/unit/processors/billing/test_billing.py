@@ -7,21 +7,24 @@ from decimal import Decimal
 from typing import Any, cast
 
 import pytest
-from asking import DAY, HOUR, NOW, tenant
+from asking import DAY, HOUR, NOW, SECOND, tenant
 from hypothesis import given
 from hypothesis import strategies as st
 from processing import START, assert_law, decision, heartbeat, ingested, places, tenant_events
 
 from tests.unit.schemas.strategies import examples, ordinary
 from tradewind.processors.batch import PoisonRecord, UnknownSymbol
+from tradewind.processors.billing.gaps import GAP_US
 from tradewind.processors.billing.metering import metering
-from tradewind.processors.billing.rating import AHEAD_US, GAP_US, rating
-from tradewind.processors.billing.sources import MOST_MISSING, RECENT, SILENT_US
+from tradewind.processors.billing.rating import AHEAD_US, CLOCK_AHEAD_US, rating
+from tradewind.processors.billing.sources import AWAY_US, MOST_MISSING, RECENT, SILENT_US
+from tradewind.processors.clock import MINUTE_US
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.billing import Usage, UsageThreshold, UsageTotal
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import Fill
 from tradewind.schemas.notifications import Alert
+from tradewind.schemas.runtime import ClockTick
 from tradewind.testing import MemoryState, run
 
 TOLD = [*(event for event in tenant_events() if type(event).__name__ == "Tenant"), tenant_events(())[0]]
@@ -147,6 +150,53 @@ def test_what_stays_missing_is_told_once() -> None:
     assert (alert.code, alert.message.split()[0]) == ("USAGE_GIVEN_UP", "6")
 
 
+def clock(at: int) -> ClockTick:
+    """Return a second of the clock."""
+    return ClockTick(ts_event=at, owner="test")
+
+
+def test_the_clock_tells_of_what_stays_missing_where_no_record_comes() -> None:
+    """Once, in the eleventh minute; a later record tells nothing more, and one that fills the gap ends the matter."""
+    state = MemoryState()
+    rated(usage(0), usage(2), usage(0, source="door/2"), usage(1, source="door/2"), state=state)
+    assert rated(*(clock(NOW + s * SECOND) for s in range(60)), state=state) == []
+    (alert,) = rated(*(clock(NOW + s * SECOND) for s in range(600, 700)), state=state)
+    assert isinstance(alert, Alert)
+    assert (alert.code, "door/1" in alert.message, alert.tenant_id) == ("USAGE_MISSING", True, "alpha")
+    later = NOW + 2 * GAP_US
+    assert [type(event) for event in rated(usage(3, at=later), usage(1, at=later), state=state)] == [UsageTotal] * 2
+    assert rated(clock(later + 2 * GAP_US), state=state) == []
+
+
+def test_a_step_back_of_the_clock_changes_nothing() -> None:
+    """Nor does a second of a minute that was told."""
+    state = MemoryState()
+    rated(clock(NOW), state=state)
+    before = dict(state.values)
+    assert rated(clock(NOW - DAY), clock(NOW), clock(NOW + 1), state=state) == []
+    assert state.values == before
+
+
+def test_what_comes_ahead_of_the_clock_is_a_dead_letter_and_moves_no_time() -> None:
+    """A door whose clock is a little ahead counts; one that is days ahead closes no other door."""
+    state = MemoryState()
+    rated(clock(NOW), usage(0), usage(0, at=NOW + CLOCK_AHEAD_US // 2, source="door/2"), state=state)
+    with pytest.raises(PoisonRecord, match=r"ahead of runtime\.clock"):
+        rated(usage(0, at=NOW + 2 * DAY, source="door/3"), state=state)
+    assert total(usage(1), state=state).records == 3
+
+
+def test_the_clock_forgets_doors_that_are_silent() -> None:
+    """Late enough that records which wait for this agent are read before; agents are never forgotten."""
+    state = MemoryState()
+    rated(usage(0), usage(0, source="metering/0"), state=state)
+    rated(clock(NOW + SILENT_US + AWAY_US), state=state)
+    assert total(usage(1, at=NOW + SILENT_US), state=state).records == 3
+    rated(clock(NOW + 2 * SILENT_US + AWAY_US + 2 * MINUTE_US), state=state)
+    left = [name for name in state.values if name.startswith("source/")]
+    assert left == ["source/alpha/metering/0"]
+
+
 def test_memory_grows_with_doors_not_with_records() -> None:
     """A door that is silent for a day is forgotten when another comes; agents never are."""
     state = MemoryState()
@@ -226,25 +276,24 @@ def test_metering_keeps_the_law_of_cuts(kinds: list[str], cuts: list[int]) -> No
 
 
 @st.composite
-def streams(draw: st.DrawFn) -> list[Usage]:
+def streams(draw: st.DrawFn) -> list[Event]:
     """Draw usage of doors and tenants that is repeated, missing and out of its order, and never contradicts itself."""
-    found: list[Usage] = []
+    found: list[Event] = []
     for source in ("door/1", "door/2", "metering/0"):
         for name in ("alpha", "beta"):
             numbers = draw(st.lists(st.integers(0, 12), max_size=12))
-            clock = NOW + draw(st.sampled_from((0, HOUR)))
+            came = NOW + draw(st.sampled_from((0, HOUR)))
             found += [
-                usage(
-                    number, 1 + number, source=source, tenant_id=name, ts_event=NOW + number, ts_ingest=clock + number
-                )
+                usage(number, 1 + number, source=source, tenant_id=name, ts_event=NOW + number, ts_ingest=came + number)
                 for number in numbers
             ]
-    return draw(st.permutations(found))
+    ticks = draw(st.lists(st.integers(2, 90), max_size=6))
+    return draw(st.permutations([*found, *(clock(NOW + minutes * MINUTE_US) for minutes in ticks)]))
 
 
 @given(stream=streams(), cuts=places)
 @examples(60)
-def test_totals_count_each_number_once_however_it_comes_and_is_cut(stream: list[Usage], cuts: list[int]) -> None:
+def test_totals_count_each_number_once_however_it_comes_and_is_cut(stream: list[Event], cuts: list[int]) -> None:
     """The sum of the distinct records, to the last unit."""
     assert_law(rating, ingested([*TOLD, *stream], "billing.usage"), cuts)
     state = MemoryState()
@@ -254,7 +303,7 @@ def test_totals_count_each_number_once_however_it_comes_and_is_cut(stream: list[
         for name, value in state.values.items()
         if name.startswith("total/")
     }
-    distinct = {(one.tenant_id, one.source, one.sequence): one.quantity for one in stream}
+    distinct = {(one.tenant_id, one.source, one.sequence): one.quantity for one in stream if isinstance(one, Usage)}
     for name in ("alpha", "beta"):
         wanted = sum(quantity for (of, _, _), quantity in distinct.items() if of == name)
         assert found.get(name, 0) == wanted
