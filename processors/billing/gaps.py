@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
+from tradewind.processors.billing.sources import Source
 from tradewind.processors.clock import MINUTE_US
 from tradewind.processors.identity import derive_id
-from tradewind.schemas.billing import Usage, UsageSourceState
+from tradewind.schemas.billing import Usage
 from tradewind.schemas.notifications import Alert
 
 GAP_US: Final = 10 * MINUTE_US  # in which what is missing may still come
 SHOWN: Final = 5  # numbers that an alert names
 
 
-def is_overdue(source: UsageSourceState, at: int) -> bool:
+def is_overdue(source: Source, at: int) -> bool:
     """Return whether numbers have been missing for too long at a clock time, µs, and nobody was told yet."""
     return source.missing_since is not None and not source.missing_told and at - source.missing_since > GAP_US
 
 
-def missing(source: UsageSourceState, at: int) -> Alert:
+def missing(source: Source, at: int) -> Alert:
     """Return the alert on numbers of a source that do not come."""
     numbers = ", ".join(map(str, source.missing[:SHOWN]))
-    said = f"{len(source.missing)} usage records of {source.source} for {source.tenant_id} are missing ({numbers})"
-    event_id = derive_id("Alert", "USAGE_MISSING", source.tenant_id, source.source, source.missing[0])
+    said = f"{len(source.missing)} usage records of {source.name} for {source.tenant_id} are missing ({numbers})"
+    event_id = derive_id("Alert", "USAGE_MISSING", source.tenant_id, source.name, source.missing[0])
     return Alert(
         event_id=event_id,
         tenant_id=source.tenant_id,
@@ -37,9 +38,9 @@ def missing(source: UsageSourceState, at: int) -> Alert:
     )
 
 
-def given_up(usage: Usage, source: UsageSourceState, count: int) -> Alert:
+def given_up(usage: Usage, count: int) -> Alert:
     """Return the alert on so many numbers that are no longer waited for since a record has come."""
-    said = f"{count} usage records of {source.source} for {source.tenant_id} before {usage.sequence} are given up"
+    said = f"{count} usage records of {usage.source} for {usage.tenant_id} before {usage.sequence} are given up"
     return Alert(
         event_id=derive_id("Alert", "USAGE_GIVEN_UP", usage.event_id),
         tenant_id=usage.tenant_id,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from tradewind.processors.batch import State
 from tradewind.processors.billing.meters import AI_COST, MICRO, SHARES
-from tradewind.processors.billing.totals import used_in_month
 from tradewind.processors.billing.used_up import quota_of
 from tradewind.processors.clock import month_end, month_name, month_start
 from tradewind.processors.identity import derive_id
@@ -18,17 +18,23 @@ from tradewind.schemas.ranges import UNITS_MAX
 QUOTA: Final = "quota/"
 
 
-def crossed(state: State, tenant: UsageTenantState, usage: Usage) -> list[UsageThreshold]:
+def has_quota(tenant: UsageTenantState, meter: str) -> bool:
+    """Return whether a tenant has a quota of a meter."""
+    return meter == AI_COST or (bool(tenant.quotas) and quota_of(tenant.quotas, meter) is not None)
+
+
+def crossed(state: State, tenant: UsageTenantState, usage: Usage, used: Callable[[], int]) -> list[UsageThreshold]:
     """Return the shares of a quota that have been reached with usage that is counted, and that were not told of.
 
-    If the quota has changed, the shares of the new one are told of.
+    If the quota has changed, the shares of the new one are told of. `used` returns what was used in the month, with
+    this usage; it is called where the state has not counted for the quota yet.
     """
     quota = _quota(tenant, usage.meter)
     key = f"{QUOTA}{usage.tenant_id}/{month_name(usage.ts_event)}/{usage.meter}"
     if not quota:
         return []
     known = state.get(key, UsageQuotaState)
-    quantity = used_in_month(state, usage) if known is None else known.quantity + usage.quantity
+    quantity = used() if known is None else known.quantity + usage.quantity
     told = 0 if known is None or known.quota != quota else known.told_percent
     reached = [share for share in SHARES if share > told and 100 * quantity >= share * quota]
     start = month_start(usage.ts_event)

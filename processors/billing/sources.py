@@ -7,13 +7,14 @@ it that have not come, and digests of the newest records. So memory grows with s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Final, Literal, TypeAlias
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Final, Literal, TypeAlias
 
 from tradewind.processors.batch import State
-from tradewind.processors.clock import DAY_US, MINUTE_US, advance
-from tradewind.processors.identity import derive_id
-from tradewind.schemas.billing import Usage, UsageNowState, UsageSourceState
+from tradewind.processors.clock import DAY_US, MINUTE_US
+from tradewind.processors.identity import ID_BYTES
+from tradewind.schemas.billing import UsageNowState, UsageSourceState
 
 SOURCE: Final = "source/"
 MOST_MISSING: Final = 64  # numbers: a door sends some records at once, and no more of them change places
@@ -21,35 +22,126 @@ RECENT: Final = 64  # records whose repetition is told from a contradiction: wha
 SILENT_US: Final = DAY_US  # after which a door is taken for ended: it tallies for seconds
 AWAY_US: Final = 7 * DAY_US  # for which this agent may have been away: what came meanwhile is read after the clock
 CLOCK: Final = "clock"
+DIGEST_CHARACTERS: Final = 16  # 64 bits, of which no two of 64 records are equal by chance
 AGENTS: Final = ("ai/", "metering/")
 """Sources that never end, however long they are silent: agents number in their state."""
-Verdict: TypeAlias = Literal["NEW", "REPEATED", "CONTRADICTS", "OLD", "CLOSED"]
+Verdict: TypeAlias = Literal["NEW", "REPEATED", "CONTRADICTS", "OLD"]
+Seen: TypeAlias = dict[str, int | str]
 
 
-def judge(state: State, usage: Usage) -> tuple[Verdict, UsageSourceState, int]:
-    """Return whether a record counts, what is known of its source with it, and how many numbers are given up by it."""
-    told = told_time(state)
-    now = advance(state, usage.ts_ingest if told is None else min(usage.ts_ingest, told + MINUTE_US), UsageNowState)
-    found = state.get(_key(usage.tenant_id, usage.source), UsageSourceState)
-    known = found or _unknown(usage)
-    if found is None and now - usage.ts_ingest > SILENT_US:
-        return "CLOSED", known, 0
-    sequence, said = usage.sequence, digest(usage)
-    if sequence > known.highest:
-        missed = range(known.highest + 1, sequence)
-        missing = (*known.missing, *missed[-MOST_MISSING:])
-        kept = missing[-MOST_MISSING:]
-        given_up = len(known.missing) + len(missed) - len(kept)
-        return "NEW", _with(replace(known, highest=sequence, missing=kept), usage, said, now), given_up
-    if sequence in known.missing:
-        missing = tuple(number for number in known.missing if number != sequence)
-        return "NEW", _with(replace(known, missing=missing), usage, said, now), 0
-    for seen in known.recent:
-        if seen["sequence"] == sequence:
+@dataclass(slots=True)
+class Source:
+    """What is known of a source and tenant, while records are counted."""
+
+    tenant_id: str
+    name: str
+    highest: int
+    missing: list[int]
+    """Ascending."""
+    recent: dict[int, Seen]
+    """Sequence -> what is kept of the record, in the order in which the records came."""
+    missing_since: int | None
+    missing_told: bool
+    repeated: int
+    ts_seen: int
+
+    @classmethod
+    def of(cls, known: UsageSourceState) -> Source:
+        """Return what a state says."""
+        recent = {int(seen["sequence"]): dict(seen) for seen in known.recent}
+        return cls(
+            known.tenant_id,
+            known.source,
+            known.highest,
+            list(known.missing),
+            recent,
+            known.missing_since,
+            known.missing_told,
+            known.repeated,
+            known.ts_seen,
+        )
+
+    @classmethod
+    def unknown(cls, tenant_id: str, name: str) -> Source:
+        """Return a source of which nothing has come."""
+        return cls(tenant_id, name, -1, [], {}, None, False, 0, 0)  # noqa: FBT003 - in the order of the fields
+
+    def take(self, sequence: int, said: str, now: int) -> tuple[Verdict, int]:
+        """Judge a record, and remember it if it is sound; return how many missing numbers it gives up, too."""
+        given_up = 0
+        if sequence == self.highest + 1:
+            self.highest = sequence
+        elif sequence > self.highest:
+            missed = range(self.highest + 1, sequence)
+            missing = [*self.missing, *missed[-MOST_MISSING:]]
+            given_up = len(self.missing) + len(missed) - len(missing[-MOST_MISSING:])
+            self.missing, self.highest = missing[-MOST_MISSING:], sequence
+        elif sequence in self.missing:
+            self.missing.remove(sequence)
+        else:
+            seen = self.recent.get(sequence)
+            if seen is None:
+                return "OLD", 0
             if seen["digest"] != said:
-                return "CONTRADICTS", known, 0
-            return "REPEATED", replace(known, repeated=known.repeated + 1, ts_seen=max(known.ts_seen, now)), 0
-    return "OLD", known, 0
+                return "CONTRADICTS", 0
+            self.repeated += 1
+            self.ts_seen = max(self.ts_seen, now)
+            return "REPEATED", 0
+        self.recent[sequence] = {"sequence": sequence, "digest": said}
+        if len(self.recent) > RECENT:
+            del self.recent[next(iter(self.recent))]
+        self.ts_seen = max(self.ts_seen, now)
+        self.missing_since = (self.missing_since or now) if self.missing else None
+        self.missing_told = self.missing_told and self.missing_since is not None
+        return "NEW", given_up
+
+    def state(self) -> UsageSourceState:
+        """Return it as a state."""
+        return UsageSourceState(
+            source=self.name,
+            tenant_id=self.tenant_id,
+            highest=self.highest,
+            missing=tuple(self.missing),
+            recent=tuple(self.recent.values()),
+            missing_since=self.missing_since,
+            missing_told=self.missing_told,
+            repeated=self.repeated,
+            ts_seen=self.ts_seen,
+        )
+
+
+def digest(*said: Any) -> str:
+    """Return a digest of what a record says, but when it came."""
+    text = "\x1f".join(map(str, said))
+    return blake2b(text.encode(), digest_size=ID_BYTES).hexdigest()[:DIGEST_CHARACTERS]
+
+
+def source_of(state: State, tenant_id: str, name: str) -> Source | None:
+    """Return what is known of a source; None where nothing is."""
+    known = state.get(_key(tenant_id, name), UsageSourceState)
+    return None if known is None else Source.of(known)
+
+
+def all_sources(state: State, tenant_id: str = "") -> Iterator[Source]:
+    """Return what is known of each source, of one tenant or of all, by tenant and name."""
+    prefix = f"{SOURCE}{tenant_id}/" if tenant_id else SOURCE
+    for key in list(state.keys(prefix)):
+        known = state.get(key, UsageSourceState)
+        if known is not None:
+            yield Source.of(known)
+
+
+def keep(state: State, source: Source) -> None:
+    """Store what is known of a source."""
+    state.put(_key(source.tenant_id, source.name), source.state())
+
+
+def forget_silent(state: State, source: Source, now: int, after_us: int) -> bool:
+    """Forget a door that has been silent for longer than so long, µs; return whether it is forgotten."""
+    if source.name.startswith(AGENTS) or now - source.ts_seen <= after_us:
+        return False
+    state.delete(_key(source.tenant_id, source.name))
+    return True
 
 
 def tell_time(state: State, at: int) -> int | None:
@@ -68,69 +160,5 @@ def told_time(state: State) -> int | None:
     return None if known is None else known.now
 
 
-def all_sources(state: State) -> Iterator[UsageSourceState]:
-    """Return what is known of each source, by tenant and name."""
-    for key in list(state.keys(SOURCE)):
-        known = state.get(key, UsageSourceState)
-        if known is not None:
-            yield known
-
-
-def retire(state: State, known: UsageSourceState, at: int) -> bool:
-    """Forget a door that the clock shows to be silent; return whether it is forgotten.
-
-    By the clock alone, a door has `AWAY_US` more: if this agent was away, the clock is ahead of the records that wait.
-    Otherwise the next record of another door shows the silence.
-    """
-    if known.source.startswith(AGENTS) or at - known.ts_seen <= SILENT_US + AWAY_US:
-        return False
-    state.delete(_key(known.tenant_id, known.source))
-    return True
-
-
-def keep(state: State, source: UsageSourceState) -> None:
-    """Keep what is known of a source; if it is new, forget those that ended."""
-    key = _key(source.tenant_id, source.source)
-    if state.get(key, UsageSourceState) is None:
-        _forget_silent(state, source)
-    state.put(key, source)
-
-
-def digest(usage: Usage) -> str:
-    """Return what a record says, but when it came."""
-    parts = (usage.meter, usage.dimension, usage.quantity, usage.ts_event, int(usage.billable), usage.event_id)
-    return derive_id(*parts)[:16]
-
-
-def _with(known: UsageSourceState, usage: Usage, said: str, now: int) -> UsageSourceState:
-    seen: dict[str, int | str] = {"sequence": usage.sequence, "digest": said}
-    recent = (*known.recent, seen)[-RECENT:]
-    since = (known.missing_since or now) if known.missing else None
-    told = known.missing_told and since is not None
-    return replace(known, recent=recent, ts_seen=max(known.ts_seen, now), missing_since=since, missing_told=told)
-
-
-def _forget_silent(state: State, newer: UsageSourceState) -> None:
-    """Forget the doors of a tenant that have been silent for a day: whoever starts again is a new source."""
-    for key in list(state.keys(f"{SOURCE}{newer.tenant_id}/")):
-        known = state.get(key, UsageSourceState)
-        if known is not None and newer.ts_seen - known.ts_seen > SILENT_US and not known.source.startswith(AGENTS):
-            state.delete(key)
-
-
-def _unknown(usage: Usage) -> UsageSourceState:
-    return UsageSourceState(
-        source=usage.source,
-        tenant_id=usage.tenant_id,
-        highest=-1,
-        missing=(),
-        recent=(),
-        missing_since=None,
-        missing_told=False,
-        repeated=0,
-        ts_seen=0,
-    )
-
-
-def _key(tenant_id: str, source: str) -> str:
-    return f"{SOURCE}{tenant_id}/{source}"
+def _key(tenant_id: str, name: str) -> str:
+    return f"{SOURCE}{tenant_id}/{name}"

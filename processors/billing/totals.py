@@ -2,51 +2,74 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final
 
-from tradewind.processors.batch import State, checked
-from tradewind.processors.clock import month_end, month_name, month_start
-from tradewind.processors.identity import derive_id
-from tradewind.schemas.billing import Usage, UsageTotal
+from tradewind.processors.batch import State
+from tradewind.processors.clock import month_name
+from tradewind.processors.identity import ID_BYTES
+from tradewind.schemas.billing import UsageTotal
 
 TOTAL: Final = "total/"
 
 
-def add(state: State, index: int, usage: Usage) -> UsageTotal:
-    """Count a record in its total, and return the total; raises `PoisonRecord` if the sum is out of range."""
-    key = f"{_of_meter(usage)}{usage.dimension}"
-    made = checked(_with(state.get(key, UsageTotal), usage), index)
-    state.put(key, made)
-    return made
+@dataclass(slots=True)
+class Total:
+    """A total, while records are counted."""
+
+    tenant_id: str
+    meter: str
+    dimension: str
+    ts_start: int
+    ts_end: int
+    quantity: int
+    billable: int
+    records: int
+    ts_event: int
+    before_number: bytes
+    """What its event ids hash before the number of records."""
+
+    def event_id(self) -> str:
+        """Return `derive_id("UsageTotal", ...)` of the total as it is now."""
+        return blake2b(b"%b%d" % (self.before_number, self.records), digest_size=ID_BYTES).hexdigest()
+
+    def event(self, ts_ingest: int, correlation_id: str, causation_id: str) -> UsageTotal:
+        """Return the total after a record."""
+        return UsageTotal(
+            event_id=self.event_id(),
+            tenant_id=self.tenant_id,
+            ts_event=self.ts_event,
+            ts_ingest=ts_ingest,
+            correlation_id=correlation_id,
+            causation_id=causation_id,
+            meter=self.meter,
+            dimension=self.dimension,
+            ts_start=self.ts_start,
+            ts_end=self.ts_end,
+            quantity=self.quantity,
+            billable_quantity=self.billable,
+            records=self.records,
+        )
 
 
-def used_in_month(state: State, usage: Usage) -> int:
-    """Return the units of a record's tenant, meter and month that are counted so far, over all dimensions."""
-    found = (state.get(key, UsageTotal) for key in state.keys(_of_meter(usage)))
+def total_of(state: State, tenant_id: str, meter: str, dimension: str, month: tuple[int, int]) -> Total:
+    """Return a total of a month, given by its first moment and the one after its last, µs."""
+    start, end = month
+    known = state.get(key_of(tenant_id, meter, start) + dimension, UsageTotal)
+    head = "\x1f".join(("UsageTotal", tenant_id, meter, dimension, str(start), "")).encode()
+    if known is None:
+        return Total(tenant_id, meter, dimension, start, end, 0, 0, 0, 0, head)
+    quantities = known.quantity, known.billable_quantity, known.records
+    return Total(tenant_id, meter, dimension, start, end, *quantities, known.ts_event, head)
+
+
+def used_in_month(state: State, tenant_id: str, meter: str, start: int) -> int:
+    """Return the units of a month that the state has counted, over all dimensions."""
+    found = (state.get(key, UsageTotal) for key in state.keys(key_of(tenant_id, meter, start)))
     return sum(total.quantity for total in found if total is not None)
 
 
-def _of_meter(usage: Usage) -> str:
-    return f"{TOTAL}{usage.tenant_id}/{month_name(usage.ts_event)}/{usage.meter}/"
-
-
-def _with(before: UsageTotal | None, usage: Usage) -> UsageTotal:
-    """Return the total with one more record."""
-    start = month_start(usage.ts_event)
-    records = 1 if before is None else before.records + 1
-    billable = usage.quantity if usage.billable else 0
-    return UsageTotal(
-        event_id=derive_id("UsageTotal", usage.tenant_id, usage.meter, usage.dimension, start, records),
-        tenant_id=usage.tenant_id,
-        ts_event=usage.ts_event if before is None else max(before.ts_event, usage.ts_event),
-        ts_ingest=usage.ts_ingest,
-        correlation_id=usage.correlation_id,
-        causation_id=usage.event_id,
-        meter=usage.meter,
-        dimension=usage.dimension,
-        ts_start=start,
-        ts_end=month_end(usage.ts_event),
-        quantity=usage.quantity + (0 if before is None else before.quantity),
-        billable_quantity=billable + (0 if before is None else before.billable_quantity),
-        records=records,
-    )
+def key_of(tenant_id: str, meter: str, start: int) -> str:
+    """Return what the keys of a month's totals of a meter begin with; the dimension follows."""
+    return f"{TOTAL}{tenant_id}/{month_name(start)}/{meter}/"

@@ -14,9 +14,10 @@ from processing import START, assert_law, decision, heartbeat, ingested, places,
 
 from tests.unit.schemas.strategies import examples, ordinary
 from tradewind.processors.batch import PoisonRecord, UnknownSymbol
+from tradewind.processors.billing.counting import AHEAD_US, CLOCK_AHEAD_US
 from tradewind.processors.billing.gaps import GAP_US
 from tradewind.processors.billing.metering import metering
-from tradewind.processors.billing.rating import AHEAD_US, CLOCK_AHEAD_US, rating
+from tradewind.processors.billing.rating import rating
 from tradewind.processors.billing.sources import AWAY_US, MOST_MISSING, RECENT, SILENT_US
 from tradewind.processors.clock import MINUTE_US
 from tradewind.processors.identity import derive_id

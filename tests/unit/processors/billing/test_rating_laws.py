@@ -15,15 +15,15 @@ from processing import tenant_events
 
 from tests.unit.schemas.strategies import examples
 from tradewind.connectors.settings import Settings
+from tradewind.processors.billing.counting import AHEAD_US
 from tradewind.processors.billing.meters import METERS
-from tradewind.processors.billing.rating import AHEAD_US
 from tradewind.processors.billing.sources import MOST_MISSING, RECENT
 from tradewind.processors.clock import month_name
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.billing import Usage, UsageSourceState, UsageTotal
 from tradewind.streams.billing import rating
 from tradewind.testing import MemoryAgent, MemoryBroker
-from tradewind.topics import TENANT_CHANGES, USAGE
+from tradewind.topics import TENANT_CHANGES, USAGE, USAGE_THRESHOLDS, USAGE_TOTALS
 
 SETTINGS = Settings(_env_file=None)
 REASONS = {
@@ -184,3 +184,17 @@ def test_a_quantity_below_one_is_a_dead_letter(quantity: int) -> None:
     found = Rated([usage("door/1", 0, quantity=quantity), usage("door/1", 1)], [])
     assert found.dead == ["quantity"]
     assert found.totals.total() == 2
+
+
+def test_columns_give_what_rows_give() -> None:
+    """A batch of many records is decoded by columns, one of few by rows: the same totals, thresholds and state."""
+    raw = [
+        usage("door/1", number - number % 3, tenant_id="alpha", meter=("api.calls", "ai.cost")[number % 2])
+        for number in range(300)
+    ]
+    whole, parts = Rated(raw, []), Rated(raw, list(range(0, 300, 10)))
+    assert whole.kit.states() == parts.kit.states()
+    for topic in (USAGE_TOTALS, USAGE_THRESHOLDS):
+        assert whole.kit.broker.events(topic) == parts.kit.broker.events(topic)
+    assert whole.dead == parts.dead
+    assert len(whole.kit.broker.events(USAGE_TOTALS)) == 100
