@@ -21,7 +21,7 @@ from tradewind.infra.bench.parts.metered import naive, rated, rated_per_s, upser
 from tradewind.infra.bench.parts.progress import Progress
 from tradewind.infra.bench.parts.results import Result, report
 from tradewind.infra.bench.parts.services import services
-from tradewind.infra.bench.parts.tenants import load, publish
+from tradewind.infra.bench.parts.tenants import agent_of, create, load, publish
 from tradewind.topics import USAGE
 
 LOADING, RATING, UPSERTING, COMPARING = "usage that waits", "rating", "upserts", "totals"
@@ -47,6 +47,7 @@ def main(argv: Sequence[str]) -> int:
     with services(optimise_java=True) as settings:
         codec, progress = open_codec(settings), Progress(plan(given), {})
         progress.begin(LOADING)
+        create(settings, agent_of("rating", "rating", settings))
         load(settings, codec, given.tenants)
         publish(settings, codec, USAGE, usages(given.records, given.tenants))
         wanted, records = naive(settings, codec)
