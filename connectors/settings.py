@@ -107,11 +107,11 @@ class RedisSettings(_Part):
     """A Valkey or Redis."""
 
     url: str | None = None
-    """`redis://host:port` or `rediss://host:port`. None: if `embedded` is true, `up` starts a Valkey."""
+    """`redis://host:port` or `rediss://host:port`. None: `up` starts a Valkey, unless `embedded` is false."""
     user: str = "default"
     password: SecretStr | None = None
-    embedded: bool = False
-    """Whether a stack starts a Valkey of its own. Nothing of Tradewind needs one yet."""
+    embedded: bool = True
+    """Whether a stack starts a Valkey of its own, for answers of AI that are shown while they come."""
 
 
 class MetricsSettings(_Part):

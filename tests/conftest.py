@@ -23,7 +23,14 @@ from confluent_kafka.admin import AdminClient
 from harness.run import PREFIX, run_of
 from harness.shared_stack import SharedStack, ensure
 
-from tradewind.connectors.settings import InfluxSettings, KafkaSettings, PostgresSettings, RegistrySettings, Settings
+from tradewind.connectors.settings import (
+    InfluxSettings,
+    KafkaSettings,
+    PostgresSettings,
+    RedisSettings,
+    RegistrySettings,
+    Settings,
+)
 from tradewind.infra.services import endpoints
 from tradewind.infra.services.embedded.kafka import Kafka
 from tradewind.infra.services.ending import ended_by_signals
@@ -131,6 +138,7 @@ def namespace(stack: SharedStack, data: Path) -> Iterator[Settings]:
         postgres=PostgresSettings(**{**postgres, "url": url}),
         registry=RegistrySettings(**found["registry"]),
         influx=InfluxSettings(**found["influx"]),
+        redis=RedisSettings(**found.get("redis", {})),
     )
     yield given
     with contextlib.suppress(KafkaException):  # the test may have killed the broker, which ends with its stack anyway

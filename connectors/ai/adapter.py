@@ -20,6 +20,7 @@ class Adapter(Protocol):
         """Send a call once, and return what came of it. `key` is secret, and may stand in no text of the answer.
 
         The time-outs of the call hold. Set `sending.sent` before the first byte of the request leaves.
+        Give `sending.text` each part of the text as it comes, if the call asks for a stream.
         """
         ...
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 
+from tradewind.connectors.ai.deltas.merging import Done, Shown
+from tradewind.connectors.ai.deltas.reader import DeltaReader
+from tradewind.connectors.ai.valkey import Link
 from tradewind.connectors.kafka.publication import publish
 from tradewind.connectors.kafka.records import raw_records
 from tradewind.connectors.settings import Settings
@@ -20,8 +26,11 @@ class Unanswered(RuntimeError):
     """No response has come in time; the message says what to do."""
 
 
-def ask(request: AiRequest, settings: Settings, codec: Codec) -> AiResponse:
-    """Publish a request and return its response; raises `Unanswered` after its deadline and some seconds."""
+def ask(request: AiRequest, settings: Settings, codec: Codec, stopped: threading.Event | None = None) -> AiResponse:
+    """Publish a request and return its response.
+
+    Raises `Unanswered` after its deadline and some seconds, or once `stopped` is set.
+    """
     partition = partition_of(request.reply_key.encode(), AI_RESPONSES.partitions)
     with closing(
         raw_records(settings, settings.physical(AI_RESPONSES), [partition], "latest", follow=True)
@@ -29,7 +38,7 @@ def ask(request: AiRequest, settings: Settings, codec: Codec) -> AiResponse:
         next(responses)  # it stands at the end now: what comes later is read
         publish(AI_REQUESTS, [request], settings)
         deadline = time.monotonic() + request.deadline_ms / 1_000 + GRACE_S
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not (stopped is not None and stopped.is_set()):
             for message in next(responses):
                 try:
                     event = codec.decode(message.value() or b"")
@@ -41,3 +50,34 @@ def ask(request: AiRequest, settings: Settings, codec: Codec) -> AiResponse:
         f"request {request.event_id} is published, and no response has come within its deadline: are `usage` and "
         "`caller` up? See ./dev status; ./dev consume ai.responses shows what comes later"
     )
+
+
+def ask_live(request: AiRequest, settings: Settings, codec: Codec, show: Callable[[Shown], None]) -> AiResponse:
+    """Publish a request, show its answer while it comes, and return its response; raises `Unanswered` as `ask` does."""
+    links = None if settings.redis.url is None else lambda: Link(settings.redis)
+
+    async def follow() -> AiResponse:
+        async with DeltaReader(links, settings.namespace) as reader:
+            following, stopped = reader.follow(request.tenant_id, request.event_id), threading.Event()
+
+            async def respond() -> None:
+                following.answered(await asyncio.to_thread(ask, request, settings, codec, stopped))
+
+            async def shown() -> AiResponse:
+                async for one in following:
+                    show(one)
+                    if isinstance(one, Done):
+                        return one.response
+                raise AssertionError("an answer ends with its response")
+
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(respond())
+                    answer = tasks.create_task(shown())
+            except* Unanswered as errors:
+                raise errors.exceptions[0] from None
+            finally:
+                stopped.set()  # the thread ends soon after Ctrl-C
+            return answer.result()
+
+    return asyncio.run(follow())

@@ -12,6 +12,7 @@ from typing import cast
 
 from tradewind.connectors.ai.adapter import Adapter
 from tradewind.connectors.ai.answer import Answer, attempt_of, unsent_attempt
+from tradewind.connectors.ai.deltas.writer import DeltaWriter
 from tradewind.connectors.ai.keys.keys import Keys, NoKey, hidden
 from tradewind.connectors.ai.keys.store import KeyRefused, StoreSilent
 from tradewind.connectors.ai.over_http import compatible_adapter, gemini_adapter, ollama_adapter
@@ -48,8 +49,17 @@ class AiCalls:
     calls = AI_CALLS
     attempts = AI_ATTEMPTS
 
-    def __init__(self, keys: Keys, adapters: Mapping[str, Callable[[], Adapter]] | None = None) -> None:
-        """Know these adapters, and those of installed packages; each is made when a call first needs it."""
+    def __init__(
+        self,
+        keys: Keys,
+        adapters: Mapping[str, Callable[[], Adapter]] | None = None,
+        deltas: DeltaWriter | None = None,
+    ) -> None:
+        """Know these adapters, and those of installed packages; each is made when a call first needs it.
+
+        Without `deltas`, answers come whole at their end.
+        """
+        self._deltas = deltas
         adapters = OURS if adapters is None else adapters
         installed = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
         self._makers = {**{name: point.load for name, point in installed.items() if name not in adapters}, **adapters}
@@ -75,7 +85,12 @@ class AiCalls:
     async def perform(self, call: Event, sending: Sending) -> Event:
         """Ask the provider once; whatever happens is an outcome."""
         asked = cast("AiCall", call)
+        telling = None if self._deltas is None else self._deltas.begin(asked)
+        if telling is not None:
+            sending.text = telling.text
         answer, took_us = await self._asked(asked, sending)
+        if telling is not None:
+            telling.end(answer)
         return attempt_of(asked, answer, time.time_ns() // 1_000, took_us if sending.sent else 0)
 
     async def open(self) -> None:
@@ -86,6 +101,8 @@ class AiCalls:
         await self._keys.close()
         for adapter in self._adapters.values():
             await adapter.close()
+        if self._deltas is not None:
+            await self._deltas.close()
 
     async def _asked(self, call: AiCall, sending: Sending) -> tuple[Answer, int]:
         """Return the answer, and how many µs it took."""

@@ -65,11 +65,13 @@ class Exchange:
                 async with self._post(call, path, body, key) as reply:
                     self._status = reply.status
 
-                    def token() -> None:
+                    def token(text: str) -> None:
                         now = clock()
                         if self._first_token_us is None:
                             self._first_token_us = round((now - begun) * 1_000_000)
                         limit.reschedule(now + call.idle_timeout_ms / 1_000)
+                        if text:
+                            self._sending.text(text)
 
                     found = await self._read(reply, token, streamed=streamed)
                     limit.reschedule(None)  # all is read: what is left is to give the connection back
@@ -86,7 +88,7 @@ class Exchange:
             found = failed
         return replace(found, first_token_us=self._first_token_us, http_status=found.http_status or self._status)
 
-    async def _read(self, reply: Reply, token: Callable[[], None], *, streamed: bool) -> Answer:
+    async def _read(self, reply: Reply, token: Callable[[str], None], *, streamed: bool) -> Answer:
         if reply.status != 200:
             return refused(reply.status, reply.headers, await _content(reply, ERROR_BYTES, cut=True))
         kind = reply.headers.get("content-type", "")
@@ -99,13 +101,13 @@ class Exchange:
             return Answer("MALFORMED", f"the answer is no JSON object, but {kind or 'of no type'}")
         if payload.get("error"):
             return inside(payload["error"])
-        token()
+        token("")
         try:
             return self._form.whole(self._call, payload)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             return Answer("MALFORMED", f"the answer has another form: {type(error).__name__}: {error}")
 
-    async def _streamed(self, events: AsyncIterator[str], token: Callable[[], None]) -> Answer:
+    async def _streamed(self, events: AsyncIterator[str], token: Callable[[str], None]) -> Answer:
         stream = self._form.stream(self._call)
         broken: Exception | None = None
         try:
@@ -117,8 +119,8 @@ class Exchange:
                     return Answer("MALFORMED", "an event of the stream is no JSON object")
                 if payload.get("error"):
                     return inside(payload["error"])
-                if stream.feed(payload):
-                    token()
+                if (text := stream.feed(payload)) is not None:
+                    token(text)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
             return Answer("MALFORMED", f"the stream has another form: {type(error).__name__}: {error}")
         except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
@@ -23,6 +24,8 @@ LEAST_WORDS, MORE_WORDS = 8, 25
 DIMENSIONS = 16
 """Of an embedding: enough to compare two."""
 BYTES_PER_TOKEN = 4
+WORD_S = 0.02
+"""Between two words of a stream: slow enough to be seen, and an answer of 32 words takes less than a second."""
 DEEPEST = 16
 """Levels of a JSON schema that are followed; a schema may refer to itself."""
 
@@ -47,6 +50,8 @@ class Paper:
         else:
             words = _sentence(numbers)
         whole = len(words) <= call.max_tokens
+        if call.stream != "NONE":
+            await _tell(words[: call.max_tokens], sending)
         return Answer(
             "OK",
             text=" ".join(words[: call.max_tokens]),
@@ -58,6 +63,14 @@ class Paper:
 
     async def close(self) -> None:
         """Have nothing to close."""
+
+
+async def _tell(words: list[str], sending: Sending) -> None:
+    """Give the words one after the other, as a model would."""
+    for at, word in enumerate(words):
+        if at:
+            await asyncio.sleep(WORD_S)
+        sending.text(f" {word}" if at else word)
 
 
 def _numbers(seed: str) -> Iterator[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,12 +24,18 @@ class Terms:
     """How many calls of the lane one caller may have in flight; 0 for any number."""
 
 
+def _nobody(_: str) -> None:
+    """Take what nobody asks for."""
+
+
 class Sending:
     """What a call in flight says of itself."""
 
-    __slots__ = ("sent",)
+    __slots__ = ("sent", "text")
 
     def __init__(self) -> None:
+        self.text: Callable[[str], None] = _nobody
+        """Takes the text of an answer while it comes, part by part, if it comes in parts."""
         self.sent = False
         """Whether any byte of it may have left: set it before the first one does."""
 

@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import redis
 from processes.pipeline import Pipeline
 
 from days.ledger import Ledger, postgres_rows, questdb_count, read_all, read_orders
 from days.recorded import BTCUSDT, EURUSD, XAUUSD, Recording
+from tradewind.connectors.ai.deltas.entries import TEXT, stream_key
 from tradewind.connectors.kafka.publication import publish
-from tradewind.connectors.settings import Settings
+from tradewind.connectors.settings import Settings, revealed
 from tradewind.processors.identity import derive_id
 from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS
 from tradewind.schemas.tenancy import TenantCommand
@@ -55,6 +57,8 @@ class PlayedDay:
     ledger: Ledger
     answer: Mapping[str, Any]
     """The response to one question to a model, as JSON."""
+    shown: str
+    """What was shown of that answer while it came; empty without a Valkey."""
 
 
 def play(settings: Settings, folder: Path) -> PlayedDay:
@@ -68,13 +72,24 @@ def play(settings: Settings, folder: Path) -> PlayedDay:
         for name in pipeline.roles:
             pipeline.start(name)
         fed(pipeline, FILES)
-        answer = json.loads(pipeline.run("ai", "ask", "Is EURUSD calm?", "--tenant", ASKING, "--json"))
+        answer = json.loads(pipeline.run("ai", "ask", "Is EURUSD calm?", "--tenant", ASKING, "--stream", "--json"))
+        shown = shown_of(own, answer["request_id"])
         metered(pipeline)
         ledger = read_all(own)
         missing_in_questdb(own, ledger)
     finally:
         pipeline.stop()
-    return PlayedDay(own, pipeline, ledger, answer)
+    return PlayedDay(own, pipeline, ledger, answer, shown)
+
+
+def shown_of(settings: Settings, request_id: str) -> str:
+    """Return the deltas of an answer, which Valkey keeps for a minute or two."""
+    part = settings.redis
+    if part.url is None:
+        return ""
+    with redis.Redis.from_url(part.url, username=part.user, password=revealed(part.password)) as client:
+        entries = client.xrange(stream_key(settings.namespace, ASKING, request_id))
+    return b"".join(fields[TEXT] for _, fields in entries).decode()
 
 
 def quoted() -> TenantCommand:

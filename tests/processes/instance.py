@@ -19,7 +19,7 @@ UP_S = 240.0
 """Time to be up: some 15 s, and many times that on a machine where other tests run beside it."""
 STOP_S = 15.0
 FLOW_S = 120.0
-SERVICES = {"kafka", "postgres", "registry", "questdb"}
+SERVICES = {"kafka", "postgres", "registry", "questdb", "valkey"}
 WORKERS = {"market", "decisions", "execution", "usage", "caller", "sink-questdb", "sink-postgres", "feed"}
 
 

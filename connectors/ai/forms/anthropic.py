@@ -91,7 +91,7 @@ class AnthropicStream:
         self._finish: Finish | None = None
         self._stopped = False
 
-    def feed(self, payload: Mapping[str, Any]) -> bool:
+    def feed(self, payload: Mapping[str, Any]) -> str | None:
         """Take an event; pings and the ends of blocks hold no tokens."""
         match payload["type"]:
             case "message_start":
@@ -104,12 +104,13 @@ class AnthropicStream:
             case "content_block_delta":
                 delta = payload["delta"]
                 block = self._blocks[payload["index"]]
-                block["text"] += delta.get("text") or delta.get("partial_json") or ""
-                return True
+                text = delta.get("text") or delta.get("partial_json") or ""
+                block["text"] += text
+                return text if block["type"] == "text" or block["name"] == ANSWER else ""
             case "message_delta":
                 self._usage.update(payload.get("usage") or {})
                 self._finish = FINISHES.get(payload["delta"].get("stop_reason") or "") or self._finish
-        return False
+        return None
 
     def message(self) -> Message:
         """Return what came in all."""

@@ -47,15 +47,15 @@ class CompletionStream:
         self._finish: Finish | None = None
         self._head: dict[str, Any] = {}
 
-    def feed(self, payload: Mapping[str, Any]) -> bool:
+    def feed(self, payload: Mapping[str, Any]) -> str | None:
         """Take a chunk; the last one has the usage and no choice."""
         self._head |= {name: payload[name] for name in ("model", "id", "usage") if payload.get(name)}
         if not payload["choices"]:
-            return False
+            return None
         choice = payload["choices"][0]
         self._text.append(choice.get("text") or "")
         self._finish = FINISHES.get(choice.get("finish_reason") or "") or self._finish
-        return bool(choice.get("text"))
+        return choice.get("text") or None
 
     def message(self) -> Message:
         """Return what came in all."""

@@ -74,8 +74,11 @@ class Message:
 class Stream(Protocol):
     """An answer that comes in events."""
 
-    def feed(self, payload: Mapping[str, Any]) -> bool:
-        """Take an event; return whether it holds tokens. Raises `KeyError` and the like if it has another form."""
+    def feed(self, payload: Mapping[str, Any]) -> str | None:
+        """Take an event, and return its part of the text: empty if its tokens are others, None if it holds none.
+
+        Raises `KeyError` and the like if it has another form.
+        """
         ...
 
     def message(self) -> Message:

@@ -81,7 +81,7 @@ class GeminiStream:
         self._model: str | None = None
         self._id: str | None = None
 
-    def feed(self, payload: Mapping[str, Any]) -> bool:
+    def feed(self, payload: Mapping[str, Any]) -> str | None:
         """Take an answer; each tells the tokens so far."""
         self._model = payload.get("modelVersion") or self._model
         self._id = payload.get("responseId") or self._id
@@ -92,12 +92,13 @@ class GeminiStream:
         if not candidates and not {"promptFeedback", "usageMetadata"} & payload.keys():
             raise KeyError("candidates")
         parts: Sequence[Mapping[str, Any]] = ()
+        before = len(self._text)
         for candidate in candidates[:1]:
             parts = (candidate.get("content") or {}).get("parts") or ()
             self._take(parts)
             if (finish := candidate.get("finishReason")) is not None:
                 self._finish = self._finish or FINISHES.get(finish)
-        return bool(parts)
+        return "".join(self._text[before:]) if parts else None
 
     def message(self) -> Message:
         """Return what came in all."""

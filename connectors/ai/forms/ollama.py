@@ -66,7 +66,7 @@ class OllamaStream:
         self._last: Mapping[str, Any] = {}
         self._model: str | None = None
 
-    def feed(self, payload: Mapping[str, Any]) -> bool:
+    def feed(self, payload: Mapping[str, Any]) -> str | None:
         """Take a line; thoughts of a model are tokens, too."""
         self._model = payload.get("model") or self._model
         message = payload["message"] if "message" in payload else {"content": payload["response"]}
@@ -78,7 +78,8 @@ class OllamaStream:
             self._calls.append({"id": str(id_), "name": str(function["name"]), "arguments": arguments})
         if payload.get("done"):
             self._last = payload
-        return bool(text or message.get("tool_calls") or message.get("thinking") or payload.get("thinking"))
+        others = message.get("tool_calls") or message.get("thinking") or payload.get("thinking")
+        return text or ("" if others else None)
 
     def message(self) -> Message:
         """Return what came in all."""

@@ -84,13 +84,13 @@ class OpenAiStream:
         self._model: str | None = None
         self._id: str | None = None
 
-    def feed(self, payload: Mapping[str, Any]) -> bool:
+    def feed(self, payload: Mapping[str, Any]) -> str | None:
         """Take a chunk; the last one has the usage and no choice."""
         self._model = payload.get("model") or self._model
         self._id = payload.get("id") or self._id
         self._usage = payload.get("usage") or self._usage
         if not payload["choices"]:
-            return False
+            return None
         choice = payload["choices"][0]
         delta = choice.get("delta") or {}
         if text := delta.get("content"):
@@ -101,7 +101,7 @@ class OpenAiStream:
             self._finish = "FILTER"
         if (finish := choice.get("finish_reason")) is not None:
             self._finish = self._finish or FINISHES.get(finish)
-        return bool(text or delta.get("tool_calls") or delta.get("reasoning_content"))
+        return text or ("" if delta.get("tool_calls") or delta.get("reasoning_content") else None)
 
     def message(self) -> Message:
         """Return what came in all."""

@@ -13,6 +13,7 @@ from tradewind.infra.cli.ai.keys import keys
 from tradewind.infra.cli.ai.prices import prices
 from tradewind.infra.cli.ai.reconcile import reconcile
 from tradewind.infra.cli.ai.request import new_request
+from tradewind.infra.cli.ai.shown import show
 from tradewind.infra.cli.output import aligned, say_json
 from tradewind.infra.cli.plain_errors import plain_errors
 
@@ -36,22 +37,25 @@ def ai() -> None:
 @click.option("--model", help="Ask only this model.")
 @click.option("--max-tokens", type=click.IntRange(min=1), default=1_000, show_default=True)
 @click.option("--deadline", "deadline_s", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="s.")
+@click.option("--stream", is_flag=True, help="Print the answer while it comes.")
 @AS_JSON
 @plain_errors
 def ask(question: str, *, as_json: bool, **options: Any) -> None:
     """Ask QUESTION, and print the answer with its tokens and cost. Exits with 1 if there is no answer."""
     from tradewind.connectors.ai.asking import ask as carry_out  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.ai.asking import ask_live  # noqa: PLC0415
     from tradewind.connectors.kafka.json_events import event_to_json  # noqa: PLC0415
 
     settings, codec = _opened()
-    found = carry_out(new_request(question, **options), settings, codec)
+    request, live = new_request(question, **options), options["stream"] and not as_json
+    found = ask_live(request, settings, codec, show) if live else carry_out(request, settings, codec)
     if as_json:
         say_json(event_to_json(found), indent=2)
     if found.status != "ANSWERED":
         again = "" if found.retry_after_ms is None else f" (again in {found.retry_after_ms / 1000:,.1f} s)"
         raise click.ClickException(f"{found.status} {found.code}: {found.reason}{again}")
     if not as_json:
-        click.echo(found.text)
+        click.echo("" if live else found.text)
         tokens_in = found.input_tokens + found.cache_read_tokens + found.cache_write_tokens
         said = f"{tokens_in:,} tokens in, {found.output_tokens:,} out, {found.cost:f} {found.currency}"
         click.echo(f"{found.provider} {found.model}, {found.latency_us / 1000:,.0f} ms, {said}", err=True)

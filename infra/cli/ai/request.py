@@ -21,6 +21,7 @@ def new_request(
     model: str | None,
     max_tokens: int,
     deadline_s: float,
+    stream: bool = False,
 ) -> AiRequest:
     """Return the request; each has an id of its own."""
     from tradewind.schemas.ai import AiRequest  # noqa: PLC0415 - help comes at once
@@ -44,7 +45,7 @@ def new_request(
         stop=(),
         provider=provider,
         model=model,
-        stream="NONE",
+        stream="LIVE" if stream else "NONE",
         cache="OFF",
         makes_orders=False,
         reply_key=f"{REPLY_KEY}/{event_id}",

@@ -82,10 +82,13 @@ def run_callers(names: Sequence[str], limits: Limits | None = None) -> None:
 def kind_named(name: str, settings: Settings) -> Kind:
     """Return the kind of call of a name."""
     from tradewind.connectors.ai.calls import AiCalls  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.ai.deltas.writer import DeltaWriter  # noqa: PLC0415
     from tradewind.connectors.ai.keys.keys import keys_of  # noqa: PLC0415
+    from tradewind.connectors.ai.valkey import Link  # noqa: PLC0415
 
     assert name == "ai", f"{name} is none of {KINDS}"
-    return AiCalls(keys_of(settings))
+    deltas = None if settings.redis.url is None else DeltaWriter(Link(settings.redis), settings.namespace)
+    return AiCalls(keys_of(settings), deltas=deltas)
 
 
 async def _run(callers: Sequence[Caller], stop: asyncio.Event) -> None:

@@ -79,6 +79,7 @@ def test_usage_is_counted_to_the_last_unit(played_day: PlayedDay) -> None:
     ledger, answer = played_day.ledger, played_day.answer
     ledger.check_usage()
     assert (answer["status"], answer["provider"], answer["attempts"]) == ("ANSWERED", "paper", 1)
+    assert played_day.shown == answer["text"], "what was shown while it came is not the answer"
     for tenant in ("alpha", ASKING):
         told = json.loads(played_day.pipeline.run("usage", tenant, "--json"))
         totals = {(tenant, one["meter"], one["dimension"]): one["quantity"] for one in told["totals"]}

@@ -34,7 +34,7 @@ from tradewind.infra.services.service import PortInUse, ServiceError, StackRunni
 from tradewind.infra.services.stack import Stack, check
 
 pytestmark = own_services
-NAMES = {"kafka", "postgres", "registry", "questdb"}
+NAMES = {"kafka", "postgres", "registry", "questdb", "valkey"}
 STOP_S = 15.0
 """The bound that a stop is held to, on a busy machine."""
 
@@ -112,7 +112,7 @@ def register(stack: Stack, subject: str, fields: str) -> httpx.Response:
 
 
 def test_every_service_is_healthy_with_its_version(stack: SharedStack) -> None:
-    """All four answer, as any process can ask."""
+    """All five answer, as any process can ask."""
     found = {one.name: one for one in check(stack.data, Settings(data=stack.data, _env_file=None))}
     assert set(found) == NAMES
     assert all(one.healthy for one in found.values()), found
@@ -121,6 +121,7 @@ def test_every_service_is_healthy_with_its_version(stack: SharedStack) -> None:
         "postgres": "18.4",
         "registry": "3.3.3",
         "questdb": "9.3.4",
+        "valkey": "9.1.2",
     }
 
 

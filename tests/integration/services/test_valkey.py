@@ -48,14 +48,15 @@ def test_it_keeps_its_data_through_kill_9_and_its_password_to_itself(alone: Stac
     assert endpoints.published(alone.data) == {}
 
 
-def test_it_starts_only_where_it_is_asked_for() -> None:
-    """Nothing else needs it."""
-    assert "valkey" not in embedded(Settings(_env_file=None), frozenset())
-    assert list(embedded(Settings(_env_file=None, redis=RedisSettings(embedded=True)), EXTERNAL)) == ["valkey"]
+def test_it_starts_unless_the_settings_say_otherwise() -> None:
+    """The caller shows answers by it, and does without it."""
+    assert "valkey" not in embedded(Settings(_env_file=None, redis=RedisSettings(embedded=False)), frozenset())
+    assert list(embedded(Settings(_env_file=None), EXTERNAL)) == ["valkey"]
 
 
 def test_a_service_comes_with_those_that_it_needs() -> None:
     """The registry keeps its schemas in the embedded PostgreSQL, also where Tradewind's own tables are elsewhere."""
-    chosen = embedded(Settings(_env_file=None), frozenset({"kafka", "postgres", "influx"}))
+    chosen = embedded(Settings(_env_file=None), frozenset({"kafka", "postgres", "influx", "redis"}))
     assert list(chosen) == ["postgres", "registry"]
-    assert list(embedded(Settings(_env_file=None), frozenset())) == ["kafka", "postgres", "questdb", "registry"]
+    every = ["kafka", "postgres", "questdb", "valkey", "registry"]
+    assert list(embedded(Settings(_env_file=None), frozenset())) == every

@@ -71,8 +71,8 @@ def test_calls_of_tools_come_in_parts() -> None:
     """And are one call each."""
     stream = OpenAiForm(own=True).stream(call())
     for part in ({"id": "c1", "function": {"name": "price", "arguments": ""}}, {"function": {"arguments": "{}"}}):
-        assert stream.feed({"choices": [{"delta": {"tool_calls": [{"index": 0, **part}]}}]})
-    assert not stream.feed({"choices": [{"delta": {}, "finish_reason": "tool_calls"}]})
+        assert stream.feed({"choices": [{"delta": {"tool_calls": [{"index": 0, **part}]}}]}) == ""
+    assert stream.feed({"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}) is None
     answer = stream.message().answer()
     assert (answer.outcome, answer.finish) == ("OK", "TOOL_CALLS")
     assert answer.tool_calls == ({"id": "c1", "name": "price", "arguments": "{}"},)
@@ -94,9 +94,8 @@ def test_the_answer_to_a_schema_is_the_input_of_anthropics_tool() -> None:
     stream.feed({"type": "message_start", "message": {"id": "i", "model": "m", "usage": {**usage, "output_tokens": 1}}})
     stream.feed({"type": "content_block_start", "index": 0, "content_block": {**block, "input": {}}})
     for part in ('{"side":', '"BUY"}'):
-        assert stream.feed(
-            {"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": part}}
-        )
+        delta = {"type": "input_json_delta", "partial_json": part}
+        assert stream.feed({"type": "content_block_delta", "index": 0, "delta": delta}) == part
     stream.feed({"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 4}})
     streamed = stream.message().answer()
     assert (streamed.text, streamed.tokens) == ('{"side":"BUY"}', answer.tokens)

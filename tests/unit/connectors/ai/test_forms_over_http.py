@@ -107,7 +107,7 @@ def test_tool_calls_of_gemini_come_whole() -> None:
     """Their ids are made where it gives none."""
     stream = GeminiForm().stream(call())
     made = {"functionCall": {"name": "price", "args": {"of": "gold"}}}
-    assert stream.feed({"candidates": [{"content": {"parts": [made]}}]})
+    assert stream.feed({"candidates": [{"content": {"parts": [made]}}]}) == ""
     stream.feed({"candidates": [{"content": {"parts": [{"text": ""}]}, "finishReason": "STOP"}]})
     answer = stream.message().answer()
     assert (answer.outcome, answer.finish) == ("OK", "TOOL_CALLS")

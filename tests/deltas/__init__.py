@@ -1,0 +1,1 @@
+"""Claims about deltas, that hold in memory and on Valkey."""
