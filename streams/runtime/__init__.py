@@ -3,6 +3,7 @@
 from tradewind.streams.runtime.agent import Agent, Hold, agent_topics, group_of
 from tradewind.streams.runtime.errors import AgentCrashed, AgentMisdeclared, RuntimeStopped
 from tradewind.streams.runtime.run import run_agents
+from tradewind.streams.runtime.sizes import Sizes
 from tradewind.streams.runtime.timings import Timings
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "AgentMisdeclared",
     "Hold",
     "RuntimeStopped",
+    "Sizes",
     "Timings",
     "agent_topics",
     "group_of",

@@ -17,6 +17,7 @@ from tradewind.connectors.watchdogs.watch import watched
 from tradewind.schemas.codec import Codec
 from tradewind.streams.runtime.agent import Agent
 from tradewind.streams.runtime.errors import AgentMisdeclared
+from tradewind.streams.runtime.sizes import AS_USUAL, Sizes
 from tradewind.streams.runtime.timings import USUAL, Timings
 from tradewind.streams.runtime.watch.observer import Observer
 from tradewind.streams.runtime.worker import Worker
@@ -36,6 +37,7 @@ async def run_agents(
     slot: str | None = None,
     telemetry: Telemetry | None = None,
     timings: Timings = USUAL,
+    sizes: Sizes = AS_USUAL,
 ) -> None:
     """Run agents until SIGTERM, SIGINT or `stop`. Their topics must exist, including those of `agent_topics`.
 
@@ -43,7 +45,8 @@ async def run_agents(
     raises `RuntimeStopped`. `on_ready` is called once, when all agents have restored their tasks. `slot` names this
     worker; no two running workers of a group may share a slot. If the successor of a dead worker has the same slot, it
     aborts the pending transaction at once. Without `slot`, each worker gets a random one. The agents record to
-    `telemetry`. `timings` holds their timeouts and intervals.
+    `telemetry`. `timings` holds their timeouts and intervals, `sizes` how much they
+    read and write at once.
     """
     if not agents or len({agent.name for agent in agents}) < len(agents):
         raise AgentMisdeclared(f"a worker runs agents of different names, not {[agent.name for agent in agents]}")
@@ -52,7 +55,8 @@ async def run_agents(
     observers = [Observer(agent, settings, telemetry) for agent in agents]
     slots = [slot or secrets.token_hex(SLOT_BYTES) for _ in observers]
     workers = [
-        Worker(of.agent, settings, codec, own, of, timings=timings) for of, own in zip(observers, slots, strict=True)
+        Worker(of.agent, settings, codec, own, of, timings=timings, sizes=sizes)
+        for of, own in zip(observers, slots, strict=True)
     ]
     with _signals(stop), _freeze_loaded(), watched(observers, settings, codec, telemetry.health):
         beating = asyncio.ensure_future(_beat(telemetry, timings))

@@ -31,6 +31,7 @@ from tradewind.streams.runtime.read.chunk import Chunk
 from tradewind.streams.runtime.read.inbox import Inbox, take_fairly
 from tradewind.streams.runtime.read.positions import GroupPositions
 from tradewind.streams.runtime.read.transport import AgentApp, ChunkConsumer
+from tradewind.streams.runtime.sizes import AS_USUAL, Sizes
 from tradewind.streams.runtime.timings import USUAL, Timings
 from tradewind.streams.runtime.watch.observer import Observer
 from tradewind.streams.runtime.work.agent_work import AgentWork
@@ -52,18 +53,19 @@ class Worker:
         observer: Observer,
         *,
         timings: Timings = USUAL,
+        sizes: Sizes = AS_USUAL,
     ) -> None:
         self.agent = agent
         self._timings = timings
         self._observer = observer
         self._settings = settings
         self.group = group_of(agent, settings)
-        work = AgentWork(agent, settings, codec, timings=timings)
+        work = AgentWork(agent, settings, codec, timings=timings, sizes=sizes)
         positions = GroupPositions(settings, self.group, timings)
         outbox = Outbox(settings, f"{self.group}.{slot}", timings)
         self._tasks = AssignedTasks(work, positions, outbox, traces=observer.traces)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"transactions of {agent.name}")
-        self._app = AgentApp(agent, settings, self._fail, timings)
+        self._app = AgentApp(agent, settings, self._fail, timings, sizes.chunk_records)
         self._names = {settings.physical(topic): topic.name for topic in (*agent.inputs, redrive_topic(agent))}
         broadcast = {settings.physical(topic) for topic in agent.inputs if topic.broadcast}
         self._first = tuple(name for name in self._names if name in broadcast)

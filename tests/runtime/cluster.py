@@ -33,6 +33,7 @@ from tradewind.streams.runtime import Agent, agent_topics, group_of, run_agents
 from tradewind.streams.runtime.commit.changelog import Changelog, Restored
 from tradewind.streams.runtime.commit.outbox import Outbox, Outcome, Patience
 from tradewind.streams.runtime.read.positions import GroupPositions
+from tradewind.streams.runtime.sizes import AS_USUAL, Sizes
 from tradewind.streams.runtime.timings import USUAL, Timings
 from tradewind.topics import ALERTS, Topic
 from tradewind.topics.partitioner import partition_of
@@ -210,11 +211,15 @@ class Cluster:
 
     @contextlib.asynccontextmanager
     async def running(
-        self, *agents: Agent, telemetry: Telemetry | None = None, timings: Timings | None = None
+        self,
+        *agents: Agent,
+        telemetry: Telemetry | None = None,
+        timings: Timings | None = None,
+        sizes: Sizes = AS_USUAL,
     ) -> AsyncIterator[asyncio.Task[None]]:
         """Run agents in this process, ready when the body begins and stopped after it; an error of theirs is raised."""
         stop, ready = asyncio.Event(), asyncio.Event()
-        how: dict[str, Any] = {"telemetry": telemetry, "timings": timings or self.timings}
+        how: dict[str, Any] = {"telemetry": telemetry, "timings": timings or self.timings, "sizes": sizes}
         task = asyncio.ensure_future(
             run_agents(agents, self.settings, self.codec, on_ready=ready.set, stop=stop, **how)
         )

@@ -137,7 +137,7 @@ class Thread:
 class FakeApp:
     """Stands for `AgentApp`."""
 
-    def __init__(self, agent: Agent, settings: Any, on_failure: Any, timings: Timings) -> None:
+    def __init__(self, agent: Agent, settings: Any, on_failure: Any, timings: Timings, chunk_records: int) -> None:
         self.deliver: dict[str, Callable[[Chunk], None]] = {}
         self.on_rebalance_complete, self.on_partitions_revoked = Signal(), Signal()
         self.thread = Thread()

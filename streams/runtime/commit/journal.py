@@ -22,15 +22,11 @@ from tradewind.streams.runtime.commit.outbox import Draft, Outgoing
 from tradewind.streams.runtime.commit.versions import versions
 from tradewind.streams.runtime.read.chunk import Chunk
 from tradewind.streams.runtime.read.records import Records
+from tradewind.streams.runtime.sizes import AS_USUAL, Sizes
 from tradewind.streams.runtime.work.encoded_state import EncodedState
 from tradewind.streams.runtime.work.state_format import format_of
 
-SNAPSHOT_ENTRIES = 1_000  # half a minute of replay at full load, some minutes at a live feed's
-SNAPSHOT_BYTES_PER_ENTRY = 4 * 1024  # larger states wait longer, so that snapshots add no more than this to an entry
 SNAPSHOT_SHARE = 2  # a snapshot after each half of what an input keeps: the other half is for sending it
-PART_BYTES = 508 * 1024  # no record of a journal exceeds 512 KiB, with what stands beside the data; brokers take 1 MB
-PARTS_AT_ONCE = 4  # of one transaction: 2 MiB, some 20 ms
-PARTS_PER_INPUT = 4  # bytes of parts for each byte of a batch, so that a snapshot is whole before its inputs are gone
 NO_SNAPSHOT = -1
 log = logging.getLogger(__name__)
 
@@ -48,7 +44,10 @@ class JournalPosition:
 class Journal:
     """What the journals of an agent's tasks share: where and how entries are written."""
 
-    def __init__(self, agent: Agent, settings: Settings, codec: Codec, *, snapshots: bool = True) -> None:
+    def __init__(
+        self, agent: Agent, settings: Settings, codec: Codec, sizes: Sizes = AS_USUAL, *, snapshots: bool = True
+    ) -> None:
+        self.sizes = sizes
         self.agent = agent.name
         self.topic = settings.physical(journal_topic(agent))
         self.namespace = settings.namespace
@@ -229,8 +228,9 @@ class TaskJournal:
         if not self._parts and self._due():
             self._parts.extend(self._take_snapshot(inputs))
             self._until = self.since.copy()
-        parts = PARTS_PER_INPUT * self._batch.sizes.total() // PART_BYTES
-        self._sending = min(max(PARTS_AT_ONCE, parts), len(self._parts))
+        sizes = self._journal.sizes
+        parts = sizes.parts_per_input * self._batch.sizes.total() // sizes.part_bytes
+        self._sending = min(max(sizes.parts_at_once, parts), len(self._parts))
         sent = [self._parts[at] for at in range(self._sending)]
         for part in sent:
             self._send(draft, part.sequence, part, timestamp)
@@ -239,8 +239,8 @@ class TaskJournal:
     def _due(self) -> bool:
         if not self._journal.snapshots:
             return False
-        size, known = self.encoded.size, self.position.snapshot
-        entries = max(SNAPSHOT_ENTRIES, size // SNAPSHOT_BYTES_PER_ENTRY)
+        size, known, sizes = self.encoded.size, self.position.snapshot, self._journal.sizes
+        entries = max(sizes.snapshot_entries, size // sizes.snapshot_bytes_per_entry)
         is_early = known != NO_SNAPSHOT and self.position.sequence - known < entries
         if is_early and all(self.since[topic] < share for topic, share in self._journal.shares.items()):
             return False
@@ -258,8 +258,8 @@ class TaskJournal:
         return True
 
     def _take_snapshot(self, inputs: Mapping[str, int]) -> Iterator[StateSnapshot]:
-        data = self.encoded.dump()
-        starts = range(0, max(1, len(data)), PART_BYTES)
+        data, most = self.encoded.dump(), self._journal.sizes.part_bytes
+        starts = range(0, max(1, len(data)), most)
         for number, start in enumerate(starts):
             yield StateSnapshot(
                 agent=self._journal.agent,
@@ -269,7 +269,7 @@ class TaskJournal:
                 parts=len(starts),
                 inputs=tuple({"topic": topic, "next": offset} for topic, offset in sorted(inputs.items())),
                 state_digest=self.encoded.digest,
-                data=data[start : start + PART_BYTES],
+                data=data[start : start + most],
             )
 
     def _send(self, draft: Draft, key: int, event: Event, timestamp: int) -> None:

@@ -16,7 +16,7 @@ from faust.transport.drivers import aiokafka as driver
 from tradewind.streams.runtime.errors import LeaseRefused, RuntimeStopped, Superseded
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.read.assignor import assignor_of
-from tradewind.streams.runtime.read.chunk import CHUNK_RECORDS, Chunk
+from tradewind.streams.runtime.read.chunk import Chunk
 from tradewind.streams.runtime.read.record_batches import Fetched, FetchedBatches
 from tradewind.streams.runtime.read.records import Records
 from tradewind.streams.runtime.timings import in_ms
@@ -190,7 +190,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             if not isinstance(unread, Fetched):
                 unread = fetched._partition_records = Fetched(unread)
             try:
-                records = unread.take(CHUNK_RECORDS)
+                records = unread.take(self.app.chunk_records)
             except BaseException:
                 del fetcher._records[tp]  # aiokafka's position is past it already: it must not be taken again
                 raise

@@ -14,7 +14,7 @@ from mode.supervisors import CrashingSupervisor
 
 from tradewind.connectors.settings import Settings
 from tradewind.streams.runtime.agent import Agent, group_of
-from tradewind.streams.runtime.read.chunk import Chunk
+from tradewind.streams.runtime.read.chunk import CHUNK_RECORDS, Chunk
 from tradewind.streams.runtime.read.connection import consumer_connection
 from tradewind.streams.runtime.read.consumer_thread import ConsumerThread
 from tradewind.streams.runtime.timings import USUAL, Timings
@@ -145,9 +145,16 @@ class AgentApp(faust.App):  # type: ignore[misc]
 
     BootStrategy = Boot
 
-    def __init__(self, agent: Agent, settings: Settings, on_failure: Any, timings: Timings = USUAL) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        settings: Settings,
+        on_failure: Any,
+        timings: Timings = USUAL,
+        chunk_records: int = CHUNK_RECORDS,
+    ) -> None:
         self.connection = consumer_connection(settings)
-        self.timings = timings
+        self.timings, self.chunk_records = timings, chunk_records
         self.on_failure = on_failure
         self.tasks = agent.partitions
         super().__init__(

@@ -7,6 +7,7 @@ from tradewind.schemas.codec import Codec
 from tradewind.streams.runtime.agent import Agent, group_of, redrive_topic
 from tradewind.streams.runtime.commit.changelog import Changelog
 from tradewind.streams.runtime.commit.journal import Journal
+from tradewind.streams.runtime.sizes import AS_USUAL, Sizes
 from tradewind.streams.runtime.timings import USUAL, Timings
 from tradewind.streams.runtime.work.pieces import Cutter
 from tradewind.streams.runtime.work.routing import Router
@@ -25,17 +26,18 @@ class AgentWork:
         skips: Skips | None = None,
         *,
         timings: Timings = USUAL,
+        sizes: Sizes = AS_USUAL,
     ) -> None:
         """Read changelog and skips on Kafka, unless others are given."""
         self.agent = agent
-        self.timings = timings
+        self.timings, self.sizes = timings, sizes
         self.group = group_of(agent, settings)
         self.codec = codec
-        self.cutter = Cutter(codec)
+        self.cutter = Cutter(codec, sizes.row_records)
         self.router = Router(agent, settings, codec)
         self.changelog = changelog or Changelog(agent, settings, codec, timings)
         self.skips = skips or Skips(agent, settings, codec, timings)
-        self.journal = Journal(agent, settings, codec)
+        self.journal = Journal(agent, settings, codec, sizes)
         self.redrive = redrive_topic(agent)
         self.names = {topic.name: settings.physical(topic) for topic in (*agent.inputs, self.redrive)}
         """Name of an input -> its name on the cluster; the redrive topic, which the declaration does not name, too."""

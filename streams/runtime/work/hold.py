@@ -13,13 +13,12 @@ import polars as pl
 
 from tradewind.processors.batch import Columns, Micros, Rows, Segment
 from tradewind.schemas.event import Event
+from tradewind.streams.runtime.sizes import AS_USUAL
 from tradewind.streams.runtime.work.pieces import Piece
 from tradewind.streams.runtime.work.state import RESERVED, TaskState
 from tradewind.topics import Topic
 from tradewind.topics.keys import keys_of
 
-RELEASED_PIECES = 4_000
-"""In a transaction. Each is a range of its journal entry, 80 bytes: an entry stays below 512 KiB, whatever was held."""
 REACHED = f"{RESERVED}reached/"
 NEVER = np.iinfo(np.int64).min
 
@@ -57,15 +56,15 @@ class Wait:
 class Held:
     """Waiting pieces of one partition, first in, first out. The first row that must wait blocks all rows behind it."""
 
-    def __init__(self, topic: Topic, lookahead_us: int) -> None:
-        self._topic, self._lookahead_us = topic, lookahead_us
+    def __init__(self, topic: Topic, lookahead_us: int, released_pieces: int = AS_USUAL.released_pieces) -> None:
+        self._topic, self._lookahead_us, self._released_pieces = topic, lookahead_us, released_pieces
         self._waiting: deque[_Waiting] = deque()
         self.more = False
         """Whether the last release stopped at its limit, and not at a row that must wait."""
 
     def copy(self) -> Held:
         """Return the same pieces, to go back to; nothing that is done to one changes the other."""
-        found = Held(self._topic, self._lookahead_us)
+        found = Held(self._topic, self._lookahead_us, self._released_pieces)
         found._waiting, found.more = self._waiting.copy(), self.more
         return found
 
@@ -95,13 +94,13 @@ class Held:
         self._waiting.append(_Waiting(piece, keys, codes, ts_event))
 
     def release(self, reached: Callable[[str], int | None], limit: int) -> Iterator[Piece]:
-        """Yield what may go until `limit` rows or `RELEASED_PIECES` pieces went.
+        """Yield what may go until `limit` rows or `released_pieces` pieces went.
 
         `reached` tells how far the time of a key has come, µs. The last piece may end above the limit; only one that is
         longer than the limit itself is cut.
         """
         self.more = False
-        longest, pieces = max(1, limit), RELEASED_PIECES
+        longest, pieces = max(1, limit), self._released_pieces
         while self._waiting:
             if limit <= 0 or pieces <= 0:
                 self.more = True

@@ -17,7 +17,7 @@ from tradewind.processors.batch import Columns, PoisonRecord, Segment, UnknownSy
 from tradewind.streams.runtime.commit.outbox import Patience
 from tradewind.streams.runtime.errors import AgentCrashed, RuntimeStopped
 from tradewind.streams.runtime.read.records import Record, Records
-from tradewind.streams.runtime.work.pieces import FEW_RECORDS
+from tradewind.streams.runtime.sizes import AS_USUAL
 
 T = TypeVar("T")
 OF_VALUES: Final = (ArithmeticError, ValueError, struct.error, ComputeError, InvalidOperationError)
@@ -129,7 +129,7 @@ def _around(at: int, segment: Segment, of: Records) -> list[_Part]:
 def _halves(segment: Segment, of: Records, failures: int) -> list[_Part]:
     """Return the second half of a segment, and then the first; few records go on as rows, whose runs cost less."""
     middle = len(of) // 2
-    if isinstance(segment, Columns) and len(of) <= FEW_RECORDS:
+    if isinstance(segment, Columns) and len(of) <= AS_USUAL.row_records:
         segment = rows_of(segment)
     return [
         (part(segment, middle, len(of)), of[middle:], failures),

@@ -19,12 +19,10 @@ from tradewind.schemas.ranges import TIME_END
 from tradewind.streams.runtime.errors import SchemaUnavailable
 from tradewind.streams.runtime.read.chunk import Chunk
 from tradewind.streams.runtime.read.records import Record, Records
+from tradewind.streams.runtime.sizes import AS_USUAL
 from tradewind.streams.runtime.work.dead_letters import ErrorKind
 from tradewind.topics import Topic
 
-FEW_RECORDS = 32
-"""Up to here, records of columnar topics are read one by one too: a frame takes 1 ms, whatever is in it. Both ways of
-reading take and refuse the same records, and processors give the same for both."""
 _FIRST_BYTES = np.array([(1 << 8 * size) - 1 for size in range(FRAME_BYTES + 1)], np.uint64)
 TIMES_MS = range(TIME_END // US_PER_MS)
 """Valid timestamps of records, ms. Outputs carry them in fields, which have this range."""
@@ -64,8 +62,9 @@ class Piece:
 class Cutter:
     """Cuts chunks of the topics of one agent. Cutting has no side effects, so a chunk may be cut again."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec, row_records: int = AS_USUAL.row_records) -> None:
         self._codec = codec
+        self._row_records = row_records
         self._models: dict[tuple[bytes, str], type[Event]] = {}
 
     def cut(self, topic: Topic, chunk: Chunk) -> Iterator[Piece]:
@@ -86,7 +85,7 @@ class Cutter:
         if isinstance(model, str):
             return Piece(None, run[:0], tuple(Refused(record, "UNDECODABLE", model) for record in run), follows)
         segment: Segment | None
-        if topic.columnar and len(run) > FEW_RECORDS:
+        if topic.columnar and len(run) > self._row_records:
             frame, bad = self._columns(model, run)
             good = _without(run, bad)
             segment = None if frame is None else Columns(topic.name, partition, model, frame, *_stamps(good))

@@ -75,7 +75,7 @@ class Task:
 
     def _nothing_held(self) -> Held | None:
         hold = self._work.agent.hold
-        return None if hold is None else Held(hold.topic, hold.lookahead_us)
+        return None if hold is None else Held(hold.topic, hold.lookahead_us, self._work.sizes.released_pieces)
 
     @property
     def latest(self) -> Segment | None:

@@ -26,7 +26,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.schemas.market import Tick
 from tradewind.schemas.runtime import DeadLetter, JournalEntry, TaskPosition
 from tradewind.streams.agents import OURS
-from tradewind.streams.runtime import Agent, RuntimeStopped, agent_topics
+from tradewind.streams.runtime import Agent, RuntimeStopped, Sizes, agent_topics
 from tradewind.streams.runtime.agent import (
     POSITION_KEY,
     changelog_topic,
@@ -34,7 +34,6 @@ from tradewind.streams.runtime.agent import (
     journal_topic,
     redrive_topic,
 )
-from tradewind.streams.runtime.commit import journal as journal_module
 from tradewind.topics import DECISIONS, LATE_TICKS, TICKS, Topic
 
 NAMES = ("relay", "picky", "holding", "unsorted", "count")
@@ -110,15 +109,15 @@ async def test_what_survived_aborts_restarts_and_rebalances_is_done_again_equal(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Entries are numbered without gaps over all of it, and each input is in one of them once."""
-    monkeypatch.setattr(journal_module, "SNAPSHOT_ENTRIES", 4)
+    early = Sizes(snapshot_entries=4)
     limited = replace(RELAY, batch_limit=500)
     cluster.create(limited)
     cluster.publish(TICKS, ticks(6000))
     with monkeypatch.context() as patched:
         attempts = failing_commits(patched)
-        async with cluster.running(limited):
+        async with cluster.running(limited, sizes=early):
             await soon(lambda: cluster.caught_up(limited), "the first 6,000")
-    async with cluster.running(limited):
+    async with cluster.running(limited, sizes=early):
         other = cluster.start("relay")
         await asyncio.to_thread(other.wait_ready)  # half of the tasks are its own now
         cluster.publish(TICKS, ticks(4000, 6000))

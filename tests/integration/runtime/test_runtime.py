@@ -17,7 +17,7 @@ from runtime.records import CODEC, NO_PRICE, beat
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.schemas.runtime import DeadLetter
-from tradewind.streams.runtime import AgentCrashed, RuntimeStopped, Timings
+from tradewind.streams.runtime import AgentCrashed, RuntimeStopped, Sizes, Timings
 from tradewind.streams.runtime.agent import LONGEST_LATENCY_S, dead_letter_topic
 from tradewind.streams.runtime.commit.outbox import Outbox, Outcome, Patience
 from tradewind.streams.runtime.lease import Lease
@@ -138,11 +138,10 @@ async def test_failed_transactions_rewind_and_lose_and_double_nothing(
         arrived(self, chunk)
 
     monkeypatch.setattr(Worker, "_take_in", counted)
-    monkeypatch.setattr("tradewind.streams.runtime.read.consumer_thread.CHUNK_RECORDS", 200)
     limited = replace(RELAY, batch_limit=1000)
     cluster.create(limited, SUMS)
     cluster.publish(TICKS, ticks(20_000))
-    async with cluster.running(limited, SUMS, timings=Timings(pause_s=0.01)):
+    async with cluster.running(limited, SUMS, timings=Timings(pause_s=0.01), sizes=Sizes(chunk_records=200)):
         await soon(lambda: cluster.caught_up(limited) and cluster.caught_up(SUMS), "all processed")
     assert attempts() > 12
     assert stale > 0

@@ -25,9 +25,8 @@ from tradewind.schemas.execution import OrderRequest
 from tradewind.schemas.risk import Decision
 from tradewind.streams.portfolio import sizing
 from tradewind.streams.risk import risk
-from tradewind.streams.runtime import Agent
+from tradewind.streams.runtime import Agent, Sizes
 from tradewind.streams.runtime.agent import dead_letter_topic, journal_topic
-from tradewind.streams.runtime.commit import journal as journal_module
 from tradewind.streams.tenancy import tenancy
 from tradewind.topics import DECISIONS, ORDER_REQUESTS, TENANT_COMMANDS
 
@@ -53,19 +52,16 @@ async def test_tenants_of_the_largest_size_are_restored_and_verified_from_snapsh
     cluster: Cluster,
     tmp_path: Path,
     most: tuple[int, int],
-    monkeypatch: pytest.MonkeyPatch,
     evidence: Callable[[int, Mapping[str, int]], None],
 ) -> None:
     """And the first inputs may be gone by then."""
     tenants, orders = most
-    if most == FEW:
-        monkeypatch.setattr(journal_module, "SNAPSHOT_ENTRIES", EARLY_ENTRIES)
-        monkeypatch.setattr(journal_module, "SNAPSHOT_BYTES_PER_ENTRY", TENANT_BYTES * tenants)
+    often = Sizes(snapshot_entries=EARLY_ENTRIES, snapshot_bytes_per_entry=TENANT_BYTES * tenants)
     agents = tenancy(cluster.settings), sizing(cluster.settings), risk(cluster.settings)
     cluster.create(*agents)
     created = [command(named(number), "CREATE", 0, LARGE) for number in range(tenants)]
     cluster.publish(TENANT_COMMANDS, [*created, seeded(tenants)])
-    async with cluster.running(*agents):
+    async with cluster.running(*agents, sizes=often if most == FEW else Sizes()):
         begun = time.monotonic()
         await soon(lambda: all(map(cluster.caught_up, agents)), "all tenants are known", LOADED_S)
         known_s = time.monotonic() - begun

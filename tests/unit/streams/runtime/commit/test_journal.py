@@ -16,14 +16,13 @@ from tradewind.schemas.event import Event
 from tradewind.schemas.market import Tick
 from tradewind.schemas.runtime import JournalEntry, StateSnapshot
 from tradewind.streams.runtime.agent import BATCH_LIMIT, Agent, Hold
-from tradewind.streams.runtime.commit import journal as journal_module
 from tradewind.streams.runtime.commit.journal import JournalPosition, TaskJournal
 from tradewind.streams.runtime.commit.outbox import Draft, Patience
 from tradewind.streams.runtime.read.chunk import Chunk
 from tradewind.streams.runtime.read.records import Record, Records
+from tradewind.streams.runtime.sizes import AS_USUAL, Sizes
 from tradewind.streams.runtime.work.agent_work import AgentWork
 from tradewind.streams.runtime.work.encoded_state import EncodedState, load
-from tradewind.streams.runtime.work.hold import RELEASED_PIECES
 from tradewind.streams.runtime.work.state import TaskState
 from tradewind.streams.runtime.work.task import Task
 from tradewind.topics import DECISIONS, LATE_TICKS, TICKS, Topic
@@ -45,10 +44,10 @@ def picky(state: State, rows: Rows) -> list[Event]:
     return sent
 
 
-def work_of(hold: Hold | None = HOLD, ticks: Topic = TICKS, **other: Any) -> AgentWork:
+def work_of(hold: Hold | None = HOLD, ticks: Topic = TICKS, sizes: Sizes = AS_USUAL, **other: Any) -> AgentWork:
     """Return an agent that holds ticks for decisions, or takes ticks alone."""
     inputs = (DECISIONS, ticks) if hold else (ticks,)
-    return AgentWork(Agent("a", inputs, (LATE_TICKS,), by_rows(picky), hold, **other), NOWHERE, CODEC)
+    return AgentWork(Agent("a", inputs, (LATE_TICKS,), by_rows(picky), hold, **other), NOWHERE, CODEC, sizes=sizes)
 
 
 def new_task(work: AgentWork) -> Task:
@@ -211,12 +210,10 @@ def snapshots_in(draft: Draft) -> list[StateSnapshot]:
     return [event for event in found if isinstance(event, StateSnapshot)]
 
 
-def test_a_snapshot_is_of_one_moment_though_its_parts_are_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_snapshot_is_of_one_moment_though_its_parts_are_spread() -> None:
     """Entries between its parts change the state, and not the snapshot; an aborted part is sent again."""
-    monkeypatch.setattr(journal_module, "PARTS_PER_INPUT", 0)  # as though batches were small beside parts
-    monkeypatch.setattr(journal_module, "PART_BYTES", 10)
-    monkeypatch.setattr(journal_module, "PARTS_AT_ONCE", 2)
-    work = work_of(hold=None)
+    small_batches = Sizes(parts_per_input=0, part_bytes=10, parts_at_once=2)
+    work = work_of(hold=None, sizes=small_batches)
     values = {"EURUSD": CODEC.encode(tick(1)), "XAUUSD": CODEC.encode(tick(2))}
     state = TaskState({key: CODEC.decode(value) for key, value in values.items()})
     task = Task(
@@ -243,10 +240,9 @@ def test_a_snapshot_is_of_one_moment_though_its_parts_are_spread(monkeypatch: py
     assert (known[0], known[-1]) == (-1, 5)
 
 
-def test_snapshots_come_at_intervals_that_grow_with_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_snapshots_come_at_intervals_that_grow_with_the_state() -> None:
     """So that they add no more than a bound to an entry; a state beyond another bound has none, and says so."""
-    monkeypatch.setattr(journal_module, "SNAPSHOT_ENTRIES", 3)
-    work, log = work_of(hold=None), Log()
+    work, log = work_of(hold=None, sizes=Sizes(snapshot_entries=3)), Log()
     task, taken = new_task(work), []
     for _ in range(8):
         draft = Draft()
@@ -254,7 +250,7 @@ def test_snapshots_come_at_intervals_that_grow_with_the_state(monkeypatch: pytes
         task.keep()
         taken += [part.sequence for part in snapshots_in(draft)]
     assert taken == [3, 6]
-    monkeypatch.setattr(journal_module, "SNAPSHOT_BYTES_PER_ENTRY", 1)
+    work.journal.sizes = Sizes(snapshot_entries=3, snapshot_bytes_per_entry=1)
     draft = Draft()
     task.run({TICKS.name: [log.append(TICKS, [tick(1)])]}, draft, Patience(60))
     assert snapshots_in(draft) == []
@@ -302,7 +298,7 @@ def test_an_entry_of_as_many_ranges_and_dead_letters_as_can_be_takes_less_than_5
         partition=0,
         sequence=offset,
         starts=(),
-        ranges=({**each, "sum": fingerprint, "moment": fingerprint},) * RELEASED_PIECES,
+        ranges=({**each, "sum": fingerprint, "moment": fingerprint},) * AS_USUAL.released_pieces,
         skipped=(letters,),
         outputs=BATCH_LIMIT,
         outputs_digest=bytes(16),
@@ -312,12 +308,9 @@ def test_an_entry_of_as_many_ranges_and_dead_letters_as_can_be_takes_less_than_5
     assert len(CODEC.encode(entry)) < 512 * 1024
 
 
-def test_a_state_too_large_for_snapshots_says_so_once(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_state_too_large_for_snapshots_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
     """It is verified from the beginning of its inputs only."""
-    monkeypatch.setattr(journal_module, "SNAPSHOT_ENTRIES", 1)
-    task, log = new_task(work_of(hold=None, state_bytes=10)), Log()
+    task, log = new_task(work_of(hold=None, sizes=Sizes(snapshot_entries=1), state_bytes=10)), Log()
     drafts = [Draft() for _ in range(4)]
     for draft in drafts:
         task.run({TICKS.name: [log.append(TICKS, [tick(1)])]}, draft, Patience(60))

@@ -148,9 +148,9 @@ async def test_a_partition_is_delivered_only_where_it_is_wanted(place: Place) ->
     assert [(chunk.source, len(chunk.records)) for chunk in place.drained()] == [((TOPIC, 0), 3)]
 
 
-async def test_a_large_fetch_is_delivered_in_parts(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_large_fetch_is_delivered_in_parts(place: Place) -> None:
     """Each begins where the one before ended; the consumer's position follows them."""
-    monkeypatch.setattr(consumer_thread, "CHUNK_RECORDS", 2)
+    place.app.chunk_records = 2
     await place.reading()
     place.kafka.fetches(ZERO, 0, 5)
     chunks = []

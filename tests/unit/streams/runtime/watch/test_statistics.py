@@ -15,8 +15,9 @@ from tradewind.schemas.event import Event
 from tradewind.schemas.market import Tick
 from tradewind.schemas.runtime import DeadLetter
 from tradewind.streams.runtime.commit.outbox import Draft, Outgoing
+from tradewind.streams.runtime.sizes import AS_USUAL
 from tradewind.streams.runtime.watch.statistics import BatchStatistics
-from tradewind.streams.runtime.work.pieces import FEW_RECORDS, Cutter
+from tradewind.streams.runtime.work.pieces import Cutter
 from tradewind.topics import DECISIONS, TICKS, Topic
 
 
@@ -32,7 +33,9 @@ def newest(*segments: Segment | None) -> tuple[int, int] | None:
     return BatchStatistics(latest=segments).newest_us()
 
 
-COLUMNS = segment_of(TICKS, [*(tick(at) for at in range(FEW_RECORDS)), tick(7), tick(8), tick(5)], -FEW_RECORDS)
+COLUMNS = segment_of(
+    TICKS, [*(tick(at) for at in range(AS_USUAL.row_records)), tick(7), tick(8), tick(5)], -AS_USUAL.row_records
+)
 ROWS = segment_of(DECISIONS, [beat(3), beat(9), beat(4)], 100)
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 from runtime.records import CODEC, INGEST_MS, beat, chunk, tick
 
-from tradewind.streams.runtime.work import hold as hold_module
+from tradewind.streams.runtime.sizes import AS_USUAL
 from tradewind.streams.runtime.work.hold import Held, Wait, note_time
 from tradewind.streams.runtime.work.pieces import Cutter
 from tradewind.streams.runtime.work.state import TaskState
 from tradewind.topics import DECISIONS, TICKS
 
 
-def held_of(count: int, size: int) -> Held:
+def held_of(count: int, size: int, pieces: int = AS_USUAL.released_pieces) -> Held:
     """Return what holds ticks at 0, 1, ..., queued in pieces of a size."""
-    held = Held(TICKS, 0)
+    held = Held(TICKS, 0, pieces)
     for at in range(0, count, size):
         ticks = [tick(each) for each in range(at, min(count, at + size))]
         for piece in Cutter(CODEC).cut(TICKS, chunk(TICKS, ticks, at)):
@@ -36,10 +36,9 @@ def test_pieces_go_whole_until_the_limit_is_reached(size: int, limit: int, goes:
     assert not held.more
 
 
-def test_no_more_pieces_go_at_once_than_a_journal_entry_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_pieces_go_at_once_than_a_journal_entry_has_room_for() -> None:
     """Many small chunks may have waited for long."""
-    monkeypatch.setattr(hold_module, "RELEASED_PIECES", 3)
-    held, gone = held_of(7, 1), []
+    held, gone = held_of(7, 1, pieces=3), []
     while not gone or held.more:
         gone.append([record.offset for piece in held.release(lambda name: 100, 100) for record in piece.records])
     assert gone == [[0, 1, 2], [3, 4, 5], [6]]

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -17,9 +16,9 @@ from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.streams.runtime.errors import SchemaUnavailable
 from tradewind.streams.runtime.read.chunk import Chunk
 from tradewind.streams.runtime.read.records import Records
-from tradewind.streams.runtime.work import pieces as cutting
+from tradewind.streams.runtime.sizes import AS_USUAL
 from tradewind.streams.runtime.work.dead_letters import letter_of
-from tradewind.streams.runtime.work.pieces import FEW_RECORDS, Cutter, Piece
+from tradewind.streams.runtime.work.pieces import Cutter, Piece
 from tradewind.topics import DECISIONS, TICKS
 
 GARBAGE = (b"", b"\x00", b"not avro at all", CODEC.encode(tick(1))[:-1], CODEC.encode(tick(1)) + b"\x00")
@@ -30,14 +29,13 @@ FLAWED = (
 )
 EVENTS = st.one_of(st.builds(tick, st.integers(0, 2**40)), st.builds(beat, st.integers(0, 2**40)))
 VALUES = st.lists(st.one_of(EVENTS, EVENTS, st.none(), st.sampled_from([*GARBAGE, *FLAWED])), max_size=40)
-FEW = st.sampled_from((0, 3, FEW_RECORDS))
+FEW = st.sampled_from((0, 3, AS_USUAL.row_records))
 """Up to how many records are read one by one."""
 
 
-def cut(values: Sequence[Event | bytes | None], few: int = FEW_RECORDS) -> list[Piece]:
+def cut(values: Sequence[Event | bytes | None], few: int = AS_USUAL.row_records) -> list[Piece]:
     """Return the pieces of a chunk of ticks."""
-    with mock.patch.object(cutting, "FEW_RECORDS", few):
-        return list(Cutter(CODEC).cut(TICKS, chunk(TICKS, values)))
+    return list(Cutter(CODEC, few).cut(TICKS, chunk(TICKS, values)))
 
 
 def events_of(pieces: Sequence[Piece]) -> list[Event]:
@@ -97,7 +95,7 @@ def test_a_piece_split_in_two_is_the_same_piece(
 
 def test_a_columnar_topic_comes_in_columns_and_another_in_rows() -> None:
     """Both carry the logical name of the topic, whatever it is called on the cluster."""
-    many = FEW_RECORDS + 1
+    many = AS_USUAL.row_records + 1
     (columns,) = cut([tick(at) for at in range(many)])
     assert isinstance(columns.segment, Columns)
     assert columns.segment.model is Tick
@@ -108,16 +106,16 @@ def test_a_columnar_topic_comes_in_columns_and_another_in_rows() -> None:
 
 def test_few_records_of_a_columnar_topic_come_in_rows() -> None:
     """A frame takes its time, whatever is in it; how many it takes is counted with the undecodable ones."""
-    (rows,) = cut([tick(at) for at in range(FEW_RECORDS)])
+    (rows,) = cut([tick(at) for at in range(AS_USUAL.row_records)])
     assert isinstance(rows.segment, Rows)
     assert rows.segment.model is Tick
     assert rows.segment.topic == "market.ticks"
-    (mixed,) = cut([*(tick(at) for at in range(FEW_RECORDS)), GARBAGE[-1]])
+    (mixed,) = cut([*(tick(at) for at in range(AS_USUAL.row_records)), GARBAGE[-1]])
     assert isinstance(mixed.segment, Columns)
-    assert len(mixed.segment) == FEW_RECORDS
+    assert len(mixed.segment) == AS_USUAL.row_records
 
 
-@pytest.mark.parametrize("few", [0, FEW_RECORDS])
+@pytest.mark.parametrize("few", [0, AS_USUAL.row_records])
 @pytest.mark.parametrize("flawed", FLAWED, ids=lambda event: str(event)[:60])
 def test_what_is_out_of_range_is_refused_and_named(flawed: Event, few: int) -> None:
     """Read by columns or one by one, the reason is the same: the field, its value and the range."""

@@ -21,7 +21,7 @@ from tradewind.streams.runtime.commit.outbox import Draft, Patience
 from tradewind.streams.runtime.errors import AgentCrashed
 from tradewind.streams.runtime.read.chunk import Chunk
 from tradewind.streams.runtime.read.records import Records
-from tradewind.streams.runtime.work import pieces
+from tradewind.streams.runtime.sizes import AS_USUAL, Sizes
 from tradewind.streams.runtime.work.agent_work import AgentWork
 from tradewind.streams.runtime.work.dead_letters import (
     Misdirected,
@@ -53,10 +53,11 @@ def agent_of(processor: Processor, hold: Hold | None = None) -> Agent:
     return Agent(name="latest", inputs=inputs, outputs=(LATE_TICKS,), processor=processor, hold=hold)
 
 
-def task_of(agent: Agent) -> Task:
+def task_of(agent: Agent, sizes: Sizes = AS_USUAL) -> Task:
     """Return a task that has read nothing."""
     inputs = (*agent.inputs, redrive_topic(agent))
-    return Task(AgentWork(agent, NOWHERE, CODEC), PARTITION, TaskState(), {topic.name: 0 for topic in inputs})
+    work = AgentWork(agent, NOWHERE, CODEC, sizes=sizes)
+    return Task(work, PARTITION, TaskState(), {topic.name: 0 for topic in inputs})
 
 
 def letter(offset: int, value: Event | bytes | None, *, topic: str = "market.ticks", attempt: int = 1) -> DeadLetter:
@@ -86,12 +87,9 @@ def letters_in(draft: Draft) -> list[DeadLetter]:
     return [event for event in sent(draft, "t.latest.dlq") if isinstance(event, DeadLetter)]
 
 
-@pytest.mark.parametrize("few", [0, pieces.FEW_RECORDS])
-def test_the_processor_is_given_the_segment_that_the_origin_would_have_given(
-    few: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("few", [0, AS_USUAL.row_records])
+def test_the_processor_is_given_the_segment_that_the_origin_would_have_given(few: int) -> None:
     """Topic, partition, offsets, times, in columns or in rows: nothing tells that it was redriven."""
-    monkeypatch.setattr(pieces, "FEW_RECORDS", few)
     seen: list[Segment] = []
 
     def note(state: State, segment: Segment) -> list[Event]:
@@ -99,7 +97,7 @@ def test_the_processor_is_given_the_segment_that_the_origin_would_have_given(
         return []
 
     agent = agent_of(note)
-    at_origin, again = task_of(agent), task_of(agent)
+    at_origin, again = (task_of(agent, Sizes(row_records=few)) for _ in range(2))
     records = [Raw(at, CODEC.encode(tick(at)), timestamp=INGEST_MS + at) for at in (4, 7)]
     origin = Chunk((NOWHERE.physical(TICKS), PARTITION), LEASE, 1, 0, Records.of(records), 8)
     at_origin.run({"market.ticks": [origin]}, Draft(), Patience(60))

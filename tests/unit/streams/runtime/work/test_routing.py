@@ -12,7 +12,6 @@ from tradewind.processors.batch import Table
 from tradewind.schemas.market import Bar, Heartbeat, Tick
 from tradewind.streams.runtime.agent import Agent
 from tradewind.streams.runtime.errors import AgentCrashed
-from tradewind.streams.runtime.work import pieces
 from tradewind.streams.runtime.work.pieces import Cutter
 from tradewind.streams.runtime.work.routing import Router, stamps_of
 from tradewind.topics import BARS, DECISIONS, LATE_TICKS, ORDER_REQUESTS, TICKS, Topic
@@ -56,15 +55,14 @@ def test_a_broadcast_goes_to_every_partition() -> None:
     assert [out.partition for out in outs] == [0, 1, 2, 3]
 
 
-def test_a_tick_that_is_passed_on_keeps_the_timestamp_of_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tick_that_is_passed_on_keeps_the_timestamp_of_its_record() -> None:
     """However the segment was cut: in columns it is found by what identifies it, in rows by being the same."""
     ticks = [tick(10, seq=1), tick(10, seq=2), tick(11, seq=3)]
-    monkeypatch.setattr(pieces, "FEW_RECORDS", 0)
-    (piece,) = Cutter(CODEC).cut(TICKS, chunk(TICKS, ticks))
+    (piece,) = Cutter(CODEC, row_records=0).cut(TICKS, chunk(TICKS, ticks))
     assert piece.segment is not None
     stamp = stamps_of(piece.segment)
     assert [stamp(one) for one in ticks] == piece.segment.ts_ingest.tolist()
-    (row,) = Cutter(CODEC).cut(LATE_TICKS, chunk(LATE_TICKS, ticks))
+    (row,) = Cutter(CODEC, row_records=0).cut(LATE_TICKS, chunk(LATE_TICKS, ticks))
     assert row.segment is not None
     assert [stamps_of(row.segment)(one) for one in row.segment.events] == row.segment.ts_ingest.tolist()  # type: ignore[union-attr]
     outs = list(router(LATE_TICKS).route([ticks[1]], piece.segment))
