@@ -25,6 +25,8 @@ NEW_TOPIC_S = 2.0  # a broker may not know a topic yet that the cluster has just
 ASK_AGAIN_S = 0.2
 QUEUED_KIB = 4 * 1024  # read ahead by each reader, of which a task has one for each input and output partition
 PASSING = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}
+NEW = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION}
+"""What is answered for a topic that the broker does not know yet, or whose partitions the client does not know yet."""
 REMOVED = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}
 
 
@@ -102,11 +104,11 @@ def ends(settings: Settings, at: Iterable[TopicPartition], which: Which) -> dict
             try:
                 return offsets.listed(asked, which)
             except KafkaException as error:
-                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > deadline:
+                if error.args[0].code() not in NEW or time.monotonic() > deadline:
                     raise
             time.sleep(ASK_AGAIN_S)
     except (KafkaException, TimeoutError) as error:
         names = ", ".join(sorted({topic for topic, _ in asked}))
-        if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        if isinstance(error, KafkaException) and error.args[0].code() in NEW:
             raise TopicMissing(f"the cluster lacks one of {names}: create it with `tradewind prepare`") from error
         raise BrokerUnavailable(f"offsets of {names}: {error!r}; look at `tradewind status`") from error
