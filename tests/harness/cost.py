@@ -8,6 +8,7 @@ stack counts as the folder `services`. Unlike seconds of a clock, they depend li
 from __future__ import annotations
 
 import os
+import subprocess
 import tomllib
 from collections import defaultdict
 from collections.abc import Mapping
@@ -27,7 +28,12 @@ SHOWN = 20
 
 
 def spent() -> float:
-    """Return the CPU seconds of this process, of the children that it has waited for, and of its fork servers."""
+    """Return the CPU seconds of this process, of the children that it has waited for, and of its fork servers.
+
+    A child that a test has started and let go of is waited for by Python when it starts another one. Without this, an
+    `up` with all its services would count for whichever test comes next.
+    """
+    subprocess._cleanup()  # type: ignore[attr-defined]
     now = os.times()
     own = now.user + now.system + now.children_user + now.children_system
     return own + sum(_with_children(psutil.Process(pid)) for pid in serving())

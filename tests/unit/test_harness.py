@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from harness import cost, evidence
 from harness.distribution import group_of
@@ -41,3 +45,18 @@ def test_a_row_of_evidence_replaces_that_of_the_same_test_and_seed() -> None:
 def test_tests_of_a_unit_file_share_a_process(request: pytest.FixtureRequest) -> None:
     """As this one does with those of its file."""
     assert group_of(request.node) == "tests/unit/test_harness.py"
+
+
+def test_a_child_that_a_test_has_let_go_of_counts_for_that_test_and_no_other() -> None:
+    """Python waits for it when it starts the next child, which may be in a test of another folder."""
+    busy = "import time\nwhile time.process_time() < 0.5: pass"
+    before = cost.spent()
+    child = subprocess.Popen([sys.executable, "-c", busy])
+    pid = child.pid
+    with pytest.warns(ResourceWarning, match="still running"):
+        del child
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    after = cost.spent()
+    assert after - before > 0.4
+    subprocess.run([sys.executable, "-S", "-c", ""], check=True)
+    assert cost.spent() - after < 0.3
