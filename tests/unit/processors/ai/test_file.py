@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -275,6 +277,17 @@ def test_yaml_and_json_of_the_same_file_are_the_same() -> None:
     assert document_of("a: 2026-07-01") == {"a": "2026-07-01"}
     with pytest.raises(NotReadable, match="'a' stands twice"):
         document_of('{"a": 1, "a": 2}', is_json=True)
+
+
+def test_the_file_of_the_page_is_sound() -> None:
+    """As docs/ai.md shows it."""
+    page = (Path(__file__).resolve().parents[4] / "docs" / "ai.md").read_text("utf-8")
+    whole, keys = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert not [one for one in file.read(document_of(whole)) if isinstance(one, Flaw)]
+    provider = {"type": "openai", "models": [MODEL], **document_of(keys)}
+    (found,) = file.read({"providers": {"one": provider}})
+    assert isinstance(found, AiProvider)
+    assert [key["tenant_id"] for key in found.keys] == [None, "alpha"]
 
 
 def test_a_file_that_refers_to_itself_is_refused() -> None:
