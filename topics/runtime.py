@@ -24,4 +24,4 @@ CLOCK = Topic(
     traced=False,
     broadcast=True,
 )
-"""A record each second, for what no record of an agent's own would trigger (docs/adr/0003-event-time.md)."""
+"""A record each second, for what no record of an agent's own would trigger (docs/adr/0033-runtime-clock.md)."""

@@ -198,6 +198,17 @@ def test_the_clock_forgets_doors_that_are_silent() -> None:
     assert left == ["source/alpha/metering/0"]
 
 
+def test_a_gap_after_one_that_was_filled_has_an_alert_of_its_own() -> None:
+    """What was told ends with the gap that it was told of."""
+    state = MemoryState()
+    rated(usage(0), usage(2), clock(NOW + GAP_US + 2 * MINUTE_US), state=state)
+    later = NOW + 2 * GAP_US
+    assert not [one for one in rated(usage(1, at=later), usage(4, at=later), state=state) if isinstance(one, Alert)]
+    (alert,) = rated(clock(later + GAP_US + 2 * MINUTE_US), state=state)
+    assert isinstance(alert, Alert)
+    assert "(3)" in alert.message
+
+
 def test_memory_grows_with_doors_not_with_records() -> None:
     """A door that is silent for a day is forgotten when another comes; agents never are."""
     state = MemoryState()
