@@ -204,6 +204,8 @@ class Settings(BaseSettings):
     ai: AiSettings = AiSettings()
     ai_tenant: str = Field(default="alpha", min_length=1, max_length=256)
     """The tenant as which strategies ask models, and that pays."""
+    ai_explain: bool = False
+    """Whether a model explains each signal. Each explanation costs."""
     ai_prompts: Path | None = None
     """Folder with prompts of your own, `name@version.toml`."""
     tenants: tuple[Tenant, ...] = DEFAULT_TENANTS

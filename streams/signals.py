@@ -4,12 +4,12 @@ from importlib.metadata import entry_points
 
 from tradewind.connectors.ai.prompt_files import prompts
 from tradewind.connectors.settings import Settings
-from tradewind.processors.signals.ema import BUILT_IN
+from tradewind.processors.signals.built_in import BUILT_IN
 from tradewind.processors.signals.processor import signals as signals_processor
 from tradewind.processors.signals.questions import Asker
 from tradewind.processors.signals.strategy import Strategy
 from tradewind.streams.runtime import Agent
-from tradewind.topics import AI_REQUESTS, AI_RESPONSES, ALERTS, BARS, SIGNALS
+from tradewind.topics import AI_REQUESTS, AI_RESPONSES, ALERTS, BARS, NEWS, SIGNALS
 
 STRATEGIES = "tradewind.strategies"
 
@@ -21,13 +21,13 @@ def strategies() -> tuple[Strategy, ...]:
 
 
 def signals(settings: Settings) -> Agent:
-    """Ask every strategy about every bar, and models what strategies ask.
+    """Ask every strategy about bars and news, and models what strategies ask.
 
     A question is answered under the key of its instrument, so the answer reaches the task that has the memory.
     """
     return Agent(
         name="signals",
-        inputs=(AI_RESPONSES, BARS),
+        inputs=(AI_RESPONSES, NEWS, BARS),
         outputs=(SIGNALS, AI_REQUESTS, ALERTS),
-        processor=signals_processor(strategies(), Asker(settings.ai_tenant, prompts(settings))),
+        processor=signals_processor(strategies(), Asker(settings.ai_tenant, prompts(settings), settings.ai_explain)),
     )

@@ -4,7 +4,7 @@ from tradewind.topics.ai import AI_ATTEMPTS, AI_CALLS, AI_REQUESTS, AI_RESPONSES
 from tradewind.topics.billing import USAGE, USAGE_THRESHOLDS, USAGE_TOTALS
 from tradewind.topics.catalog import UnknownTopic, topic_named
 from tradewind.topics.execution import FILLS, ORDER_EVENTS, ORDER_REQUESTS
-from tradewind.topics.market import BARS, FEED_POSITIONS, LATE_TICKS, TICKS, TRADES
+from tradewind.topics.market import BARS, FEED_POSITIONS, LATE_TICKS, NEWS, TICKS, TRADES
 from tradewind.topics.notifications import ALERTS
 from tradewind.topics.portfolio import POSITIONS
 from tradewind.topics.risk import DECISIONS, KILL_SWITCHES
@@ -20,6 +20,7 @@ DOMAIN_TOPICS: tuple[Topic, ...] = (
     TENANT_REFUSALS,
     TICKS,
     TRADES,
+    NEWS,
     LATE_TICKS,
     BARS,
     FEED_POSITIONS,
@@ -58,6 +59,7 @@ __all__ = [
     "FILLS",
     "KILL_SWITCHES",
     "LATE_TICKS",
+    "NEWS",
     "ORDER_EVENTS",
     "ORDER_REQUESTS",
     "PARTITIONS",

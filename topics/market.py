@@ -1,11 +1,11 @@
-"""Topics of the market domain: quotes, trades, bars and how far the feeds have read."""
+"""Topics of the market domain: quotes, trades, news, bars and how far the feeds have read."""
 
 from __future__ import annotations
 
 from typing import cast
 
 from tradewind.schemas.event import Event
-from tradewind.schemas.market import Bar, FeedPosition, Heartbeat, Tick, Trade
+from tradewind.schemas.market import Bar, FeedPosition, Heartbeat, News, Tick, Trade
 from tradewind.topics.keys import INSTRUMENT, instrument_key
 from tradewind.topics.topic import MIB, Topic
 
@@ -58,6 +58,16 @@ BARS = Topic(
     traced=False,
 )
 """Their records carry no header: it takes 1.5 µs each, and the trace of a bar is its own id (ADR 0011)."""
+
+NEWS = Topic(
+    name="market.news",
+    model=News,
+    key=instrument_key,
+    key_columns=INSTRUMENT,
+    owner="market",
+    producers=("feed",),
+    consumers=("signals",),
+)
 
 
 def _feed(event: Event) -> str:

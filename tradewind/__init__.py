@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tradewind.schemas.execution import OrderRequest as OrderRequest
     from tradewind.schemas.market import Bar as Bar
     from tradewind.schemas.market import Heartbeat as Heartbeat
+    from tradewind.schemas.market import News as News
     from tradewind.schemas.market import Tick as Tick
     from tradewind.schemas.market import Trade as Trade
     from tradewind.schemas.notifications import Alert as Alert
@@ -55,6 +56,7 @@ _HOMES = {
     "Fill": "schemas.execution",
     "Heartbeat": "schemas.market",
     "KillSwitch": "schemas.risk",
+    "News": "schemas.market",
     "OrderEvent": "schemas.execution",
     "OrderRequest": "schemas.execution",
     "Position": "schemas.portfolio",

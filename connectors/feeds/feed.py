@@ -1,4 +1,4 @@
-"""What a feed is: a named source of quotes and trades that is read in blocks, from a position on.
+"""What a feed is: a named source of quotes, trades or news that is read in blocks, from a position on.
 
 `connectors/feeds/publishing/run.py` publishes each block and the position after it in one transaction. So a feed must
 return the same records for the same position. A feed of your own is any object with the members of `Feed`. Register it
@@ -19,7 +19,7 @@ from typing import Protocol, runtime_checkable
 
 import polars as pl
 
-from tradewind.schemas.market import Tick, Trade
+from tradewind.schemas.market import News, Tick, Trade
 
 REPORTED_KINDS = 20  # kinds of records that a report names; the others are one, `OTHER_KINDS`
 OTHER_KINDS = "other kinds"
@@ -133,7 +133,7 @@ def with_kinds(kinds: Mapping[str, Kind], more: Mapping[str, Kind]) -> Mapping[s
 class Block:
     """A run of records of a source: what they say, and the position after them.
 
-    records read = ticks + trades + rejected_count + skipped.
+    records read = ticks + trades + rejected_count + skipped, and a record of news for its one or more events.
     """
 
     next: SourcePosition
@@ -141,6 +141,8 @@ class Block:
     """In the order of the source; columns as in `TICK_COLUMNS`."""
     trades: pl.DataFrame = field(default_factory=lambda: NO_TRADES)
     """In the order of the source; columns as in `TRADE_COLUMNS`."""
+    news: tuple[News, ...] = ()
+    """In the order of the source. Publishing sets their `ts_ingest`."""
     rejected: tuple[Rejection, ...] = ()
     """The first `REPORTED_LINES` of the rejected records."""
     rejected_count: int = 0
@@ -152,6 +154,11 @@ class Block:
     """Event time reached, µs; None if no record has a time."""
     floor: int | None = None
     """Live feeds: every tick of a later block is later than this time, µs; None if the feed cannot say."""
+
+    @property
+    def published(self) -> int:
+        """How many events it publishes."""
+        return self.ticks.height + self.trades.height + len(self.news)
 
 
 @runtime_checkable

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from tradewind.connectors.feeds.feed import Feed, FeedError, UnknownFormat
 from tradewind.connectors.feeds.files.binance import open_binance
+from tradewind.connectors.feeds.files.news import open_news
 from tradewind.connectors.feeds.files.oanda import open_oanda
 from tradewind.connectors.feeds.instruments import KNOWN_SYMBOLS
 from tradewind.connectors.feeds.simulator.simulator import DEFAULT_RATE, Simulator
 
 GROUP = "tradewind.feeds"
 SIMULATOR = "simulator"
-OPENERS = {".zip": open_oanda, ".gz": open_binance}
+OPENERS: Mapping[str, Callable[[Path, frozenset[str]], Feed]] = {
+    ".zip": open_oanda,
+    ".gz": open_binance,
+    ".jsonl": open_news,
+}
 FORMATS = (
     "a .zip with quotes of OANDA as LEAN writes them (20140501_eurusd_tick_quote.csv inside), "
-    "a .gz of Binance frames (`receive_ns {json}` a line)"
+    "a .gz of Binance frames (`receive_ns {json}` a line), a .jsonl of news (docs/ai.md)"
 )
 
 

@@ -70,7 +70,3 @@ class FastEmaCrossover(EmaCrossover):
     def __init__(self, fast: int = 3, slow: int = 8, band: float = 0.5) -> None:
         """Take spans, in bars, and the gap that counts, in standard deviations; raises `ValueError` for others."""
         super().__init__(fast, slow, band)
-
-
-BUILT_IN: tuple[Strategy, ...] = (EmaCrossover(), FastEmaCrossover())
-"""What the workers run beside the strategies that packages offer."""

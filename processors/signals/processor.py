@@ -1,10 +1,10 @@
-"""Call every strategy with every bar, and with the answers to what it asked; send signals, questions and alerts.
+"""Call every strategy with bars, news, and the answers to what it asked; send signals, questions and alerts.
 
 The quarantine concerns one version of a strategy, in all instruments of the task, because its code has failed. The
 processor drops the half-written memory and sends one alert with the reason. Raising `version` ends the quarantine.
 
-What a strategy decides on a bar has the time of the bar. What it decides on an answer, or on the end of a question, has
-the first time that no heartbeat has promised yet, and carries the closing quote of the last bar.
+What a strategy decides on a bar has the time of the bar. What it decides on news, on an answer, or on the end of a
+question, has the first time that no heartbeat has promised yet, and carries the closing quote of the last bar.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from tradewind.processors.batch import Processor, Segment, State, require_known,
 from tradewind.processors.identity import derive_id, instrument
 from tradewind.processors.signals.answers import Question, closed, expired, keep
 from tradewind.processors.signals.calling import Failed, call
-from tradewind.processors.signals.questions import Asker, Cause
+from tradewind.processors.signals.questions import Asker, Cause, explanation
 from tradewind.processors.signals.strategy import JSON, NAME_CHARACTERS, Answer, Strategy, View
 from tradewind.processors.signals.volatility import next_variance
 from tradewind.schemas.ai import AiResponse
 from tradewind.schemas.event import Event
-from tradewind.schemas.market import Bar, Heartbeat
+from tradewind.schemas.market import Bar, Heartbeat, News
 from tradewind.schemas.notifications import Alert
 from tradewind.schemas.signals import InstrumentState, QuarantineState, Signal, VolatilityState
 
 MINUTE_S: Final = 60
 INSTRUMENT: Final = "instrument/"
+MADE_OF: Final = (Bar, Heartbeat, News, AiResponse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +40,51 @@ class _Asked:
     strategies: tuple[Strategy, ...]
     asker: Asker
     by_name: dict[str, Strategy]
-    answers: bool
-    """Whether any of them takes answers: then instruments have a state."""
+    dated: bool
+    """Whether any of them takes answers or news: then instruments have a state."""
 
 
 def signals(strategies: Iterable[Strategy], asker: Asker | None = None) -> Processor:
-    """Return the signals agent's processor: bars, heartbeats, responses -> signals, requests, alerts and heartbeats.
+    """Return the signals agent's processor: bars, news, responses -> signals, requests, alerts and heartbeats.
 
     Passes heartbeats on. For a bar at time t, emits a heartbeat at t - 1 µs. Without an `asker`, strategies that ask
     find no prompt.
 
     Raises `ValueError` where two strategies share a name, or where a name or an interval is unusable.
     """
+    asked = _checked(strategies)
+    dated = any(_overrides(strategy, "on_answer") or _overrides(strategy, "on_news") for strategy in asked)
+    of = _Asked(asked, asker or Asker(), {strategy.name: strategy for strategy in asked}, dated)
+
+    def process(state: State, segment: Segment) -> list[Event]:
+        if not len(segment):
+            return []
+        if segment.model not in MADE_OF:
+            raise TypeError(
+                f"signals are made of bars, news and responses, not of {segment.model.__name__} ({segment.topic})"
+            )
+        sent: list[Event] = []
+        for index, (event, ts_ingest) in enumerate(
+            zip(rows_of(segment).events, segment.ts_ingest.tolist(), strict=True)
+        ):
+            if isinstance(event, Bar):
+                sent += _on_bar(state, of, event, ts_ingest)
+            elif isinstance(event, AiResponse):
+                require_known(event, index, "status")
+                sent += _on_response(state, of, event, ts_ingest)
+            elif isinstance(event, News):
+                sent += _on_news(state, of, event, ts_ingest)
+            else:
+                assert isinstance(event, Heartbeat)
+                sent.append(event)
+                sent += _on_time(state, of, event, ts_ingest)
+        return sent
+
+    return process
+
+
+def _checked(strategies: Iterable[Strategy]) -> tuple[Strategy, ...]:
+    """Return strategies by name; raises `ValueError`."""
     asked = tuple(sorted(strategies, key=lambda strategy: strategy.name))
     names = [strategy.name for strategy in asked]
     for strategy in asked:
@@ -63,32 +97,7 @@ def signals(strategies: Iterable[Strategy], asker: Asker | None = None) -> Proce
             raise ValueError(
                 f"strategy {name!r}: interval_s is {strategy.interval_s}; it is the length of bars in seconds"
             )
-    answers = any(type(strategy).on_answer is not Strategy.on_answer for strategy in asked)
-    of = _Asked(asked, asker or Asker(), dict(zip(names, asked, strict=True)), answers)
-
-    def process(state: State, segment: Segment) -> list[Event]:
-        if not len(segment):
-            return []
-        if segment.model not in (Bar, Heartbeat, AiResponse):
-            raise TypeError(
-                f"signals are made of bars, heartbeats and responses, not of {segment.model.__name__} ({segment.topic})"
-            )
-        sent: list[Event] = []
-        for index, (event, ts_ingest) in enumerate(
-            zip(rows_of(segment).events, segment.ts_ingest.tolist(), strict=True)
-        ):
-            if isinstance(event, Bar):
-                sent += _on_bar(state, of, event, ts_ingest)
-            elif isinstance(event, AiResponse):
-                require_known(event, index, "status")
-                sent += _on_response(state, of, event, ts_ingest)
-            else:
-                assert isinstance(event, Heartbeat)
-                sent.append(event)
-                sent += _on_time(state, of, event, ts_ingest)
-        return sent
-
-    return process
+    return asked
 
 
 def _on_bar(state: State, of: _Asked, bar: Bar, ts_ingest: int) -> list[Event]:
@@ -97,7 +106,7 @@ def _on_bar(state: State, of: _Asked, bar: Bar, ts_ingest: int) -> list[Event]:
     sent: list[Event] = [beat]
     asked = [strategy for strategy in of.strategies if strategy.interval_s == bar.interval_s]
     volatility = _volatility(state, bar) if asked else None
-    if of.answers:
+    if of.dated:
         _note_quote(state, bar, volatility)
         sent += _on_time(state, of, beat, ts_ingest)
     cause = Cause(bar.event_id, bar.event_id, bar.correlation_id, bar.ts_event, ts_ingest)
@@ -111,13 +120,21 @@ def _seen(strategy: Strategy, bar: Bar, memory: dict[str, JSON]) -> View | None:
     return strategy.on_bar(memory, bar)
 
 
+def _heard(strategy: Strategy, news: News, memory: dict[str, JSON]) -> View | None:
+    return strategy.on_news(memory, news)
+
+
+def _overrides(strategy: Strategy, method: str) -> bool:
+    return getattr(type(strategy), method) is not getattr(Strategy, method)
+
+
 def _told(strategy: Strategy, answer: Answer | None, memory: dict[str, JSON]) -> View | None:
     return strategy.on_answer(memory, answer)
 
 
 def _on_time(state: State, of: _Asked, beat: Heartbeat, ts_ingest: int) -> list[Event]:
     """Note how far the time of an instrument has come, and end the questions whose validity it has passed."""
-    if not of.answers:
+    if not of.dated:
         return []
     name = instrument(beat.symbol, beat.venue)
     known = state.get(f"{INSTRUMENT}{name}", InstrumentState)
@@ -129,6 +146,19 @@ def _on_time(state: State, of: _Asked, beat: Heartbeat, ts_ingest: int) -> list[
     sent: list[Event] = []
     for question in expired(state, name, known.reached):
         sent += _ended(state, of, known, question, answer=None, ts_ingest=ts_ingest)
+    return sent
+
+
+def _on_news(state: State, of: _Asked, news: News, ts_ingest: int) -> list[Event]:
+    known = state.get(f"{INSTRUMENT}{instrument(news.symbol, news.venue)}", InstrumentState)
+    if known is None:
+        return []  # no bar yet, and so no quote to trade at
+    cause = Cause(news.event_id, news.event_id, news.correlation_id, known.reached + 1, ts_ingest)
+    sent: list[Event] = []
+    for strategy in of.strategies:
+        if _overrides(strategy, "on_news"):
+            method = partial(_heard, strategy, news)
+            sent += _called(state, of, strategy, cause=cause, on=_last_quote(known), method=method)
     return sent
 
 
@@ -157,8 +187,12 @@ def _ended(
         return []
     request_id = str(question["request_id"])
     cause = Cause(request_id, request_id, str(question["correlation_id"]), known.reached + 1, ts_ingest)
-    on = _Quoted(known.symbol, known.venue, known.volatility, known.quote_bid, known.quote_ask, known.quote_ts)
-    return _called(state, of, strategy, cause=cause, on=on, method=partial(_told, strategy, answer))
+    method = partial(_told, strategy, answer)
+    return _called(state, of, strategy, cause=cause, on=_last_quote(known), method=method)
+
+
+def _last_quote(known: InstrumentState) -> _Quoted:
+    return _Quoted(known.symbol, known.venue, known.volatility, known.quote_bid, known.quote_ask, known.quote_ts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +229,10 @@ def _called(
         state.put(quarantine, kept)
         return [_alert(strategy, cause, instrument(*place), reason)]
     keep(state, place, strategy.name, strategy.version, asked)
-    return [*asked, *([] if view is None else [_signal(strategy, view, cause, on)])]
+    if view is None:
+        return [*asked]
+    signal = _signal(strategy, view, cause, on)
+    return [*asked, signal, *([explanation(of.asker, signal)] if of.asker.explains else [])]
 
 
 def _volatility(state: State, bar: Bar) -> float:

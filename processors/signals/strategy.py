@@ -27,7 +27,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from tradewind.processors.ai.prompts import Value
 from tradewind.processors.signals.questions import VALID_S, questions
-from tradewind.schemas.market import Bar
+from tradewind.schemas.market import Bar, News
 
 JSON: TypeAlias = Any
 """None, bool, int, a finite float, str, and lists and dicts (with str keys) of them."""
@@ -93,11 +93,18 @@ class Strategy(ABC):
         """
         return None
 
+    def on_news(self, memory: dict[str, JSON], news: News) -> View | None:  # noqa: ARG002 - says nothing
+        """Return a view on a news item about an instrument, or None.
+
+        It is called for instruments that have had a bar: a signal carries a quote.
+        """
+        return None
+
     def ask(self, prompt: str, values: Mapping[str, Value] | None = None, valid_s: float = VALID_S) -> str | None:
         """Ask a model about the instrument of this call, and return the id of the question.
 
         `prompt` is `name@version`, and `values` fill its places. The answer is of use for `valid_s` seconds of event
-        time, at most an hour. Call it within `on_bar` or `on_answer` only.
+        time, at most an hour. Call it within `on_bar`, `on_news` or `on_answer` only.
 
         Returns None, and asks nothing, if 16 questions of this strategy about the instrument are open. Raises
         `PromptError` for a prompt that there is not, or values that do not fit it.

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["Bar", "BarsState", "FeedPosition", "Heartbeat", "Tick", "Trade"]
+__all__ = ["Bar", "BarsState", "FeedPosition", "Heartbeat", "News", "Tick", "Trade"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,6 +360,108 @@ class Heartbeat(Event):
             and 1 <= len(self.venue) <= 256
             and -1 <= self.ts_event <= 253402214400000000
             and 0 <= self.ts_ingest <= 253402214400000000
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News(Event):
+    """A news item about one instrument. An item about several instruments is several events."""
+
+    SCHEMA: ClassVar[str] = "tradewind.market.News"
+    VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "symbol": "name",
+        "venue": "name",
+        "headline": "note",
+        "body": "words",
+        "source": "label",
+        "item": "name",
+        "url": "note",
+    }
+
+    event_id: str
+    """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
+    ts_event: int
+    """when it happened at its source, in event time"""
+    ts_ingest: int
+    """when the record at the origin of the chain entered Tradewind"""
+    correlation_id: str
+    """the first event of the chain"""
+    causation_id: str
+    """the event that caused this one directly"""
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    headline: str
+    """the headline"""
+    body: str
+    """the text; empty where there is none"""
+    source: str
+    """who published it, such as Reuters; empty where that is not known"""
+    tenant_id: str | None = None
+    """the tenant that the event belongs to; null for market data, which all tenants share"""
+    item: str | None = None
+    """the source's own id of the item; null where it has none"""
+    url: str | None = None
+    """where it can be read; null where that is not known"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            event_id=record["event_id"],
+            tenant_id=record["tenant_id"],
+            ts_event=record["ts_event"],
+            ts_ingest=record["ts_ingest"],
+            correlation_id=record["correlation_id"],
+            causation_id=record["causation_id"],
+            symbol=record["symbol"],
+            venue=record["venue"],
+            headline=record["headline"],
+            body=record["body"],
+            source=record["source"],
+            item=record["item"],
+            url=record["url"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "tenant_id": self.tenant_id,
+            "ts_event": self.ts_event,
+            "ts_ingest": self.ts_ingest,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "headline": self.headline,
+            "body": self.body,
+            "source": self.source,
+            "item": self.item,
+            "url": self.url,
+        }
+
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and (self.tenant_id is None or 1 <= len(self.tenant_id) <= 256)
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and 1 <= len(self.symbol) <= 256
+            and 1 <= len(self.venue) <= 256
+            and len(self.headline) <= 16384
+            and len(self.body) <= 65536
+            and len(self.source) <= 256
+            and (self.item is None or 1 <= len(self.item) <= 256)
+            and (self.url is None or len(self.url) <= 16384)
         )
 
 

@@ -29,6 +29,8 @@ from tradewind.topics import TENANT_COMMANDS
 
 FILES = (EURUSD, XAUUSD, BTCUSDT)
 ASKING = "beta"
+NEWS = {"instruments": ["EURUSD.OANDA"], "headline": "Euro little changed", "source": "Wire", "time": 1398902400000000}
+"""An item that `paper` is not confident about, so that no signal follows from its answer."""
 HALTED, REASON = "gamma", "a test of the switch"
 TENANTS = (*DEFAULT_TENANTS, replace(DEFAULT_TENANTS[0], tenant_id=HALTED))
 QUOTED, QUOTA = "alpha", {"fills": 2}
@@ -72,6 +74,7 @@ def play(settings: Settings, folder: Path) -> PlayedDay:
         for name in pipeline.roles:
             pipeline.start(name)
         fed(pipeline, FILES)
+        heard(pipeline, folder)
         answer = json.loads(pipeline.run("ai", "ask", "Is EURUSD calm?", "--tenant", ASKING, "--stream", "--json"))
         shown = shown_of(own, answer["request_id"])
         metered(pipeline)
@@ -108,8 +111,15 @@ def quoted() -> TenantCommand:
     )
 
 
+def heard(pipeline: Pipeline, folder: Path) -> None:
+    """Feed a news item, about which the built-in strategy asks a model."""
+    file = folder / "news.jsonl"
+    file.write_text(json.dumps(NEWS) + "\n")
+    pipeline.run("feed", str(file), "--speed", "max", "--quiet")
+
+
 def metered(pipeline: Pipeline) -> None:
-    """Wait until each approved order, each fill and the answer are in the totals of PostgreSQL."""
+    """Wait until each approved order, each fill and both answers are in the totals of PostgreSQL."""
     orders = read_orders(pipeline.settings)
     units = sum(one.outcome == "APPROVED" for one in orders.decisions) + len(orders.fills)
 
@@ -117,7 +127,7 @@ def metered(pipeline: Pipeline) -> None:
         rows = asyncio.run(postgres_rows(pipeline.settings, "SELECT coalesce(sum(records), 0) FROM usage_totals"))
         return int(rows[0][0])
 
-    pipeline.wait_until(lambda: stored() == units + len(OF_AI), "all usage stored", STILL_S, SETTLE_POLL_S, stored)
+    pipeline.wait_until(lambda: stored() == units + 2 * len(OF_AI), "all usage stored", STILL_S, SETTLE_POLL_S, stored)
 
 
 def fed(pipeline: Pipeline, files: Sequence[Recording], speed: str = "max") -> None:

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from tradewind.connectors.ai.prompt_files import prompts
 from tradewind.processors.batch import Columns, Segment, part
 from tradewind.processors.execution.processor import execution as venue
 from tradewind.processors.market.instruments import INSTRUMENTS, Instrument
 from tradewind.processors.market.processor import GRACE_US, bars
 from tradewind.processors.portfolio.sizing import sizing
-from tradewind.processors.signals.ema import BUILT_IN
+from tradewind.processors.signals.built_in import BUILT_IN
 from tradewind.processors.signals.processor import signals
+from tradewind.processors.signals.questions import Asker
 from tradewind.processors.signals.strategy import Strategy
 from tradewind.processors.tenancy.seed import commands_of
 from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS, Tenant
@@ -73,7 +75,9 @@ class Pipeline:
         declared = {one.name: one.declare(self.broker.settings) for one in OURS}
         asked = BUILT_IN if strategies is None else strategies
         declared["market"] = replace(declared["market"], processor=bars(grace_us=grace_us))
-        declared["signals"] = replace(declared["signals"], processor=signals(asked))
+        declared["signals"] = replace(
+            declared["signals"], processor=signals(asked, Asker(prompts=prompts(self.broker.settings)))
+        )
         declared["sizing"] = replace(declared["sizing"], processor=sizing(instruments))
         hold = Hold(TICKS, DECISIONS, latency_us)
         declared["execution"] = replace(declared["execution"], processor=venue(latency_us), hold=hold)

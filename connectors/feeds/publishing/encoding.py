@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import polars as pl
 
@@ -14,7 +15,7 @@ from tradewind.processors.identity import instrument
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat, Tick, Trade
-from tradewind.topics import TICKS, TRADES, Topic
+from tradewind.topics import NEWS, TICKS, TRADES, Topic
 from tradewind.topics.partitioner import partition_of
 
 OPTIONAL_COLUMNS = ("bid_size", "ask_size")  # a source that states no sizes leaves them out
@@ -26,6 +27,12 @@ def block_runs(codec: Codec, settings: Settings, block: Block) -> list[Run]:
         *_runs(codec, settings, TICKS, Tick, block.ticks),
         *_runs(codec, settings, TRADES, Trade, block.trades),
     ]
+
+
+def news_runs(codec: Codec, settings: Settings, block: Block) -> list[Run]:
+    """Return the news of a block, which enter now; those of an instrument in order."""
+    now_us = time.time_ns() // 1000
+    return [event_run(codec, settings, NEWS, replace(item, ts_ingest=now_us)) for item in block.news]
 
 
 def event_run(codec: Codec, settings: Settings, topic: Topic, event: Event) -> Run:

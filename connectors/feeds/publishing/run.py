@@ -14,7 +14,14 @@ from threading import Event
 import polars as pl
 
 from tradewind.connectors.feeds.feed import Block, Feed, Kind, Rejection, with_kinds
-from tradewind.connectors.feeds.publishing.encoding import block_runs, event_run, first_times, heartbeat, last_times
+from tradewind.connectors.feeds.publishing.encoding import (
+    block_runs,
+    event_run,
+    first_times,
+    heartbeat,
+    last_times,
+    news_runs,
+)
 from tradewind.connectors.feeds.publishing.feed_log import FeedLog
 from tradewind.connectors.feeds.publishing.pace import BLOCK_RECORDS, Pace
 from tradewind.connectors.feeds.publishing.prefetch import Ended, Prefetch
@@ -27,7 +34,7 @@ from tradewind.connectors.registry import PATIENT_ATTEMPTS, open_codec
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.market import Heartbeat
-from tradewind.topics import FEED_POSITIONS, TICKS, TRADES
+from tradewind.topics import FEED_POSITIONS, NEWS, TICKS, TRADES
 
 REPORTED_LINES = 100  # rejected lines that a report quotes; all are counted
 STEP_S = 0.2  # how soon a wait sees that the feed is stopped
@@ -42,7 +49,7 @@ class FeedReport:
     position: int
     """Records of the source that were read, from its beginning."""
     published: int = 0
-    """Ticks and trades of this run; heartbeats are not counted."""
+    """Ticks, trades and news of this run; heartbeats are not counted."""
     rejected: int = 0
     skipped: int = 0
     rejections: tuple[Rejection, ...] = ()
@@ -67,7 +74,7 @@ class FeedReport:
         return replace(
             self,
             position=block.next.record,
-            published=self.published + block.ticks.height + block.trades.height,
+            published=self.published + block.published,
             rejected=self.rejected + block.rejected_count,
             skipped=self.skipped + block.skipped,
             rejections=(*self.rejections, *block.rejected)[:REPORTED_LINES],
@@ -117,7 +124,7 @@ def run_feed(
     `FeedError` and `StreamError`; what was published until then stays, and the next run goes on after it.
     """
     codec = open_codec(settings, PATIENT_ATTEMPTS)  # first: a registry that refuses the schemas leaves Kafka as it is
-    ensure(settings, (TICKS, TRADES, FEED_POSITIONS))
+    ensure(settings, (TICKS, TRADES, NEWS, FEED_POSITIONS))
     started = time.monotonic()
     with FeedLog(settings, codec, feed.name, feed.source) as log:
         publisher = _Publisher(feed, settings, Pace(speed, feed.live, block_records), codec, log, started)
@@ -178,7 +185,6 @@ class _Publisher:
         return True
 
     def _publish(self, block: Block, runs: Sequence[Run]) -> None:
-        count = block.ticks.height + block.trades.height
         before = self.log.progress
         # If times go back a little, the time that heartbeats have promised stays.
         times = {**before.instruments}
@@ -189,12 +195,12 @@ class _Publisher:
         after = replace(
             before,
             position=block.next,
-            published=before.published + count,
+            published=before.published + block.published,
             rejected=before.rejected + block.rejected_count,
             ts_event=max(before.ts_event, block.ts_event or 0),
             instruments=times,
         )
-        self.log.write([*runs, *self._beat_runs(beats)], after)
+        self.log.write([*runs, *news_runs(self.codec, self.settings, block), *self._beat_runs(beats)], after)
         self._note_late(block)
         self.report = replace(
             self.report.after(block), ts_event=after.ts_event, seconds=time.monotonic() - self.started

@@ -9,6 +9,7 @@ import click
 
 from tradewind.infra.cli.ai.apply import apply, templates
 from tradewind.infra.cli.ai.cost import cost
+from tradewind.infra.cli.ai.explain import explain
 from tradewind.infra.cli.ai.keys import keys
 from tradewind.infra.cli.ai.prices import prices
 from tradewind.infra.cli.ai.reconcile import reconcile
@@ -130,5 +131,6 @@ ai.add_command(apply)
 ai.add_command(cost)
 ai.add_command(keys)
 ai.add_command(prices)
+ai.add_command(explain)
 ai.add_command(reconcile)
 ai.add_command(templates)

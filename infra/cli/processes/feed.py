@@ -1,4 +1,4 @@
-"""`tradewind feed`: market data from files or the simulator, published exactly once."""
+"""`tradewind feed`: market data and news from files or the simulator, published exactly once."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def feed(  # noqa: PLR0917 - click passes them by name
     quiet: bool,  # noqa: FBT001
     verdict: Path | None,
 ) -> None:
-    """Publish quotes and trades of files, or of the simulator, to market.ticks and market.trades.
+    """Publish quotes, trades and news of files, or of the simulator, to market.ticks, market.trades and market.news.
 
     Sources run side by side, except files of the same instrument, which run one after the other. Each record is
     published exactly once: a stopped or killed feed resumes where it was, and a completely published file is not

@@ -65,8 +65,8 @@ def test_status_tells_the_totals_that_the_topics_hold(played_day: PlayedDay, tmp
         "decisions": len(ledger.decisions),
         "denied": sum(decision.outcome != "APPROVED" for decision in ledger.decisions),
         "fills": len(ledger.fills),
-        "ai_requests": 1,
-        "ai_responses": 1,
+        "ai_requests": 2,
+        "ai_responses": 2,
         "usage": len(ledger.usage),
         "dead_letters": 0,
     }
@@ -84,12 +84,20 @@ def test_usage_is_counted_to_the_last_unit(played_day: PlayedDay) -> None:
         told = json.loads(played_day.pipeline.run("usage", tenant, "--json"))
         totals = {(tenant, one["meter"], one["dimension"]): one["quantity"] for one in told["totals"]}
         assert totals == {key: quantity for key, quantity in ledger.used().items() if key[0] == tenant}
-    of_ai = {meter: quantity for (_, meter, _), quantity in ledger.used().items() if meter.startswith("ai.")}
+    used = ledger.used().items()
+    of_ai = {meter: quantity for (of, meter, _), quantity in used if of == ASKING and meter.startswith("ai.")}
     assert of_ai == {
         "ai.tokens.in": answer["input_tokens"],
         "ai.tokens.out": answer["output_tokens"],
         "ai.cost": Decimal(answer["cost"]) * 1_000_000,
     }
+
+
+def test_a_strategy_has_asked_about_the_news(played_day: PlayedDay) -> None:
+    """As tenant alpha, once; `replay --verify` of `signals` and `ai` repeats the question and what followed."""
+    asked = [(one.tenant_id, one.prompt, one.reply_key) for one in played_day.ledger.ai_requests if one.prompt]
+    assert asked == [("alpha", "news-sentiment@1", "EURUSD.OANDA")]
+    assert {attempt.outcome for attempt in played_day.ledger.ai_attempts} == {"OK"}
 
 
 def test_shares_of_a_quota_are_told_once_to_every_task(played_day: PlayedDay) -> None:

@@ -17,7 +17,7 @@ from tradewind.connectors.kafka import publication
 from tradewind.connectors.kafka.ends import Ends, closed, closing_ts
 from tradewind.connectors.kafka.json_events import event_to_json
 from tradewind.infra.cli.group import tradewind
-from tradewind.processors.signals.ema import BUILT_IN
+from tradewind.processors.signals.built_in import BUILT_IN
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.testing import Pipeline, rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -11,14 +12,18 @@ from hypothesis import strategies as st
 from processing import SECOND, START, assert_law, bar, heartbeat, places
 
 from tests.unit.schemas.strategies import ordinary
+from tradewind.connectors.ai.prompt_files import prompts
+from tradewind.connectors.settings import Settings
 from tradewind.processors.ai.prompts import prompt_from
 from tradewind.processors.batch import Processor, UnknownSymbol
+from tradewind.processors.identity import derive_id
 from tradewind.processors.signals.processor import signals
 from tradewind.processors.signals.questions import LONGEST_VALID_S, MOST_OPEN, Asker
+from tradewind.processors.signals.sentiment import NewsSentiment
 from tradewind.processors.signals.strategy import JSON, Answer, Strategy, View
 from tradewind.schemas.ai import AiRequest, AiResponse
 from tradewind.schemas.event import UNKNOWN, Event
-from tradewind.schemas.market import Bar, Heartbeat
+from tradewind.schemas.market import Bar, Heartbeat, News
 from tradewind.schemas.notifications import Alert
 from tradewind.schemas.signals import QuestionsState, Signal
 from tradewind.testing import MemoryState, rows, run
@@ -41,6 +46,23 @@ class Asking(Strategy):
     def on_answer(self, memory: dict[str, JSON], answer: Answer | None) -> View | None:
         memory["told"] = [*memory.get("told", []), answer and answer.question][-40:]
         return View("SHORT", 0.25, "no answer") if answer is None else View("LONG", 0.5, answer.text)
+
+
+class Hearing(Asking):
+    """Asks about news, too."""
+
+    name = "hearing"
+
+    def on_news(self, memory: dict[str, JSON], news: News) -> View | None:
+        memory["heard"] = news.headline
+        self.ask("calm@1", {"symbol": news.symbol, "close": memory["heard"]}, VALID_S)
+        return View("SHORT", 1.0, "any news is bad news") if news.body else None
+
+
+def news(symbol: str = "EURUSD", number: int = 1, **other: Any) -> News:
+    """Return a news item."""
+    said: dict[str, Any] = {"headline": "ECB keeps its rate", "body": "", **other}
+    return ordinary(News.SCHEMA, symbol=symbol, venue="OANDA", event_id=derive_id("news", number), **said)  # type: ignore[return-value]
 
 
 def values(of: Bar) -> dict[str, Any]:
@@ -70,6 +92,11 @@ def response(request: AiRequest, after_s: float = 1.0, text: str = "calm", **oth
 def asking(*strategies: Strategy) -> Processor:
     """Return an agent whose strategies may ask."""
     return signals(strategies or (Asking(),), ASKER)
+
+
+def both() -> Processor:
+    """Return an agent with a strategy that asks about bars, and one that asks about news as well."""
+    return asking(Asking(), Hearing())
 
 
 def of(events: list[Event], *models: type[Event]) -> list[Any]:
@@ -282,6 +309,47 @@ def test_a_question_may_lead_to_another() -> None:
     assert isinstance(last, AiRequest)
 
 
+def test_news_are_heard_by_instrument_after_its_first_bar() -> None:
+    """A signal needs a quote. What follows has the first time that is not promised."""
+    state, agent = MemoryState(), asking(Hearing())
+    assert run(agent, [news()], state) == []
+    run(agent, [closed(0)], state)
+    assert run(agent, [news("XAUUSD")], state) == []
+    request, signal = run(agent, [news(body="it says why")], state)
+    assert isinstance(request, AiRequest)
+    assert isinstance(signal, Signal)
+    assert request.prompt_values[0] == {"name": "close", "value": "ECB keeps its rate"}
+    assert (request.causation_id, signal.causation_id) == (news().event_id, news().event_id)
+    assert request.ts_event == signal.ts_event == START
+    assert (signal.quote_ts, signal.direction) == (START, "SHORT")
+    (again,) = run(agent, [response(request)], state)
+    assert isinstance(again, Signal)
+
+
+@pytest.mark.parametrize(
+    ("sentiment", "confidence", "view"),
+    [
+        (0.5, 0.8, ("LONG", 0.4)),
+        (-1, 1, ("SHORT", 1.0)),
+        (0.5, 0.3, None),
+        (0, 1, None),
+    ],
+)
+def test_the_sentiment_strategy_follows_what_the_model_says(sentiment: float, confidence: float, view: Any) -> None:
+    """As strong as sentiment times confidence, and not below its least strength."""
+    state, agent = MemoryState(), signals([NewsSentiment()], Asker("alpha", prompts(Settings(_env_file=None))))
+    run(agent, [bar(START)], state)
+    (request,) = run(agent, [news()], state)
+    assert isinstance(request, AiRequest)
+    assert (request.prompt, request.request_type) == ("news-sentiment@1", "market_sentiment")
+    said = {"sentiment": sentiment, "confidence": confidence, "reason": "Rates\nstay."}
+    sent = run(agent, [response(request, json=json.dumps(said))], state)
+    assert [(signal.direction, signal.strength) for signal in of(sent, Signal)] == ([view] if view else [])
+    assert not of(sent, Alert)
+    if view:
+        assert of(sent, Signal)[0].reason.endswith("Rates stay.")
+
+
 def test_a_status_that_is_not_known_is_poison() -> None:
     """Nobody guesses whether it is an answer."""
     (request,) = of(run(asking(), [closed(0)]), AiRequest)
@@ -296,11 +364,13 @@ def histories(draw: st.DrawFn) -> list[Event]:
     asked, now = list[AiRequest](), dict.fromkeys(("EURUSD", "XAUUSD"), 0)
     for _ in range(draw(st.integers(0, 25))):
         symbol = draw(st.sampled_from(sorted(now)))
-        kind = draw(st.sampled_from(["bar", "bar", "heartbeat", "response", "response"]))
+        kind = draw(st.sampled_from(["bar", "bar", "news", "heartbeat", "response", "response"]))
         if kind == "response" and asked:
             to = draw(st.sampled_from(asked))
             status = draw(st.sampled_from(["ANSWERED", "ANSWERED", "FAILED"]))
             event: Event = response(to, draw(st.sampled_from([0.0, 1.0, 2.9, 3.1])), status=status)
+        elif kind == "news":
+            event = news(symbol, len(stream))
         else:
             now[symbol] += draw(st.sampled_from([1, 1, 1, 4]))
             event = (
@@ -309,21 +379,21 @@ def histories(draw: st.DrawFn) -> list[Event]:
                 else heartbeat(START + now[symbol] * SECOND - 1, symbol=symbol)
             )
         stream.append(event)
-        asked += of(run(asking(), [event], state), AiRequest)
+        asked += of(run(both(), [event], state), AiRequest)
     return stream
 
 
 @given(histories(), places)
 def test_cuts_change_nothing(stream: list[Event], cuts: list[int]) -> None:
     """f(a + b) = f(a) ; f(b), with answers among bars and heartbeats."""
-    assert_law(asking, list(rows(stream)), cuts)
+    assert_law(both, list(rows(stream)), cuts)
 
 
 @given(histories())
 def test_each_question_gets_one_call_and_no_promise_is_broken(stream: list[Event]) -> None:
     """Signals are later than the heartbeats before them; what was asked is answered, ended or open, once."""
     state, told, asked, ended = MemoryState(), dict[str, int](), set[str](), list[str]()
-    for event in run(asking(), stream, state):
+    for event in run(both(), stream, state):
         if isinstance(event, Heartbeat):
             told[event.symbol] = max(event.ts_event, told.get(event.symbol, 0))
         elif isinstance(event, Signal):
