@@ -161,6 +161,8 @@ class AiSettings(_Part):
 
     keys: dict[str, SecretStr] = {}
     """Key of a provider by its id, such as TRADEWIND_AI__KEYS__OPENAI. Events hold the id alone."""
+    recording: Path | None = None
+    """File of `./dev ai record` that the provider `recording` answers from."""
     master_key: SecretStr | None = None
     """Opens the keys that PostgreSQL keeps: 32 random bytes in base64. None: there are only those of `keys`."""
 

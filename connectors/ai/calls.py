@@ -18,6 +18,7 @@ from tradewind.connectors.ai.keys.store import KeyRefused, StoreSilent
 from tradewind.connectors.ai.over_http import compatible_adapter, gemini_adapter, ollama_adapter
 from tradewind.connectors.ai.packages import anthropic_adapter, openai_adapter
 from tradewind.connectors.ai.paper import Paper
+from tradewind.connectors.ai.recording import FromRecording
 from tradewind.connectors.calls.call import Unsent
 from tradewind.connectors.calls.kind import Sending, Terms
 from tradewind.schemas.ai import AiAttempt, AiCall
@@ -29,6 +30,7 @@ ENTRY_POINTS = "tradewind.ai.providers"
 """Group of the entry points that name adapters of other packages: a class, or a function, that returns an `Adapter`."""
 OURS: Mapping[str, Callable[[], Adapter]] = {
     "paper": Paper,
+    "recording": FromRecording,
     "openai": openai_adapter,
     "anthropic": anthropic_adapter,
     "openai-compatible": compatible_adapter,

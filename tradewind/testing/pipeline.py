@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from tradewind.connectors.ai.prompt_files import prompts
+from tradewind.processors.ai.processor import ai
+from tradewind.processors.ai.recording import Recording
 from tradewind.processors.batch import Columns, Segment, part
 from tradewind.processors.execution.processor import execution as venue
 from tradewind.processors.market.instruments import INSTRUMENTS, Instrument
@@ -19,15 +21,16 @@ from tradewind.processors.signals.strategy import Strategy
 from tradewind.processors.tenancy.seed import commands_of
 from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS, Tenant
 from tradewind.schemas.event import Event
-from tradewind.schemas.market import Heartbeat, Tick
+from tradewind.schemas.market import Heartbeat, News, Tick
 from tradewind.schemas.risk import KillSwitch
 from tradewind.schemas.runtime import DeadLetter
 from tradewind.streams.agents import OURS
 from tradewind.streams.runtime.agent import Hold
 from tradewind.testing.agent import MemoryAgent
+from tradewind.testing.answers import RecordedAnswers
 from tradewind.testing.broker import MemoryBroker
 from tradewind.testing.segments import rows
-from tradewind.topics import DECISIONS, KILL_SWITCHES, TENANT_COMMANDS, TICKS
+from tradewind.topics import DECISIONS, KILL_SWITCHES, NEWS, TENANT_COMMANDS, TICKS
 
 E = TypeVar("E", bound=Event)
 
@@ -70,22 +73,33 @@ class Pipeline:
         segment_records: int = SEGMENT_RECORDS,
         *,
         instruments: Mapping[str, Instrument] = INSTRUMENTS,
+        recording: Recording | None = None,
+        asker: Asker | None = None,
     ) -> None:
+        """Start all agents.
+
+        With a `recording`, strategies get its answers, each when event time has reached the end of its call. For that,
+        `run` feeds one tick at a time. A question that is not recorded raises `NotRecorded`. Without one, nobody
+        answers. `asker` says as whom strategies ask, and by which prompts; those of the settings without it.
+        """
         self.broker = MemoryBroker()
         declared = {one.name: one.declare(self.broker.settings) for one in OURS}
         asked = BUILT_IN if strategies is None else strategies
+        known = Asker(prompts=prompts(self.broker.settings))
+        by = known.prompts if asker is None else asker.prompts
+        declared["ai"] = replace(declared["ai"], processor=ai(by))
         declared["market"] = replace(declared["market"], processor=bars(grace_us=grace_us))
-        declared["signals"] = replace(
-            declared["signals"], processor=signals(asked, Asker(prompts=prompts(self.broker.settings)))
-        )
+        declared["signals"] = replace(declared["signals"], processor=signals(asked, asker or known))
         declared["sizing"] = replace(declared["sizing"], processor=sizing(instruments))
         hold = Hold(TICKS, DECISIONS, latency_us)
         declared["execution"] = replace(declared["execution"], processor=venue(latency_us), hold=hold)
         self.agents = {name: MemoryAgent(agent, self.broker) for name, agent in declared.items()}
         """Each agent by its name: its state, its dead letters, its positions."""
-        self._segment_records = segment_records
+        self._segment_records = segment_records if recording is None else 1
         self.broker.publish(TENANT_COMMANDS, *commands_of(tenants, FIRST_US))
         self.agents["tenancy"].run()
+        ai_agent = self.agents["ai"]
+        self._answers = None if recording is None else RecordedAnswers(ai_agent, self.broker, recording)
 
     def command(self, switch: KillSwitch) -> list[Event]:
         """Publish a kill switch, which is in force for all later records; return what agents sent, such as cancels."""
@@ -111,8 +125,18 @@ class Pipeline:
 
     def feed(self, segment: Segment) -> list[Event]:
         """Feed ticks or heartbeats; return what every agent sent, including heartbeats and late ticks."""
+        sent: list[Event] = []
+        if self._answers is not None and (told := self._answers.tell(max(at for *_, at in _coordinates(segment)))):
+            sent = told + [event for name in TURNS for event in self.agents[name].run()]
         self.broker.publish_segment(TICKS, segment)
-        return [event for name in TURNS for event in self.agents[name].run()]
+        sent += [event for name in TURNS for event in self.agents[name].run()]
+        return sent if self._answers is None else sent + self._answers.ask()
+
+    def hear(self, *news: News) -> list[Event]:
+        """Publish news; return what every agent sent."""
+        self.broker.publish(NEWS, *news)
+        sent = [event for name in TURNS for event in self.agents[name].run()]
+        return sent if self._answers is None else sent + self._answers.ask()
 
 
 def _coordinates(segment: Segment) -> Iterator[tuple[str, str, int]]:

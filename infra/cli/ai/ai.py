@@ -13,6 +13,7 @@ from tradewind.infra.cli.ai.explain import explain
 from tradewind.infra.cli.ai.keys import keys
 from tradewind.infra.cli.ai.prices import prices
 from tradewind.infra.cli.ai.reconcile import reconcile
+from tradewind.infra.cli.ai.record import record
 from tradewind.infra.cli.ai.request import new_request
 from tradewind.infra.cli.ai.shown import show
 from tradewind.infra.cli.output import aligned, say_json
@@ -132,5 +133,6 @@ ai.add_command(cost)
 ai.add_command(keys)
 ai.add_command(prices)
 ai.add_command(explain)
+ai.add_command(record)
 ai.add_command(reconcile)
 ai.add_command(templates)
