@@ -111,7 +111,7 @@ class RedisSettings(_Part):
     user: str = "default"
     password: SecretStr | None = None
     embedded: bool = True
-    """Whether a stack starts a Valkey of its own, for answers of AI that are shown while they come."""
+    """Whether a stack starts a Valkey of its own, for answers of AI that are kept, or shown while they come."""
 
 
 class MetricsSettings(_Part):

@@ -57,8 +57,19 @@ class Answer:
     first_token_us: int | None = None
 
 
-def attempt_of(call: AiCall, answer: Answer, now_us: int, total_us: int) -> AiAttempt:
-    """Return the attempt of a call that was performed, and took `total_us`."""
+def attempt_of(
+    call: AiCall,
+    answer: Answer,
+    now_us: int,
+    total_us: int,
+    *,
+    source: Literal["PROVIDER", "CACHE", "COALESCED"] = "PROVIDER",
+    source_call_id: str | None = None,
+) -> AiAttempt:
+    """Return the attempt of a call that was performed, and took `total_us`.
+
+    `source_call_id` is the call that the provider answered, where the answer comes from another one.
+    """
     tokens = answer.tokens or Tokens()
     return AiAttempt(
         **_envelope(call, answer.outcome, now_us),
@@ -78,7 +89,8 @@ def attempt_of(call: AiCall, answer: Answer, now_us: int, total_us: int) -> AiAt
         cache_write_tokens=tokens.cache_write,
         output_tokens=tokens.output,
         counted=answer.tokens is not None,
-        source="PROVIDER",
+        source=source,
+        source_call_id=source_call_id,
         semantic=False,
         first_token_us=answer.first_token_us,
         total_us=total_us,

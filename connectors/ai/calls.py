@@ -12,6 +12,7 @@ from typing import cast
 
 from tradewind.connectors.ai.adapter import Adapter
 from tradewind.connectors.ai.answer import Answer, attempt_of, unsent_attempt
+from tradewind.connectors.ai.cache.cache import AnswerCache
 from tradewind.connectors.ai.deltas.writer import DeltaWriter
 from tradewind.connectors.ai.keys.keys import Keys, NoKey, hidden
 from tradewind.connectors.ai.keys.store import KeyRefused, StoreSilent
@@ -56,10 +57,11 @@ class AiCalls:
         keys: Keys,
         adapters: Mapping[str, Callable[[], Adapter]] | None = None,
         deltas: DeltaWriter | None = None,
+        cache: AnswerCache | None = None,
     ) -> None:
         """Know these adapters, and those of installed packages; each is made when a call first needs it.
 
-        Without `deltas`, answers come whole at their end.
+        Without `deltas`, answers come whole at their end. Without a `cache`, answers are kept in this process alone.
         """
         self._deltas = deltas
         adapters = OURS if adapters is None else adapters
@@ -67,6 +69,7 @@ class AiCalls:
         self._makers = {**{name: point.load for name, point in installed.items() if name not in adapters}, **adapters}
         self._installed = installed.keys() - adapters.keys()
         self._keys = keys
+        self.cache = cache or AnswerCache()
         self._adapters: dict[str, Adapter] = {}
         self._opening = asyncio.Lock()
 
@@ -85,21 +88,32 @@ class AiCalls:
         return unsent_attempt(cast("AiCall", call), why, now_us)
 
     async def perform(self, call: Event, sending: Sending) -> Event:
-        """Ask the provider once; whatever happens is an outcome."""
+        """Ask the provider once, or nobody if the cache has the answer; whatever happens is an outcome."""
         asked = cast("AiCall", call)
         telling = None if self._deltas is None else self._deltas.begin(asked)
         if telling is not None:
             sending.text = telling.text
-        answer, took_us = await self._asked(asked, sending)
+        found = await self.cache.answer(asked, sending, self._asked)
         if telling is not None:
-            telling.end(answer)
-        return attempt_of(asked, answer, time.time_ns() // 1_000, took_us if sending.sent else 0)
+            if found.source != "PROVIDER" and found.answer.outcome == "OK":
+                telling.text(found.answer.text)  # all at once
+            telling.end(found.answer)
+        took_us = found.took_us if sending.sent or found.source != "PROVIDER" else 0
+        return attempt_of(
+            asked,
+            found.answer,
+            time.time_ns() // 1_000,
+            took_us,
+            source=found.source,
+            source_call_id=found.source_call_id,
+        )
 
     async def open(self) -> None:
         """Have nothing to open: adapters are made when they are needed."""
 
     async def close(self) -> None:
-        """Close the connections of all adapters, and to the keys."""
+        """Close the connections of all adapters, to the keys, and of the cache."""
+        await self.cache.close()
         await self._keys.close()
         for adapter in self._adapters.values():
             await adapter.close()
@@ -108,8 +122,6 @@ class AiCalls:
 
     async def _asked(self, call: AiCall, sending: Sending) -> tuple[Answer, int]:
         """Return the answer, and how many µs it took."""
-        if call.cache_only:
-            return Answer("MISSED", "this caller has no cache"), 0
         try:
             key = None if call.key_id is None else await self._key(call)
         except (NoKey, KeyRefused) as error:

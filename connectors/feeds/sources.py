@@ -22,7 +22,7 @@ OPENERS: Mapping[str, Callable[[Path, frozenset[str]], Feed]] = {
 }
 FORMATS = (
     "a .zip with quotes of OANDA as LEAN writes them (20140501_eurusd_tick_quote.csv inside), "
-    "a .gz of Binance frames (`receive_ns {json}` a line), a .jsonl of news (docs/ai.md)"
+    "a .gz of Binance frames (`receive_ns {json}` a line), a .jsonl of news (docs/asking.md)"
 )
 
 

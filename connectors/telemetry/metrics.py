@@ -287,6 +287,28 @@ CALLS_REFUSED = Metric(
     "Claims that the broker refused because the lease of the caller had ended. Nothing of them was sent.",
     (SYSTEM, GROUP),
 )
+AI_CACHE_ANSWERS = Metric(
+    "tradewind.ai.cache.answers",
+    Instrument.COUNTER,
+    "{call}",
+    "Calls to AI providers that may have a kept answer, by where it was: memory, shared (Valkey), coalesced (an equal "
+    "call in flight), or missed.",
+    (KIND,),
+)
+AI_CACHE_SIZE = Metric(
+    "tradewind.ai.cache.size",
+    Instrument.GAUGE,
+    "By",
+    "Bytes of the answers that the process keeps.",
+    (),
+)
+AI_CACHE_ENTRIES = Metric(
+    "tradewind.ai.cache.entries",
+    Instrument.GAUGE,
+    "{answer}",
+    "Answers that the process keeps.",
+    (),
+)
 FEED_PUBLISHED = Metric(
     "tradewind.feed.published",
     Instrument.COUNTER,

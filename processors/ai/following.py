@@ -44,16 +44,18 @@ def on_attempt(state: State, attempt: AiAttempt) -> list[Event]:
     if call is None:
         return []
     settled = settlement.settle(state, call, attempt, ts_ingest)
+    asked = attempt.source == "PROVIDER"
     sent = [
         *settled.usage,
         *budget_alerts(state, call, attempt, ts_ingest),
-        *hourly_alerts(state, call, attempt, settled.cost, now),
+        *(hourly_alerts(state, call, attempt, settled.cost, now) if asked else ()),
     ]
     if call.suspended:
         return sent  # its request went on without it
     rule = rule_of(attempt)
-    breakers.judge(state, call, rule.breaker, now)
-    if rule.breaker == "SUCCESS" and attempt.source == "PROVIDER":
+    if asked or call.probe:  # a kept or shared answer says nothing about the provider
+        breakers.judge(state, call, rule.breaker, now)
+    if rule.breaker == "SUCCESS" and asked:
         note_latency(state, call.provider, call.model, attempt.total_us, now)
     request = state.get(f"{ASKED}{call.request_id}", AiRequest)
     of = state.get(f"{OPEN}{call.request_id}", AiOpenState)

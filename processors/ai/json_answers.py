@@ -148,12 +148,21 @@ def judged(request: AiRequest, attempt: AiAttempt) -> Matching | Mismatch:
     """Return whether an answer matches the schema of its request. A call of tools is no answer yet."""
     if request.json_schema is None or (attempt.tool_calls and not attempt.text.strip()):
         return Matching(None)
-    validator, nodes = _validator(request.json_schema)
+    return _checked(request.json_schema, attempt.text)
+
+
+def matches(schema: Any, text: str) -> bool:
+    """Return whether a text is JSON that matches a schema; None is the schema of any text."""
+    return schema is None or isinstance(_checked(json.dumps(schema), text), Matching)
+
+
+def _checked(schema: str, text: str) -> Matching | Mismatch:
+    validator, nodes = _validator(schema)
     try:
-        found = json.loads(attempt.text, parse_constant=_refuse, parse_float=_finite)
+        found = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         return Mismatch(f"it is no JSON: {error}"[:MOST_ERROR])
-    if nodes * _count(attempt.text) > MOST_WORK:
+    if nodes * _count(text) > MOST_WORK:
         return Mismatch("it has too many values to be checked")
     try:
         first = next(iter(validator.iter_errors(found)), None)

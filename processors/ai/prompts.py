@@ -110,7 +110,9 @@ def prompt_of(prompts: Prompts, name: str) -> Prompt:
     close = get_close_matches(name, prompts, n=1)
     hint = f" (is it {close[0]}?)" if close else ""
     known = ", ".join(sorted(prompts)) or "none"
-    raise UnknownPrompt(f"there is no prompt {name!r}{hint}; prompts are: {known}. Add a file {name}.toml (docs/ai.md)")
+    raise UnknownPrompt(
+        f"there is no prompt {name!r}{hint}; prompts are: {known}. Add a file {name}.toml (docs/asking.md)"
+    )
 
 
 def prompt_from(name: str, text: str) -> Prompt:

@@ -129,6 +129,11 @@ def recording_of(lines: Iterable[str]) -> Recording:
     return Recording(found)
 
 
+def recorded_of(line: str) -> Recorded:
+    """Return the answer of a line by itself; raises `UnreadableRecording`."""
+    return _recorded(_object(line, 1), 1)
+
+
 def _object(text: str, number: int) -> Mapping[str, Any]:
     try:
         parsed = json.loads(text)

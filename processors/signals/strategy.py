@@ -12,7 +12,7 @@
                 return View("LONG", 1.0, f"closed at {bar.mid_close}, above {high}")
             return None
 
-A strategy may also ask a model, by `ask`, and gets the answer by `on_answer` (docs/ai.md).
+A strategy may also ask a model, by `ask`, and gets the answer by `on_answer` (docs/asking.md).
 
 An installed package offers a strategy as an entry point of the group `tradewind.strategies`.
 """

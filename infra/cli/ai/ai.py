@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tradewind.infra.cli.ai.apply import apply, templates
+from tradewind.infra.cli.ai.cache import cache
 from tradewind.infra.cli.ai.cost import cost
 from tradewind.infra.cli.ai.explain import explain
 from tradewind.infra.cli.ai.keys import keys
@@ -37,6 +38,7 @@ def ai() -> None:
 @click.option("--type", "request_type", default="general", show_default=True, help="Type of request: names a route.")
 @click.option("--provider", help="Ask only this provider.")
 @click.option("--model", help="Ask only this model.")
+@click.option("--cache", type=click.Choice(["off", "exact"]), default="off", show_default=True, help="Kept answers.")
 @click.option("--max-tokens", type=click.IntRange(min=1), default=1_000, show_default=True)
 @click.option("--deadline", "deadline_s", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="s.")
 @click.option("--stream", is_flag=True, help="Print the answer while it comes.")
@@ -132,6 +134,7 @@ ai.add_command(apply)
 ai.add_command(cost)
 ai.add_command(keys)
 ai.add_command(prices)
+ai.add_command(cache)
 ai.add_command(explain)
 ai.add_command(record)
 ai.add_command(reconcile)

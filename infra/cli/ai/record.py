@@ -16,8 +16,8 @@ from tradewind.infra.cli.plain_errors import plain_errors
 def record(file: Path, *, tenant: str | None) -> None:
     """Write the answers on ai.attempts to FILE, by the digests of their requests.
 
-    The provider `recording` answers from such a file (docs/ai.md). Of equal requests, the first answer is recorded. A
-    FILE that is there is replaced at the end.
+    The provider `recording` answers from such a file (docs/asking.md). Of equal requests, the first answer is recorded.
+    A FILE that is there is replaced at the end.
     """
     from tradewind.connectors.ai.recording import from_log, write  # noqa: PLC0415 - help comes at once
     from tradewind.connectors.registry import open_codec  # noqa: PLC0415

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def new_request(
     max_tokens: int,
     deadline_s: float,
     stream: bool = False,
+    cache: Literal["off", "exact"] = "off",
 ) -> AiRequest:
     """Return the request; each has an id of its own."""
     from tradewind.schemas.ai import AiRequest  # noqa: PLC0415 - help comes at once
@@ -46,7 +47,7 @@ def new_request(
         provider=provider,
         model=model,
         stream="LIVE" if stream else "NONE",
-        cache="OFF",
+        cache="EXACT" if cache == "exact" else "OFF",
         makes_orders=False,
         reply_key=f"{REPLY_KEY}/{event_id}",
         deadline_ms=int(deadline_s * 1_000),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tradewind.connectors.calls.limits import Limits
     from tradewind.connectors.calls.loop import Caller
     from tradewind.connectors.settings import Settings
+    from tradewind.connectors.telemetry.process import Telemetry
 
 KINDS = ("ai",)
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def run_callers(names: Sequence[str], limits: Limits | None = None) -> None:
     with telemetry(settings, process.replace(" ", "-")) as told, guarded(settings, process, told.health) as guard:
         tell_disk(told.health, settings)
         codec = open_codec(settings, PATIENT_ATTEMPTS)
-        callers = [Caller(settings, kind_named(name, settings), codec, limits) for name in names]
+        callers = [Caller(settings, kind_named(name, settings, told), codec, limits) for name in names]
         watching = [CallerTelemetry(one, told) for one in callers]
 
         async def run() -> None:
@@ -79,16 +80,22 @@ def run_callers(names: Sequence[str], limits: Limits | None = None) -> None:
                 sys.exit(1)
 
 
-def kind_named(name: str, settings: Settings) -> Kind:
-    """Return the kind of call of a name."""
-    from tradewind.connectors.ai.calls import AiCalls  # noqa: PLC0415 - help comes at once
+def kind_named(name: str, settings: Settings, told: Telemetry | None = None) -> Kind:
+    """Return the kind of call of a name; its own metrics go to `told`."""
+    from tradewind.connectors.ai.cache.cache import AnswerCache  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.ai.cache.shared import shared_answers  # noqa: PLC0415
+    from tradewind.connectors.ai.cache.telemetry import points_of  # noqa: PLC0415
+    from tradewind.connectors.ai.calls import AiCalls  # noqa: PLC0415
     from tradewind.connectors.ai.deltas.writer import DeltaWriter  # noqa: PLC0415
     from tradewind.connectors.ai.keys.keys import keys_of  # noqa: PLC0415
     from tradewind.connectors.ai.valkey import Link  # noqa: PLC0415
 
     assert name == "ai", f"{name} is none of {KINDS}"
+    cache = AnswerCache(shared=shared_answers(settings))
+    if told is not None and told.instruments is not None:
+        told.instruments.add_source(points_of(cache))
     deltas = None if settings.redis.url is None else DeltaWriter(Link(settings.redis), settings.namespace)
-    return AiCalls(keys_of(settings), deltas=deltas)
+    return AiCalls(keys_of(settings), deltas=deltas, cache=cache)
 
 
 async def _run(callers: Sequence[Caller], stop: asyncio.Event) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+from calls.calling import call
 
+from tradewind.connectors.ai.answer import Answer
+from tradewind.connectors.ai.cache.kept import kept_of, key_of
+from tradewind.connectors.ai.cache.shared import ValkeyAnswers
 from tradewind.connectors.settings import RedisSettings, Settings
+from tradewind.infra.cli.ai.cache import in_valkey
 from tradewind.infra.services import endpoints
 from tradewind.infra.services.embedded import services
 from tradewind.infra.services.stack import Stack, embedded
@@ -40,12 +48,32 @@ def test_it_keeps_its_data_through_kill_9_and_its_password_to_itself(alone: Stac
             assert alone.dead() == ["valkey"]
             assert alone.restart("valkey").url == running.url
             assert client.get("key") == b"value"
+            asyncio.run(_shared_by_callers(part))
+            (name,) = client.scan_iter("ai:cache:alpha/*")
+            assert 86_000 < client.ttl(name) <= 86_400
         (health,) = [one for one in alone.health() if one.name == "valkey"]
         assert (health.healthy, health.version) == (True, running.version)
         assert part["password"] not in " ".join(alone.service("valkey").servers[0].command.argv)
     finally:
         alone.stop()
     assert endpoints.published(alone.data) == {}
+
+
+async def _shared_by_callers(part: Mapping[str, Any]) -> None:
+    """Check that a caller finds the answer that another one has kept, for the tenant of the answer alone."""
+    redis_at = RedisSettings(url=part["url"], user=part["user"], password=part["password"])
+    settings = Settings(_env_file=None, redis=redis_at)
+    one, two = ValkeyAnswers(settings), ValkeyAnswers(settings)
+    asked = call(1, cache="EXACT")
+    kept = kept_of(asked, Answer("OK", text="calm", finish="STOP"))
+    assert kept is not None
+    one.put(key_of(asked), kept)
+    await one.close()  # which waits for what is being written
+    assert await two.get(key_of(asked), asked) == kept
+    other = replace(asked, tenant_id="beta")
+    assert await two.get(key_of(other), other) is None
+    assert in_valkey(settings) == {"entries": 1, "bytes": kept.size}
+    await two.close()
 
 
 def test_it_starts_unless_the_settings_say_otherwise() -> None:

@@ -120,8 +120,8 @@ def test_answers_do_not_depend_on_how_batches_are_cut() -> None:
 
 
 def test_the_example_of_the_page_asks_and_trades_on_the_answer() -> None:
-    """docs/ai.md, as it stands."""
-    page = (Path(__file__).parents[3] / "docs" / "ai.md").read_text("utf-8")
+    """docs/asking.md, as it stands."""
+    page = (Path(__file__).parents[3] / "docs" / "asking.md").read_text("utf-8")
     code, text = (re.search(rf"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("python", "toml"))
     assert code is not None
     assert text is not None
