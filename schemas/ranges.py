@@ -37,6 +37,7 @@ FACTOR_MAX: Final = 10.0  # of waits that grow: the third one is a hundred times
 UNITS_MAX: Final = 10**15  # of one usage record; 9,000 of them still fit 63 bits
 HTTP_STATUS: Final = (100, 599)  # all that HTTP has
 NAME_CHARACTERS: Final = 256  # names are parts of keys and ids, of which a record holds several
+KEY_CHARACTERS: Final = 2 * NAME_CHARACTERS + 1  # the key of an instrument is two names and a dot
 WORDS_CHARACTERS: Final = 65_536  # four bytes each, and still far below the megabyte that Kafka takes
 NOTE_CHARACTERS: Final = 16_384  # a denial quotes the reasons of three kill switches
 
@@ -111,6 +112,7 @@ RANGES: Final[dict[str, Range]] = {
     "factor": Range(("double",), 1.0, FACTOR_MAX),
     "name": Range(TEXT, 1, NAME_CHARACTERS),
     "label": Range(TEXT, 0, NAME_CHARACTERS),
+    "key": Range(TEXT, 1, KEY_CHARACTERS),
     "words": Range(TEXT, 0, WORDS_CHARACTERS),
     "note": Range(TEXT, 0, NOTE_CHARACTERS),
 }

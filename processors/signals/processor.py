@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from tradewind.processors.batch import Processor, Segment, State, require_known, rows_of
+from tradewind.processors.batch import Processor, Segment, State, checked, require_known, rows_of
 from tradewind.processors.identity import derive_id, instrument
 from tradewind.processors.signals.answers import Question, closed, expired, keep
 from tradewind.processors.signals.calling import Failed, call
 from tradewind.processors.signals.questions import Asker, Cause, explanation
 from tradewind.processors.signals.strategy import JSON, NAME_CHARACTERS, Answer, Strategy, View
 from tradewind.processors.signals.volatility import next_variance
-from tradewind.schemas.ai import AiResponse
+from tradewind.schemas.ai import AiRequest, AiResponse
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Heartbeat, News
 from tradewind.schemas.notifications import Alert
@@ -50,6 +50,8 @@ def signals(strategies: Iterable[Strategy], asker: Asker | None = None) -> Proce
     Passes heartbeats on. For a bar at time t, emits a heartbeat at t - 1 µs. Without an `asker`, strategies that ask
     find no prompt.
 
+    Raises `PoisonRecord` for a record that leads to a signal or request out of range, such as in the year 10000.
+
     Raises `ValueError` where two strategies share a name, or where a name or an interval is unusable.
     """
     asked = _checked(strategies)
@@ -67,20 +69,26 @@ def signals(strategies: Iterable[Strategy], asker: Asker | None = None) -> Proce
         for index, (event, ts_ingest) in enumerate(
             zip(rows_of(segment).events, segment.ts_ingest.tolist(), strict=True)
         ):
-            if isinstance(event, Bar):
-                sent += _on_bar(state, of, event, ts_ingest)
-            elif isinstance(event, AiResponse):
+            if isinstance(event, AiResponse):
                 require_known(event, index, "status")
-                sent += _on_response(state, of, event, ts_ingest)
-            elif isinstance(event, News):
-                sent += _on_news(state, of, event, ts_ingest)
-            else:
-                assert isinstance(event, Heartbeat)
-                sent.append(event)
-                sent += _on_time(state, of, event, ts_ingest)
+            made = _on_event(state, of, event, ts_ingest)
+            sent += (checked(one, index) if isinstance(one, Signal | AiRequest) else one for one in made)
         return sent
 
     return process
+
+
+def _on_event(state: State, of: _Asked, event: Event, ts_ingest: int) -> list[Event]:
+    match event:
+        case Bar():
+            return _on_bar(state, of, event, ts_ingest)
+        case AiResponse():
+            return _on_response(state, of, event, ts_ingest)
+        case News():
+            return _on_news(state, of, event, ts_ingest)
+        case Heartbeat():
+            return [event, *_on_time(state, of, event, ts_ingest)]
+    raise TypeError(f"signals are not made of a {type(event).__name__}")
 
 
 def _checked(strategies: Iterable[Strategy]) -> tuple[Strategy, ...]:

@@ -416,7 +416,7 @@ class AiCall(Event):
         "request_id": "name",
         "attempt": "ordinal",
         "request_type": "name",
-        "reply_key": "name",
+        "reply_key": "key",
         "provider": "name",
         "provider_revision": "revision",
         "adapter": "name",
@@ -609,7 +609,7 @@ class AiCall(Event):
             and 1 <= len(self.request_id) <= 256
             and self.attempt >= 1
             and 1 <= len(self.request_type) <= 256
-            and 1 <= len(self.reply_key) <= 256
+            and 1 <= len(self.reply_key) <= 513
             and 1 <= len(self.provider) <= 256
             and self.provider_revision >= 1
             and 1 <= len(self.adapter) <= 256
@@ -1349,7 +1349,7 @@ class AiRequest(Event):
         "seed": "any",
         "provider": "name",
         "model": "name",
-        "reply_key": "name",
+        "reply_key": "key",
         "deadline_ms": "deadline",
         "valid_until": "later",
     }
@@ -1497,7 +1497,7 @@ class AiRequest(Event):
             and (self.top_p is None or 0.0 <= self.top_p <= 1.0)
             and (self.provider is None or 1 <= len(self.provider) <= 256)
             and (self.model is None or 1 <= len(self.model) <= 256)
-            and 1 <= len(self.reply_key) <= 256
+            and 1 <= len(self.reply_key) <= 513
             and 1 <= self.deadline_ms <= 3600000
             and (self.valid_until is None or 0 <= self.valid_until <= 253402214400000000)
         )
@@ -1518,7 +1518,7 @@ class AiResponse(Event):
         "causation_id": "label",
         "request_id": "name",
         "request_type": "name",
-        "reply_key": "name",
+        "reply_key": "key",
         "reason": "note",
         "retry_after_ms": "count",
         "text": "any",
@@ -1714,7 +1714,7 @@ class AiResponse(Event):
             and len(self.causation_id) <= 256
             and 1 <= len(self.request_id) <= 256
             and 1 <= len(self.request_type) <= 256
-            and 1 <= len(self.reply_key) <= 256
+            and 1 <= len(self.reply_key) <= 513
             and len(self.reason) <= 16384
             and (self.retry_after_ms is None or self.retry_after_ms >= 0)
             and (self.provider is None or 1 <= len(self.provider) <= 256)
