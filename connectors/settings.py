@@ -161,7 +161,7 @@ class AiSettings(_Part):
 
     keys: dict[str, SecretStr] = {}
     """Key of a provider by its id, such as TRADEWIND_AI__KEYS__OPENAI. Events hold the id alone."""
-    recording: Path | None = None
+    recording_file: Path | None = None
     """File of `./dev ai record` that the provider `recording` answers from."""
     master_key: SecretStr | None = None
     """Opens the keys that PostgreSQL keeps: 32 random bytes in base64. None: there are only those of `keys`."""
@@ -208,7 +208,7 @@ class Settings(BaseSettings):
     """The tenant as which strategies ask models, and that pays."""
     ai_explain: bool = False
     """Whether a model explains each signal. Each explanation costs."""
-    ai_prompts: Path | None = None
+    ai_prompts_folder: Path | None = None
     """Folder with prompts of your own, `name@version.toml`."""
     tenants: tuple[Tenant, ...] = DEFAULT_TENANTS
     instruments: dict[str, Instrument] = {}

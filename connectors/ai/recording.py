@@ -29,7 +29,7 @@ from tradewind.topics import AI_ATTEMPTS, AI_CALLS
 
 MOST_BYTES = 256 * 1024 * 1024
 """Of a file, which is read whole: half a million ordinary answers."""
-VARIABLE = f"{PREFIX}AI__RECORDING"
+VARIABLE = f"{PREFIX}AI__RECORDING_FILE"
 
 
 def read(path: Path) -> Recording:
@@ -78,7 +78,7 @@ def _answers(settings: Settings, codec: Codec, tenant: str | None) -> Iterator[R
 
 
 class FromRecording:
-    """An adapter that answers from the file of `TRADEWIND_AI__RECORDING`, or another one. It asks nobody."""
+    """An adapter that answers from the file of `TRADEWIND_AI__RECORDING_FILE`, or another one. It asks nobody."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
@@ -86,7 +86,7 @@ class FromRecording:
 
     async def open(self) -> None:
         """Read the file; raises `UnreadableRecording`."""
-        path = self._path or Settings().ai.recording
+        path = self._path or Settings().ai.recording_file
         if path is None:
             raise UnreadableRecording(f"there is no recording: set {VARIABLE} to a file of ./dev ai record")
         self._recording = read(path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 PREFIX = "TRADEWIND_"
-FILES = ("_FILE",)
+FILES = ("_FILE", "_FOLDER")
 """Ends of the names of variables that hold a path."""
 
 

@@ -62,7 +62,8 @@ def ask(question: str, *, as_json: bool, **options: Any) -> None:
         click.echo("" if live else found.text)
         tokens_in = found.input_tokens + found.cache_read_tokens + found.cache_write_tokens
         said = f"{tokens_in:,} tokens in, {found.output_tokens:,} out, {found.cost:f} {found.currency}"
-        click.echo(f"{found.provider} {found.model}, {found.latency_us / 1000:,.0f} ms, {said}", err=True)
+        kept = "" if found.source == "PROVIDER" else f", {found.source}"
+        click.echo(f"{found.provider} {found.model}, {found.latency_us / 1000:,.0f} ms, {said}{kept}", err=True)
 
 
 @ai.command()

@@ -63,12 +63,20 @@ def test_workers_get_the_settings_of_up(tmp_path: Path) -> None:
     dotenv = tmp_path / ".env"
     dotenv.write_text("TRADEWIND_NAMESPACE=from_file.\ntradewind_bar_grace_ms=100\nSECRET=x\n")
     told = variables(
-        Path("data"), {"TRADEWIND_NAMESPACE": "mine.", "TRADEWIND_KAFKA__CA_FILE": "ca.pem", "HOME": "/h"}, dotenv
+        Path("data"),
+        {
+            "TRADEWIND_NAMESPACE": "mine.",
+            "TRADEWIND_KAFKA__CA_FILE": "ca.pem",
+            "TRADEWIND_AI_PROMPTS_FOLDER": "own",
+            "HOME": "/h",
+        },
+        dotenv,
     )
     assert told == {
         "TRADEWIND_NAMESPACE": "mine.",
         "TRADEWIND_BAR_GRACE_MS": "100",
         "TRADEWIND_KAFKA__CA_FILE": str(Path("ca.pem").absolute()),
+        "TRADEWIND_AI_PROMPTS_FOLDER": str(Path("own").absolute()),
         "TRADEWIND_DATA": str(Path("data").absolute()),
     }
 
