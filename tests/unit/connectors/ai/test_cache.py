@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ class Provider:
 
 def calls_by(provider: Provider, cache: AnswerCache | None = None) -> AiCalls:
     """Return the kind of call with one adapter."""
-    return AiCalls(Keys({}), {"paper": lambda: provider}, cache)
+    return AiCalls(Keys({}), {"paper": lambda: provider}, cache=cache)
 
 
 def equal(number: int, **changes: Any) -> AiCall:
@@ -216,6 +217,21 @@ async def test_who_waits_keeps_its_own_time() -> None:
     assert (late.outcome, late.timeout, late.source) == ("TIMED_OUT", "TOTAL", "COALESCED")
     provider.held.set()
     assert (await first).source == "PROVIDER"
+
+
+async def test_a_kept_answer_is_shown_at_once() -> None:
+    """To whoever wants it while it comes."""
+    shown: list[str] = []
+
+    class Deltas:
+        def begin(self, call: AiCall) -> Any:
+            return SimpleNamespace(text=shown.append, end=lambda _: None)
+
+    kind = AiCalls(Keys({}), {"paper": Provider}, Deltas())  # type: ignore[arg-type]
+    await performed(kind, equal(1))
+    assert shown == []
+    await performed(kind, equal(2, stream="LIVE"))
+    assert shown == ["calm"]
 
 
 def kept(size: int = 10) -> Kept:
