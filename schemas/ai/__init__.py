@@ -444,7 +444,7 @@ class AiCall(Event):
     tenant_id: str
     """the tenant"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -1019,7 +1019,7 @@ class AiPrice(Event):
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -1197,7 +1197,7 @@ class AiProvider(Event):
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -1359,7 +1359,7 @@ class AiRequest(Event):
     tenant_id: str
     """the tenant that asks and pays"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -1756,7 +1756,7 @@ class AiRoute(Event):
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str

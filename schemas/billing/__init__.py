@@ -23,7 +23,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage(Event):
-    """Units that a tenant used, told once by one source and numbered by it."""
+    """Units that a tenant used. One source sends each record once, and numbers its records."""
 
     SCHEMA: ClassVar[str] = "tradewind.billing.Usage"
     VERSION: ClassVar[int] = 1
@@ -52,7 +52,7 @@ class Usage(Event):
     ts_event: int
     """when they were used, by the clock"""
     ts_ingest: int
-    """when the record that tells of them entered Tradewind"""
+    """the time at which the record that reports the units entered Tradewind"""
     correlation_id: str
     """the first event of the chain"""
     causation_id: str
@@ -177,9 +177,9 @@ class UsageQuotaState(Event):
     quantity: int
     """units so far, over all dimensions"""
     told_percent: int
-    """the largest share that was told of; 0 for none"""
+    """the largest share that was reported; 0 for none"""
     quota: int = 0
-    """the quota that told_percent is of"""
+    """the quota that told_percent refers to"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -247,7 +247,7 @@ class UsageSourceState(Event):
     recent: tuple[Mapping[str, int | str], ...]
     """the newest records, to know a repetition from a contradiction"""
     missing_told: bool
-    """whether an alert told of them"""
+    """whether an alert has reported the missing records"""
     repeated: int
     """how many records came again, and were dropped"""
     ts_seen: int
@@ -325,7 +325,7 @@ class UsageTenantState(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageThreshold(Event):
-    """A tenant's usage of a meter reached a share of its quota: told once for each share and period."""
+    """A tenant's usage of a meter has reached a share of its quota. Sent once for each share and period."""
 
     SCHEMA: ClassVar[str] = "tradewind.billing.UsageThreshold"
     VERSION: ClassVar[int] = 1
@@ -349,7 +349,7 @@ class UsageThreshold(Event):
     tenant_id: str
     """the tenant"""
     ts_event: int
-    """when the units were used that reached it"""
+    """the time of the usage that reached the share"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -367,7 +367,7 @@ class UsageThreshold(Event):
     quota: int
     """units of the meter that the tenant may use in the period"""
     quantity: int
-    """units that it has used by then"""
+    """units that the tenant has used by then"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:

@@ -26,7 +26,7 @@ class BookState(Event):
     order_ids: tuple[str, ...]
     """open orders, in the order of their approval"""
     due: int | None = None
-    """no earlier quote or heartbeat concerns any of them; null where none is open"""
+    """no open order needs an earlier quote or heartbeat; null if no order is open"""
     closed: int | None = None
     """event time of the newest closing heartbeat: orders up to it have expired"""
 
@@ -76,7 +76,7 @@ class Fill(Event):
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -98,11 +98,11 @@ class Fill(Event):
     price: Decimal
     """price"""
     liquidity: Literal["UNKNOWN", "TAKER", "MAKER"]
-    """whether it took or gave liquidity"""
+    """whether the fill took or gave liquidity"""
     quote_seq: int
-    """sequence of the quote that it filled at"""
+    """sequence of the quote at which the order filled"""
     strategy: str
-    """strategy whose signal it follows"""
+    """strategy whose signal the order follows"""
     tenant_id: str | None = None
     """the tenant that the event belongs to; null for market data, which all tenants share"""
 
@@ -183,7 +183,7 @@ class OpenOrderState(Event):
     venue: str
     """where it trades or is quoted, such as OANDA"""
     ts_event: int
-    """when it was approved, in event time"""
+    """event time of the approval"""
     correlation_id: str
     """the first event of the chain"""
     side: Literal["UNKNOWN", "BUY", "SELL"]
@@ -195,13 +195,13 @@ class OpenOrderState(Event):
     time_in_force: Literal["UNKNOWN", "DAY", "GTD"]
     """until the session's end, or until expire_ts"""
     strategy: str
-    """strategy whose signal it follows"""
+    """strategy whose signal the order follows"""
     status: Literal["UNKNOWN", "ACCEPTED", "FILLED", "EXPIRED", "CANCELED", "REJECTED"]
     """state after the newest event"""
     sequence: int
     """sequence of the newest event"""
     resting: bool
-    """a quote that could have filled it has passed: from now on it gives liquidity"""
+    """a quote that could have filled the order has passed: from now on the order gives liquidity"""
     limit_price: Decimal | None = None
     """limit orders only"""
     expire_ts: int | None = None
@@ -276,7 +276,7 @@ class OrderEvent(Event):
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -392,7 +392,7 @@ class OrderRequest(Event):
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -416,11 +416,11 @@ class OrderRequest(Event):
     time_in_force: Literal["UNKNOWN", "DAY", "GTD"]
     """until the session's end, or until expire_ts"""
     strategy: str
-    """strategy whose signal it follows"""
+    """strategy whose signal the order follows"""
     signal_id: str
     """that signal"""
     quote_bid: Decimal
-    """bid of the quote that it was made on"""
+    """bid of the quote that the order was made on"""
     quote_ask: Decimal
     """ask of that quote"""
     quote_ts: int
@@ -511,7 +511,7 @@ class OrderRequest(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueTimeState(Event):
-    """State of the execution agent: how far the venue's time of one instrument has come, kept while orders of it are open."""
+    """State of the execution agent: the venue time that one instrument has reached. Kept while the instrument has open orders."""
 
     SCHEMA: ClassVar[str] = "tradewind.execution.VenueTimeState"
     VERSION: ClassVar[int] = 1

@@ -56,7 +56,7 @@ class Bar(Event):
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -262,7 +262,7 @@ class FeedPosition(Event):
     feed: str
     """the feed's name"""
     source: str
-    """what it reads: a file's name and digest, or a generator's seed"""
+    """the source of the feed: the name and digest of a file, or the seed of a generator"""
     position: int
     """records of the source that were read, good and bad"""
     published: int
@@ -313,7 +313,7 @@ class FeedPosition(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat(Event):
-    """Event time of one instrument goes on without an event: every event of the instrument that follows on this topic is later than ts_event."""
+    """A promise about one instrument: each later event of the instrument on this topic has a later ts_event."""
 
     SCHEMA: ClassVar[str] = "tradewind.market.Heartbeat"
     VERSION: ClassVar[int] = 1
@@ -331,7 +331,7 @@ class Heartbeat(Event):
     ts_event: int
     """event time has reached this"""
     ts_ingest: int
-    """when it entered Tradewind"""
+    """the time at which the event entered Tradewind"""
     closing: bool = False
     """the source has ended: open day orders expire"""
 
@@ -493,7 +493,7 @@ class Tick(Event):
     seq: int
     """the source's own sequence, rising within a source"""
     ts_event: int
-    """when the source quoted it"""
+    """the time at which the source quoted the price"""
     bid: float
     """price"""
     ask: float
@@ -565,7 +565,7 @@ class Trade(Event):
     seq: int
     """the source's own sequence, rising within a source"""
     ts_event: int
-    """when it traded"""
+    """the time of the trade"""
     trade_id: str
     """the venue's own id"""
     price: float

@@ -36,7 +36,7 @@ class Alert(Event):
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -54,13 +54,13 @@ class Alert(Event):
     tenant_id: str | None = None
     """the tenant that the event belongs to; null for market data, which all tenants share"""
     group: str | None = None
-    """the consumer group that it is about; null where it is about none"""
+    """the consumer group that the alert is about; null for an alert about no group"""
     topic: str | None = None
-    """the topic that it is about, by its name on the cluster; null where it is about none"""
+    """the topic that the alert is about, by its name on the cluster; null for an alert about no topic"""
     partition: int | None = None
-    """the partition that it is about; null where it is about none"""
+    """the partition that the alert is about; null for an alert about no partition"""
     since: int | None = None
-    """since when it holds; null where it happened at one moment"""
+    """the time since which the alert holds; null for an event of one moment"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:

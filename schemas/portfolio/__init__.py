@@ -78,7 +78,7 @@ class Position(Event):
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -242,7 +242,7 @@ class SizingState(Event):
     tenant_id: str
     """the tenant"""
     revision: int
-    """which of the tenant's revisions it is"""
+    """the revision of the tenant"""
     status: Literal["UNKNOWN", "ACTIVE", "SUSPENDED", "CLOSED"]
     """whether the tenant may trade"""
     accounts: tuple[str, ...]

@@ -56,7 +56,7 @@ class Decision(Event):
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -100,11 +100,11 @@ class Decision(Event):
     time_in_force: Literal["UNKNOWN", "DAY", "GTD"]
     """until the session's end, or until expire_ts"""
     strategy: str
-    """strategy whose signal it follows"""
+    """strategy whose signal the order follows"""
     signal_id: str
     """that signal"""
     quote_bid: Decimal
-    """bid of the quote that it was made on"""
+    """bid of the quote that the order was made on"""
     quote_ask: Decimal
     """ask of that quote"""
     quote_ts: int
@@ -268,7 +268,7 @@ class KillSwitch(Event):
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -334,7 +334,7 @@ class LimitsState(Event):
     tenant_id: str
     """the tenant"""
     revision: int
-    """which of the tenant's revisions it is"""
+    """the revision of the tenant"""
     status: Literal["UNKNOWN", "ACTIVE", "SUSPENDED", "CLOSED"]
     """whether the tenant may trade"""
     accounts: tuple[str, ...]

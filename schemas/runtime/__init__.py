@@ -51,7 +51,7 @@ class CallMarks(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockTick(Event):
-    """The time by the clock of its one owner, told each second; a reader ignores a step back."""
+    """The time by the clock of the one owner of the clock, sent each second. Readers ignore a step back."""
 
     SCHEMA: ClassVar[str] = "tradewind.runtime.ClockTick"
     VERSION: ClassVar[int] = 1
@@ -63,7 +63,7 @@ class ClockTick(Event):
     ts_event: int
     """the time"""
     owner: str
-    """the process that told it"""
+    """the process that sent the time"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -163,7 +163,7 @@ class DeadLetter(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry(Event):
-    """What one transaction of a task processed, in which order, and the digests of what came of it."""
+    """The records that one transaction of a task processed, in order, with the digests of its outputs and of the state."""
 
     SCHEMA: ClassVar[str] = "tradewind.runtime.JournalEntry"
     VERSION: ClassVar[int] = 1
@@ -175,7 +175,7 @@ class JournalEntry(Event):
     sequence: int
     """entries of a task are numbered from 0 without gaps"""
     starts: tuple[Mapping[str, int | str], ...]
-    """inputs that were placed at an offset without reading up to it, as at a first start"""
+    """inputs that start at an offset although the task has not read the records before it, as at a first start"""
     ranges: tuple[Mapping[str, bytes | int | str], ...]
     """what was processed, in that order: committed records of [first, next), their digest (16 bytes), and the sum and the moment of their fingerprints, which tell which single record changed"""
     skipped: tuple[Mapping[str, int | str | tuple[int, ...]], ...]
@@ -193,7 +193,7 @@ class JournalEntry(Event):
     format: str = ""
     """format of state that the worker wrote"""
     by_hand: tuple[Mapping[str, int | str], ...] = ()
-    """records of ranges that a person told the agent to skip: dead letters like others, with this reason; topic and offset are those of the range"""
+    """records of the ranges that the agent skipped by order of a person. They became dead letters with this reason; topic and offset are those of the range"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -233,7 +233,7 @@ class JournalEntry(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redriven(Event):
-    """Says that a dead letter was sent back to its agent; written in the transaction that sent it."""
+    """A mark that a dead letter was sent back to its agent. It is written in the same transaction as the record that was sent back."""
 
     SCHEMA: ClassVar[str] = "tradewind.runtime.Redriven"
     VERSION: ClassVar[int] = 1
@@ -241,11 +241,11 @@ class Redriven(Event):
     event_id: str
     """the letter's event_id"""
     agent: str
-    """the agent that it was sent to"""
+    """the agent to which the letter was sent"""
     times: int
-    """how often it has been sent, this time included"""
+    """how often the letter has been sent back, this time included"""
     ts_redriven: int
-    """when it was sent last"""
+    """the time at which the letter was last sent back"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -267,7 +267,7 @@ class Redriven(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skip(Event):
-    """A record that an agent passes over, because a person said so: it becomes a dead letter unprocessed."""
+    """A record that an agent must skip by order of a person: it becomes a dead letter and is not processed."""
 
     SCHEMA: ClassVar[str] = "tradewind.runtime.Skip"
     VERSION: ClassVar[int] = 1
@@ -279,15 +279,15 @@ class Skip(Event):
     partition: int
     """the record's partition"""
     offset: int
-    """the record's offset in it"""
+    """the offset of the record in its partition"""
     reason: str
     """why, in the words of who said so"""
     said_by: str
     """who said so: user and host"""
     ts_skip: int
-    """when it was said"""
+    """the time at which the person ordered the skip"""
     digest: bytes
-    """16 bytes: of the record's timestamp, key and value; another record at this place, of a topic that was made anew, is not passed over"""
+    """16 bytes: of the record's timestamp, key and value; if the topic was recreated, the agent does not skip another record at this offset"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -367,7 +367,7 @@ class StateSnapshot(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPosition(Event):
-    """Where a task goes on reading, written to its changelog in the transaction that moved it there."""
+    """The next offsets of a task. The transaction that moves the offsets writes them to the changelog."""
 
     SCHEMA: ClassVar[str] = "tradewind.runtime.TaskPosition"
     VERSION: ClassVar[int] = 1
@@ -377,7 +377,7 @@ class TaskPosition(Event):
     partition: int
     """the partition that the task owns of every input"""
     inputs: tuple[Mapping[str, int | str], ...]
-    """every input with the offset that is read next"""
+    """each input with the next offset to read"""
     sequence: int = 0
     """number of the next entry of the task's journal"""
     state_digest: bytes = b""

@@ -23,7 +23,7 @@ class InstrumentState(Event):
     venue: str
     """where it trades or is quoted, such as OANDA"""
     reached: int
-    """time that the agent's heartbeats have promised: whatever it sends of the instrument is later"""
+    """the time that the heartbeats of the agent have promised: each later event of the instrument is later than this"""
     volatility: float
     """standard deviation of mid-price returns per minute, of the last bar that strategies were asked about"""
     quote_bid: float
@@ -69,7 +69,7 @@ class QuarantineState(Event):
     version: int
     """version of the strategy that failed"""
     ts_event: int
-    """event time of the bar that it failed on"""
+    """event time of the bar at which the strategy failed"""
     reason: str
     """why, in words"""
 
@@ -165,7 +165,7 @@ class Signal(Event):
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str

@@ -14,7 +14,7 @@ __all__ = ["Seeded", "Tenant", "TenantCommand", "TenantRefused"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seeded(Event):
-    """All tenants that were known at a first start have been told: what follows are changes."""
+    """Marks the end of the tenants of a first start. All later events are changes."""
 
     SCHEMA: ClassVar[str] = "tradewind.tenancy.Seeded"
     VERSION: ClassVar[int] = 1
@@ -30,7 +30,7 @@ class Seeded(Event):
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -108,7 +108,7 @@ class Tenant(Event):
     tenant_id: str
     """the tenant"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -116,9 +116,9 @@ class Tenant(Event):
     causation_id: str
     """the event that caused this one directly"""
     revision: int
-    """counts the tenant's changes from 1 on; a command names the revision that it changes"""
+    """counts the changes of the tenant from 1 on; a command names the revision that it changes"""
     status: Literal["UNKNOWN", "ACTIVE", "SUSPENDED", "CLOSED"]
-    """a suspended tenant makes no orders until it is resumed; a closed one never again"""
+    """a suspended tenant makes no orders until it is resumed; a closed tenant never makes orders again"""
     tier: str
     """what the tenant pays for, by name"""
     features: tuple[str, ...]
@@ -138,7 +138,7 @@ class Tenant(Event):
     max_position_notional: Decimal
     """largest absolute position times price in one instrument, in the quote currency"""
     max_quote_age_us: int
-    """a quote that is older, in event time, is stale, µs"""
+    """a quote that is older than this, in event time, is stale, µs"""
     orders_per_minute: int
     """quota: orders a minute, over all accounts"""
     api_requests_per_hour: int
@@ -271,9 +271,9 @@ class TenantCommand(Event):
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     tenant_id: str
-    """the tenant that is to be changed"""
+    """the tenant that the command changes"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -283,7 +283,7 @@ class TenantCommand(Event):
     action: Literal["UNKNOWN", "CREATE", "SET", "SUSPEND", "RESUME", "CLOSE"]
     """what is to be done"""
     revision: int
-    """the revision that is changed; 0 for a tenant that is to be created"""
+    """the revision that the command changes; 0 to create a tenant"""
     changes: tuple[Mapping[str, str], ...]
     """new values of the tenant's fields by name, each as JSON; of CREATE and SET alone"""
 
@@ -348,7 +348,7 @@ class TenantRefused(Event):
     tenant_id: str
     """the tenant that was to be changed"""
     ts_event: int
-    """when it happened at its source, in event time"""
+    """event time: the time at the source of the event"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -360,9 +360,9 @@ class TenantRefused(Event):
     revision: int
     """the revision that the command names"""
     current_revision: int
-    """the tenant's revision, 0 where there is no such tenant"""
+    """the revision of the tenant; 0 if there is no such tenant"""
     reasons: tuple[Mapping[str, str], ...]
-    """why, each with the key that it is about (empty where it is about none) and what to do"""
+    """the reasons. Each has the key that it is about (empty for no key) and what to do"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
