@@ -80,6 +80,8 @@ class Caller:
         """The assignment that the book was opened under."""
         self._handed_over = threading.Event()
         self._handing_over = False
+        self._over = False
+        """Whether nobody takes turns any more, and so nothing in flight ends."""
         self._writing = False
         self._without_lease_s = time.monotonic()
         self._tidied_s = 0.0
@@ -87,7 +89,7 @@ class Caller:
         self._producing = ThreadPoolExecutor(1, f"{self.name}-claims")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until `stop` is set; raises what stopped the caller otherwise. Ends within 5 s of `stop`."""
+        """Run until `stop` is set; raises what stopped the caller otherwise. Ends within 5 s of `stop` while Kafka answers."""
         self._loop = asyncio.get_running_loop()
         reader = self._reader = Reader(
             self._settings,
@@ -109,6 +111,7 @@ class Caller:
                 await self._turn(stopping)
             await self._end()
         finally:
+            self._over = True
             stopping.cancel()
             reading.cancel()
             for flight in self._flights:
@@ -386,7 +389,7 @@ class Caller:
 
         An attempt that is published without a lease comes beside the `LOST` of the next owner.
         """
-        if not (self._flights or self._writing or self.book.unpublished):
+        if self._over or not (self._flights or self._writing or self.book.unpublished):
             return
         self._handed_over.clear()
         self._handing_over = True

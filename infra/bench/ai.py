@@ -3,7 +3,8 @@
 The points: before a claim, between claim and send, in flight, after an answer and before its attempt is published; and
 the agent between a call and its response. A process is killed by kill -9, or frozen until its successor works. A
 provider on loopback logs each call id and counts its tokens. At the end, all topics, the provider's log and `tradewind
-usage` are compared, and `replay --verify` repeats the decisions: each figure but the counts must be 0.
+usage` are compared, and `replay --verify` repeats the decisions. Some calls in suspense are settled by `ai reconcile`.
+Each figure but the counts must be 0.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -28,6 +29,7 @@ from tradewind.infra.bench.parts.ai.faults import KINDS, Faults
 from tradewind.infra.bench.parts.ai.held_caller import ADAPTER
 from tradewind.infra.bench.parts.ai.judged import Judged
 from tradewind.infra.bench.parts.ai.provider import Provider
+from tradewind.infra.bench.parts.ai.reconciled import Reconciled
 from tradewind.infra.bench.parts.progress import say
 from tradewind.infra.bench.parts.results import Result, report
 from tradewind.infra.bench.parts.services import services
@@ -79,10 +81,11 @@ def suite(kills: int, seed: int) -> tuple[dict[str, int], dict[str, int], dict[s
                 say(f"{far}, {len(asked.responses):,} responses: {told}")
             say("no more faults: what is open is answered, and all of it is compared")
             asked.stop()
+            reconciled = Reconciled(settings, codec, provider, price).wrong()
             faults.stop()
-            judged = Judged(settings, codec, provider, asked, price)
-            wrong = judged.figures(faults.claimed)
-            counts = {**judged.counts(), "calls_that_waited_at_faults": faults.waiting}
+            judged = Judged(settings, codec, provider, asked, price=price, claimed=faults.claimed)
+            wrong = {**judged.wrong(), **reconciled}
+            counts = {**judged.evidence.counts(), "calls_that_waited_at_faults": faults.waiting}
         done = {f"{way}, {point}": count for (point, way), count in faults.done.items()}
     return wrong, counts, done
 
@@ -109,7 +112,7 @@ def prepare(settings: Settings, url: str) -> AiPrice:
         models=(model,),
         max_attempts=ATTEMPTS,
     )
-    candidates = ({"provider": ADAPTER, "model": "m", "weight": 1},)
+    candidates: tuple[Mapping[str, int | str], ...] = ({"provider": ADAPTER, "model": "m", "weight": 1},)
     paid = replace(price, provider=ADAPTER, model="m", price_id="double", cache_write_per_million=Decimal(2))
     apply([double, replace(route, candidates=candidates, max_attempts=ATTEMPTS), paid], 1, settings)
     return paid

@@ -29,6 +29,7 @@ from tradewind.connectors.kafka import consume
 from tradewind.connectors.kafka.admin import create_missing
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
+from tradewind.infra.bench.parts.ai.orders import Orders
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.ai import AiAttempt, AiCall
 from tradewind.topics import AI_ATTEMPTS, AI_CALLS
@@ -39,7 +40,7 @@ CALLER = "caller-ai"
 PATIENCE_S = 90.0
 SHORT = Limits(session_s=1.5, transaction_s=2.0, rejoin_s=2.0, settle_s=2.0)
 """For tests that wait for the session of a killed caller."""
-LIMITS, PROVIDER_LOG = "TRADEWIND_TEST_LIMITS", "TRADEWIND_TEST_PROVIDER_LOG"
+LIMITS, PROVIDER_LOG, ORDERS = "TRADEWIND_TEST_LIMITS", "TRADEWIND_TEST_PROVIDER_LOG", "TRADEWIND_TEST_ORDERS"
 NEUTRAL = {"max_tokens": 64, "messages": [{"content": "how calm is the market?", "role": "user"}]}
 _numbers = itertools.count()
 
@@ -105,8 +106,10 @@ class Calling:
             **environment(settings),
             LIMITS: json.dumps(asdict(limits)),
             PROVIDER_LOG: str(self.log),
+            ORDERS: str(folder),
         }
         self.callers: list[Forked] = []
+        self.orders = Orders(folder)
 
     def order(self, *calls: AiCall) -> None:
         """Publish calls in one transaction, as the agent does."""

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import click
 
-from tradewind.infra.cli.output import aligned
+from tradewind.infra.cli.output import aligned, say_json
 from tradewind.infra.cli.plain_errors import plain_errors
+
+MOST_TOKENS = 1_000_000_000  # no call has so many: a number with digits too many is a slip, and what is paid stays paid
+TOKENS = click.IntRange(min=0, max=MOST_TOKENS)
 
 
 @click.command()
 @click.argument("call", required=False)
-@click.option("--tokens-in", type=click.IntRange(min=0), help="Tokens of the prompt on the provider's bill.")
-@click.option("--tokens-out", type=click.IntRange(min=0), help="Tokens of the answer on the provider's bill.")
+@click.option("--tokens-in", type=TOKENS, help="Tokens of the prompt on the provider's bill.")
+@click.option("--tokens-out", type=TOKENS, help="Tokens of the answer on the provider's bill.")
+@click.option("--json", "as_json", is_flag=True, help="List the calls as one JSON object.")
 @plain_errors
-def reconcile(call: str | None, *, tokens_in: int | None, tokens_out: int | None) -> None:
+def reconcile(call: str | None, *, tokens_in: int | None, tokens_out: int | None, as_json: bool) -> None:
     """Settle CALL, which is in suspense, by the tokens on the provider's bill. Without CALL, list such calls.
 
     If the provider has not billed the call, both numbers are 0.
@@ -22,6 +26,10 @@ def reconcile(call: str | None, *, tokens_in: int | None, tokens_out: int | None
     from tradewind.connectors.registry import open_codec  # noqa: PLC0415
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
 
+    if call is None and (tokens_in, tokens_out) != (None, None):
+        raise click.UsageError("name the CALL that these tokens are of; ./dev ai reconcile lists those in suspense")
+    if call is not None and (tokens_in is None or tokens_out is None):
+        raise click.UsageError("a call is settled by --tokens-in and --tokens-out, which are 0 if it was not billed")
     settings = Settings()
     found = suspended(settings, open_codec(settings))
     if call is None:
@@ -30,11 +38,17 @@ def reconcile(call: str | None, *, tokens_in: int | None, tokens_out: int | None
             (one.call_id, one.tenant_id, one.provider, one.model, f"{one.reserved:f} {one.currency}")
             for one in found.values()
         ]
-        click.echo(aligned(rows) if found else "no call is in suspense")
+        if as_json:
+            say_json({"calls": [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]}, indent=2)
+        else:
+            click.echo(aligned(rows) if found else "no call is in suspense")
         return
-    if tokens_in is None or tokens_out is None:
-        raise click.UsageError("a call is settled by --tokens-in and --tokens-out")
     if call not in found:
-        raise NotInSuspense(f"call {call} is not in suspense: ./dev ai reconcile lists those that are")
+        raise NotInSuspense(
+            f"call {call} is not in suspense: it is settled, still open, or no call at all. Nothing was changed; "
+            "./dev ai reconcile lists the calls in suspense"
+        )
+    assert tokens_in is not None
+    assert tokens_out is not None
     settle(found[call], tokens_in, tokens_out, settings)
     click.echo(f"{call} is settled by {tokens_in:,} and {tokens_out:,} tokens")
