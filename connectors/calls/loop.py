@@ -89,7 +89,10 @@ class Caller:
         self._producing = ThreadPoolExecutor(1, f"{self.name}-claims")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until `stop` is set; raises what stopped the caller otherwise. Ends within 5 s of `stop` while Kafka answers."""
+        """Run until `stop` is set; raises what stopped the caller otherwise.
+
+        Ends within 5 s of `stop` if Kafka answers.
+        """
         self._loop = asyncio.get_running_loop()
         reader = self._reader = Reader(
             self._settings,

@@ -8,7 +8,7 @@ from calls.calling import call
 from runtime.records import CODEC, NOWHERE
 
 from tradewind.connectors.ai.calls import AiCalls
-from tradewind.connectors.ai.keys import Keys
+from tradewind.connectors.ai.keys.keys import Keys
 from tradewind.connectors.calls.call import Call, Ending, Unsent
 from tradewind.connectors.calls.limits import Limits
 from tradewind.connectors.calls.loop import Caller
