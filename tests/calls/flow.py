@@ -8,25 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
-from fractions import Fraction
-from math import ceil
-from random import Random
 from typing import Any, TypeVar, cast
 
-from asking import NOW, SECOND, attempt
+from asking import NOW, SECOND
 from processing import result, tenant_events
 from runtime.records import CODEC
 
+from calls.counting import MICRO, Provider, cost, fields_of
 from calls.in_memory import PLACES, Broker, Caller
 from tradewind.connectors.ai.answer import unsent_attempt
 from tradewind.connectors.ai.reconciling import held_calls, settled_by_hand
 from tradewind.connectors.calls.book import Step
 from tradewind.connectors.calls.call import Call, Unsent
 from tradewind.processors.ai import processor
-from tradewind.processors.ai.outcomes import RULES, Outcome
-from tradewind.processors.ai.prices import RATES
 from tradewind.processors.ai.settings import Setting
 from tradewind.processors.clock import month_start
 from tradewind.schemas.ai import (
@@ -52,57 +48,6 @@ Month = tuple[str, str, int]
 INPUTS = ("tenants", "settings", "attempts", "requests")
 SKEWS_US = (0, -3 * SECOND, 3 * SECOND)
 """Of the callers' clocks."""
-MICRO = Decimal("0.000001")
-ANSWERS: tuple[Outcome, ...] = tuple(name for name in RULES if name not in {"LOST", "RETURNED", "EXPIRED", "MISSED"})
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """What came of a call at the provider, whether or not somebody hears of it."""
-
-    outcome: Outcome
-    tokens: tuple[int, int, int, int] | None
-    """By class, as `RATES` has them; None if the provider counts nothing."""
-    tells: bool
-    """Whether its answer tells the tokens."""
-
-
-class Provider:
-    """Counts each call once, by a seed and the call's id."""
-
-    def __init__(self, seed: int) -> None:
-        self.truths: dict[str, Truth] = {}
-        self._seed = seed
-
-    def ask(self, call: AiCall) -> None:
-        """Be sent a call."""
-        assert call.call_id not in self.truths, "a call id was sent twice"
-        chance = Random(f"{self._seed} {call.call_id}")
-        outcome = chance.choice(("OK", "OK", "OK", "TIMED_OUT", *ANSWERS))
-        counts = RULES[outcome].money == "HOLD" and (outcome == "OK" or chance.random() < 0.7)
-        counts = counts or (outcome in {"FILTERED", "ERROR"} and chance.random() < 0.3)
-        first = chance.randint(1, call.input_bound)
-        tokens = (first, *_parts(call.input_bound - first, chance), chance.randint(0, call.max_tokens))
-        tells = counts and (RULES[outcome].money == "RELEASE" or chance.random() < 0.8)
-        self.truths[call.call_id] = Truth(outcome, tokens if counts else None, tells)
-
-    def answer(self, call: AiCall, at: int) -> AiAttempt:
-        """Return the attempt that a caller makes of the answer."""
-        truth = self.truths[call.call_id]
-        told = {"counted": True, **_tokens(truth.tokens)} if truth.tokens and truth.tells else NOTHING
-        return attempt(call, truth.outcome, at, retry_after_ms=2_000 if truth.outcome == "BUSY" else None, **told)
-
-
-NOTHING: dict[str, Any] = {"counted": False, "input_tokens": 0, "output_tokens": 0}
-
-
-def _parts(most: int, chance: Random) -> tuple[int, int]:
-    read = chance.randint(0, most)
-    return read, chance.randint(0, most - read)
-
-
-def _tokens(counted: Sequence[int]) -> dict[str, int]:
-    return dict(zip(("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"), counted, strict=True))
 
 
 class Agent:
@@ -370,7 +315,7 @@ class Flow:
         for call in self.agent.kept(AiCallState):
             truth = self.provider.truths.get(call.call_id)
             tokens = truth.tokens if truth is not None and truth.tokens is not None else (0, 0, 0, 0)
-            made = replace(settled_by_hand(self.called[call.call_id], 0, 0, self.now), **_tokens(tokens))
+            made = replace(settled_by_hand(self.called[call.call_id], 0, 0, self.now), **fields_of(tokens))
             self.agent.inputs["attempts"] += [made, made]
         self.agent_goes_on()
 
@@ -390,13 +335,6 @@ class Flow:
             for call_id, truth in self.provider.truths.items()
             if truth.tokens is not None
         )
-
-
-def cost(price: AiPrice, tokens: Sequence[int]) -> Decimal:
-    """Return what tokens cost, rounded up to a millionth, in fractions."""
-    by_class = zip(tokens, RATES[:4], strict=True)
-    exact = sum((Fraction(getattr(price, rate)) * count for count, rate in by_class), Fraction(0)) / 10**6
-    return ceil((exact + Fraction(price.per_call)) * 10**6) * MICRO
 
 
 def _month(budget: AiBudgetState) -> Month:
