@@ -1,48 +1,29 @@
-"""AI requests under faults: caller and agent are killed or frozen at five points while 200 calls are in flight.
+"""AI requests: what decisions, calls and streams cost, beside the plain packages; with --kills, what faults do.
 
-The points: before a claim, between claim and send, in flight, after an answer and before its attempt is published; and
-the agent between a call and its response. A process is killed by kill -9, or frozen until its successor works. A
-provider on loopback logs each call id and counts its tokens. At the end, all topics, the provider's log and `tradewind
-usage` are compared, and `replay --verify` repeats the decisions. Some calls in suspense are settled by `ai reconcile`.
-Each figure but the counts must be 0.
+decide_us_p99             the agent `ai` in memory: CPU from a record, a request or an attempt, to what follows from it
+call_cpu_ms               CPU of the caller for a call by the adapter `openai`, decoding and encoding with it, no Kafka;
+call_of_openai_sdk,       in parts of the same call by the plain package, and by litellm's router
+call_of_litellm_router
+stream_cpu_ms             the same for a stream of 60 chunks
+stream_of_openai_sdk
+stream_memory_kb          memory of a stream in caller and reader, of --streams at once; deltas go by a Valkey
+streams_lost              of these, how many were not shown whole, or not answered
+
+The provider is a mock on loopback, in a process of its own. Peers and caller take turns in each run.
+
+With --kills N, caller and agent are killed or frozen at five points while 200 calls are in flight: before a claim,
+between claim and send, in flight, after an answer and before its attempt is published; and the agent between a call and
+its response. At the end, all topics, the provider's log and `tradewind usage` are compared, and `replay --verify`
+repeats the decisions. Each figure but the counts must be 0.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from decimal import Decimal
+from collections.abc import Sequence
 
-from tradewind.connectors.ai.in_force import apply
-from tradewind.connectors.kafka import publish
-from tradewind.connectors.registry import open_codec
-from tradewind.connectors.settings import Settings
-from tradewind.infra.bench.faults import progress
-from tradewind.infra.bench.parts.ai.asked import TENANTS, Asked
-from tradewind.infra.bench.parts.ai.faults import KINDS, Faults
-from tradewind.infra.bench.parts.ai.held_caller import ADAPTER
-from tradewind.infra.bench.parts.ai.judged import Judged
-from tradewind.infra.bench.parts.ai.provider import Provider
-from tradewind.infra.bench.parts.ai.reconciled import Reconciled
-from tradewind.infra.bench.parts.progress import say
-from tradewind.infra.bench.parts.results import Result, report
-from tradewind.infra.bench.parts.services import services
-from tradewind.processors.ai.seed import first_settings
-from tradewind.processors.identity import derive_id
-from tradewind.schemas.ai import AiPrice, AiProvider, AiRoute
-from tradewind.schemas.tenancy import TenantCommand
-from tradewind.topics import TENANT_COMMANDS
-
-IN_FLIGHT = 200  # calls at the same time
-OPEN = 250  # requests: the rest waits unclaimed
-ATTEMPTS = 30  # of one request: more than faults can take from it
-PREPARED_S = 300.0
+from tradewind.infra.bench.parts.ai import kills, speed
+from tradewind.infra.bench.parts.results import report
 
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -50,87 +31,23 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="bench ai", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--kills", type=int, default=50, help="kills and freezes, at least")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--calls", type=int, default=800, help="of each driver in a run")
+    parser.add_argument("--decisions", type=int, default=10_000, help="requests, each with an attempt")
+    parser.add_argument("--streams", type=int, default=1_000, help="at once")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--kills", type=int, help="kills and freezes, at least; no cost is measured then")
+    parser.add_argument("--seed", type=int, default=1, help="of the kills")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the faults; returns 1 where anything is wrong."""
+    """Run the bench; returns 1 if a fault did any harm."""
     given = arguments(argv)
-    begun = time.monotonic()
-    wrong, counts, done = suite(given.kills, given.seed)
-    results = [Result.of(name, "cases", [count]) for name, count in wrong.items()]
-    results += [Result.of(name, "times", [count]) for name, count in (*counts.items(), *done.items())]
-    results.append(Result.of("duration_s", "s", [time.monotonic() - begun]))
-    notes = [f"seed {given.seed}; {OPEN} requests open, {IN_FLIGHT} calls in flight at most"]
+    if given.kills is not None:
+        results, notes, wrong = kills.measure(given.kills, given.seed)
+    else:
+        results, notes = speed.measure(speed.Size(given.calls, given.decisions, given.streams, given.runs))
+        wrong = False
     report(results, notes, as_json=given.json)
-    return int(any(wrong.values()))
-
-
-def suite(kills: int, seed: int) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
-    """Run faults until there were enough and each kind came; return what is wrong, counts, and faults by kind."""
-    begun = time.monotonic()
-    with services() as settings, Provider(seed) as provider:
-        codec, price = open_codec(settings), prepare(settings, provider.url)
-        with Asked(settings, codec, OPEN, seed) as asked, Faults(settings, provider, asked, seed) as faults:
-            while faults.kills < max(kills, len(KINDS)):
-                told = faults.next()
-                far = progress(faults.kills, kills, time.monotonic() - begun)
-                say(f"{far}, {len(asked.responses):,} responses: {told}")
-            say("no more faults: what is open is answered, and all of it is compared")
-            asked.stop()
-            reconciled = Reconciled(settings, codec, provider, price).wrong()
-            faults.stop()
-            judged = Judged(settings, codec, provider, asked, price=price, claimed=faults.claimed)
-            wrong = {**judged.wrong(), **reconciled}
-            counts = {**judged.evidence.counts(), "calls_that_waited_at_faults": faults.waiting}
-        done = {f"{way}, {point}": count for (point, way), count in faults.done.items()}
-    return wrong, counts, done
-
-
-def prepare(settings: Settings, url: str) -> AiPrice:
-    """Prepare topics, tables, tenants and the settings of AI; return the price of the double's model."""
-    command = [sys.executable, "-P", "-m", "tradewind.infra.cli", "prepare"]
-    environment = {**os.environ, "TRADEWIND_DATA": str(settings.data)}
-    subprocess.run(command, env=environment, check=True, timeout=PREPARED_S, stdout=subprocess.DEVNULL)
-    publish(TENANT_COMMANDS, [_large(name) for name in TENANTS], settings)
-    provider, route, price = first_settings()
-    assert isinstance(provider, AiProvider)
-    assert isinstance(route, AiRoute)
-    assert isinstance(price, AiPrice)
-    model = {**provider.models[0], "name": "m"}
-    key = {"key_id": ADAPTER.upper(), "tenant_id": None, "requests_per_minute": 0, "tokens_per_minute": 0}
-    double = replace(
-        provider,
-        name=ADAPTER,
-        adapter=ADAPTER,
-        base_url=url,
-        allow_private=True,
-        keys=({**key, "concurrent": IN_FLIGHT},),
-        models=(model,),
-        max_attempts=ATTEMPTS,
-    )
-    candidates: tuple[Mapping[str, int | str], ...] = ({"provider": ADAPTER, "model": "m", "weight": 1},)
-    paid = replace(price, provider=ADAPTER, model="m", price_id="double", cache_write_per_million=Decimal(2))
-    apply([double, replace(route, candidates=candidates, max_attempts=ATTEMPTS), paid], 1, settings)
-    return paid
-
-
-def _large(tenant: str) -> TenantCommand:
-    """Return a command that lets a tenant ask as often as it likes."""
-    now = time.time_ns() // 1000
-    event_id = derive_id("bench", tenant)
-    changes = {"ai_requests_per_hour": 10_000_000, "ai_requests_per_day": 10_000_000}
-    return TenantCommand(
-        event_id=event_id,
-        tenant_id=tenant,
-        ts_event=now,
-        ts_ingest=now,
-        correlation_id=event_id,
-        causation_id=event_id,
-        action="SET",
-        revision=1,
-        changes=tuple({"key": key, "value": json.dumps(value)} for key, value in changes.items()),
-    )
+    return int(wrong)

@@ -1,1 +1,1 @@
-"""AI requests under faults: a provider double, callers and workers that die where they are told to, and a verdict."""
+"""AI requests: what calls cost beside the plain packages, and what holds while callers and workers are killed."""

@@ -1,6 +1,6 @@
 """Many answers at once, each shown while it comes: the memory of one, and how many are not shown whole.
 
-    python -m tradewind.infra.bench.parts.ai_speed.streams URL STREAMS CHARACTERS
+    python -m tradewind.infra.bench.parts.ai.streams URL STREAMS CHARACTERS
 
 Caller and reader are one process. The variables TRADEWIND_REDIS__* name the Valkey between them.
 """
@@ -25,8 +25,8 @@ from tradewind.connectors.ai.keys.keys import Keys
 from tradewind.connectors.ai.valkey import Link
 from tradewind.connectors.calls.kind import Sending
 from tradewind.connectors.settings import Settings
-from tradewind.infra.bench.parts.ai_speed.mock import CHUNKS, WORD
-from tradewind.infra.bench.parts.ai_speed.ours import call
+from tradewind.infra.bench.parts.ai.mock import CHUNKS, WORD
+from tradewind.infra.bench.parts.ai.ours import call
 from tradewind.schemas.ai import AiAttempt
 
 WARM_UP = 20

@@ -1,6 +1,6 @@
 """A provider on loopback with OpenAI's form; prints its port. Arguments: seconds before an answer, and of each chunk.
 
-python -m tradewind.infra.bench.parts.ai_speed.mock WAIT_S CHUNK_S
+python -m tradewind.infra.bench.parts.ai.mock WAIT_S CHUNK_S
 """
 
 from __future__ import annotations

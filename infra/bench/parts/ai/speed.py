@@ -1,41 +1,29 @@
-"""AI calls: what the agent takes to decide, what a call and a stream cost the caller, beside the plain packages.
-
-decide_us_p99             the agent `ai` in memory: CPU from a record, a request or an attempt, to what follows from it
-call_cpu_ms               CPU of the caller for a call by the adapter `openai`, decoding and encoding with it, no Kafka;
-call_of_openai_sdk,       in parts of the same call by the plain package, and by litellm's router
-call_of_litellm_router
-stream_cpu_ms             the same for a stream of 60 chunks
-stream_of_openai_sdk
-stream_memory_kb          memory of a stream in caller and reader, of --streams at once; deltas go by a Valkey
-streams_lost              of these, how many were not shown whole, or not answered
-
-The provider is a mock on loopback, in a process of its own. Peers and caller take turns in each run.
-"""
+"""What AI calls cost: decisions, calls and streams of the caller, beside the plain packages, on a mock provider."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import tradewind
 from tradewind.connectors.settings import RedisSettings, revealed
-from tradewind.infra.bench.parts.ai_speed.deciding import decide_us
-from tradewind.infra.bench.parts.ai_speed.mock import CHUNKS, WORD
+from tradewind.infra.bench.parts.ai.deciding import decide_us
+from tradewind.infra.bench.parts.ai.mock import CHUNKS, WORD
 from tradewind.infra.bench.parts.progress import Progress
-from tradewind.infra.bench.parts.results import Result, report
+from tradewind.infra.bench.parts.results import Result
 from tradewind.infra.services.embedded.valkey import Valkey
 from tradewind.infra.services.guard import temporary_folder
 from tradewind.infra.services.place import Place
 from tradewind.infra.services.ports import ports
 
-PART = "tradewind.infra.bench.parts.ai_speed"
+PART = "tradewind.infra.bench.parts.ai"
 CHECKOUT = Path(tradewind.__file__).resolve().parents[1]
 PEER = str(CHECKOUT / "infra/bench/peers/ai_packages.py")
 PEERS_PYTHON = str(CHECKOUT / ".venv-bench/bin/python")
@@ -46,42 +34,40 @@ DECIDING, STREAMS = "decisions", "streams at once"
 Runs = dict[str, list[float]]
 
 
-def arguments(argv: Sequence[str]) -> argparse.Namespace:
-    """Return what was asked for."""
-    parser = argparse.ArgumentParser(
-        prog="bench ai_speed", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--calls", type=int, default=800, help="of each driver in a run")
-    parser.add_argument("--decisions", type=int, default=10_000, help="requests, each with an attempt")
-    parser.add_argument("--streams", type=int, default=1_000, help="at once")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    return parser.parse_args(argv)
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
+
+    calls: int
+    """Of each driver in a run."""
+    decisions: int
+    """Requests, each with an attempt."""
+    streams: int
+    """At once."""
+    runs: int
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run the bench; returns the exit code."""
-    given = arguments(argv)
+def measure(size: Size) -> tuple[list[Result], list[str]]:
+    """Run the bench; return figures and notes."""
     found: Runs = {}
-    progress = Progress(plan(given.runs), {})
-    for _ in range(given.runs):
+    progress = Progress(plan(size.runs), {})
+    for _ in range(size.runs):
         progress.begin(DECIDING)
-        found.setdefault("decide_us_p99", []).append(decide_us(given.decisions))
+        found.setdefault("decide_us_p99", []).append(decide_us(size.decisions))
     with mock(0.0) as url:
-        for _ in range(given.runs):
+        for _ in range(size.runs):
             for what, streamed in (("call", "0"), ("stream", "1")):
                 for name, command in drivers().items():
                     progress.begin(f"{what}s of {name}")
-                    told = _told([*command, url, str(given.calls), str(CHARACTERS), streamed])
+                    told = _told([*command, url, str(size.calls), str(CHARACTERS), streamed])
                     found.setdefault(f"{what}_cpu_ms_{name}", []).append(told["cpu_ms"])
     with mock(CHUNK_S) as url, valkey() as part:
-        for _ in range(given.runs):
+        for _ in range(size.runs):
             progress.begin(STREAMS)
-            told = _told(_ours("streams", url, str(given.streams), str(CHARACTERS)), environment(part))
+            told = _told(_ours("streams", url, str(size.streams), str(CHARACTERS)), environment(part))
             found.setdefault("stream_memory_kb", []).append(told["kb"])
             found.setdefault("streams_lost", []).append(told["lost"])
-    report(results(found), notes(given), as_json=given.json)
-    return 0
+    return results(found), notes(size)
 
 
 def drivers() -> dict[str, list[str]]:
@@ -115,11 +101,11 @@ def results(found: Runs) -> list[Result]:
     return told
 
 
-def notes(given: argparse.Namespace) -> list[str]:
+def notes(size: Size) -> list[str]:
     """Return what a reader of the figures should know."""
     return [
-        f"{given.calls} calls of each driver in a run, 16 at once, after 50; {CHUNKS} chunks of {len(WORD)} characters",
-        f"{given.streams:,} streams at once of {CHUNKS} chunks, {CHUNK_S * 1_000:.0f} ms apart",
+        f"{size.calls} calls of each driver in a run, 16 at once, after 50; {CHUNKS} chunks of {len(WORD)} characters",
+        f"{size.streams:,} streams at once of {CHUNKS} chunks, {CHUNK_S * 1_000:.0f} ms apart",
         f"load of the machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
     ]
 

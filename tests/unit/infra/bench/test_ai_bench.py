@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tradewind.infra.bench.ai_speed import drivers, results
-from tradewind.infra.bench.parts.ai_speed.deciding import decide_us
-from tradewind.infra.bench.parts.ai_speed.mock import CHUNKS, WORD, whole
+from tradewind.infra.bench.parts.ai.deciding import decide_us
+from tradewind.infra.bench.parts.ai.mock import CHUNKS, WORD, whole
+from tradewind.infra.bench.parts.ai.speed import drivers, results
 
 
 def test_ratios_are_of_the_same_run() -> None:

@@ -1,6 +1,6 @@
 """The caller's part of a call, without Kafka: decode the call, ask by the adapter `openai`, encode the attempt.
 
-python -m tradewind.infra.bench.parts.ai_speed.ours URL CALLS CHARACTERS 0|1
+python -m tradewind.infra.bench.parts.ai.ours URL CALLS CHARACTERS 0|1
 """
 
 from __future__ import annotations
