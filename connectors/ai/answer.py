@@ -65,10 +65,12 @@ def attempt_of(
     *,
     source: Literal["PROVIDER", "CACHE", "COALESCED"] = "PROVIDER",
     source_call_id: str | None = None,
+    semantic: bool = False,
 ) -> AiAttempt:
     """Return the attempt of a call that was performed, and took `total_us`.
 
-    `source_call_id` is the call that the provider answered, where the answer comes from another one.
+    `source_call_id` is the call that the provider answered, where the answer comes from another one. `semantic` says
+    that this call had other words of the same meaning.
     """
     tokens = answer.tokens or Tokens()
     return AiAttempt(
@@ -91,7 +93,7 @@ def attempt_of(
         counted=answer.tokens is not None,
         source=source,
         source_call_id=source_call_id,
-        semantic=False,
+        semantic=semantic,
         first_token_us=answer.first_token_us,
         total_us=total_us,
     )

@@ -106,6 +106,7 @@ class AiCalls:
             took_us,
             source=found.source,
             source_call_id=found.source_call_id,
+            semantic=found.semantic,
         )
 
     async def open(self) -> None:

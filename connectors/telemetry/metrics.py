@@ -291,8 +291,8 @@ AI_CACHE_ANSWERS = Metric(
     "tradewind.ai.cache.answers",
     Instrument.COUNTER,
     "{call}",
-    "Calls to AI providers that may have a kept answer, by where it was: memory, shared (Valkey), coalesced (an equal "
-    "call in flight), or missed.",
+    "Calls to AI providers that may have a kept answer, by where it was: memory, shared (Valkey), semantic (other "
+    "words of the same meaning), coalesced (an equal call in flight), or missed.",
     (KIND,),
 )
 AI_CACHE_SIZE = Metric(

@@ -198,7 +198,7 @@ def _made(asking: Asking, chosen: Chosen) -> AiCall:
         max_tokens=request.max_tokens,
         input_bound=asked.input_bound,
         stream=request.stream,
-        cache=request.cache,
+        cache="EXACT" if request.makes_orders and request.cache == "SEMANTIC" else request.cache,
         cache_only=False,
         probe=chosen.gate.probe,
         concurrent=chosen.key.concurrent,

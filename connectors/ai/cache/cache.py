@@ -11,6 +11,7 @@ from typing import Literal
 
 from tradewind.connectors.ai.answer import Answer
 from tradewind.connectors.ai.cache.kept import Kept, kept_of, key_of
+from tradewind.connectors.ai.cache.meanings import Meanings, meaning_of
 from tradewind.connectors.ai.cache.memory import MemoryAnswers
 from tradewind.connectors.ai.cache.shared import SharedAnswers
 from tradewind.connectors.calls.kind import Sending
@@ -19,7 +20,7 @@ from tradewind.schemas.ai import AiCall
 Source = Literal["PROVIDER", "CACHE", "COALESCED"]
 Ask = Callable[[AiCall, Sending], Awaitable[tuple[Answer, int]]]
 """Asks the provider; returns the answer, and how many µs it took."""
-Where = Literal["memory", "shared", "coalesced", "missed"]
+Where = Literal["memory", "shared", "semantic", "coalesced", "missed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,21 @@ class Found:
     source: Source = "PROVIDER"
     source_call_id: str | None = None
     """The call that the provider answered, where it was another one."""
+    semantic: bool = False
+    """Whether that call asked the same in other words."""
 
 
 class AnswerCache:
     """Gives whole answers again to equal calls of the same tenant, and makes one call of those in flight."""
 
-    def __init__(self, memory: MemoryAnswers | None = None, shared: SharedAnswers | None = None) -> None:
+    def __init__(
+        self,
+        memory: MemoryAnswers | None = None,
+        shared: SharedAnswers | None = None,
+        meanings: Meanings | None = None,
+    ) -> None:
         self.memory = memory or MemoryAnswers()
+        self.meanings = meanings or Meanings()
         self.found: Counter[Where] = Counter()
         """Calls that might have had an answer from here, by where it was. For any thread."""
         self._shared = shared
@@ -52,6 +61,9 @@ class AnswerCache:
         key, begun = key_of(call), time.monotonic()
         if (kept := await self._kept(key, call)) is not None:
             return Found(kept.again(), _since(begun), "CACHE", kept.call_id)
+        meaning = meaning_of(call) if call.cache == "SEMANTIC" else None
+        if meaning is not None and (kept := self._alike(call, meaning)) is not None:
+            return Found(kept.again(), _since(begun), "CACHE", kept.call_id, semantic=True)
         if call.cache_only:
             self.found["missed"] += 1
             return Found(Answer("MISSED", "no answer to an equal request is kept"), 0)
@@ -60,7 +72,10 @@ class AnswerCache:
             if (shared := await self._waited(leader, call, begun)) is not None:
                 return shared
         self.found["missed"] += 1
-        return await self._asked(key, flight, call, sending, ask)
+        found = await self._asked(key, flight, call, sending, ask)
+        if meaning is not None and (kept := self.memory.get(key)) is not None and not kept.answer.tool_calls:
+            self.meanings.put(call.tenant_id, meaning, key)
+        return found
 
     async def close(self) -> None:
         """Close the connections to what is shared."""
@@ -75,6 +90,14 @@ class AnswerCache:
             return None
         self.found["shared"] += 1
         self.memory.put(key, kept)
+        return kept
+
+    def _alike(self, call: AiCall, meaning: str) -> Kept | None:
+        """Return the answer to a question that asks the same in other words."""
+        key = self.meanings.get(call.tenant_id, meaning)
+        if key is None or (kept := self.memory.get(key)) is None:
+            return None
+        self.found["semantic"] += 1
         return kept
 
     async def _waited(self, leader: asyncio.Future[Found | None], call: AiCall, begun: float) -> Found | None:

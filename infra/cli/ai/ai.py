@@ -38,7 +38,9 @@ def ai() -> None:
 @click.option("--type", "request_type", default="general", show_default=True, help="Type of request: names a route.")
 @click.option("--provider", help="Ask only this provider.")
 @click.option("--model", help="Ask only this model.")
-@click.option("--cache", type=click.Choice(["off", "exact"]), default="off", show_default=True, help="Kept answers.")
+@click.option(
+    "--cache", type=click.Choice(["off", "exact", "semantic"]), default="off", show_default=True, help="Kept answers."
+)
 @click.option("--max-tokens", type=click.IntRange(min=1), default=1_000, show_default=True)
 @click.option("--deadline", "deadline_s", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="s.")
 @click.option("--stream", is_flag=True, help="Print the answer while it comes.")

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 ATTEMPTS = """
 SELECT tenant_id, count(*) FILTER (WHERE source = 'PROVIDER') AS provider,
-    count(*) FILTER (WHERE source = 'CACHE') AS cache, count(*) FILTER (WHERE source = 'COALESCED') AS coalesced
+    count(*) FILTER (WHERE source = 'CACHE' AND NOT semantic) AS cache,
+    count(*) FILTER (WHERE source = 'CACHE' AND semantic) AS semantic,
+    count(*) FILTER (WHERE source = 'COALESCED') AS coalesced
 FROM ai_attempts WHERE outcome = 'OK' AND ts_ingest > now() - $1 * interval '1 hour'
     AND ($2::text IS NULL OR tenant_id = $2)
 GROUP BY 1 ORDER BY 1
@@ -33,12 +35,13 @@ class Answered:
     tenant: str
     provider: int
     cache: int
+    semantic: int
     coalesced: int
 
     @property
     def share(self) -> float:
         """The part that no provider gave, from 0 to 1."""
-        saved = self.cache + self.coalesced
+        saved = self.cache + self.semantic + self.coalesced
         return saved / (saved + self.provider)
 
 
@@ -55,15 +58,22 @@ def cache(*, tenant: str | None, hours: int, as_json: bool) -> None:
     answered, memory, shared = asyncio.run(_answered(settings, tenant, hours)), in_memory(settings), in_valkey(settings)
     if as_json:
         rows = [
-            {"tenant": one.tenant, "provider": one.provider, "cache": one.cache, "coalesced": one.coalesced,
-             "hit_rate": round(one.share, 4)}
+            {"tenant": one.tenant, "provider": one.provider, "cache": one.cache, "semantic": one.semantic,
+             "coalesced": one.coalesced, "hit_rate": round(one.share, 4)}
             for one in answered
         ]  # fmt: skip
         say_json({"hours": hours, "answers": rows, "memory": memory, "valkey": shared}, indent=2)
         return
-    table = [("tenant", "provider", "cache", "coalesced", "hit rate")]
+    table = [("tenant", "provider", "cache", "semantic", "coalesced", "hit rate")]
     table += [
-        (one.tenant, f"{one.provider:,}", f"{one.cache:,}", f"{one.coalesced:,}", f"{one.share:.1%}")
+        (
+            one.tenant,
+            f"{one.provider:,}",
+            f"{one.cache:,}",
+            f"{one.semantic:,}",
+            f"{one.coalesced:,}",
+            f"{one.share:.1%}",
+        )
         for one in answered
     ]
     click.echo(aligned(table) if answered else f"no answer came within {hours:,} h")

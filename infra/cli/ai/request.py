@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from tradewind.schemas.ai import AiRequest
 
 REPLY_KEY = "cli"
+CACHE: Mapping[str, Literal["OFF", "EXACT", "SEMANTIC"]] = {"off": "OFF", "exact": "EXACT", "semantic": "SEMANTIC"}
 
 
 def new_request(
@@ -22,7 +24,7 @@ def new_request(
     max_tokens: int,
     deadline_s: float,
     stream: bool = False,
-    cache: Literal["off", "exact"] = "off",
+    cache: Literal["off", "exact", "semantic"] = "off",
 ) -> AiRequest:
     """Return the request; each has an id of its own."""
     from tradewind.schemas.ai import AiRequest  # noqa: PLC0415 - help comes at once
@@ -47,7 +49,7 @@ def new_request(
         provider=provider,
         model=model,
         stream="LIVE" if stream else "NONE",
-        cache="EXACT" if cache == "exact" else "OFF",
+        cache=CACHE[cache],
         makes_orders=False,
         reply_key=f"{REPLY_KEY}/{event_id}",
         deadline_ms=int(deadline_s * 1_000),
