@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Any, Self
 
@@ -25,7 +26,9 @@ from tradewind.schemas.ai import AiAttempt, AiCall, AiResponse
 
 Links = Callable[[], Asked]
 WORDS = ("the ", "market ", "is ", "calm")
-SEEN_S = 5.0
+SEEN_S = 60.0
+PATIENT = partial(DeltaLimits, answer_s=20.0, close_s=20.0)
+"""Limits under which a server on a busy machine is not left alone."""
 
 
 @dataclass(eq=False)
@@ -72,7 +75,7 @@ class Scene:
     """A caller that writes, a reader, and what a client has seen."""
 
     def __init__(self, links: Links, limits: DeltaLimits | None = None) -> None:
-        self.links, self.limits = links, limits or DeltaLimits()
+        self.links, self.limits = links, limits or PATIENT()
         self.reader = DeltaReader(links, limits=self.limits)
         self.seen: list[Shown] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -166,7 +169,7 @@ class DeltaContract:
         asked = call(stream="LIVE")
         async with Scene(links) as scene:
             scene.follow("alpha", asked.request_id)
-            late = DeltaWriter(links())
+            late = DeltaWriter(links(), limits=PATIENT())
             telling = late.begin(asked)
             assert telling is not None
             telling.text("it rises")
@@ -231,7 +234,7 @@ class DeltaContract:
 
     async def test_what_is_kept_is_bounded_and_expires(self, links: Links) -> None:
         """A delta by its bytes, a stream by its bytes and by time; the rest comes with the response."""
-        limits = DeltaLimits(delta_bytes=8, stream_bytes=20, kept_s=60)
+        limits = PATIENT(delta_bytes=8, stream_bytes=20, kept_s=60)
         provider, asked = Scripted(("twelve bytes", "and more", "and too much")), call(stream="LIVE")
         provider.may_end.set()
         async with Scene(links, limits) as scene:

@@ -24,7 +24,7 @@ from tradewind.streams.runtime.timings import USUAL, Timings
 
 CLI = "tradewind.infra.cli"
 WORKER = str(Path(__file__).with_name("worker.py"))
-STOP_S = 20
+STOP_S = 60
 POLL_S = 0.2
 PUBLISHED = re.compile(r"([\d,]+) published")
 

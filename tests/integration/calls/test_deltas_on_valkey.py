@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 from calls.calling import call
-from deltas.contract import DeltaContract, Links, Scene, Scripted, response
+from deltas.contract import PATIENT, DeltaContract, Links, Scene, Scripted, response
 from harness.shared_stack import SharedStack
 
-from tradewind.connectors.ai.deltas.limits import DeltaLimits
 from tradewind.connectors.ai.deltas.merging import Delta, Done
 from tradewind.connectors.ai.valkey import Link
 from tradewind.connectors.settings import RedisSettings
@@ -51,7 +50,7 @@ async def test_a_valkey_that_is_killed_takes_no_answer_with_it(own: Valkey) -> N
     """What it showed stays, the rest comes with the response, and deltas come again once it is back."""
     part = RedisSettings(**own.endpoint())
     provider, asked = Scripted(), call(stream="LIVE")
-    async with Scene(lambda: Link(part), DeltaLimits(pause_s=0.1)) as scene:
+    async with Scene(lambda: Link(part), PATIENT(pause_s=0.1)) as scene:
         following = scene.follow("alpha", asked.request_id)
         performing = asyncio.create_task(scene.perform(provider, asked))
         await scene.until(lambda: scene.text == "the market is calm")

@@ -22,7 +22,14 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from harness.distribution import own_services
 from harness.shared_stack import SharedStack
 
-from tradewind.connectors.settings import InfluxSettings, KafkaSettings, PostgresSettings, RegistrySettings, Settings
+from tradewind.connectors.settings import (
+    InfluxSettings,
+    KafkaSettings,
+    PostgresSettings,
+    RedisSettings,
+    RegistrySettings,
+    Settings,
+)
 from tradewind.infra.services import endpoints
 from tradewind.infra.services.embedded.kafka import Kafka
 from tradewind.infra.services.embedded.questdb import QuestDB
@@ -288,6 +295,7 @@ def test_external_services_are_not_started(new_data: Callable[[], Path], stack: 
         postgres=PostgresSettings(**found["postgres"]),
         registry=RegistrySettings(**found["registry"]),
         influx=InfluxSettings(**found["influx"]),
+        redis=RedisSettings(**found["redis"]),
     )
     other = Stack(data, settings, base_port=None)
     assert other.start() == []
