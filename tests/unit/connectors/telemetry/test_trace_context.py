@@ -56,8 +56,8 @@ def test_different_ids_of_others_are_different_traces(one: str, other: str) -> N
 
 
 def test_events_of_the_trading_path_are_traced_and_nothing_else() -> None:
-    """Ticks, heartbeats, states and dead letters belong to no chain; alerts, commands, AI and usage belong to one."""
+    """Ticks, heartbeats, states and dead letters belong to no chain; alerts, news, commands, AI and usage do."""
     traced = {model.__name__ for model in MODELS.values() if is_traced(model)}
     commands = {"KillSwitch", "TenantCommand", "Tenant", "TenantRefused", "Seeded"}
     ai = {"AiRequest", "AiCall", "AiAttempt", "AiResponse", "AiProvider", "AiRoute", "AiPrice"}
-    assert traced == {*CHAIN, "Alert", *commands, *ai, "Usage", "UsageTotal", "UsageThreshold"}
+    assert traced == {*CHAIN, "Alert", "News", *commands, *ai, "Usage", "UsageTotal", "UsageThreshold"}
