@@ -193,8 +193,9 @@ def test_what_cannot_be_read_is_not_taken_again() -> None:
     assignment = SimpleNamespace(active=True, state_value=lambda tp: position)
     fetched = FetchResult(where, assignment=assignment, partition_records=parsed(good + bytes(bad), 0), backoff=0)
     fetcher = SimpleNamespace(_records={where: fetched})
+    reader = SimpleNamespace(app=SimpleNamespace(chunk_records=5_000))
     with pytest.raises(CorruptRecordException):
-        ConsumerThread._records(SimpleNamespace(), fetcher, where, fetched)  # type: ignore[arg-type]
+        ConsumerThread._records(reader, fetcher, where, fetched)  # type: ignore[arg-type]
     assert fetcher._records == {}
     assert position.position == 0
 

@@ -278,7 +278,9 @@ def test_a_commit_that_was_in_doubt_and_done_is_not_waited_for(committed: bool) 
 def test_every_counter_and_gauge_of_workers_has_a_source() -> None:
     """Those of sinks, callers and feeds, and of the process, have others."""
     others = {
-        metric for metric in METRICS if metric.name.startswith(("tradewind.sink", "tradewind.calls", "tradewind.feed"))
+        metric
+        for metric in METRICS
+        if metric.name.startswith(("tradewind.sink", "tradewind.calls", "tradewind.feed", "tradewind.ai.cache"))
     }
     of_workers = {metric for metric in METRICS if metric.kind is not Instrument.HISTOGRAM} - others - {metrics.READY}
     bench = Bench(Hold(topic=TICKS, until=DECISIONS, lookahead_us=50))
