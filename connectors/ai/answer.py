@@ -99,6 +99,13 @@ def attempt_of(
     )
 
 
+UNSENT: Mapping[Unsent, str] = {
+    Unsent.EXPIRED: "its deadline passed before a caller sent it; ./dev doctor says whether callers are up",
+    Unsent.LOST: "its caller ended, or lost its partitions, before it said what became of it",
+    Unsent.RETURNED: "its caller stopped before it sent it",
+}
+
+
 def unsent_attempt(call: AiCall, why: Unsent, now_us: int) -> AiAttempt:
     """Return the attempt of a call that was not performed, or of which nothing is known."""
     return AiAttempt(
@@ -116,6 +123,7 @@ def unsent_attempt(call: AiCall, why: Unsent, now_us: int) -> AiAttempt:
         source="PROVIDER",
         semantic=False,
         total_us=0,
+        error=UNSENT[why],
     )
 
 

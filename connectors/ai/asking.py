@@ -47,8 +47,9 @@ def ask(request: AiRequest, settings: Settings, codec: Codec, stopped: threading
                 if isinstance(event, AiResponse) and event.request_id == request.event_id:
                     return event
     raise Unanswered(
-        f"request {request.event_id} is published, and no response has come within its deadline: are `usage` and "
-        "`caller` up? See ./dev status; ./dev consume ai.responses shows what comes later"
+        f"request {request.event_id} is published, and no response has come within its deadline. ./dev doctor says "
+        "whether `usage` and `caller` are up, and ./dev retry starts one that was given up. ./dev consume ai.responses "
+        "shows what comes later"
     )
 
 

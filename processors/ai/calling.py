@@ -20,7 +20,7 @@ from tradewind.processors.money import ZERO
 from tradewind.schemas.ai import AiCall, AiCallState, AiOpenState, AiRequest
 
 OPEN: Final = "open/"
-NO_ROUTE: Final = "no model that can answer it is on the route of {!r}: see ./dev ai routes"
+NO_ROUTE: Final = "no model that can answer it is on the route of {!r}{}: see ./dev ai routes"
 FAILED: Final = "every model on its route has failed"
 
 
@@ -240,8 +240,15 @@ def _in_words(asking: Asking, why: Refused) -> Refused:
             return Refused("TOO_LONG", said)
         return Refused("EXHAUSTED", said, why.retry_after_us)
     if why.code == "NO_ROUTE" and not why.reason:
-        return Refused("NO_ROUTE", NO_ROUTE.format(asking.request.request_type))
+        return Refused("NO_ROUTE", NO_ROUTE.format(asking.request.request_type, _only(asking.request)))
     return why
+
+
+def _only(request: AiRequest) -> str:
+    """Say which provider and model a request insists on."""
+    asked = {"provider": request.provider, "model": request.model}
+    said = " and ".join(f"the {what} {name!r}" for what, name in asked.items() if name is not None)
+    return said and f", for it asks for {said} alone"
 
 
 def changed(of: AiOpenState, place: tuple[str, str], **changes: Any) -> AiOpenState:

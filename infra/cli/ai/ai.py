@@ -52,6 +52,8 @@ def ask(question: str, *, as_json: bool, **options: Any) -> None:
     from tradewind.connectors.ai.asking import ask_live  # noqa: PLC0415
     from tradewind.connectors.kafka.json_events import event_to_json  # noqa: PLC0415
 
+    if not question.strip():
+        raise click.UsageError("QUESTION is empty, and would be paid for")
     settings, codec = _opened()
     request, live = new_request(question, **options), options["stream"] and not as_json
     found = ask_live(request, settings, codec, show) if live else carry_out(request, settings, codec)
@@ -59,7 +61,8 @@ def ask(question: str, *, as_json: bool, **options: Any) -> None:
         say_json(event_to_json(found), indent=2)
     if found.status != "ANSWERED":
         again = "" if found.retry_after_ms is None else f" (again in {found.retry_after_ms / 1000:,.1f} s)"
-        raise click.ClickException(f"{found.status} {found.code}: {found.reason}{again}")
+        code = "" if found.code == found.status else f" {found.code}"
+        raise click.ClickException(f"{found.status}{code}: {found.reason}{again}")
     if not as_json:
         click.echo("" if live else found.text)
         tokens_in = found.input_tokens + found.cache_read_tokens + found.cache_write_tokens

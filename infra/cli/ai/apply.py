@@ -36,7 +36,8 @@ def apply(file: Path | None, *, name: str | None, prices: bool, check: bool) -> 
     changes = _changes(title, document, known)
     if prices:
         changes += list_prices(changes, known)
-    for note in [*_unspoken(changes), *_unpriced(changes, known), *_keyless(changes, settings)]:
+    require_adapters(title, changes)
+    for note in [*_unpriced(changes, known), *_keyless(changes, settings)]:
         click.echo(note, err=True)
     if check:
         click.echo(f"{title} is sound: {len(changes)} entries, to be revision {known.revision + 1}")
@@ -71,14 +72,17 @@ def list_prices(changes: Sequence[Setting], known: InForce) -> list[AiPrice]:
     return [one for one in found.prices if (one.tenant_id, one.provider, one.model) not in own]
 
 
-def _unspoken(changes: Sequence[Setting]) -> Iterator[str]:
-    """Say which adapters of a file are not installed here."""
+def require_adapters(title: str, changes: Sequence[Setting]) -> None:
+    """Refuse a file with an adapter that is not installed here: its provider could not be called."""
     from tradewind.connectors.ai.calls import adapter_names  # noqa: PLC0415 - help comes at once
     from tradewind.schemas.ai import AiProvider  # noqa: PLC0415
 
     known = adapter_names()
-    for name in sorted({one.adapter for one in changes if isinstance(one, AiProvider) and one.active} - known):
-        yield f"note: there is no adapter {name} here; here are {', '.join(sorted(known))}"
+    if strange := {one.adapter for one in changes if isinstance(one, AiProvider) and one.active} - known:
+        raise click.ClickException(
+            f"{title} was not applied, and nothing has changed:\n  there is no adapter {', '.join(sorted(strange))} "
+            f"here; here are {', '.join(sorted(known))}. A package that has it must be installed here, too"
+        )
 
 
 def _unpriced(changes: Sequence[Setting], known: InForce) -> Iterator[str]:

@@ -41,7 +41,8 @@ def explain(signal: str | None, *, limit: int, as_json: bool) -> None:
     found = asyncio.run(read())
     if not found and signal is not None:
         raise click.ClickException(
-            f"signal {signal} has no explanation: set TRADEWIND_AI_EXPLAIN=true before signals are made, or wait"
+            f"there is no explanation of a signal with the event_id {signal}. ./dev consume signals.signals tells the "
+            "ids. Signals that are made while TRADEWIND_AI_EXPLAIN is true are explained some seconds later"
         )
     if as_json:
         say_json({"explanations": [{**one, "ts_event": one["ts_event"].isoformat()} for one in found]}, indent=2)

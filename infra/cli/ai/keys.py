@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from tradewind.infra.cli.known_tenants import require_tenant
 from tradewind.infra.cli.output import aligned
 from tradewind.infra.cli.plain_errors import plain_errors
 
@@ -40,6 +41,7 @@ def add(key_id: str, *, tenant: str | None) -> None:
     except Unfit as unfit:  # it may be the key itself, so it is not repeated
         raise click.UsageError(f"KEY_ID is the id of a key, never a key: {unfit}") from None
     settings, known = _opened()
+    require_tenant(tenant, settings)
     if tenant is not None and (shared := _sharing(known, key_id)):
         raise click.ClickException(
             f"all tenants share {key_id} at {', '.join(shared)}, and so its limits and breakers. Give the key of "

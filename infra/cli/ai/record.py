@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from tradewind.infra.cli.known_tenants import require_tenant
 from tradewind.infra.cli.plain_errors import plain_errors
 
 
@@ -26,6 +27,8 @@ def record(file: Path, *, tenant: str | None) -> None:
     settings = Settings()
     found = from_log(settings, open_codec(settings), tenant)
     if not found.answers:
-        raise click.ClickException("no answer is on ai.attempts, so that there is nothing to record")
+        require_tenant(tenant, settings)
+        whose = "" if tenant is None else f" to {tenant}"
+        raise click.ClickException(f"no answer{whose} is on ai.attempts, so that there is nothing to record")
     write(found, file)
     click.echo(f"{file}: {len(found.answers):,} answers")

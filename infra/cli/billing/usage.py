@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 
 from tradewind.infra.cli.billing.totals import month_of, totals
+from tradewind.infra.cli.known_tenants import require_tenant
 from tradewind.infra.cli.output import aligned, say_json
 from tradewind.infra.cli.plain_errors import plain_errors
 
@@ -20,8 +21,10 @@ def usage(tenant: str, *, month: str | None, as_json: bool) -> None:
     """Show what TENANT has used in a month, by meter and dimension."""
     from tradewind.connectors.settings import Settings  # noqa: PLC0415 - help comes at once
 
-    start = month_of(month)
-    found = totals(Settings(), start, tenant)
+    start, settings = month_of(month), Settings()
+    found = totals(settings, start, tenant)
+    if not found:
+        require_tenant(tenant, settings)
     if as_json:
         shown = [{name: value for name, value in asdict(one).items() if name != "tenant_id"} for one in found]
         say_json({"tenant": tenant, "month": f"{start:%Y-%m}", "totals": shown}, indent=2)

@@ -69,12 +69,11 @@ def consume(topic: str, tenant: str | None, start: Start, limit: int | None, fol
     from tradewind.connectors.kafka.consumption import consume as consume_topic  # noqa: PLC0415
     from tradewind.connectors.registry import open_codec  # noqa: PLC0415
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
-    from tradewind.connectors.tenancy.reading import accounts  # noqa: PLC0415
     from tradewind.infra.cli.events.topic_names import find_topic  # noqa: PLC0415
+    from tradewind.infra.cli.known_tenants import require_tenant  # noqa: PLC0415
 
     settings = Settings()
-    if tenant is not None and tenant not in (known := accounts(settings)):
-        raise click.UsageError(f"there is no tenant {tenant!r}; tenants are: {', '.join(known)}")
+    require_tenant(tenant, settings)
     read = find_topic(topic, settings)
     bad: list[Undecodable] = []
 

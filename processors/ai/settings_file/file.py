@@ -122,8 +122,10 @@ def _listed(value: Any, field: Field, name: str, flaws: list[Flaw]) -> list[Foun
     return found
 
 
-def _route(found: Found, _contexts: Contexts, _flaws: list[Flaw]) -> AiRoute:
+def _route(found: Found, _contexts: Contexts, flaws: list[Flaw]) -> AiRoute:
     candidates = tuple(one.values for one in found.values["candidates"])
+    if not candidates:
+        flaws.append(Flaw(found.path, "has no candidate: name one, or take the route out of use by active: false"))
     return AiRoute(**NO_EVENT, **PLACE, **{**found.values, "candidates": candidates})
 
 

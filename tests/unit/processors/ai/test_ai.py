@@ -113,6 +113,7 @@ def test_refusals_say_why(other: dict[str, Any], code: str) -> None:
     assert isinstance(found, AiResponse)
     assert (found.attempts, found.cost) == (0, 0)
     assert found.reason
+    assert all(repr(other[name]) in found.reason for name in ("model", "provider") if name in other)
 
 
 @pytest.mark.parametrize(("status", "code"), [("SUSPENDED", "TENANT_SUSPENDED"), ("CLOSED", "TENANT_CLOSED")])

@@ -82,6 +82,7 @@ def test_a_file_is_read_whole() -> None:
             "routes[0].candidates[0]",
             "there is no model 'm' of a provider 'two'",
         ),
+        ({"routes": [ROUTE | {"candidates": []}]}, "routes[0]", "has no candidate"),
         ({"prices": [PRICE | {"output_per_million": -1}]}, "prices[0].output_per_million", "0 or above"),
         ({"prices": [PRICE | {"output_per_million": "1e-11"}]}, "prices[0].output_per_million", "10 places"),
         ({"prices": [PRICE | {"output_per_million": "1e999999"}]}, "prices[0].output_per_million", "10 places"),
