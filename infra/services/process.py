@@ -55,6 +55,8 @@ class Command:
     env: Mapping[str, str] = field(default_factory=dict)
     user: int | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    stdin: Path | None = None
+    """What it reads at its start; None for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +184,12 @@ class Server:
         command.log.parent.mkdir(parents=True, exist_ok=True)
         if command.log.exists() and command.log.stat().st_size > LOG_BYTES:
             command.log.replace(command.log.with_suffix(".log.1"))
-        with command.log.open("ab") as log, undivided():
+        with command.log.open("ab") as log, (command.stdin or Path(os.devnull)).open("rb") as stdin, undivided():
             self._child = subprocess.Popen(
                 command.argv,
                 cwd=command.cwd,
                 env={**_inherited(), **command.env},
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -70,11 +70,13 @@ class Valkey(Service):
         begun = time.monotonic()
         folder = self.place.folder(self.name)
         secret = password(self.place.data, self.name)
-        # A password among the arguments would be in the list of processes.
+        # A password among the arguments would be in the list of processes. Valkey takes a path with *, ? or [ for a
+        # pattern, finds no file, and would serve everybody: so it reads its configuration from standard input.
         configuration = folder / "valkey.conf"
         text = CONFIGURATION.format(host=LOOPBACK, port=self.port(), password=secret, memory=MEMORY)
         write_private(configuration, text)
-        command = Command(self.name, (str(_binary()), configuration.name), folder, self.place.log(self.name))
+        argv = (str(_binary()), "-")
+        command = Command(self.name, argv, folder, self.place.log(self.name), stdin=configuration)
         return self.run(command, self._probe, begun, self.url)
 
     def _probe(self) -> str:

@@ -27,7 +27,8 @@ EXTERNAL = frozenset(one.part for one in services().values()) - {"redis"}
 @pytest.fixture
 def alone(new_data: Callable[[], Path], stack: Stack) -> Stack:
     """Give a stack of nothing but a Valkey; the other services are those of the tests."""
-    data = new_data()
+    data = new_data() / "a*b?[c]"
+    data.mkdir()
     others = Settings(data=stack.data, _env_file=None)
     parts = {part: getattr(others, part) for part in EXTERNAL}
     asked = Settings(data=data, _env_file=None, redis=RedisSettings(embedded=True), **parts)
