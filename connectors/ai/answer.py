@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from tradewind.connectors.calls.call import Unsent
+from tradewind.processors.ai.recording import Recorded
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.ai import AiAttempt, AiCall
 
@@ -96,6 +97,20 @@ def attempt_of(
         semantic=semantic,
         first_token_us=answer.first_token_us,
         total_us=total_us,
+    )
+
+
+def answer_of(found: Recorded) -> Answer:
+    """Return a recorded answer as a provider gives it."""
+    tokens = Tokens(found.input_tokens, found.cache_read_tokens, found.cache_write_tokens, found.output_tokens)
+    return Answer(
+        "OK",
+        text=found.text,
+        tool_calls=found.tool_calls,
+        embeddings=found.embeddings,
+        finish=cast("Finish", found.finish),
+        tokens=tokens if found.counted else None,
+        model=found.model,
     )
 
 

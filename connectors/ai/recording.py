@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 from uuid import uuid4
 
-from tradewind.connectors.ai.answer import Answer, Finish, Tokens
+from tradewind.connectors.ai.answer import Answer, answer_of
 from tradewind.connectors.calls.kind import Sending
 from tradewind.connectors.kafka.consumption import consume
 from tradewind.connectors.settings import PREFIX, Settings
@@ -103,17 +103,3 @@ class FromRecording:
 
     async def close(self) -> None:
         """Have nothing to close."""
-
-
-def answer_of(found: Recorded) -> Answer:
-    """Return a recorded answer as a provider gives it."""
-    tokens = Tokens(found.input_tokens, found.cache_read_tokens, found.cache_write_tokens, found.output_tokens)
-    return Answer(
-        "OK",
-        text=found.text,
-        tool_calls=found.tool_calls,
-        embeddings=found.embeddings,
-        finish=cast("Finish", found.finish),
-        tokens=tokens if found.counted else None,
-        model=found.model,
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import click
@@ -14,5 +15,11 @@ def require_tenant(tenant: str | None, settings: Settings) -> None:
     """Raise `click.UsageError` if there is no such tenant; None is every tenant."""
     from tradewind.connectors.tenancy.reading import accounts  # noqa: PLC0415 - help comes at once
 
-    if tenant is not None and tenant not in (known := accounts(settings)):
-        raise click.UsageError(f"there is no tenant {tenant!r}; tenants are: {', '.join(known)}")
+    if tenant is not None:
+        require_among(tenant, accounts(settings))
+
+
+def require_among(tenant: str, known: Collection[str]) -> None:
+    """Raise `click.UsageError` if a tenant is not one of those that are known."""
+    if tenant not in known:
+        raise click.UsageError(f"there is no tenant {tenant!r}; tenants are: {', '.join(known) or 'none yet'}")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tradewind.connectors.ai.answer import attempt_of
-from tradewind.connectors.ai.recording import answer_of
+from tradewind.connectors.ai.answer import answer_of, attempt_of
 from tradewind.processors.ai.recording import Recording
 from tradewind.processors.ai.seed import first_settings, revised
 from tradewind.schemas.ai import AiAttempt, AiCall

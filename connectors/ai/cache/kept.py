@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
-from tradewind.connectors.ai.answer import Answer, Finish
+from tradewind.connectors.ai.answer import Answer, answer_of
 from tradewind.processors.ai.json_answers import matches
 from tradewind.processors.ai.recording import Recorded, UnreadableRecording, recorded_of
 from tradewind.processors.identity import derive_id
@@ -25,11 +25,13 @@ class Kept:
     call_id: str
     """The call that the provider answered."""
     answer: Recorded
+    size: int
+    """Bytes that it takes as a line; in memory it takes about as many."""
 
-    @property
-    def size(self) -> int:
-        """Bytes that it takes as a line; in memory it takes about as many."""
-        return len(self.line())
+    @classmethod
+    def of(cls, call_id: str, answer: Recorded) -> Self:
+        """Return it with its size."""
+        return cls(call_id, answer, len(cls(call_id, answer, 0).line()))
 
     def line(self) -> bytes:
         """Return it for a store."""
@@ -37,15 +39,7 @@ class Kept:
 
     def again(self) -> Answer:
         """Return the answer; no tokens are used once more."""
-        found = self.answer
-        return Answer(
-            "OK",
-            text=found.text,
-            tool_calls=found.tool_calls,
-            embeddings=found.embeddings,
-            finish=cast("Finish", found.finish),
-            model=found.model,
-        )
+        return replace(answer_of(self.answer), tokens=None)
 
 
 def key_of(call: AiCall) -> str:
@@ -53,8 +47,12 @@ def key_of(call: AiCall) -> str:
 
     The digest of the request holds the tenant, too.
     """
-    of = (call.digest, call.kind, call.provider, call.adapter, call.base_url or "", call.model)
-    return f"{call.tenant_id}/{derive_id('AiKept', *of)}"
+    return f"{call.tenant_id}/{derive_id('AiKept', call.digest, *asked_of(call))}"
+
+
+def asked_of(call: AiCall) -> tuple[str, ...]:
+    """Return who is asked, and for what kind of answer: a kept answer is of these alone."""
+    return (call.kind, call.provider, call.adapter, call.base_url or "", call.model)
 
 
 def kept_of(call: AiCall, answer: Answer) -> Kept | None:
@@ -73,7 +71,7 @@ def kept_of(call: AiCall, answer: Answer) -> Kept | None:
         embeddings=answer.embeddings,
         counted=False,
     )
-    kept = Kept(call.call_id, found)
+    kept = Kept.of(call.call_id, found)
     return kept if kept.size <= MOST_BYTES else None
 
 
@@ -81,7 +79,7 @@ def read(line: bytes, call: AiCall) -> Kept | None:
     """Return what a store has kept for a call; None where that is another's, or nothing that we wrote."""
     try:
         said: Any = json.loads(line)
-        found = Kept(str(said["call_id"]), recorded_of(said["answer"]))
+        found = Kept(str(said["call_id"]), recorded_of(said["answer"]), len(line))
     except (ValueError, KeyError, TypeError, RecursionError, UnreadableRecording):
         return None
     return found if found.answer.digest == call.digest else None

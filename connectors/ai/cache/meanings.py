@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from cachetools import LRUCache, TTLCache
 
+from tradewind.connectors.ai.cache.kept import asked_of
+from tradewind.connectors.ai.cache.memory import SECONDS
 from tradewind.processors.ai.meaning.gate import plain
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.ai import AiCall
 
-SECONDS = 15 * 60.0
-"""As long as the process keeps the answers."""
 ENTRIES = 1_024
 """Of one tenant. An entry is two keys, and takes about 512 bytes: all tenants together take 32 MB at most."""
 TENANTS = 64
@@ -63,5 +63,6 @@ def meaning_of(call: AiCall) -> str | None:
     if not form:
         return None
     messages[-1]["content"] = list(form)
-    of = (call.tenant_id, call.kind, call.provider, call.adapter, call.base_url or "", call.model)
-    return derive_id("AiMeaning", *of, json.dumps(body, sort_keys=True, separators=(",", ":")))
+    return derive_id(
+        "AiMeaning", call.tenant_id, *asked_of(call), json.dumps(body, sort_keys=True, separators=(",", ":"))
+    )

@@ -235,7 +235,7 @@ def _change(found: InForce, of: Changes, alive: Callable[[], bool]) -> int:
         for number in range(count):
             time.sleep(max(0.0, begun + number / of.rate - time.monotonic()))
             name, now = names[number % len(names)], _now()
-            command = _command(name, "SET", revisions[name], {"max_order_notional": f"5000.{now % US:06}"}, now)
+            command = tenant_command(name, "SET", revisions[name], {"max_order_notional": f"5000.{now % US:06}"}, now)
             revisions[name] += 1
             found.sent_us[command.event_id] = now
             send(name.encode(), codec.encode(command))
@@ -299,10 +299,11 @@ def named(number: int) -> str:
 
 def _create(tenant: str, now: int) -> TenantCommand:
     limits = {"max_order_notional": 5_000, "max_position_notional": 10**9}
-    return _command(tenant, "CREATE", 0, {"accounts": ["main"], "risk_per_trade": 20, **limits}, now)
+    return tenant_command(tenant, "CREATE", 0, {"accounts": ["main"], "risk_per_trade": 20, **limits}, now)
 
 
-def _command(tenant: str, action: Any, revision: int, changes: Mapping[str, Any], now: int) -> TenantCommand:
+def tenant_command(tenant: str, action: Any, revision: int, changes: Mapping[str, Any], now: int) -> TenantCommand:
+    """Return a command of a bench."""
     event_id = derive_id("bench", tenant, action, revision)
     return TenantCommand(
         event_id=event_id,

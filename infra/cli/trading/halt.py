@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from tradewind.infra.cli.known_tenants import require_among
+
 if TYPE_CHECKING:
     from tradewind.connectors.settings import Settings
     from tradewind.schemas.risk import KillSwitch
@@ -39,8 +41,7 @@ def halt(tenant: str, account: str | None, reason: str, *, lift: bool) -> None:
     whose = f"{tenant}/{account}" if account else tenant
     failed = f"{whose} is not lifted: it stays as it was" if lift else f"{whose} is NOT halted"
     known = _asked(lambda: accounts(settings), failed)
-    if tenant not in known:
-        raise click.UsageError(f"there is no tenant {tenant!r}; tenants are: {', '.join(known)}")
+    require_among(tenant, known)
     if account is not None and account not in known[tenant]:
         raise click.UsageError(f"{tenant} has no account {account!r}; its accounts are: {', '.join(known[tenant])}")
     now_us = time.time_ns() // 1000

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tradewind.infra.cli.known_tenants import require_among
 from tradewind.infra.cli.output import aligned, say_json
 from tradewind.infra.cli.plain_errors import plain_errors
 
@@ -211,8 +212,7 @@ def _known(tenant_id: str, settings: Settings, codec: Codec | None = None) -> Te
     from tradewind.connectors.tenancy.reading import tenants as read  # noqa: PLC0415 - help comes at once
 
     found = read(settings, codec)
-    if tenant_id not in found:
-        raise click.UsageError(f"there is no tenant {tenant_id!r}; tenants are: {', '.join(found) or 'none yet'}")
+    require_among(tenant_id, found)
     return found[tenant_id]
 
 

@@ -9,7 +9,6 @@ Each figure but the counts must be 0.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -32,8 +31,8 @@ from tradewind.infra.bench.parts.ai.reconciled import Reconciled
 from tradewind.infra.bench.parts.progress import say
 from tradewind.infra.bench.parts.results import Result
 from tradewind.infra.bench.parts.services import services
+from tradewind.infra.bench.parts.tenants import tenant_command
 from tradewind.processors.ai.seed import first_settings
-from tradewind.processors.identity import derive_id
 from tradewind.schemas.ai import AiPrice, AiProvider, AiRoute
 from tradewind.schemas.tenancy import TenantCommand
 from tradewind.topics import TENANT_COMMANDS
@@ -105,17 +104,5 @@ def prepare(settings: Settings, url: str) -> AiPrice:
 
 def _large(tenant: str) -> TenantCommand:
     """Return a command that lets a tenant ask as often as it likes."""
-    now = time.time_ns() // 1000
-    event_id = derive_id("bench", tenant)
     changes = {"ai_requests_per_hour": 10_000_000, "ai_requests_per_day": 10_000_000}
-    return TenantCommand(
-        event_id=event_id,
-        tenant_id=tenant,
-        ts_event=now,
-        ts_ingest=now,
-        correlation_id=event_id,
-        causation_id=event_id,
-        action="SET",
-        revision=1,
-        changes=tuple({"key": key, "value": json.dumps(value)} for key, value in changes.items()),
-    )
+    return tenant_command(tenant, "SET", 1, changes, time.time_ns() // 1000)
