@@ -13,7 +13,7 @@ from typing import Self, cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka import TopicPartition as Coordinates
-from runtime.cluster import Cluster
+from runtime.cluster import Cluster, delivered
 from runtime.records import CODEC
 
 from contract.cases import CASES
@@ -182,7 +182,7 @@ class Kafka:
             for partition, key, value in given.places():
                 name = self._cluster.settings.physical(given.topic)
                 self._producer.produce(
-                    name, value, key, partition, timestamp=given.timestamp, headers=list(given.headers)
+                    name, value, key, partition, delivered, timestamp=given.timestamp, headers=list(given.headers)
                 )
         assert self._producer.flush(SENT_S) == 0
 

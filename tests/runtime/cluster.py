@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, IsolationLevel, Producer
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, Message, Producer
 from confluent_kafka import TopicPartition as Coordinates
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from processes.forking import forked
@@ -71,6 +71,11 @@ def failing_commits(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     return lambda: attempts
 
 
+def delivered(error: KafkaError | None, _: Message) -> None:
+    """Fail at a record that Kafka did not take: `flush` counts it as done."""
+    assert error is None, error
+
+
 class Cluster:
     """One namespace."""
 
@@ -108,7 +113,7 @@ class Cluster:
             while True:
                 try:
                     partition = to(event) if to and isinstance(event, Event) else partition_of(key, topic.partitions)
-                    self._producer.produce(name, value, key, partition, timestamp=INGEST_MS)
+                    self._producer.produce(name, value, key, partition, delivered, timestamp=INGEST_MS)
                     break
                 except BufferError:
                     self._producer.poll(0.1)

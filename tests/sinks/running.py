@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
+from runtime.cluster import delivered
 
 from tradewind.connectors.kafka.admin import create_missing
 from tradewind.connectors.registry import open_codec
@@ -101,6 +102,7 @@ class Publisher:
                 key=b"k",
                 partition=number % PARTITIONS if partition is None else partition,
                 timestamp=ingested_us // 1000,
+                on_delivery=delivered,
             )
             if number % 10_000 == 0:
                 self._producer.poll(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ from days.ledger import read_orders
 from days.recorded import WHOLE_EURUSD
 from processes.pipeline import Pipeline
 from runtime.agents import AGENTS
-from runtime.cluster import WAIT_S, Cluster, delete_records, failing_commits, soon, ticks
+from runtime.cluster import WAIT_S, Cluster, delete_records, delivered, failing_commits, soon, ticks
 from runtime.records import CODEC, NO_PRICE, beat
 from runtime.replay import verified
 from runtime.timings import CALM
@@ -56,11 +57,14 @@ def unchanged(_: Message, value: bytes) -> bytes:
     return value
 
 
-def copy(cluster: Cluster, agent: Agent, folder: Path, changes: dict[str, Change]) -> Cluster:
-    """Copy what an agent read and wrote to another namespace, its inputs at the same offsets; change some values."""
-    other = Cluster(
-        cluster.settings.model_copy(update={"namespace": f"{cluster.settings.namespace[:-1]}-copy."}), folder
-    )
+def copy(cluster: Cluster, agent: Agent, folder: Path, changes: dict[str, Change], number: int) -> Cluster:
+    """Copy what an agent read and wrote to another namespace, its inputs at the same offsets; change some values.
+
+    Each copy has its own number: a broker may tell of topics for a moment after they were deleted, and topics of the
+    same names would not be created again.
+    """
+    name = f"{cluster.settings.namespace[:-1]}-copy{number}."
+    other = Cluster(cluster.settings.model_copy(update={"namespace": name}), folder)
     topics = (*agent.inputs, *agent.outputs, *agent_topics(agent))
     ensure(other.settings, topics)
     producer = Producer(other.settings.librdkafka())
@@ -76,7 +80,9 @@ def copy(cluster: Cluster, agent: Agent, folder: Path, changes: dict[str, Change
                 changed = change(record, value)
                 if changed is not None:
                     at, stamp = record.partition() or 0, record.timestamp()[1]
-                    producer.produce(other.settings.physical(topic), changed, record.key(), at, timestamp=stamp)
+                    producer.produce(
+                        other.settings.physical(topic), changed, record.key(), at, delivered, timestamp=stamp
+                    )
         assert producer.flush(WAIT_S) == 0
     return other
 
@@ -202,8 +208,10 @@ async def test_one_byte_that_changed_is_found_with_its_coordinates(cluster: Clus
         entry = CODEC.decode(value)
         return None if isinstance(entry, JournalEntry) and (entry.partition, entry.sequence) == (task, 0) else value
 
+    copies = itertools.count(1)
+
     def look(changes: dict[str, Change]) -> dict[str, Any]:
-        other = copy(cluster, RELAY, tmp_path, changes)
+        other = copy(cluster, RELAY, tmp_path, changes, next(copies))
         try:
             results = verified(other.settings, "relay")
         finally:
@@ -249,7 +257,7 @@ async def test_a_processor_that_depends_on_the_order_of_a_set_is_found(cluster: 
 def write(cluster: Cluster, topic: Topic, partition: int, key: bytes, value: bytes | None) -> None:
     """Write a record as somebody would who is not the agent."""
     producer = Producer(cluster.settings.librdkafka())
-    producer.produce(cluster.settings.physical(topic), value, key, partition)
+    producer.produce(cluster.settings.physical(topic), value, key, partition, delivered)
     assert producer.flush(WAIT_S) == 0
 
 
