@@ -8,7 +8,7 @@ from tradewind.topics import DECISIONS, KILL_SWITCHES, ORDER_EVENTS, ORDER_REQUE
 from tradewind.topics.topic import MIB
 
 ACCOUNTS_BYTES = 64 * MIB
-"""5,000 tenants with 4 KiB of accounts each take 20 MB, and 30,000 exposures with 32 recent orders each 33 MB."""
+"""5,000 tenants with 4 KiB of accounts take 20 MB, 30,000 exposures with 32 recent orders 33 MB, 30,000 rates 5 MB."""
 
 
 def risk(settings: Settings) -> Agent:  # noqa: ARG001 - every agent is built from the settings

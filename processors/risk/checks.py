@@ -23,6 +23,7 @@ Code: TypeAlias = Literal[
     "TENANT_SUSPENDED",
     "TENANT_CLOSED",
     "QUOTA",
+    "ORDER_RATE",
 ]
 
 
@@ -43,25 +44,30 @@ def unknown_owner(request: OrderRequest, limits: LimitsState | None) -> Denial |
     return None
 
 
-def denials(
-    request: OrderRequest,
-    limits: LimitsState,
-    exposure: Decimal,
-    switches: tuple[SwitchState, ...],
-    used: UsageThreshold | None,
-) -> tuple[Denial, ...]:
-    """Return every reason against a request of an existing account. An empty tuple approves the request.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the tenant and the account of a request stand, apart from the limits."""
 
-    `exposure` is what the account holds of the instrument, units, with every approved order counted as if filled.
-    `used` says that the tenant's orders of the month are used up.
-    """
+    exposure: Decimal
+    """Units of the instrument that the account holds, with every approved order counted as if filled."""
+    switches: tuple[SwitchState, ...]
+    used: UsageThreshold | None
+    """Says that the tenant's orders of the month are used up."""
+    in_minute: int
+    """Approved orders of the tenant and instrument in the minute of the request."""
+
+
+def denials(request: OrderRequest, limits: LimitsState, standing: Standing) -> tuple[Denial, ...]:
+    """Return every reason against a request of an existing account. An empty tuple approves the request."""
+    exposure = standing.exposure
     answers = (
         not_active(limits),
         stale_price(request, limits),
         max_order_size(request, limits),
         max_position(request, limits, exposure),
-        kill_switch(switches),
-        quota(request, exposure, used),
+        kill_switch(standing.switches),
+        quota(request, exposure, standing.used),
+        order_rate(request, limits, exposure, standing.in_minute),
     )
     return tuple(answer for answer in answers if answer is not None)
 
@@ -109,11 +115,23 @@ def kill_switch(switches: tuple[SwitchState, ...]) -> Denial | None:
 
 def quota(request: OrderRequest, exposure: Decimal, used: UsageThreshold | None) -> Denial | None:
     """Deny an order of a tenant whose orders of the month are used up. Allow one that makes a position smaller."""
-    after = CONTEXT.add(exposure, signed_quantity(request.side, request.quantity))
-    if used is None or abs(after) < abs(exposure):
+    if used is None or _is_smaller(request, exposure):
         return None
     said = f"{used.tenant_id} has used {used.quantity:,} {used.meter} in {month_name(used.ts_start)}"
     return Denial("QUOTA", f"{said}, and its quota is used up: wait, or raise quotas by ./dev tenants set")
+
+
+def order_rate(request: OrderRequest, limits: LimitsState, exposure: Decimal, in_minute: int) -> Denial | None:
+    """Deny an order beyond those that a tenant may have of an instrument in a minute of event time.
+
+    Allow one that makes a position smaller.
+    """
+    most = limits.orders_per_minute
+    if most is None or in_minute < most or _is_smaller(request, exposure):
+        return None
+    where = f"{in_minute:,} orders of {request.symbol}.{request.venue} in this minute of event time"
+    do = "wait, or raise orders_per_minute by ./dev tenants set"
+    return Denial("ORDER_RATE", f"{request.tenant_id} has had {where}, and may have {most:,}: {do}")
 
 
 def price_of(request: OrderRequest) -> Decimal:
@@ -131,3 +149,8 @@ def signed_quantity(side: Literal["UNKNOWN", "BUY", "SELL"], quantity: Decimal) 
         case "SELL":
             return -quantity
     raise AssertionError("a request of an unknown side is refused before it is judged")
+
+
+def _is_smaller(request: OrderRequest, exposure: Decimal) -> bool:
+    """Return whether an order makes a position smaller."""
+    return abs(CONTEXT.add(exposure, signed_quantity(request.side, request.quantity))) < abs(exposure)

@@ -15,7 +15,7 @@ from tradewind.processors.batch import PoisonRecord, Processor, Rows, Segment, S
 from tradewind.processors.billing.meters import ORDERS
 from tradewind.processors.billing.used_up import note_used, quota_of, used_up
 from tradewind.processors.identity import derive_id
-from tradewind.processors.risk.checks import Denial, denials, unknown_owner
+from tradewind.processors.risk.checks import Denial, Standing, denials, unknown_owner
 from tradewind.processors.risk.exposure import (
     exposure_after_decision,
     exposure_after_end,
@@ -25,6 +25,7 @@ from tradewind.processors.risk.exposure import (
     note_unknown_owner,
     was_decided,
 )
+from tradewind.processors.risk.rates import approved_in_minute, count_approved
 from tradewind.processors.tenancy.known import known, note, note_seeded
 from tradewind.processors.tenancy.switches import keep, switches_of
 from tradewind.schemas.billing import UsageThreshold
@@ -85,6 +86,7 @@ def _limits(tenant: Tenant) -> LimitsState:
         max_position_notional=tenant.max_position_notional,
         max_quote_age_us=tenant.max_quote_age_us,
         orders_quota=quota_of(tenant.quotas, ORDERS),
+        orders_per_minute=tenant.orders_per_minute,
     )
 
 
@@ -116,9 +118,16 @@ def _decide(state: State, index: int, request: OrderRequest, ts_ingest: int) -> 
     if limits is None or unknown is not None:
         note_unknown_owner(state, request)
         return _decision(request, index, () if unknown is None else (unknown,), ts_ingest)
-    switches = switches_of(state, tenant_id, request.account_id)
-    used = None if limits.orders_quota is None else used_up(state, tenant_id, ORDERS, limits.orders_quota, ts_ingest)
-    against = denials(request, limits, exposure_of(state, request), switches, used)
+    quota = limits.orders_quota
+    standing = Standing(
+        exposure=exposure_of(state, request),
+        switches=switches_of(state, tenant_id, request.account_id),
+        used=None if quota is None else used_up(state, tenant_id, ORDERS, quota, ts_ingest),
+        in_minute=approved_in_minute(state, request),
+    )
+    against = denials(request, limits, standing)
+    if not against:
+        count_approved(state, request)
     keep_exposure(state, checked(exposure_after_decision(state, request, tenant_id, approved=not against), index))
     return _decision(request, index, against, ts_ingest)
 

@@ -14,6 +14,7 @@ __all__ = [
     "ExposureState",
     "KillSwitch",
     "LimitsState",
+    "OrderRateState",
     "ReservationState",
     "StrangersState",
     "SwitchState",
@@ -77,6 +78,7 @@ class Decision(Event):
             "TENANT_SUSPENDED",
             "TENANT_CLOSED",
             "QUOTA",
+            "ORDER_RATE",
         ],
         ...,
     ]
@@ -347,6 +349,8 @@ class LimitsState(Event):
     """how old the quote of an order may be, in event time, µs"""
     orders_quota: int | None = None
     """approved orders that the tenant may have in a month of UTC; null for any number"""
+    orders_per_minute: int | None = None
+    """approved orders that the tenant may have of an instrument in a minute of event time; null for any number"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -359,6 +363,7 @@ class LimitsState(Event):
             max_position_notional=record["max_position_notional"],
             max_quote_age_us=record["max_quote_age_us"],
             orders_quota=record["orders_quota"],
+            orders_per_minute=record["orders_per_minute"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -371,6 +376,33 @@ class LimitsState(Event):
             "max_position_notional": self.max_position_notional,
             "max_quote_age_us": self.max_quote_age_us,
             "orders_quota": self.orders_quota,
+            "orders_per_minute": self.orders_per_minute,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRateState(Event):
+    """State of the risk agent: how many orders of a tenant it has approved of one instrument in the newest minute of event time."""
+
+    SCHEMA: ClassVar[str] = "tradewind.risk.OrderRateState"
+    VERSION: ClassVar[int] = 1
+
+    ts_start: int
+    """when the minute began, event time"""
+    orders: int
+    """orders that were approved in it"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            ts_start=record["ts_start"],
+            orders=record["orders"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "ts_start": self.ts_start,
+            "orders": self.orders,
         }
 
 

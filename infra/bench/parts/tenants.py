@@ -298,7 +298,7 @@ def named(number: int) -> str:
 
 
 def _create(tenant: str, now: int) -> TenantCommand:
-    limits = {"max_order_notional": 5_000, "max_position_notional": 10**9}
+    limits = {"max_order_notional": 5_000, "max_position_notional": 10**9, "orders_per_minute": 10**9}
     return tenant_command(tenant, "CREATE", 0, {"accounts": ["main"], "risk_per_trade": 20, **limits}, now)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from processing import START, assert_law, heartbeat, ingested, knowing, places, request, tenant_events
 
 from tradewind.processors.batch import PoisonRecord, Processor
-from tradewind.processors.clock import month_end, month_start
+from tradewind.processors.clock import MINUTE_US, month_end, month_start
 from tradewind.processors.identity import derive_id
 from tradewind.processors.risk.exposure import RECENT_ORDERS, RECENT_STRANGERS, STRANGERS
 from tradewind.processors.risk.processor import risk
@@ -293,6 +293,34 @@ def test_a_quota_of_another_meter_denies_no_order() -> None:
     assert asked(MemoryState(), quota(3), reached(3, meter="fills"), request(1)) == [()]
 
 
+def paced(most: int, revision: int = 2) -> TenantEvent:
+    """Return alpha with so many orders in a minute."""
+    return replace(quota(None, revision), orders_per_minute=most)
+
+
+def test_orders_beyond_those_of_a_minute_are_denied() -> None:
+    """Of event time, for each tenant and instrument; what makes a position smaller passes, and a denial is no order."""
+    state, minute = MemoryState(), START - START % MINUTE_US
+    small = {"quantity": Decimal(10)}
+    asking = [request(number, minute + number, **small) for number in range(4)]
+    assert asked(state, paced(2), *asking) == [(), (), ("ORDER_RATE",), ("ORDER_RATE",)]
+    assert asked(state, request(5, minute, symbol="XAUUSD", **small), request(6, minute, tenant_id="beta")) == [(), ()]
+    assert asked(state, request(7, minute, side="SELL", quantity=Decimal(5))) == [()]
+    assert asked(state, paced(4, 3), request(8, minute, **small), request(9, minute, **small)) == [(), ("ORDER_RATE",)]
+    last, first = request(10, minute + MINUTE_US - 1, **small), request(11, minute + MINUTE_US, **small)
+    assert asked(state, last, first) == [("ORDER_RATE",), ()]
+    late = [request(number, minute, **small) for number in (12, 13, 14, 15)]
+    assert asked(state, *late) == [(), (), (), ("ORDER_RATE",)], "a late order counts in the minute that has begun"
+
+
+def test_a_tenant_that_may_have_no_order_in_a_minute_has_none() -> None:
+    """0 is a limit; every reason is told."""
+    assert asked(MemoryState(), paced(0), request(1), request(2, quantity=Decimal(4_500))) == [
+        ("ORDER_RATE",),
+        ("MAX_ORDER_SIZE", "ORDER_RATE"),
+    ]
+
+
 @st.composite
 def risk_streams(draw: st.DrawFn) -> list[Event]:
     """Draw requests, ends of orders, commands and heartbeats in any order."""
@@ -319,7 +347,7 @@ def risk_streams(draw: st.DrawFn) -> list[Event]:
             status = draw(st.sampled_from(("ACCEPTED", "FILLED", "EXPIRED")))
             stream.append(ended(of, status, of.quantity if status == "FILLED" else Decimal(0)))
         elif kind == 8 and draw(st.booleans()):
-            stream.append(draw(st.sampled_from((quota(3), reached(2), reached(3), quota(5, revision=3)))))
+            stream.append(draw(st.sampled_from((quota(3), reached(2), reached(3), quota(5, revision=3), paced(2, 4)))))
         elif kind == 8:
             stream.append(switch(engaged=draw(st.booleans()), tenant_id=draw(st.sampled_from((None, "alpha")))))
         else:
