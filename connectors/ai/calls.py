@@ -22,6 +22,7 @@ from tradewind.connectors.ai.paper import Paper
 from tradewind.connectors.ai.recording import FromRecording
 from tradewind.connectors.calls.call import Unsent
 from tradewind.connectors.calls.kind import Sending, Terms
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.schemas.ai import AiAttempt, AiCall
 from tradewind.schemas.event import Event
 from tradewind.topics import AI_ATTEMPTS, AI_CALLS
@@ -102,7 +103,7 @@ class AiCalls:
         return attempt_of(
             asked,
             found.answer,
-            time.time_ns() // 1_000,
+            clock_us(),
             took_us,
             source=found.source,
             source_call_id=found.source_call_id,
@@ -144,7 +145,7 @@ class AiCalls:
 
     async def _key(self, call: AiCall) -> str:
         """Return the key of a call; its deadline holds."""
-        left_s = (call.deadline - time.time_ns() // 1_000) / 1_000_000
+        left_s = (call.deadline - clock_us()) / 1_000_000
         try:
             async with asyncio.timeout(max(0.0, left_s)):
                 return await self._keys.key(call.tenant_id, call.key_id or "")
@@ -153,7 +154,7 @@ class AiCalls:
 
     async def _in_time(self, adapter: Adapter, call: AiCall, key: str | None, sending: Sending) -> Answer:
         """Ask; the total time-out and the deadline hold, whatever the adapter does."""
-        left_ms = min(call.total_timeout_ms, (call.deadline - time.time_ns() // 1_000) // 1_000)
+        left_ms = min(call.total_timeout_ms, (call.deadline - clock_us()) // 1_000)
         try:
             async with asyncio.timeout(max(0, left_ms) / 1_000):
                 return await adapter.ask(call, key, sending)

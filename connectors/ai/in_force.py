@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.kafka.consumption import consume
 from tradewind.connectors.kafka.publication import publish
 from tradewind.connectors.settings import Settings
@@ -97,7 +97,7 @@ def apply(changes: Sequence[Setting], revision: int, settings: Settings) -> int:
 
     The agent refuses it, with an alert, if another one has come meanwhile.
     """
-    publish(AI_SETTINGS, revised(changes, revision + 1, time.time_ns() // 1000), settings)
+    publish(AI_SETTINGS, revised(changes, revision + 1, clock_us()), settings)
     return revision + 1
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from tradewind.connectors.ai.answer import unsent_attempt
 from tradewind.connectors.calls.call import Unsent
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.kafka.consumption import consume
 from tradewind.connectors.kafka.publication import publish
 from tradewind.connectors.settings import Settings
@@ -51,7 +51,7 @@ def held_calls(attempts: Iterable[AiAttempt]) -> set[str]:
 
 def settle(call: AiCall, tokens_in: int, tokens_out: int, settings: Settings) -> None:
     """Report what a call in suspense has cost: the agent settles it by these tokens, once."""
-    publish(AI_ATTEMPTS, [settled_by_hand(call, tokens_in, tokens_out, time.time_ns() // 1000)], settings)
+    publish(AI_ATTEMPTS, [settled_by_hand(call, tokens_in, tokens_out, clock_us())], settings)
 
 
 def settled_by_hand(call: AiCall, tokens_in: int, tokens_out: int, now_us: int) -> AiAttempt:

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from tradewind.connectors.billing.outbox import Outbox
 from tradewind.connectors.billing.tally import Tally
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.settings import Settings
 from tradewind.processors.billing.meters import API_CALLS, TICKS
 from tradewind.processors.identity import instrument
@@ -58,7 +59,7 @@ class Door(AbstractContextManager["Door"]):
     @classmethod
     def opened(cls, name: str, settings: Settings, codec: Codec) -> Door:
         """Return a door that sends to Kafka, as a source of its own."""
-        tally = Tally(name, uuid4().hex, lambda: time.time_ns() // 1_000, lambda: time.monotonic_ns() // 1_000)
+        tally = Tally(name, uuid4().hex, clock_us, lambda: time.monotonic_ns() // 1_000)
         return cls(tally, Outbox(settings, codec))
 
     def __enter__(self) -> Self:

@@ -27,6 +27,7 @@ from tradewind.connectors.calls.kept import Kept, claims_topic
 from tradewind.connectors.calls.kind import Kind, Sending
 from tradewind.connectors.calls.limits import Limits
 from tradewind.connectors.calls.reader import Assignment, Polled, Reader
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.kafka.errors import StreamError
 from tradewind.connectors.kafka.offsets import Place
 from tradewind.connectors.settings import Settings
@@ -41,11 +42,6 @@ from tradewind.topics.partitioner import partition_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-def clock_us() -> int:
-    """Return the time of the wall clock, µs since 1970."""
-    return time.time_ns() // 1_000
 
 
 class Caller:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.kafka.client import options
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
@@ -136,7 +136,7 @@ class ClockKeeper:
 @contextmanager
 def clock_kept(settings: Settings, codec: Codec, owner: str) -> Iterator[ClockKeeper]:
     """Stand for the clock until the context ends; `owner` names this process in the ticks."""
-    keeper = ClockKeeper(settings, codec, owner, lambda: time.time_ns() // 1_000)
+    keeper = ClockKeeper(settings, codec, owner, clock_us)
     keeper.start()
     try:
         yield keeper

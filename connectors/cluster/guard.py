@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.cluster.comparison import Comparison, compare
 from tradewind.connectors.cluster.file import FileUnreadable
 from tradewind.connectors.cluster.identity import ClusterDiffers, Difference, Known, differences, summary
@@ -103,7 +104,7 @@ class Guard:
         if not self._found or any(one.kind == "cluster" for one in self._found):
             return
         try:
-            publish(ALERTS, [alert_of(self._found, self._settings, time.time_ns() // 1000)], self._settings)
+            publish(ALERTS, [alert_of(self._found, self._settings, clock_us())], self._settings)
         except (StreamError, RegistryError, OSError) as error:
             log.warning("the alert is not published: %s", error)
 

@@ -6,10 +6,10 @@ marks are read after that, so that they tell all that was ever sent.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import cast
 
+from tradewind.connectors.clock.wall import clock_ms, clock_us
 from tradewind.connectors.dead_letters.owner import Owner
 from tradewind.connectors.dead_letters.reading import letters, marks
 from tradewind.connectors.dead_letters.spool import Spool
@@ -23,7 +23,6 @@ from tradewind.schemas.runtime import DeadLetter, Redriven
 
 TRANSACTION_LETTERS = 500  # some 20 ms: a command that is killed loses little of its work
 TRANSACTION_BYTES = 4 * 1024 * 1024  # of large letters: sent well within the time that a transaction has
-NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ def send(settings: Settings, owner: Owner, codec: Codec, chosen: Plan) -> Sent:
         size = 0
         for event_id in in_order:
             letter = cast("DeadLetter", codec.decode(spool.read(event_id)))
-            now_us = time.time_ns() // US_PER_MS
+            now_us = clock_us()
             batch += sent_back(settings, owner, codec, letter, chosen.times[event_id], now_us=now_us)
             size += len(letter.value or b"")
             if len(batch) >= 2 * TRANSACTION_LETTERS or size >= TRANSACTION_BYTES:
@@ -100,5 +99,5 @@ def sent_back(
 def _forget(settings: Settings, owner: Owner, ids: set[str]) -> list[Run]:
     """Return what deletes the marks of letters that are gone themselves: the marks are as many as the letters."""
     assert owner.returns is not None
-    now_ms = time.time_ns() // NS_PER_MS
+    now_ms = clock_ms()
     return [Run(settings.physical(owner.returns.redriven), 0, one.encode(), [None], now_ms) for one in sorted(ids)]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from hashlib import blake2b
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from tradewind.connectors.clock.wall import clock_ms
 from tradewind.connectors.kafka.client import ANSWER_S, stream_error
 from tradewind.connectors.kafka.consumption import consume
 from tradewind.connectors.kafka.errors import NotDelivered
@@ -20,7 +20,6 @@ from tradewind.topics import Topic
 DIGEST_BYTES = 16
 REASON_CHARS = 500  # with who and when it fits the reason of a dead letter
 ABSENT = b"-"
-NS_PER_MS = 1_000_000
 
 
 def key_of_skip(topic: str, partition: int, offset: int) -> str:
@@ -67,7 +66,7 @@ def write_skip(settings: Settings, topic: Topic, key: str, value: bytes | None) 
     name = settings.physical(topic)
     producer = Producer({**producer_options(settings), "linger.ms": 0, "acks": "all"})
     try:
-        stamp_ms = time.time_ns() // NS_PER_MS
+        stamp_ms = clock_ms()
         producer.produce(name, value, key, 0, timestamp=stamp_ms, on_delivery=delivered)
         unsent = producer.flush(ANSWER_S)
     except KafkaException as error:

@@ -6,11 +6,11 @@ Nothing of theirs that follows would let them go, and what is held blocks its pa
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.settings import Settings
 from tradewind.processors.identity import instrument
 from tradewind.schemas.event import Event
@@ -73,7 +73,7 @@ class Ends:
 
     def closing(self) -> list[Heartbeat]:
         """Return a closing heartbeat of each instrument that has none, as a feed sends it at its end."""
-        now_us = time.time_ns() // 1000
+        now_us = clock_us()
         return [
             Heartbeat(
                 symbol=symbol,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from uuid import uuid4
 
+from tradewind.connectors.clock.wall import clock_ms
 from tradewind.connectors.kafka.admin import require
 from tradewind.connectors.kafka.ends import Ends, closed
 from tradewind.connectors.kafka.errors import WrongEvent
@@ -87,7 +87,7 @@ class _Encoder:
 
     def encode(self, events: Iterator[Event]) -> list[list[Run]]:
         """Return each event's runs: one, or one for each partition of a broadcast topic."""
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = clock_ms()
         found: list[list[Run]] = []
         for event in events:
             try:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 
 from confluent_kafka import Message
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.kafka.publication import publish
 from tradewind.connectors.kafka.records import raw_records
 from tradewind.connectors.settings import Settings
@@ -29,7 +30,7 @@ def seed(settings: Settings, codec: Codec) -> int:
     """Write the tenants of the settings as commands where none were written yet; return how many commands were."""
     if is_seeded(settings, codec):
         return 0
-    return publish(TENANT_COMMANDS, commands_of(settings.tenants, time.time_ns() // 1000), settings) - 1
+    return publish(TENANT_COMMANDS, commands_of(settings.tenants, clock_us()), settings) - 1
 
 
 def carry_out(command: TenantCommand, settings: Settings, codec: Codec, timeout_s: float) -> Answer:

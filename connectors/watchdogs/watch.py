@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.kafka.offsets import Offsets, Place
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.telemetry.health import Health
@@ -123,7 +124,7 @@ class Watch:
         self._alerts.tend()
 
     def _say(self, group: str, stuck: Stuck) -> Alert:
-        now_s, now_us = time.monotonic(), time.time_ns() // 1000
+        now_s, now_us = time.monotonic(), clock_us()
         since_us = now_us - int((now_s - stuck.since_s) * 1_000_000)
         alert = alert_of(stuck, group, since_us, now_us, describe(stuck, group, now_s))
         log.error("watchdog: %s", alert.message)
@@ -139,7 +140,7 @@ class Watch:
                 self._alerts.publish(alert)
 
     def _say_over(self, alert: Alert) -> None:
-        end = over_of(alert, time.time_ns() // 1000)
+        end = over_of(alert, clock_us())
         log.warning("watchdog: %s", end.message)
         self._alerts.publish(end)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.settings import DiskSettings
 from tradewind.infra.services.disk import Level, Verdict, disks, held, limits, look, refuse_full, room
 from tradewind.infra.services.reserve import release, take, whole
@@ -129,7 +129,7 @@ class _Alerts:
         """Have an alert sent; returns at once."""
         if not self._thread.is_alive() and self._thread.ident is None:
             self._thread.start()
-        now_us = time.time_ns() // 1000
+        now_us = clock_us()
         self._since_us = self._since_us or now_us
         self._waiting.put(alert_of(verdict, self._since_us, now_us))
         if verdict.level is Level.ROOM:

@@ -24,6 +24,7 @@ from tradewind.connectors.ai.answer import Answer, Tokens
 from tradewind.connectors.calls.kept import claims_topic
 from tradewind.connectors.calls.kind import Sending
 from tradewind.connectors.calls.limits import Limits
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.dead_letters.topic import letter_topic
 from tradewind.connectors.kafka import consume
 from tradewind.connectors.kafka.admin import create_missing
@@ -45,24 +46,19 @@ NEUTRAL = {"max_tokens": 64, "messages": [{"content": "how calm is the market?",
 _numbers = itertools.count()
 
 
-def now_us() -> int:
-    """Return the time of the wall clock, µs."""
-    return time.time_ns() // 1_000
-
-
 def call(number: int | str | None = None, **changes: Any) -> AiCall:
     """Make a call; its ids follow from its number, and all calls have different ones by default."""
     id_ = derive_id("test call", next(_numbers) if number is None else number)
     body = json.dumps({**NEUTRAL, **changes.pop("body", {})}, sort_keys=True, separators=(",", ":"))
     values: dict[str, Any] = {
-        "event_id": id_, "tenant_id": "alpha", "ts_event": now_us(), "ts_ingest": now_us(), "correlation_id": id_,
+        "event_id": id_, "tenant_id": "alpha", "ts_event": clock_us(), "ts_ingest": clock_us(), "correlation_id": id_,
         "causation_id": id_, "call_id": id_, "request_id": id_, "attempt": 1, "kind": "CHAT", "request_type": "test",
         "reply_key": "test", "provider": "paper", "provider_revision": 1, "adapter": "paper", "base_url": None,
         "allow_private": True, "model": "paper-1", "key_id": None, "concurrent": 0, "body": body,
         "digest": derive_id(id_, body),
         "max_tokens": 64, "input_bound": 1000, "stream": "NONE", "cache": "OFF", "cache_only": False, "probe": False,
         "reserved": Decimal(1), "currency": "USD", "price_id": "test", "not_before": 0,
-        "deadline": now_us() + 120_000_000, "connect_timeout_ms": 5_000, "first_token_timeout_ms": 60_000,
+        "deadline": clock_us() + 120_000_000, "connect_timeout_ms": 5_000, "first_token_timeout_ms": 60_000,
         "idle_timeout_ms": 30_000, "total_timeout_ms": 120_000,
     }  # fmt: skip
     return AiCall(**{**values, **changes})

@@ -20,6 +20,7 @@ from processes.pipeline import Pipeline
 from days.ledger import Ledger, postgres_rows, questdb_count, read_all, read_orders
 from days.recorded import BTCUSDT, EURUSD, XAUUSD, Recording
 from tradewind.connectors.ai.deltas.entries import TEXT, stream_key
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.kafka.publication import publish
 from tradewind.connectors.settings import Settings, revealed
 from tradewind.processors.identity import derive_id
@@ -97,7 +98,7 @@ def shown_of(settings: Settings, request_id: str) -> str:
 
 def quoted() -> TenantCommand:
     """Return the command that gives a tenant its quota, right after the one that creates the tenant."""
-    now = time.time_ns() // 1000
+    now = clock_us()
     return TenantCommand(
         event_id=derive_id("quoted"),
         tenant_id=QUOTED,

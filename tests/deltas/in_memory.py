@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from typing import Any
 
 from redis.exceptions import ResponseError
 
 from tradewind.connectors.ai.valkey import Command
+from tradewind.connectors.clock.wall import clock_ms
 
 Id = tuple[int, int]
 
@@ -60,7 +60,7 @@ class MemoryLink:
                 server.expires_ms[arguments[0]] = arguments[1]
                 return 1
             case "PTTL":
-                return server.expires_ms[arguments[0]] - time.time_ns() // 1_000_000
+                return server.expires_ms[arguments[0]] - clock_ms()
             case "CLIENT" if arguments[0] == "ID":
                 return self.number
             case "CLIENT":

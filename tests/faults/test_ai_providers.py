@@ -13,13 +13,14 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
-from calls.calling import call, now_us
+from calls.calling import call
 from calls.provider import FOR_EVER_S, TEXT, Conversation, Fault, Provider, events, whole
 from pydantic import SecretStr
 
 from tradewind.connectors.ai.calls import AiCalls
 from tradewind.connectors.ai.keys.keys import HIDDEN, Keys
 from tradewind.connectors.calls.kind import Sending
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.schemas.ai import AiAttempt
 
 KEY = "sk-secret-0123456789"
@@ -355,7 +356,7 @@ async def test_the_deadline_ends_a_call_that_has_longer_waits(kind: AiCalls, pro
         provider.url,
         "openai",
         "no response",
-        deadline=now_us() + 300_000,
+        deadline=clock_us() + 300_000,
         first_token_timeout_ms=PATIENT_MS,
         total_timeout_ms=PATIENT_MS,
     )

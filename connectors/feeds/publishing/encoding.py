@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 
 import polars as pl
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.feeds.feed import Block
 from tradewind.connectors.kafka.producer import Run
 from tradewind.connectors.settings import Settings
@@ -31,7 +31,7 @@ def block_runs(codec: Codec, settings: Settings, block: Block) -> list[Run]:
 
 def news_runs(codec: Codec, settings: Settings, block: Block) -> list[Run]:
     """Return the news of a block, which enter now; those of an instrument in order."""
-    now_us = time.time_ns() // 1000
+    now_us = clock_us()
     return [event_run(codec, settings, NEWS, replace(item, ts_ingest=now_us)) for item in block.news]
 
 
@@ -43,7 +43,7 @@ def event_run(codec: Codec, settings: Settings, topic: Topic, event: Event) -> R
 
 def heartbeat(symbol: str, venue: str, ts_event: int, *, closing: bool = False) -> Heartbeat:
     """Return a heartbeat that enters now."""
-    return Heartbeat(symbol=symbol, venue=venue, ts_event=ts_event, ts_ingest=time.time_ns() // 1000, closing=closing)
+    return Heartbeat(symbol=symbol, venue=venue, ts_event=ts_event, ts_ingest=clock_us(), closing=closing)
 
 
 def last_times(ticks: pl.DataFrame) -> Mapping[tuple[str, str], int]:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.feeds.feed import Block, Bounds, FeedError, SourcePosition
 from tradewind.connectors.feeds.simulator.sessions import is_open, spread_factor
 from tradewind.connectors.feeds.simulator.walk import (
@@ -40,11 +41,6 @@ CLOCK_BACK_US = 60_000_000  # a clock that went back further than this is not wa
 CLOCK_STEP_US = 1000  # a clock that goes back (a step of NTP) is waited for in steps of this
 
 
-def wall_clock() -> int:
-    """Return the time in µs since 1970."""
-    return time.time_ns() // 1000
-
-
 @dataclass(frozen=True, slots=True)
 class Simulator:
     """The feed. With `start_us` event time begins there and goes on by the rate; without, it is the wall clock's."""
@@ -59,7 +55,7 @@ class Simulator:
     """Whether Forex and gold close at weekends; without, they always trade."""
     history_s: float = 0.0
     """Seconds before its very first start whose ticks come at once, for strategies that need bars to begin with."""
-    clock: Callable[[], int] = wall_clock
+    clock: Callable[[], int] = clock_us
     sleep: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:

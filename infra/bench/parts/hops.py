@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from confluent_kafka import Producer
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.kafka.client import options
 from tradewind.connectors.kafka.records import raw_records
@@ -106,7 +107,7 @@ def ticks(codec: Codec, count: int, first: int = 0) -> Iterator[tuple[bytes, byt
     """Yield (key, value) of ticks that are made now, symbol after symbol."""
     for number in range(first, first + count):
         symbol = SYMBOLS[number % len(SYMBOLS)]
-        now = time.time_ns() // 1000
+        now = clock_us()
         tick = Tick(symbol=symbol, venue="T", seq=number, ts_event=now, bid=1.0, ask=1.0001)
         yield f"{symbol}.T".encode(), codec.encode(tick)
 
@@ -134,7 +135,7 @@ def latency_ms(settings: Settings, codec: Codec, hops: Hops, rate: int, seconds:
         _send_steadily(settings, codec, hops.topic(0), (1, 1.0), alive)
         wait_for(lambda: bool(found), "both agents to work")
         found.clear()
-        begin = time.time_ns() // 1000
+        begin = clock_us()
         count = _send_steadily(settings, codec, hops.topic(0), (rate, WARM_UP_S + seconds), alive)
         wait_for(lambda: len(found) >= count, f"{count:,} events to come through two hops")
         done.set()
@@ -198,7 +199,7 @@ def sender(settings: Settings, topic: Topic, linger_ms: int) -> Iterator[Callabl
 def _read(settings: Settings, codec: Codec, topic: Topic, found: list[tuple[int, int]], done: Flag) -> None:
     name = settings.physical(topic)
     for batch in raw_records(settings, name, range(topic.partitions), "earliest", follow=True):
-        now = time.time_ns() // 1000
+        now = clock_us()
         for message in batch:
             value = message.value()
             event = None if value is None else codec.decode(value)

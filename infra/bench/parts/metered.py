@@ -11,13 +11,13 @@ import asyncio
 import logging
 import os
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 from confluent_kafka import Consumer, Message
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.kafka.client import options
 from tradewind.connectors.kafka.consumption import consume
 from tradewind.connectors.postgres.connection import connect
@@ -58,7 +58,7 @@ ON CONFLICT (tenant_id, meter, dimension) DO UPDATE SET quantity = bench_totals.
 
 def usages(count: int, tenants: int) -> Iterator[Usage]:
     """Yield about so many records of a door, of all tenants in turn; some come again."""
-    now = time.time_ns() // 1_000
+    now = clock_us()
     for number in range(count * REPEATED // (REPEATED + 1)):
         tenant_id, sequence = named(number % tenants), number // tenants
         event_id = derive_id("bench-usage", number)

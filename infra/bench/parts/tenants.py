@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from confluent_kafka import Message
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.kafka.records import raw_records
 from tradewind.connectors.registry import PATIENT_ATTEMPTS, open_codec
@@ -86,7 +87,7 @@ def running(settings: Settings, names: Mapping[str, str]) -> Iterator[Callable[[
 def load(settings: Settings, codec: Codec, count: int) -> None:
     """Create some tenants, and have the agent `tenancy` tell of them."""
     create(settings, *(agent_of(role, role, settings) for role in ROLES))
-    now = _now()
+    now = clock_us()
     seeded = Seeded(event_id="s", ts_event=now, ts_ingest=now, correlation_id="s", causation_id="s", tenants=count)
     publish(settings, codec, TENANT_COMMANDS, [*(_create(named(number), now) for number in range(count)), seeded])
     with running(settings, {"tenancy": "tenancy"}) as alive:
@@ -114,7 +115,7 @@ def orders_per_s(settings: Settings, name: str, count: int) -> float:
 def orders(count: int, tenants: int, first: int = 0) -> Iterator[OrderRequest]:
     """Yield orders of all tenants in turn; every second one is too large, so that half of them stay open."""
     for number in range(first, first + count):
-        now = _now()
+        now = clock_us()
         yield OrderRequest(
             event_id=derive_id("bench", number),
             tenant_id=named(number * 7919 % tenants),  # a prime: the tenants of one instrument are not some of them
@@ -234,7 +235,7 @@ def _change(found: InForce, of: Changes, alive: Callable[[], bool]) -> int:
     with sender(settings, TENANT_COMMANDS, LINGER_MS) as send:
         for number in range(count):
             time.sleep(max(0.0, begun + number / of.rate - time.monotonic()))
-            name, now = names[number % len(names)], _now()
+            name, now = names[number % len(names)], clock_us()
             command = tenant_command(name, "SET", revisions[name], {"max_order_notional": f"5000.{now % US:06}"}, now)
             revisions[name] += 1
             found.sent_us[command.event_id] = now
@@ -254,7 +255,7 @@ def _tenants(settings: Settings, codec: Codec) -> list[Tenant]:
 
 
 def _flow(settings: Settings, codec: Codec, of: Changes, done: Flag) -> None:
-    first, number, begun = _now() // 1000, 0, time.monotonic()  # an order that comes again is not decided again
+    first, number, begun = clock_us() // 1000, 0, time.monotonic()  # an order that comes again is not decided again
     with sender(settings, ORDER_REQUESTS, LINGER_MS) as send:
         while not done.is_set():
             time.sleep(max(0.0, begun + number / of.orders - time.monotonic()))
@@ -270,7 +271,7 @@ def _follow(settings: Settings, topic: Topic, take: Take, done: Flag) -> Thread:
 
     def follow() -> None:
         for batch in batches:
-            take(batch, _now())
+            take(batch, clock_us())
             if done.is_set():
                 return
 
@@ -316,10 +317,6 @@ def tenant_command(tenant: str, action: Any, revision: int, changes: Mapping[str
         revision=revision,
         changes=tuple({"key": key, "value": json.dumps(value)} for key, value in changes.items()),
     )
-
-
-def _now() -> int:
-    return time.time_ns() // 1000
 
 
 def main() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
+
+from tradewind.connectors.clock.wall import clock_us
 
 if TYPE_CHECKING:
     from tradewind.schemas.ai import AiRequest
@@ -29,7 +30,7 @@ def new_request(
     """Return the request; each has an id of its own."""
     from tradewind.schemas.ai import AiRequest  # noqa: PLC0415 - help comes at once
 
-    now_us, event_id = time.time_ns() // 1000, uuid4().hex
+    now_us, event_id = clock_us(), uuid4().hex
     message = {"role": "USER", "content": question, "name": None, "tool_call_id": None, "tool_calls": (), "images": ()}
     return AiRequest(
         event_id=event_id,

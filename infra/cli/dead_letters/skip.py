@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import getpass
 import platform
-import time
 from contextlib import closing
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.infra.cli.output import say_json
 from tradewind.infra.cli.plain_errors import plain_errors
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from tradewind.streams.runtime.read.records import LogRecord
 
 SHOWN_CHARS = 400  # of a record's value, so that it fits a screen beside the question
-NS_PER_US = 1000
 WHEN = (
     "{agent} reads the skip when it next restores the task: at the start of a worker that the record has stopped, or, "
     "if the worker runs, at its next start or when partitions move"
@@ -204,7 +203,7 @@ def skip_of(agent: str, at: tuple[str, int], record: LogRecord, reason: str) -> 
         offset=record.offset,
         reason=reason,
         said_by=f"{user}@{platform.node()}",
-        ts_skip=time.time_ns() // NS_PER_US,
+        ts_skip=clock_us(),
         digest=digest_of_record(record.timestamp, record.key, record.value),
     )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.infra.cli.known_tenants import require_among
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def halt(tenant: str, account: str | None, reason: str, *, lift: bool) -> None:
     require_among(tenant, known)
     if account is not None and account not in known[tenant]:
         raise click.UsageError(f"{tenant} has no account {account!r}; its accounts are: {', '.join(known[tenant])}")
-    now_us = time.time_ns() // 1000
+    now_us = clock_us()
     event_id = derive_id("KillSwitch", tenant, account or "*", now_us)
     switch = KillSwitch(
         event_id=event_id,

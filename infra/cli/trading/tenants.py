@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.infra.cli.known_tenants import require_among
 from tradewind.infra.cli.output import aligned, say_json
 from tradewind.infra.cli.plain_errors import plain_errors
@@ -171,7 +172,7 @@ def _carry_out(action: Any, tenant_id: str, values: tuple[str, ...], revision: i
     codec = open_codec(settings)
     if revision is None:
         revision = _known(tenant_id, settings, codec).revision
-    now_us = time.time_ns() // 1000
+    now_us = clock_us()
     changes = tuple(_change(value) for value in values)
     event_id = derive_id("TenantCommand", tenant_id, action, revision, now_us)
     command = TenantCommand(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.kafka.json_events import time_to_json
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.telemetry.metrics import GROUP, SYSTEM
@@ -84,7 +85,7 @@ class Observer:
         if facts.uncommitted_since_s is None:
             facts.uncommitted_since_s = time.monotonic()
         facts.uncommitted = batch.sources(facts.held_topic)
-        self._begun_us = time.time_ns() // 1000
+        self._begun_us = clock_us()
         facts.waiting = _waiting(inboxes)
         facts.in_hand_ms = {
             source: int(chunks[0].records.timestamps[0]) for source, chunks in batch.by_source() if chunks[0].records
@@ -102,7 +103,7 @@ class Observer:
         facts.in_hand_ms = {}
         facts.waiting = _waiting(inboxes)
         records = self._count(batch)
-        now_us = time.time_ns() // 1000
+        now_us = clock_us()
         if self._measures is not None:
             self._measures.record_commit(batch, records, now_us)
         if self._spans is not None and statistics.traced:

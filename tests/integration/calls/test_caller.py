@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from calls.calling import CALLER, PATIENCE_S, Calling, call, calling, counted, now_us
+from calls.calling import CALLER, PATIENCE_S, Calling, call, calling, counted
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
 from processes.forking import Forked
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.dead_letters.topic import letter_topic
 from tradewind.connectors.kafka import consume
 from tradewind.connectors.settings import Settings
@@ -39,7 +40,7 @@ def test_each_call_has_one_attempt_whose_ids_follow_from_it(given: Calling) -> N
     """Also where a record between them is no call, and where one has expired before it is seen."""
     calls = [call(model="0.1", adapter="logged") for _ in range(20)]
     papers = [call(), call(tenant_id="beta")]
-    late = call(deadline=now_us() - 1)
+    late = call(deadline=clock_us() - 1)
     given.order(*calls[:10])
     given.order_bytes(b"hello")
     given.order(*calls[10:], *papers, late)
@@ -71,7 +72,7 @@ def test_a_killed_caller_loses_what_was_in_flight_and_nothing_that_waited(given:
     given.order(*done)
     given.until(lambda: len(given.attempts()) == 10, "the caller performs calls")
     flying = [call(model=SLOW, adapter="logged") for _ in range(10)]
-    soon = now_us() + 6_000_000  # a caller may take longer to start, and what waits is to be unsent when it is killed
+    soon = clock_us() + 6_000_000  # a caller may take longer to start, and what waits is to be unsent when it is killed
     waiting = [call(model="0", adapter="logged", not_before=soon) for _ in range(WAITING)]
     given.order(*flying, *waiting)
     given.until(lambda: len(given.sent()) == 20 and len(given.attempts()) == 10, "calls in flight")
@@ -130,7 +131,9 @@ def test_a_frozen_caller_ends_what_it_sent_and_claims_nothing_more(given: Callin
 def test_a_caller_that_is_told_to_stop_says_what_became_of_its_calls(given: Calling) -> None:
     """Calls that end in time have their attempts; what was cut is lost, without waiting for a successor."""
     calls = [call(model="0.8", adapter="logged"), call(model=SLOW, adapter="logged")]
-    waiting = call(model="0", adapter="logged", not_before=now_us() + 3_600_000_000, deadline=now_us() + 7_200_000_000)
+    waiting = call(
+        model="0", adapter="logged", not_before=clock_us() + 3_600_000_000, deadline=clock_us() + 7_200_000_000
+    )
     first = given.start()
     given.order(*calls, waiting)
     given.until(lambda: len(given.sent()) == 2, "calls in flight")

@@ -18,6 +18,7 @@ from days.recorded import BTCUSDT, EURUSD, WHOLE_BTCUSDT, WHOLE_XAUUSD, XAUUSD, 
 from processes.forking import TESTS, forked
 from processes.pipeline import environment
 
+from tradewind.connectors.clock.wall import clock_ms
 from tradewind.connectors.feeds import Block, Bounds, Feed, FeedError, Simulator, SourcePosition, open_feed
 from tradewind.connectors.feeds.feed import SourceChanged
 from tradewind.connectors.feeds.publishing.feed_log import FeedTakenOver
@@ -62,7 +63,7 @@ def positions(settings: Settings) -> list[FeedPosition]:
 def test_a_file_of_quotes_is_published_whole(settings: Settings, file: Recording) -> None:
     """Every quote once, in order, in the partition of its instrument, dated by the clock; then a closing heartbeat."""
     feed = open_feed(str(file.needed()))
-    before_ms = time.time_ns() // 1_000_000
+    before_ms = clock_ms()
     report = run_feed(feed, settings)
     found = read(TICKS, settings=settings, coordinates=True)
     expected = content(feed)
@@ -70,7 +71,7 @@ def test_a_file_of_quotes_is_published_whole(settings: Settings, file: Recording
     assert found.select(COLUMNS).equals(expected)
     key = f"{expected['symbol'][0]}.OANDA".encode()
     assert found["_partition"].unique().to_list() == [partition_of(key, TICKS.partitions)]
-    assert found["_timestamp_ms"].is_between(before_ms, time.time_ns() // 1_000_000).all()
+    assert found["_timestamp_ms"].is_between(before_ms, clock_ms()).all()
     (beat,) = heartbeats(settings)
     last = expected["ts_event"].max()
     assert beat.closing

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from tradewind.connectors.clock.keeper import ClockKeeper
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.kafka.consumption import consume
 from tradewind.connectors.registry import open_codec
@@ -15,11 +16,6 @@ from tradewind.schemas.runtime import ClockTick
 from tradewind.topics import CLOCK
 
 PATIENCE_S = 60.0
-
-
-def now_us() -> int:
-    """Return the time."""
-    return time.time_ns() // 1_000
 
 
 def ticks(settings: Settings) -> list[tuple[int, ClockTick]]:
@@ -40,7 +36,7 @@ def test_one_of_two_tells_the_time_and_the_other_follows(settings: Settings) -> 
     """Each second goes to all partitions once; there is never more than one owner, and at last the other one."""
     ensure(settings, [CLOCK])
     codec = open_codec(settings)
-    keepers = {name: ClockKeeper(settings, codec, name, now_us) for name in ("a", "b")}
+    keepers = {name: ClockKeeper(settings, codec, name, clock_us) for name in ("a", "b")}
     for keeper in keepers.values():
         keeper.start()
     try:

@@ -18,6 +18,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tradewind.connectors.ai.in_force import apply
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.kafka import publish
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
@@ -105,4 +106,4 @@ def prepare(settings: Settings, url: str) -> AiPrice:
 def _large(tenant: str) -> TenantCommand:
     """Return a command that lets a tenant ask as often as it likes."""
     changes = {"ai_requests_per_hour": 10_000_000, "ai_requests_per_day": 10_000_000}
-    return tenant_command(tenant, "SET", 1, changes, time.time_ns() // 1000)
+    return tenant_command(tenant, "SET", 1, changes, clock_us())

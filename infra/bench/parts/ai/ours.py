@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from dataclasses import replace
 from decimal import Decimal
 from itertools import count
@@ -18,6 +17,7 @@ from pydantic import SecretStr
 from tradewind.connectors.ai.calls import AiCalls
 from tradewind.connectors.ai.keys.keys import Keys
 from tradewind.connectors.calls.kind import Sending
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.infra.bench.peers.ai_driven import MAX_TOKENS, MESSAGES, MODEL, drive
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.ai import AiAttempt, AiCall
@@ -29,7 +29,7 @@ CODEC = Codec({model: id_ for id_, model in enumerate(sorted(MODELS), 1)}, lambd
 
 def call(url: str, number: int, *, streamed: bool) -> AiCall:
     """Return a call that asks what the peers ask."""
-    now, id_ = time.time_ns() // 1_000, derive_id("bench ai", number)
+    now, id_ = clock_us(), derive_id("bench ai", number)
     body = json.dumps({"max_tokens": MAX_TOKENS, "messages": MESSAGES}, sort_keys=True, separators=(",", ":"))
     return AiCall(
         event_id=id_, tenant_id="alpha", ts_event=now, ts_ingest=now, correlation_id=id_, causation_id=id_,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from asking import Asking
-from calls.calling import call, now_us
+from calls.calling import call
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -26,6 +26,7 @@ from tradewind.connectors.ai.cache.shared import PAUSE_S, ValkeyAnswers
 from tradewind.connectors.ai.calls import AiCalls
 from tradewind.connectors.ai.keys.keys import Keys
 from tradewind.connectors.calls.kind import Sending
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.settings import RedisSettings, Settings
 from tradewind.schemas.ai import AiAttempt, AiBreakerState, AiCall, AiResponse
 from tradewind.schemas.flaws import flaw_of
@@ -213,7 +214,7 @@ async def test_who_waits_keeps_its_own_time() -> None:
     provider.held.clear()
     first = asyncio.create_task(performed(kind, equal(1)))
     await asyncio.sleep(0.01)
-    late = await performed(kind, equal(2, deadline=now_us() + 20_000))
+    late = await performed(kind, equal(2, deadline=clock_us() + 20_000))
     assert (late.outcome, late.timeout, late.source) == ("TIMED_OUT", "TOTAL", "COALESCED")
     provider.held.set()
     assert (await first).source == "PROVIDER"

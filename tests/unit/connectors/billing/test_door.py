@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from tradewind.connectors.billing.door import Door
 from tradewind.connectors.billing.tally import Tally
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.schemas.billing import Usage
 
 LOOK_S = 0.005
@@ -39,7 +40,7 @@ class Held:
 def door(every_s: float) -> tuple[Door, Held]:
     """Return a door that takes its counts so often, and its outbox."""
     held = Held()
-    tally = Tally("door", "1", lambda: time.time_ns() // 1_000, lambda: time.monotonic_ns() // 1_000)
+    tally = Tally("door", "1", clock_us, lambda: time.monotonic_ns() // 1_000)
     return Door(tally, held, every_s, LOOK_S), held
 
 

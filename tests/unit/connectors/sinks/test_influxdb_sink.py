@@ -16,6 +16,7 @@ from influx_double.lines import parse
 from sinks.influx_writing import FAST, batch_of, settings_for, writing
 from sinks.running import START, envelope, tick
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.settings import ServiceNotConfigured, Settings
 from tradewind.connectors.sinks.influxdb import InfluxDbSink
 from tradewind.connectors.sinks.influxdb import sink as module
@@ -171,7 +172,7 @@ def test_what_is_older_than_the_bucket_keeps_is_left_out_and_counted(
     double: Double, caplog: pytest.LogCaptureFixture
 ) -> None:
     """InfluxDB drops such points by itself; they are no dead letters, and the sink goes on."""
-    now_us = time.time_ns() // 1000
+    now_us = clock_us()
     young = [tick(seq, ts_event=now_us - seq) for seq in range(10)]
     old = [tick(seq) for seq in range(100, 140)]
     with writing(settings_for(double, retention_s=3600)) as written:
@@ -186,7 +187,7 @@ def test_what_is_older_than_the_bucket_keeps_is_left_out_and_counted(
 
 def test_a_batch_that_fails_is_counted_once(double: Double) -> None:
     """The server ends between the answer that some events are too old and the write of the others."""
-    now_us = time.time_ns() // 1000
+    now_us = clock_us()
     with writing(settings_for(double, retention_s=3600)) as written:
         send, fails = written.sink._send, [True]
 
@@ -220,7 +221,7 @@ def test_a_request_that_is_too_large_is_made_smaller_and_stays_so(double: Double
 def test_the_bucket_is_made_where_it_is_missing_and_again_where_it_is_gone(double: Double) -> None:
     """With the retention of the settings; what was on its way is written to the new one."""
     with writing(settings_for(double, bucket="prices", retention_s=7200)) as written:
-        now_us = time.time_ns() // 1000
+        now_us = clock_us()
         written.write([tick(1, ts_event=now_us)])
         assert double.buckets["prices"].retention_s == 7200
         del double.buckets["prices"]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from runtime.records import CODEC, NOWHERE
 
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.settings import WatchdogSettings
 from tradewind.connectors.telemetry.health import Health
 from tradewind.connectors.watchdogs import watch as watch_module
@@ -112,7 +113,7 @@ def test_a_complaint_and_its_end_are_said_once(
     assert [len(of) for of in worker.complaints] == [0, 0, 1, 1]
     (alert,) = kafka.published
     assert (alert.group, alert.topic, alert.partition, alert.severity) == ("g", *HERE, "CRITICAL")
-    assert time.time_ns() // 1000 - alert.since == pytest.approx(60_000_000, abs=5_000_000)
+    assert clock_us() - alert.since == pytest.approx(60_000_000, abs=5_000_000)
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "stands at 5 for 60 s with 4 to read" in caplog.text
     worker.positions = {HERE: 6}
