@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields as dataclass_fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -29,6 +30,7 @@ SECOND = 1_000_000
 LEAP = 3600 * SECOND
 STEPS = (-3_000_000, -600_000, -400_000, 0, 0, 1, 300_000, 500_000, 1_000_000, 61_000_000, LEAP + 1)
 START = 1_398_902_400 * SECOND  # 2014-05-01
+LOT = Decimal("1e-10")  # of `request`: any quantity is a multiple of it
 INSTRUMENTS = (("EURUSD", "OANDA"), ("XAUUSD", "OANDA"), ("EURUSD", "OTHER"))
 
 
@@ -109,8 +111,16 @@ def bar(ts_event: int, close: float = 1.25, *, interval_s: int = 60, symbol: str
     return Bar(**{**fields, **other})
 
 
-def request(number: int, ts_event: int = START, **other: Any) -> OrderRequest:
-    """Return a request to buy 1000 EURUSD for tenant alpha's account main, unless told otherwise."""
+def request(
+    number: int,
+    ts_event: int = START,
+    *,
+    side: str = "BUY",
+    quantity: Decimal = Decimal(1000),
+    limit_price: Decimal | None = None,
+    **other: Any,
+) -> OrderRequest:
+    """Return a request to buy 1000 EURUSD more for tenant alpha's account main, unless told otherwise."""
     fields: dict[str, Any] = {
         "event_id": derive_id("request", number),
         "tenant_id": "alpha",
@@ -122,9 +132,14 @@ def request(number: int, ts_event: int = START, **other: Any) -> OrderRequest:
         "account_id": "main",
         "symbol": "EURUSD",
         "venue": "OANDA",
-        "side": "BUY",
+        "deployment": "test",
+        "mode": "ADD",
+        "units": quantity if side == "BUY" else -quantity,
+        "lot_size": LOT,
+        "min_quantity": LOT,
         "order_type": "MARKET",
-        "quantity": Decimal(1000),
+        "buy_limit": limit_price,
+        "sell_limit": limit_price,
         "time_in_force": "DAY",
         "strategy": "test",
         "signal_id": "s",
@@ -139,9 +154,12 @@ def decision(
     number: int, ts_event: int = START, outcome: Literal["APPROVED", "DENIED"] = "APPROVED", **other: Any
 ) -> Decision:
     """Return an approval of `request` with the same fields, unless told otherwise."""
-    fields = request(number, ts_event, **other).to_dict()
+    order = {"side": "BUY", "quantity": Decimal(1000), "limit_price": None}
+    order |= {name: other.pop(name) for name in tuple(other) if name in order}
+    fields = request(number, ts_event).to_dict()
     codes = () if outcome == "APPROVED" else ("STALE_PRICE",)
-    return Decision(**{**fields, "outcome": outcome, "codes": codes, "reason": "test"})
+    shared = {field.name: fields[field.name] for field in dataclass_fields(Decision) if field.name in fields}
+    return Decision(**{**shared, **order, "outcome": outcome, "codes": codes, "reason": "test", **other})
 
 
 def result(processor: Processor, segments: Iterable[Segment]) -> tuple[list[Event], dict[str, Event]]:

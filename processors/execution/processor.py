@@ -66,7 +66,7 @@ def _on_decisions(state: State, segment: Rows, latency_us: int) -> list[Event]:
     sent: list[Event] = []
     decisions = cast("list[Decision]", list(segment.events))
     for index, (decision, ts_ingest) in enumerate(zip(decisions, segment.ts_ingest.tolist(), strict=True)):
-        if decision.outcome == "DENIED":
+        if decision.outcome in {"DENIED", "MET"}:
             continue
         require_known(decision, index, "outcome", "side", "order_type", "time_in_force")
         if decision.tenant_id is None:

@@ -1,10 +1,12 @@
-"""A signal becomes one order request for each account of each tenant, as large as the tenant's risk allows.
+"""A signal becomes one target for each account of each tenant, as large as the tenant's risk allows.
 
     quantity = risk_per_trade * strength / (volatility * price), rounded down to a lot
+    target   = quantity of a LONG view, -quantity of a SHORT one, 0 of a FLAT one
 
 so that a move of one standard deviation per minute changes the order's value by risk_per_trade * strength. Source:
-volatility targeting, e.g. Robert Carver, Systematic Trading (2015), chapter 9, with one minute as the horizon. No
-signal leads to a request if the quantity is below the instrument's minimum, or while the volatility is not known.
+volatility targeting, e.g. Robert Carver, Systematic Trading (2015), chapter 9, with one minute as the horizon. A
+quantity below the instrument's minimum is 0. While the volatility is not known, only a FLAT view leads to a target.
+Risk knows what is held, and orders the difference. What is FLAT is ordered at the market, since it must not stay.
 """
 
 from __future__ import annotations
@@ -92,10 +94,10 @@ def _unknown(symbol: str) -> str:
     )
 
 
-def quantity_of(signal: Signal, instrument: Instrument, tenant: SizingState) -> Decimal:
-    """Return the units to order for a signal and a tenant; 0 if they are below the instrument's minimum."""
+def quantity_of(signal: Signal, instrument: Instrument, tenant: SizingState) -> Decimal | None:
+    """Return the units of a signal's target for a tenant; 0 below the instrument's minimum, None if nobody can tell."""
     if signal.volatility < VOLATILITY_MIN:
-        return ZERO
+        return None
     with exact():
         price = (money_of(signal.quote_bid) + money_of(signal.quote_ask)) / 2
         moved = Decimal(repr(signal.volatility)) * price
@@ -104,25 +106,38 @@ def quantity_of(signal: Signal, instrument: Instrument, tenant: SizingState) -> 
     return quantity if quantity >= instrument.min_quantity else ZERO
 
 
-def limit_price_of(signal: Signal, instrument: Instrument, tenant: SizingState) -> Decimal:
-    """Return a price better than the touch by the tenant's offset, rounded to a tick away from the touch."""
+def target_of(signal: Signal, instrument: Instrument, tenant: SizingState) -> Decimal | None:
+    """Return the position that a signal asks for, units, negative when short; None if nobody can tell."""
+    if signal.direction == "FLAT":
+        return ZERO
+    quantity = quantity_of(signal, instrument, tenant)
+    return -quantity if quantity is not None and signal.direction == "SHORT" else quantity
+
+
+def limit_prices_of(signal: Signal, instrument: Instrument, tenant: SizingState) -> tuple[Decimal, Decimal]:
+    """Return limits to buy and to sell, better than the touch by the tenant's offset, a tick away from it or more."""
     tick_size = instrument.tick_size
     with exact():
-        if signal.direction == "LONG":
-            return floored(money_of(signal.quote_ask) * (1 - tenant.limit_offset), tick_size)
-        return ceiled(money_of(signal.quote_bid) * (1 + tenant.limit_offset), tick_size)
+        return (
+            floored(money_of(signal.quote_ask) * (1 - tenant.limit_offset), tick_size),
+            ceiled(money_of(signal.quote_bid) * (1 + tenant.limit_offset), tick_size),
+        )
 
 
 def _request(
     signal: Signal, instrument: Instrument, tenant: SizingState, account_id: str, ts_ingest: int
 ) -> OrderRequest | None:
-    quantity = quantity_of(signal, instrument, tenant)
-    limited = tenant.order_type == "LIMIT"
-    limit_price = limit_price_of(signal, instrument, tenant) if limited else None
-    if quantity == 0 or (limit_price is not None and limit_price <= 0):
+    target = target_of(signal, instrument, tenant)
+    if target is None:
         return None
+    limits: tuple[Decimal, Decimal] | tuple[None, None] = (None, None)
+    if tenant.order_type == "LIMIT" and target != 0:
+        limits = limit_prices_of(signal, instrument, tenant)
+        if limits[0] <= 0:
+            return None
+    limited = limits != (None, None)
     # A market order ends at the first quote, so only limit orders have a time of their own.
-    lives_us = tenant.time_to_live_us if limit_price is not None else None
+    lives_us = tenant.time_to_live_us if limited else None
     return OrderRequest(
         event_id=derive_id("OrderRequest", signal.event_id, tenant.tenant_id, account_id),
         tenant_id=tenant.tenant_id,
@@ -132,12 +147,16 @@ def _request(
         causation_id=signal.event_id,
         order_id=derive_id("order", signal.event_id, tenant.tenant_id, account_id),
         account_id=account_id,
+        deployment=signal.strategy,
         symbol=signal.symbol,
         venue=signal.venue,
-        side="BUY" if signal.direction == "LONG" else "SELL",
-        order_type=tenant.order_type,
-        quantity=quantity,
-        limit_price=limit_price,
+        mode="TARGET",
+        units=target,
+        lot_size=instrument.lot_size,
+        min_quantity=instrument.min_quantity,
+        order_type="LIMIT" if limited else "MARKET",
+        buy_limit=limits[0],
+        sell_limit=limits[1],
         time_in_force="DAY" if lives_us is None else "GTD",
         expire_ts=None if lives_us is None else signal.ts_event + lives_us,
         strategy=signal.strategy,

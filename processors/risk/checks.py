@@ -1,13 +1,16 @@
-"""The checks of an order request: each function returns a denial, or None if the request passes."""
+"""The checks of an order: each function returns a denial, or None if the order passes.
+
+What makes a position smaller passes all checks but a halt and a stale price: nobody may be kept in a position.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Literal, TypeAlias
 
 from tradewind.processors.clock import month_name
 from tradewind.processors.money import CONTEXT
+from tradewind.processors.risk.target import Order
 from tradewind.processors.tenancy.switches import stopped
 from tradewind.schemas.billing import UsageThreshold
 from tradewind.schemas.execution import OrderRequest
@@ -48,8 +51,6 @@ def unknown_owner(request: OrderRequest, limits: LimitsState | None) -> Denial |
 class Standing:
     """How the tenant and the account of a request stand, apart from the limits."""
 
-    exposure: Decimal
-    """Units of the instrument that the account holds, with every approved order counted as if filled."""
     switches: tuple[SwitchState, ...]
     used: UsageThreshold | None
     """Says that the tenant's orders of the month are used up."""
@@ -57,17 +58,16 @@ class Standing:
     """Approved orders of the tenant and instrument in the minute of the request."""
 
 
-def denials(request: OrderRequest, limits: LimitsState, standing: Standing) -> tuple[Denial, ...]:
-    """Return every reason against a request of an existing account. An empty tuple approves the request."""
-    exposure = standing.exposure
+def denials(request: OrderRequest, order: Order, limits: LimitsState, standing: Standing) -> tuple[Denial, ...]:
+    """Return every reason against the order of an existing account that a request leads to. None approves it."""
     answers = (
         not_active(limits),
         stale_price(request, limits),
-        max_order_size(request, limits),
-        max_position(request, limits, exposure),
+        max_order_size(order, limits),
+        max_position(order, limits),
         kill_switch(standing.switches),
-        quota(request, exposure, standing.used),
-        order_rate(request, limits, exposure, standing.in_minute),
+        quota(order, standing.used),
+        order_rate(request, order, limits, standing.in_minute),
     )
     return tuple(answer for answer in answers if answer is not None)
 
@@ -88,19 +88,18 @@ def stale_price(request: OrderRequest, limits: LimitsState) -> Denial | None:
     return Denial("STALE_PRICE", f"the quote is {age_us:,} µs old, above {limits.max_quote_age_us:,} µs")
 
 
-def max_order_size(request: OrderRequest, limits: LimitsState) -> Denial | None:
-    """Deny an order whose value is too large."""
-    notional = CONTEXT.multiply(request.quantity, price_of(request))
+def max_order_size(order: Order, limits: LimitsState) -> Denial | None:
+    """Deny an order whose opening part is worth too much."""
+    notional = CONTEXT.multiply(order.opens, order.price)
     if notional <= limits.max_order_notional:
         return None
     return Denial("MAX_ORDER_SIZE", f"the order is worth {notional:.2f}, above {limits.max_order_notional:.2f}")
 
 
-def max_position(request: OrderRequest, limits: LimitsState, exposure: Decimal) -> Denial | None:
-    """Deny an order that would make the position too large. Allow every order that makes a position smaller."""
-    after = CONTEXT.add(exposure, signed_quantity(request.side, request.quantity))
-    notional = CONTEXT.multiply(abs(after), price_of(request))
-    if notional <= limits.max_position_notional or abs(after) < abs(exposure):
+def max_position(order: Order, limits: LimitsState) -> Denial | None:
+    """Deny an order that would make the account's position too large."""
+    notional = CONTEXT.multiply(abs(order.exposure_after), order.price)
+    if notional <= limits.max_position_notional or order.reduces:
         return None
     return Denial(
         "MAX_POSITION", f"the position would be worth {notional:.2f}, above {limits.max_position_notional:.2f}"
@@ -113,44 +112,22 @@ def kill_switch(switches: tuple[SwitchState, ...]) -> Denial | None:
     return None if reason is None else Denial("KILL_SWITCH", reason)
 
 
-def quota(request: OrderRequest, exposure: Decimal, used: UsageThreshold | None) -> Denial | None:
+def quota(order: Order, used: UsageThreshold | None) -> Denial | None:
     """Deny an order of a tenant whose orders of the month are used up. Allow one that makes a position smaller."""
-    if used is None or _is_smaller(request, exposure):
+    if used is None or order.reduces:
         return None
     said = f"{used.tenant_id} has used {used.quantity:,} {used.meter} in {month_name(used.ts_start)}"
     return Denial("QUOTA", f"{said}, and its quota is used up: wait, or raise quotas by ./dev tenants set")
 
 
-def order_rate(request: OrderRequest, limits: LimitsState, exposure: Decimal, in_minute: int) -> Denial | None:
+def order_rate(request: OrderRequest, order: Order, limits: LimitsState, in_minute: int) -> Denial | None:
     """Deny an order beyond those that a tenant may have of an instrument in a minute of event time.
 
     Allow one that makes a position smaller.
     """
     most = limits.orders_per_minute
-    if most is None or in_minute < most or _is_smaller(request, exposure):
+    if most is None or in_minute < most or order.reduces:
         return None
     where = f"{in_minute:,} orders of {request.symbol}.{request.venue} in this minute of event time"
     do = "wait, or raise orders_per_minute by ./dev tenants set"
     return Denial("ORDER_RATE", f"{request.tenant_id} has had {where}, and may have {most:,}: {do}")
-
-
-def price_of(request: OrderRequest) -> Decimal:
-    """Return the worst price that the order can expect: its limit, or the touch that a market order takes."""
-    if request.limit_price is not None:
-        return request.limit_price
-    return request.quote_ask if request.side == "BUY" else request.quote_bid
-
-
-def signed_quantity(side: Literal["UNKNOWN", "BUY", "SELL"], quantity: Decimal) -> Decimal:
-    """Return units as they change a position: negative for a sell."""
-    match side:
-        case "BUY":
-            return quantity
-        case "SELL":
-            return -quantity
-    raise AssertionError("a request of an unknown side is refused before it is judged")
-
-
-def _is_smaller(request: OrderRequest, exposure: Decimal) -> bool:
-    """Return whether an order makes a position smaller."""
-    return abs(CONTEXT.add(exposure, signed_quantity(request.side, request.quantity))) < abs(exposure)

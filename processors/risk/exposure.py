@@ -1,4 +1,4 @@
-"""What each account holds, with approved orders counted as if filled.
+"""What each account and each of its deployments holds, with approved orders counted as if filled.
 
 An approval reserves the whole quantity; an order that ends unfilled gives back what was not filled. So the decision
 on a request depends on fills only where an order ended without one (docs/adr/0004-positions-fed-back.md).
@@ -6,15 +6,16 @@ on a request depends on fills only where an order ended without one (docs/adr/00
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 from tradewind.processors.batch import State
 from tradewind.processors.identity import instrument
 from tradewind.processors.money import CONTEXT, ZERO
-from tradewind.processors.risk.checks import signed_quantity
+from tradewind.processors.risk.target import Order, signed_quantity
 from tradewind.schemas.execution import OrderEvent, OrderRequest
-from tradewind.schemas.risk import ExposureState, ReservationState, StrangersState
+from tradewind.schemas.risk import ExposureState, HoldingState, ReservationState, StrangersState
 
 RECENT_ORDERS: Final = (
     32  # decided orders kept per account and instrument to know a repetition: 1 kB, several minutes of trading
@@ -25,8 +26,14 @@ ENDED = ("FILLED", "EXPIRED", "CANCELED", "REJECTED")
 
 
 def exposure_of(state: State, request: OrderRequest) -> Decimal:
-    """Return units, negative when short."""
+    """Return what the request's account holds of its instrument, units, negative when short."""
     known = state.get(_key(request), ExposureState)
+    return ZERO if known is None else known.quantity
+
+
+def held_of(state: State, of: OrderRequest | ReservationState) -> Decimal:
+    """Return what the deployment holds of the instrument, units, negative when short."""
+    known = state.get(_holding_key(of), HoldingState)
     return ZERO if known is None else known.quantity
 
 
@@ -52,35 +59,37 @@ def note_unknown_owner(state: State, request: OrderRequest) -> None:
     state.put(STRANGERS, StrangersState(recent=(*recent, request.order_id)[-RECENT_STRANGERS:]))
 
 
-def exposure_after_decision(state: State, request: OrderRequest, tenant_id: str, *, approved: bool) -> ExposureState:
-    """Return the exposure after a decision, for `keep_exposure`; an approval reserves the order's quantity."""
+def after_decision(
+    state: State, request: OrderRequest, tenant_id: str, order: Order, *, approved: bool
+) -> tuple[ExposureState, HoldingState]:
+    """Return what is held after a decision, for `keep`; an approval reserves the order's quantity."""
     known = state.get(_key(request), ExposureState)
-    quantity = ZERO if known is None else known.quantity
     recent = () if known is None else known.recent
     if approved:
-        quantity = CONTEXT.add(quantity, signed_quantity(request.side, request.quantity))
         reservation = ReservationState(
             order_id=request.order_id,
             tenant_id=tenant_id,
             account_id=request.account_id,
+            deployment=request.deployment,
             symbol=request.symbol,
             venue=request.venue,
-            side=request.side,
-            quantity=request.quantity,
+            side=order.side,
+            quantity=order.quantity,
         )
         state.put(_reservation_key(request.order_id), reservation)
-    return ExposureState(
+    exposure = ExposureState(
         tenant_id=tenant_id,
         account_id=request.account_id,
         symbol=request.symbol,
         venue=request.venue,
-        quantity=quantity,
+        quantity=order.exposure_after if approved else order.exposure,
         recent=(*recent, request.order_id)[-RECENT_ORDERS:],
     )
+    return exposure, _holding(exposure, request.deployment, order.held_after if approved else order.held)
 
 
-def exposure_after_end(state: State, event: OrderEvent) -> ExposureState | None:
-    """Return the exposure without what an ended order did not fill, for `keep_exposure`; None where nothing changes it.
+def after_end(state: State, event: OrderEvent) -> tuple[ExposureState, HoldingState] | None:
+    """Return what is held without what an ended order did not fill, for `keep`; None where nothing changes.
 
     An order that is not open changes nothing.
     """
@@ -92,19 +101,30 @@ def exposure_after_end(state: State, event: OrderEvent) -> ExposureState | None:
     unfilled = CONTEXT.subtract(reservation.quantity, event.filled_quantity)
     if known is None or unfilled == 0:
         return None
-    return ExposureState(
-        tenant_id=known.tenant_id,
-        account_id=known.account_id,
-        symbol=known.symbol,
-        venue=known.venue,
-        quantity=CONTEXT.subtract(known.quantity, signed_quantity(reservation.side, unfilled)),
-        recent=known.recent,
-    )
+    given_back = signed_quantity(reservation.side, unfilled)
+    held = CONTEXT.subtract(held_of(state, reservation), given_back)
+    exposure = replace(known, quantity=CONTEXT.subtract(known.quantity, given_back))
+    return exposure, _holding(exposure, reservation.deployment, held)
 
 
-def keep_exposure(state: State, exposure: ExposureState) -> None:
-    """Store the exposure of an account to an instrument."""
+def keep(state: State, exposure: ExposureState, holding: HoldingState) -> None:
+    """Store what an account and its deployment hold of an instrument."""
     state.put(_key(exposure), exposure)
+    if holding.quantity:
+        state.put(_holding_key(holding), holding)
+    else:
+        state.delete(_holding_key(holding))  # what is flat takes no memory, however many there were
+
+
+def _holding(of: ExposureState, deployment: str, quantity: Decimal) -> HoldingState:
+    return HoldingState(
+        tenant_id=of.tenant_id,
+        account_id=of.account_id,
+        deployment=deployment,
+        symbol=of.symbol,
+        venue=of.venue,
+        quantity=quantity,
+    )
 
 
 def _key(of: OrderRequest | ReservationState | ExposureState) -> str:
@@ -113,3 +133,7 @@ def _key(of: OrderRequest | ReservationState | ExposureState) -> str:
 
 def _reservation_key(order_id: str) -> str:
     return f"reservation/{order_id}"
+
+
+def _holding_key(of: OrderRequest | ReservationState | HoldingState) -> str:
+    return f"holding/{of.tenant_id}/{of.account_id}/{of.deployment}/{instrument(of.symbol, of.venue)}"

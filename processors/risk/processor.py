@@ -1,33 +1,41 @@
-"""Every order request gets exactly one decision: approved, or denied with every code that applies.
+"""Every order request gets exactly one decision: an order, approved or denied with every code that applies, or none.
+
+Risk knows what a deployment holds, so risk makes the order: of a target, the difference. Where there is no difference,
+the target is met.
 
 A duplicate request gets no second decision: the state has its id while the order is open, and as long as it is among
 the newest decisions of the account (`exposure.RECENT_ORDERS`). Older duplicates cannot happen, because the sizing agent
 is exactly once and its ids derive from the signal. A request of an unknown tenant or account is denied. A request
-becomes a dead letter if it names no tenant, or if this version does not know its side, type or time in force. So does
+becomes a dead letter if it names no tenant, or if this version does not know its mode, type or time in force. So does
 an event of an open order with an unknown status.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import cast
 
 from tradewind.processors.batch import PoisonRecord, Processor, Rows, Segment, State, checked, require_known, rows_of
 from tradewind.processors.billing.meters import ORDERS
 from tradewind.processors.billing.used_up import note_used, quota_of, used_up
 from tradewind.processors.identity import derive_id
+from tradewind.processors.money import CONTEXT
 from tradewind.processors.risk.checks import Denial, Standing, denials, unknown_owner
 from tradewind.processors.risk.exposure import (
-    exposure_after_decision,
-    exposure_after_end,
+    after_decision,
+    after_end,
     exposure_of,
+    held_of,
     is_open,
-    keep_exposure,
+    keep,
     note_unknown_owner,
     was_decided,
 )
 from tradewind.processors.risk.rates import approved_in_minute, count_approved
+from tradewind.processors.risk.target import Order, order_of
+from tradewind.processors.tenancy import switches as halts
 from tradewind.processors.tenancy.known import known, note, note_seeded
-from tradewind.processors.tenancy.switches import keep, switches_of
+from tradewind.processors.tenancy.switches import switches_of
 from tradewind.schemas.billing import UsageThreshold
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import OrderEvent, OrderRequest
@@ -62,7 +70,7 @@ def _take(state: State, index: int, event: Event) -> None:
         case OrderEvent():
             _on_order_event(state, index, event)
         case KillSwitch():
-            keep(state, event)
+            halts.keep(state, event)
         case Tenant():
             note(state, index, event, _limits(event))
         case Seeded():
@@ -93,9 +101,10 @@ def _limits(tenant: Tenant) -> LimitsState:
 def _on_order_event(state: State, index: int, event: OrderEvent) -> None:
     if is_open(state, event.order_id):
         require_known(event, index, "status")
-    after = exposure_after_end(state, event)
+    after = after_end(state, event)
     if after is not None:
-        keep_exposure(state, checked(after, index))
+        exposure, holding = after
+        keep(state, checked(exposure, index), checked(holding, index))
 
 
 def _on_requests(state: State, segment: Rows) -> list[Event]:
@@ -103,7 +112,7 @@ def _on_requests(state: State, segment: Rows) -> list[Event]:
     for index, request in enumerate(requests):
         if request.tenant_id is None:
             raise PoisonRecord(index, f"request {request.event_id} names no tenant: no limits can judge it")
-        require_known(request, index, "side", "order_type", "time_in_force")
+        require_known(request, index, "mode", "order_type", "time_in_force")
     return [
         _decide(state, index, request, ts_ingest)
         for index, (request, ts_ingest) in enumerate(zip(requests, segment.ts_ingest.tolist(), strict=True))
@@ -115,24 +124,28 @@ def _decide(state: State, index: int, request: OrderRequest, ts_ingest: int) -> 
     tenant_id = cast("str", request.tenant_id)
     limits = known(state, tenant_id, LimitsState)
     unknown = unknown_owner(request, limits)
+    order = order_of(request, held_of(state, request), exposure_of(state, request))
     if limits is None or unknown is not None:
         note_unknown_owner(state, request)
-        return _decision(request, index, () if unknown is None else (unknown,), ts_ingest)
+        return _decision(request, order, index, () if unknown is None else (unknown,), ts_ingest=ts_ingest)
     quota = limits.orders_quota
     standing = Standing(
-        exposure=exposure_of(state, request),
         switches=switches_of(state, tenant_id, request.account_id),
         used=None if quota is None else used_up(state, tenant_id, ORDERS, quota, ts_ingest),
         in_minute=approved_in_minute(state, request),
     )
-    against = denials(request, limits, standing)
-    if not against:
+    against = denials(request, order, limits, standing) if order.quantity else ()
+    approved = bool(order.quantity) and not against
+    if approved:
         count_approved(state, request)
-    keep_exposure(state, checked(exposure_after_decision(state, request, tenant_id, approved=not against), index))
-    return _decision(request, index, against, ts_ingest)
+    exposure, holding = after_decision(state, request, tenant_id, order, approved=approved)
+    keep(state, checked(exposure, index), checked(holding, index))
+    return _decision(request, order, index, against, ts_ingest=ts_ingest)
 
 
-def _decision(request: OrderRequest, index: int, against: tuple[Denial, ...], ts_ingest: int) -> Decision:
+def _decision(
+    request: OrderRequest, order: Order, index: int, against: tuple[Denial, ...], *, ts_ingest: int
+) -> Decision:
     made = Decision(
         event_id=derive_id("Decision", request.order_id),
         tenant_id=request.tenant_id,
@@ -140,17 +153,18 @@ def _decision(request: OrderRequest, index: int, against: tuple[Denial, ...], ts
         ts_ingest=ts_ingest,
         correlation_id=request.correlation_id,
         causation_id=request.event_id,
-        outcome="DENIED" if against else "APPROVED",
+        outcome="DENIED" if against else "APPROVED" if order.quantity else "MET",
         codes=tuple(denial.code for denial in against),
-        reason="; ".join(denial.reason for denial in against) or "within all limits",
+        reason="; ".join(denial.reason for denial in against) or _allowed(order),
         order_id=request.order_id,
         account_id=request.account_id,
+        deployment=request.deployment,
         symbol=request.symbol,
         venue=request.venue,
-        side=request.side,
+        side=order.side,
         order_type=request.order_type,
-        quantity=request.quantity,
-        limit_price=request.limit_price,
+        quantity=order.quantity,
+        limit_price=order.limit_price,
         time_in_force=request.time_in_force,
         expire_ts=request.expire_ts,
         strategy=request.strategy,
@@ -160,3 +174,13 @@ def _decision(request: OrderRequest, index: int, against: tuple[Denial, ...], ts
         quote_ts=request.quote_ts,
     )
     return checked(made, index)
+
+
+def _allowed(order: Order) -> str:
+    if order.quantity:
+        return f"within all limits: the deployment goes from {_units(order.held)} to {_units(order.held_after)} units"
+    return f"no order is needed: the deployment holds {_units(order.held)} units"
+
+
+def _units(quantity: Decimal) -> str:
+    return f"{quantity.normalize(CONTEXT):f}"

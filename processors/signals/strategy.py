@@ -31,7 +31,7 @@ from tradewind.schemas.market import Bar, News
 
 JSON: TypeAlias = Any
 """None, bool, int, a finite float, str, and lists and dicts (with str keys) of them."""
-Direction: TypeAlias = Literal["LONG", "SHORT"]
+Direction: TypeAlias = Literal["LONG", "SHORT", "FLAT"]
 
 REASON_CHARACTERS = 500  # what a person reads in a table; a reason is written to every store
 NAME_CHARACTERS = 64  # a name is part of every id and key
@@ -39,11 +39,12 @@ NAME_CHARACTERS = 64  # a name is part of every id and key
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """In which direction a strategy expects an instrument to move."""
+    """Which way a strategy wants to be in an instrument, until its next view."""
 
     direction: Direction
+    """LONG and SHORT become a position of this side, whatever was held before. FLAT closes the position."""
     strength: float
-    """From 0 to 1: the part of the tenant's risk that an order takes."""
+    """From 0 to 1: the part of the tenant's risk that the position takes. FLAT does not use it."""
     reason: str
     """The reason, in words: at most 500 printable characters."""
 
@@ -121,7 +122,7 @@ def flaw_of(view: object) -> str | None:
     if not isinstance(view, View):
         return f"returned a {type(view).__name__} instead of a View or None"
     if view.direction not in get_args(Direction):
-        return f"direction is {view.direction!r} instead of LONG or SHORT"
+        return f"direction is {view.direction!r} instead of LONG, SHORT or FLAT"
     if not isinstance(view.strength, int | float) or not math.isfinite(view.strength) or not 0 <= view.strength <= 1:
         return f"strength is {view.strength!r} instead of a number from 0 to 1"
     if not isinstance(view.reason, str) or len(view.reason) > REASON_CHARACTERS:

@@ -65,6 +65,7 @@ class Fill(Event):
         "causation_id": "label",
         "order_id": "name",
         "account_id": "name",
+        "deployment": "name",
         "symbol": "name",
         "venue": "name",
         "quantity": "quantity",
@@ -87,6 +88,8 @@ class Fill(Event):
     """the order"""
     account_id: str
     """the tenant's account"""
+    deployment: str
+    """the deployment of a strategy that it is for, by its name within the account"""
     symbol: str
     """the instrument as its venue writes it, such as EURUSD"""
     venue: str
@@ -117,6 +120,7 @@ class Fill(Event):
             causation_id=record["causation_id"],
             order_id=record["order_id"],
             account_id=record["account_id"],
+            deployment=record["deployment"],
             symbol=record["symbol"],
             venue=record["venue"],
             side=record["side"],
@@ -137,6 +141,7 @@ class Fill(Event):
             "causation_id": self.causation_id,
             "order_id": self.order_id,
             "account_id": self.account_id,
+            "deployment": self.deployment,
             "symbol": self.symbol,
             "venue": self.venue,
             "side": self.side,
@@ -157,6 +162,7 @@ class Fill(Event):
             and len(self.causation_id) <= 256
             and 1 <= len(self.order_id) <= 256
             and 1 <= len(self.account_id) <= 256
+            and 1 <= len(self.deployment) <= 256
             and 1 <= len(self.symbol) <= 256
             and 1 <= len(self.venue) <= 256
             and 0 < self.quantity <= 9999999999999999999999999999
@@ -178,6 +184,8 @@ class OpenOrderState(Event):
     """the tenant"""
     account_id: str
     """the tenant's account"""
+    deployment: str
+    """the deployment of a strategy that it is for, by its name within the account"""
     symbol: str
     """the instrument as its venue writes it, such as EURUSD"""
     venue: str
@@ -213,6 +221,7 @@ class OpenOrderState(Event):
             order_id=record["order_id"],
             tenant_id=record["tenant_id"],
             account_id=record["account_id"],
+            deployment=record["deployment"],
             symbol=record["symbol"],
             venue=record["venue"],
             ts_event=record["ts_event"],
@@ -234,6 +243,7 @@ class OpenOrderState(Event):
             "order_id": self.order_id,
             "tenant_id": self.tenant_id,
             "account_id": self.account_id,
+            "deployment": self.deployment,
             "symbol": self.symbol,
             "venue": self.venue,
             "ts_event": self.ts_event,
@@ -359,7 +369,7 @@ class OrderEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRequest(Event):
-    """An order that a tenant would place, before risk has decided."""
+    """What a deployment wants of one instrument, before risk makes an order of it and checks that."""
 
     SCHEMA: ClassVar[str] = "tradewind.execution.OrderRequest"
     VERSION: ClassVar[int] = 1
@@ -372,10 +382,14 @@ class OrderRequest(Event):
         "causation_id": "label",
         "order_id": "name",
         "account_id": "name",
+        "deployment": "name",
         "symbol": "name",
         "venue": "name",
-        "quantity": "quantity",
-        "limit_price": "exact_price",
+        "units": "amount",
+        "lot_size": "quantity",
+        "min_quantity": "quantity",
+        "buy_limit": "exact_price",
+        "sell_limit": "exact_price",
         "expire_ts": "later",
         "strategy": "name",
         "signal_id": "name",
@@ -385,7 +399,8 @@ class OrderRequest(Event):
     }
     RULES: ClassVar[tuple[str, ...]] = (
         "quote_bid <= quote_ask",
-        "limit_price exactly where order_type is LIMIT",
+        "buy_limit exactly where order_type is LIMIT",
+        "sell_limit exactly where order_type is LIMIT",
         "expire_ts exactly where time_in_force is GTD",
     )
 
@@ -403,16 +418,22 @@ class OrderRequest(Event):
     """one order through its whole life"""
     account_id: str
     """the tenant's account"""
+    deployment: str
+    """the deployment of a strategy that it is for, by its name within the account"""
     symbol: str
     """the instrument as its venue writes it, such as EURUSD"""
     venue: str
     """where it trades or is quoted, such as OANDA"""
-    side: Literal["UNKNOWN", "BUY", "SELL"]
-    """buy or sell"""
+    mode: Literal["UNKNOWN", "TARGET", "ADD"]
+    """what units are: of TARGET the position that the deployment wants, of ADD a change of the position"""
+    units: Decimal
+    """negative for short or for a sell; 0 as a target is flat"""
+    lot_size: Decimal
+    """an order is a multiple of this, units"""
+    min_quantity: Decimal
+    """no smaller order is made, units"""
     order_type: Literal["UNKNOWN", "MARKET", "LIMIT"]
     """market or limit"""
-    quantity: Decimal
-    """units, above zero"""
     time_in_force: Literal["UNKNOWN", "DAY", "GTD"]
     """until the session's end, or until expire_ts"""
     strategy: str
@@ -427,8 +448,10 @@ class OrderRequest(Event):
     """event time of that quote"""
     tenant_id: str | None = None
     """the tenant that the event belongs to; null for market data, which all tenants share"""
-    limit_price: Decimal | None = None
-    """limit orders only"""
+    buy_limit: Decimal | None = None
+    """limit orders only: limit of an order to buy"""
+    sell_limit: Decimal | None = None
+    """limit orders only: limit of an order to sell"""
     expire_ts: int | None = None
     """GTD only: event time of expiry"""
 
@@ -443,12 +466,16 @@ class OrderRequest(Event):
             causation_id=record["causation_id"],
             order_id=record["order_id"],
             account_id=record["account_id"],
+            deployment=record["deployment"],
             symbol=record["symbol"],
             venue=record["venue"],
-            side=record["side"],
+            mode=record["mode"],
+            units=record["units"],
+            lot_size=record["lot_size"],
+            min_quantity=record["min_quantity"],
             order_type=record["order_type"],
-            quantity=record["quantity"],
-            limit_price=record["limit_price"],
+            buy_limit=record["buy_limit"],
+            sell_limit=record["sell_limit"],
             time_in_force=record["time_in_force"],
             expire_ts=record["expire_ts"],
             strategy=record["strategy"],
@@ -468,12 +495,16 @@ class OrderRequest(Event):
             "causation_id": self.causation_id,
             "order_id": self.order_id,
             "account_id": self.account_id,
+            "deployment": self.deployment,
             "symbol": self.symbol,
             "venue": self.venue,
-            "side": self.side,
+            "mode": self.mode,
+            "units": self.units,
+            "lot_size": self.lot_size,
+            "min_quantity": self.min_quantity,
             "order_type": self.order_type,
-            "quantity": self.quantity,
-            "limit_price": self.limit_price,
+            "buy_limit": self.buy_limit,
+            "sell_limit": self.sell_limit,
             "time_in_force": self.time_in_force,
             "expire_ts": self.expire_ts,
             "strategy": self.strategy,
@@ -493,10 +524,14 @@ class OrderRequest(Event):
             and len(self.causation_id) <= 256
             and 1 <= len(self.order_id) <= 256
             and 1 <= len(self.account_id) <= 256
+            and 1 <= len(self.deployment) <= 256
             and 1 <= len(self.symbol) <= 256
             and 1 <= len(self.venue) <= 256
-            and 0 < self.quantity <= 9999999999999999999999999999
-            and (self.limit_price is None or 0 < self.limit_price <= 10000000000000)
+            and -9999999999999999999999999999 <= self.units <= 9999999999999999999999999999
+            and 0 < self.lot_size <= 9999999999999999999999999999
+            and 0 < self.min_quantity <= 9999999999999999999999999999
+            and (self.buy_limit is None or 0 < self.buy_limit <= 10000000000000)
+            and (self.sell_limit is None or 0 < self.sell_limit <= 10000000000000)
             and (self.expire_ts is None or 0 <= self.expire_ts <= 253402214400000000)
             and 1 <= len(self.strategy) <= 256
             and 1 <= len(self.signal_id) <= 256
@@ -504,7 +539,8 @@ class OrderRequest(Event):
             and 0 < self.quote_ask <= 10000000000000
             and 0 <= self.quote_ts <= 253402214400000000
             and self.quote_bid <= self.quote_ask
-            and (self.order_type == "UNKNOWN" or (self.limit_price is not None) == (self.order_type == "LIMIT"))
+            and (self.order_type == "UNKNOWN" or (self.buy_limit is not None) == (self.order_type == "LIMIT"))
+            and (self.order_type == "UNKNOWN" or (self.sell_limit is not None) == (self.order_type == "LIMIT"))
             and (self.time_in_force == "UNKNOWN" or (self.expire_ts is not None) == (self.time_in_force == "GTD"))
         )
 

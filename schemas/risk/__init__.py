@@ -12,6 +12,7 @@ from tradewind.schemas.event import Event
 __all__ = [
     "Decision",
     "ExposureState",
+    "HoldingState",
     "KillSwitch",
     "LimitsState",
     "OrderRateState",
@@ -23,7 +24,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision(Event):
-    """Risk's answer to one order request: approved, or denied with every code that applies."""
+    """Risk's answer to one order request: the order that it makes of it, approved, or denied with every code that applies."""
 
     SCHEMA: ClassVar[str] = "tradewind.risk.Decision"
     VERSION: ClassVar[int] = 1
@@ -37,9 +38,10 @@ class Decision(Event):
         "reason": "words",
         "order_id": "name",
         "account_id": "name",
+        "deployment": "name",
         "symbol": "name",
         "venue": "name",
-        "quantity": "quantity",
+        "quantity": "filled",
         "limit_price": "exact_price",
         "expire_ts": "later",
         "strategy": "name",
@@ -64,8 +66,8 @@ class Decision(Event):
     """the first event of the chain"""
     causation_id: str
     """the event that caused this one directly"""
-    outcome: Literal["UNKNOWN", "APPROVED", "DENIED"]
-    """the answer"""
+    outcome: Literal["UNKNOWN", "APPROVED", "DENIED", "MET"]
+    """the answer; MET where the position is the target already, so that there is no order"""
     codes: tuple[
         Literal[
             "UNKNOWN",
@@ -82,13 +84,15 @@ class Decision(Event):
         ],
         ...,
     ]
-    """empty when approved"""
+    """empty unless denied"""
     reason: str
     """why, in words"""
     order_id: str
     """one order through its whole life"""
     account_id: str
     """the tenant's account"""
+    deployment: str
+    """the deployment of a strategy that it is for, by its name within the account"""
     symbol: str
     """the instrument as its venue writes it, such as EURUSD"""
     venue: str
@@ -98,7 +102,7 @@ class Decision(Event):
     order_type: Literal["UNKNOWN", "MARKET", "LIMIT"]
     """market or limit"""
     quantity: Decimal
-    """units, above zero"""
+    """units of the order; 0 where none is needed"""
     time_in_force: Literal["UNKNOWN", "DAY", "GTD"]
     """until the session's end, or until expire_ts"""
     strategy: str
@@ -132,6 +136,7 @@ class Decision(Event):
             reason=record["reason"],
             order_id=record["order_id"],
             account_id=record["account_id"],
+            deployment=record["deployment"],
             symbol=record["symbol"],
             venue=record["venue"],
             side=record["side"],
@@ -160,6 +165,7 @@ class Decision(Event):
             "reason": self.reason,
             "order_id": self.order_id,
             "account_id": self.account_id,
+            "deployment": self.deployment,
             "symbol": self.symbol,
             "venue": self.venue,
             "side": self.side,
@@ -186,9 +192,10 @@ class Decision(Event):
             and len(self.reason) <= 65536
             and 1 <= len(self.order_id) <= 256
             and 1 <= len(self.account_id) <= 256
+            and 1 <= len(self.deployment) <= 256
             and 1 <= len(self.symbol) <= 256
             and 1 <= len(self.venue) <= 256
-            and 0 < self.quantity <= 9999999999999999999999999999
+            and 0 <= self.quantity <= 9999999999999999999999999999
             and (self.limit_price is None or 0 < self.limit_price <= 10000000000000)
             and (self.expire_ts is None or 0 <= self.expire_ts <= 253402214400000000)
             and 1 <= len(self.strategy) <= 256
@@ -244,6 +251,54 @@ class ExposureState(Event):
             "venue": self.venue,
             "quantity": self.quantity,
             "recent": list(self.recent),
+        }
+
+    def in_range(self) -> bool:
+        return -9999999999999999999999999999 <= self.quantity <= 9999999999999999999999999999
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldingState(Event):
+    """State of the risk agent: what one deployment holds of one instrument, approved orders counted as if filled. There is none where it holds nothing."""
+
+    SCHEMA: ClassVar[str] = "tradewind.risk.HoldingState"
+    VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "quantity": "amount",
+    }
+
+    tenant_id: str
+    """the tenant"""
+    account_id: str
+    """the tenant's account"""
+    deployment: str
+    """the deployment, by its name within the account"""
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    quantity: Decimal
+    """units, negative when short"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            tenant_id=record["tenant_id"],
+            account_id=record["account_id"],
+            deployment=record["deployment"],
+            symbol=record["symbol"],
+            venue=record["venue"],
+            quantity=record["quantity"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "tenant_id": self.tenant_id,
+            "account_id": self.account_id,
+            "deployment": self.deployment,
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "quantity": self.quantity,
         }
 
     def in_range(self) -> bool:
@@ -419,6 +474,8 @@ class ReservationState(Event):
     """the tenant"""
     account_id: str
     """the tenant's account"""
+    deployment: str
+    """the deployment of a strategy that it is for, by its name within the account"""
     symbol: str
     """the instrument as its venue writes it, such as EURUSD"""
     venue: str
@@ -434,6 +491,7 @@ class ReservationState(Event):
             order_id=record["order_id"],
             tenant_id=record["tenant_id"],
             account_id=record["account_id"],
+            deployment=record["deployment"],
             symbol=record["symbol"],
             venue=record["venue"],
             side=record["side"],
@@ -445,6 +503,7 @@ class ReservationState(Event):
             "order_id": self.order_id,
             "tenant_id": self.tenant_id,
             "account_id": self.account_id,
+            "deployment": self.deployment,
             "symbol": self.symbol,
             "venue": self.venue,
             "side": self.side,

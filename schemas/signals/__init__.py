@@ -139,7 +139,7 @@ class QuestionsState(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal(Event):
-    """A strategy's view of an instrument. Not an order."""
+    """A strategy's view of an instrument: which way it wants to be. Not an order."""
 
     SCHEMA: ClassVar[str] = "tradewind.signals.Signal"
     VERSION: ClassVar[int] = 1
@@ -178,8 +178,8 @@ class Signal(Event):
     """where it trades or is quoted, such as OANDA"""
     strategy: str
     """name of the strategy"""
-    direction: Literal["UNKNOWN", "LONG", "SHORT"]
-    """which way"""
+    direction: Literal["UNKNOWN", "LONG", "SHORT", "FLAT"]
+    """which way the strategy wants to be: long, short, or out of the instrument"""
     strength: float
     """0 to 1"""
     volatility: float

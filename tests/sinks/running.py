@@ -57,6 +57,7 @@ def fill(number: int, **changes: Any) -> Fill:
     values = envelope("fill", number) | {
         "order_id": f"order {number}",
         "account_id": "main",
+        "deployment": "ema",
         "symbol": "EURUSD",
         "venue": "OANDA",
         "side": "BUY",

@@ -18,10 +18,14 @@ CREATE TABLE order_requests (
     account_id     text NOT NULL,
     symbol         text NOT NULL,
     venue          text NOT NULL,
-    side           text NOT NULL,
+    deployment     text NOT NULL,
+    mode           text NOT NULL,
+    units          numeric(38, 10) NOT NULL,
+    lot_size       numeric(38, 10) NOT NULL,
+    min_quantity   numeric(38, 10) NOT NULL,
     order_type     text NOT NULL,
-    quantity       numeric(38, 10) NOT NULL,
-    limit_price    numeric(38, 10),
+    buy_limit      numeric(38, 10),
+    sell_limit     numeric(38, 10),
     time_in_force  text NOT NULL,
     expire_ts      timestamptz,
     strategy       text NOT NULL,
@@ -32,12 +36,13 @@ CREATE TABLE order_requests (
 );
 CREATE INDEX order_requests_by_time ON order_requests (tenant_id, ts_event);
 CREATE INDEX order_requests_by_order ON order_requests (order_id);
-COMMENT ON TABLE order_requests IS 'Orders that tenants would place, before risk has decided.';
+COMMENT ON TABLE order_requests IS 'What deployments want, before risk has made orders of it.';
 COMMENT ON COLUMN order_requests.ts_event IS 'When it happened, in event time: years ago in a replay.';
 COMMENT ON COLUMN order_requests.ts_ingest IS 'When the market data at the origin of the chain entered Tradewind.';
 COMMENT ON COLUMN order_requests.correlation_id IS 'First event of the chain.';
 COMMENT ON COLUMN order_requests.causation_id IS 'Event that caused this one directly.';
-COMMENT ON COLUMN order_requests.quantity IS 'Units, above zero.';
+COMMENT ON COLUMN order_requests.units IS 
+    'Of TARGET the position that is wanted, of ADD a change of it; negative to sell.';
 COMMENT ON COLUMN order_requests.quote_ts IS 'Event time of the quote that the order was made on.';
 
 CREATE TABLE order_events (
@@ -72,6 +77,7 @@ CREATE TABLE fills (
     account_id     text NOT NULL,
     symbol         text NOT NULL,
     venue          text NOT NULL,
+    deployment     text NOT NULL,
     side           text NOT NULL,
     quantity       numeric(38, 10) NOT NULL,
     price          numeric(38, 10) NOT NULL,

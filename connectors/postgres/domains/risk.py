@@ -29,6 +29,7 @@ CREATE TABLE decisions (
     account_id     text NOT NULL,
     symbol         text NOT NULL,
     venue          text NOT NULL,
+    deployment     text NOT NULL,
     side           text NOT NULL,
     order_type     text NOT NULL,
     quantity       numeric(38, 10) NOT NULL,
@@ -43,8 +44,9 @@ CREATE TABLE decisions (
 );
 CREATE INDEX decisions_by_time ON decisions (tenant_id, ts_event);
 CREATE INDEX decisions_by_order ON decisions (order_id);
-COMMENT ON TABLE decisions IS 'Risk''s answers to order requests, with what was asked.';
-COMMENT ON COLUMN decisions.codes IS 'Why it was denied: every code that applies; empty when approved.';
+COMMENT ON TABLE decisions IS 'Risk''s answers to order requests, with the orders that they lead to.';
+COMMENT ON COLUMN decisions.quantity IS 'Units of the order; 0 where none is needed.';
+COMMENT ON COLUMN decisions.codes IS 'Why it was denied: every code that applies; else empty.';
 
 CREATE TABLE kill_switches (
     event_id       text COLLATE "C" PRIMARY KEY,

@@ -82,12 +82,10 @@ def order(**changes: Any) -> dict[str, Any]:
     values = envelope("order", 1) | {
         "order_id": "o",
         "account_id": "main",
+        "deployment": "ema",
         "symbol": "EURUSD",
         "venue": "OANDA",
-        "side": "SELL",
         "order_type": "LIMIT",
-        "quantity": Decimal("0.0000000001"),
-        "limit_price": Decimal("1.5"),
         "time_in_force": "GTD",
         "expire_ts": START + 1,
         "strategy": "ema",
@@ -108,14 +106,28 @@ class TestRows:
 
     def _every_event(self, settings: Settings, publisher: Publisher) -> None:
         beat = Heartbeat(symbol="EURUSD", venue="OANDA", ts_event=1, ts_ingest=1)
-        market = {"order_type": "MARKET", "limit_price": None, "time_in_force": "DAY", "expire_ts": None}
+        market = {"order_type": "MARKET", "time_in_force": "DAY", "expire_ts": None}
+        least = Decimal("0.0000000001")
+        target = {"mode": "TARGET", "units": -least, "lot_size": least, "min_quantity": least}
+        limits = {"buy_limit": Decimal("1.5"), "sell_limit": Decimal("1.6")}
+        decided = {"side": "SELL", "quantity": least}
         odd = 'a"b,c\n\\N\\. é😀'
-        publisher.publish(ORDER_REQUESTS, [beat, OrderRequest(**order())])
-        publisher.publish(ORDER_REQUESTS, [OrderRequest(**order(event_id="2", **market, side="BUY"))])
+        publisher.publish(ORDER_REQUESTS, [beat, OrderRequest(**order(**target, **limits))])
+        publisher.publish(ORDER_REQUESTS, [OrderRequest(**order(event_id="2", **market, **target))])
         publisher.publish(
-            DECISIONS, [beat, Decision(**order(), outcome="DENIED", codes=("STALE_PRICE", "KILL_SWITCH"), reason=odd)]
+            DECISIONS,
+            [
+                beat,
+                Decision(
+                    **order(**decided, limit_price=Decimal("1.6")),
+                    outcome="DENIED",
+                    codes=("STALE_PRICE", "KILL_SWITCH"),
+                    reason=odd,
+                ),
+            ],
         )
-        publisher.publish(DECISIONS, [Decision(**order(event_id="2"), outcome="APPROVED", codes=(), reason="")])
+        approved = order(event_id="2", **market, **decided)
+        publisher.publish(DECISIONS, [Decision(**approved, outcome="APPROVED", codes=(), reason="")])
         event = {
             "order_id": "o",
             "account_id": "main",
@@ -132,11 +144,9 @@ class TestRows:
         publisher.publish(POSITIONS, [position(1, realised_pnl=most.copy_negate())])
         with running(settings, PostgresSink(settings), publisher.codec) as loop:
             until(lambda: loop.counters.written == 7, "all events are written")
-        request = query(
-            settings, "SELECT quantity, limit_price, expire_ts, quote_ts FROM order_requests ORDER BY event_id"
-        )
-        assert request[0] == (Decimal("0.0000000001"), None, None, request[1][3])
-        assert request[1][:2] == (Decimal("0.0000000001"), Decimal("1.5"))
+        request = query(settings, "SELECT units, sell_limit, expire_ts, quote_ts FROM order_requests ORDER BY event_id")
+        assert request[0] == (-least, None, None, request[1][3])
+        assert request[1][:2] == (-least, Decimal("1.6"))
         assert [time.isoformat() for time in request[1][2:]] == [
             "2014-05-01T00:00:00.000001+00:00",
             "2014-04-30T23:59:59.999999+00:00",

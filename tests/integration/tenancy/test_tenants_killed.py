@@ -222,14 +222,14 @@ def against(asked: OrderRequest, tenant: Tenant | None) -> Iterator[str]:
         return
     if tenant.status == "SUSPENDED":
         yield "TENANT_SUSPENDED"
-    if asked.quantity * asked.quote_ask > tenant.max_order_notional:
+    if asked.units * asked.quote_ask > tenant.max_order_notional:
         yield "MAX_ORDER_SIZE"
 
 
 def assert_sized(cluster: Cluster, agent: Agent, signals: int) -> int:
     """Fail unless each signal became an order of each tenant that was active, as large as its risk; return how many."""
     made = {
-        (event.signal_id, event.tenant_id): event.quantity
+        (event.signal_id, event.tenant_id): event.units
         for event in cluster.read(ORDER_REQUESTS)
         if isinstance(event, OrderRequest) and event.signal_id != "s"
     }

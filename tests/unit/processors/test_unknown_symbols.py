@@ -58,7 +58,7 @@ DECIDE = {
     ("sizing", Tenant.SCHEMA, "order_type"),
     ("sizing", Signal.SCHEMA, "direction"),
     ("risk", Tenant.SCHEMA, "status"),
-    ("risk", OrderRequest.SCHEMA, "side"),
+    ("risk", OrderRequest.SCHEMA, "mode"),
     ("risk", OrderRequest.SCHEMA, "order_type"),
     ("risk", OrderRequest.SCHEMA, "time_in_force"),
     ("risk", OrderEvent.SCHEMA, "status"),

@@ -106,8 +106,9 @@ def test_what_is_drawn_in_range_is_in_range(name: str, data: st.DataObject) -> N
 TICK = Tick(symbol="EURUSD", venue="OANDA", seq=7, ts_event=1, bid=1.1, ask=1.2, bid_size=5.0)
 REQUEST: dict[str, Any] = {
     "event_id": "e", "tenant_id": "t", "ts_event": 1, "ts_ingest": 1, "correlation_id": "", "causation_id": "",
-    "order_id": "o", "account_id": "a", "symbol": "S", "venue": "V", "side": "BUY", "order_type": "MARKET",
-    "quantity": Decimal(1), "time_in_force": "DAY", "strategy": "s", "signal_id": "i", "quote_bid": Decimal(1),
+    "order_id": "o", "account_id": "a", "symbol": "S", "venue": "V", "deployment": "d", "mode": "ADD",
+    "units": Decimal(1), "lot_size": Decimal(1), "min_quantity": Decimal(1), "order_type": "MARKET",
+    "time_in_force": "DAY", "strategy": "s", "signal_id": "i", "quote_bid": Decimal(1),
     "quote_ask": Decimal(1), "quote_ts": 1,
 }  # fmt: skip
 
@@ -124,9 +125,9 @@ REQUEST: dict[str, Any] = {
         (Tick, TICK.to_dict(), {"ts_event": -1}, "ts_event is -1; its range is from 0 to 253370764800000000 µs"),
         (Tick, TICK.to_dict(), {"symbol": ""}, "symbol is ''; its range is from 1 to 256 characters"),
         (Tick, TICK.to_dict(), {"venue": "x" * 200_000}, "x'... of 200000 characters; its range is from 1 to 256"),
-        (OrderRequest, REQUEST, {"quantity": Decimal(0)}, "quantity is 0; its range is above 0"),
-        (OrderRequest, REQUEST, {"limit_price": Decimal(1)}, "the rule is limit_price exactly where order_type is LIM"),
-        (OrderRequest, REQUEST, {"order_type": "LIMIT"}, "limit_price is None and order_type is 'LIMIT'; the rule is"),
+        (OrderRequest, REQUEST, {"lot_size": Decimal(0)}, "lot_size is 0; its range is above 0"),
+        (OrderRequest, REQUEST, {"buy_limit": Decimal(1)}, "the rule is buy_limit exactly where order_type is LIMIT"),
+        (OrderRequest, REQUEST, {"order_type": "LIMIT"}, "buy_limit is None and order_type is 'LIMIT'; the rule is"),
         (OrderRequest, REQUEST, {"time_in_force": "GTD"}, "expire_ts is None and time_in_force is 'GTD'; the rule is"),
         (OrderRequest, REQUEST, {"quote_bid": Decimal(2)}, "the rule is quote_bid <= quote_ask"),
     ],
@@ -141,7 +142,7 @@ def test_a_flaw_names_the_field_its_value_and_the_range(
     assert said in found
 
 
-@pytest.mark.parametrize("change", [{"order_type": "UNKNOWN", "limit_price": Decimal(1)}, {"time_in_force": "UNKNOWN"}])
+@pytest.mark.parametrize("change", [{"order_type": "UNKNOWN", "buy_limit": Decimal(1)}, {"time_in_force": "UNKNOWN"}])
 def test_a_rule_says_nothing_where_a_symbol_is_not_known(change: dict[str, Any]) -> None:
     """A later version's orders may have a limit and another type; by rows and by columns."""
     event = OrderRequest(**{**REQUEST, **change})

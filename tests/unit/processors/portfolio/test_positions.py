@@ -34,6 +34,7 @@ def fill(number: int, side: Literal["BUY", "SELL"], quantity: str, price: str, *
         "causation_id": "c",
         "order_id": f"order-{number}",
         "account_id": "main",
+        "deployment": "test",
         "symbol": "EURUSD",
         "venue": "OANDA",
         "side": side,

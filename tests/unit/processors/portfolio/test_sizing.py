@@ -1,4 +1,4 @@
-"""A signal becomes one request for each account, as large as the tenant's risk allows."""
+"""A signal becomes one target for each account, as large as the tenant's risk allows."""
 
 from __future__ import annotations
 
@@ -56,8 +56,9 @@ def requests(*signals: Signal, tenants: tuple[Tenant, ...] = (MARKET,)) -> list[
 
 def test_one_deviation_moves_the_order_by_the_risk() -> None:
     """10 / (0.0001 * 1.26) = 79,365 units: 79 lots of 1,000."""
-    assert {request.quantity for request in requests(signal())} == {Decimal(79_000)}
-    assert {request.quantity for request in requests(signal(strength=0.5))} == {Decimal(39_000)}
+    assert {request.units for request in requests(signal())} == {Decimal(79_000)}
+    assert {request.units for request in requests(signal(direction="SHORT"))} == {Decimal(-79_000)}
+    assert {request.units for request in requests(signal(strength=0.5))} == {Decimal(39_000)}
 
 
 def test_every_account_gets_its_own_request() -> None:
@@ -76,25 +77,38 @@ def test_every_account_gets_its_own_request() -> None:
 
 
 def test_a_limit_order_is_better_than_the_touch_and_expires() -> None:
-    """A buy below the ask, a sell above the bid, each on the grid, away from the touch."""
-    (buy,) = requests(signal(), tenants=(LIMIT,))
-    (sell,) = requests(signal(direction="SHORT"), tenants=(LIMIT,))
-    assert (buy.side, buy.limit_price) == ("BUY", Decimal("1.26873"))
-    assert (sell.side, sell.limit_price) == ("SELL", Decimal("1.25125"))
-    assert (buy.time_in_force, buy.expire_ts) == ("GTD", START + 5_000_000)
+    """To buy below the ask, to sell above the bid, each on the grid, away from the touch."""
+    for direction in ("LONG", "SHORT"):
+        (made,) = requests(signal(direction=direction), tenants=(LIMIT,))
+        assert (made.buy_limit, made.sell_limit) == (Decimal("1.26873"), Decimal("1.25125"))
+        assert (made.time_in_force, made.expire_ts) == ("GTD", START + 5_000_000)
 
 
 def test_a_market_order_is_good_for_the_day() -> None:
     """It has no price and no expiry; the quote that it was made on travels with it."""
     made = requests(signal())[0]
-    assert (made.order_type, made.limit_price, made.time_in_force, made.expire_ts) == ("MARKET", None, "DAY", None)
+    assert (made.order_type, made.buy_limit, made.sell_limit) == ("MARKET", None, None)
+    assert (made.time_in_force, made.expire_ts) == ("DAY", None)
     assert (made.quote_bid, made.quote_ask, made.quote_ts) == (Decimal("1.25"), Decimal("1.27"), START - 5)
 
 
-@pytest.mark.parametrize("change", [{"volatility": 0.0}, {"volatility": 1e-9}, {"strength": 0.0}, {"volatility": 0.5}])
-def test_nothing_is_asked_for_where_the_quantity_means_nothing(change: dict[str, Any]) -> None:
-    """An unknown volatility, no strength, or less than a lot."""
+@pytest.mark.parametrize("change", [{"volatility": 0.0}, {"volatility": 1e-9}])
+def test_nothing_is_asked_for_while_the_volatility_is_not_known(change: dict[str, Any]) -> None:
+    """A quantity would mean nothing; to get flat, none is needed."""
     assert not requests(signal(**change))
+    assert {made.units for made in requests(signal(**change, direction="FLAT"))} == {Decimal(0)}
+
+
+@pytest.mark.parametrize("change", [{"strength": 0.0}, {"volatility": 0.5}])
+def test_what_is_below_a_lot_is_a_target_of_nothing(change: dict[str, Any]) -> None:
+    """No strength, or less than a lot: what was held before must not stay."""
+    assert {made.units for made in requests(signal(**change))} == {Decimal(0)}
+
+
+def test_what_is_flat_is_ordered_at_the_market() -> None:
+    """A limit order may expire, and leave what must not stay."""
+    (made,) = requests(signal(direction="FLAT"), tenants=(LIMIT,))
+    assert (made.mode, made.units, made.order_type, made.expire_ts) == ("TARGET", Decimal(0), "MARKET", None)
 
 
 def test_no_order_is_made_for_an_instrument_that_is_not_known() -> None:
@@ -103,7 +117,7 @@ def test_no_order_is_made_for_an_instrument_that_is_not_known() -> None:
     with pytest.raises(PoisonRecord, match=r"no order is made for ETHUSD: .* Add it to TRADEWIND_INSTRUMENTS"):
         run(knowing(sizing(), (MARKET,)), [other])
     stated = {"ETHUSD": Instrument(Decimal("0.01"), Decimal("0.25"), Decimal(5))}
-    assert {request.quantity for request in run(knowing(sizing(stated), (MARKET,)), [other])} == {Decimal(10)}
+    assert {request.units for request in run(knowing(sizing(stated), (MARKET,)), [other])} == {Decimal(10)}
 
 
 @pytest.mark.parametrize("steps", [("0", "1", "1"), ("1", "-1", "1"), ("1", "NaN", "1"), ("1", "2", "3")])
@@ -135,10 +149,10 @@ def test_a_quantity_is_whole_lots_and_no_more_than_the_risk(
     }
     for made in requests(signal(**change)):
         known = INSTRUMENTS[symbol]
-        assert made.quantity % known.lot_size == 0
-        assert made.quantity >= known.min_quantity
+        assert made.units % known.lot_size == 0
+        assert made.units >= known.min_quantity or made.units == 0
         priced = float(made.quote_bid)  # to ten decimals, as money is: of 0.04, that may be a 10^-9th less
-        assert float(made.quantity) * volatility * priced <= 10 * strength * (1 + 1e-9)
+        assert float(made.units) * volatility * priced <= 10 * strength * (1 + 1e-9)
 
 
 @given(st.lists(st.tuples(st.sampled_from(("EURUSD", "XAUUSD")), st.floats(0, 1), st.booleans()), max_size=20), places)

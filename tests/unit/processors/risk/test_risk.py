@@ -83,10 +83,10 @@ def test_an_approval_says_what_was_asked() -> None:
     assert isinstance(sent, Decision)
     assert (sent.outcome, sent.codes, sent.event_id) == ("APPROVED", (), derive_id("Decision", asked.order_id))
     assert (sent.ts_event, sent.ts_ingest, sent.causation_id) == (asked.ts_event, 1_000, asked.event_id)
+    assert (sent.side, sent.quantity) == ("BUY", Decimal(1000))
     same = {
         "order_id",
-        "quantity",
-        "side",
+        "deployment",
         "symbol",
         "quote_ask",
         "quote_ts",
@@ -345,7 +345,7 @@ def risk_streams(draw: st.DrawFn) -> list[Event]:
         elif kind < 8:
             of = draw(st.sampled_from(asked))
             status = draw(st.sampled_from(("ACCEPTED", "FILLED", "EXPIRED")))
-            stream.append(ended(of, status, of.quantity if status == "FILLED" else Decimal(0)))
+            stream.append(ended(of, status, abs(of.units) if status == "FILLED" else Decimal(0)))
         elif kind == 8 and draw(st.booleans()):
             stream.append(draw(st.sampled_from((quota(3), reached(2), reached(3), quota(5, revision=3), paced(2, 4)))))
         elif kind == 8:

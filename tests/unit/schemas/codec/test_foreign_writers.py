@@ -21,7 +21,9 @@ FRAME = b"\0\0\0\0\x4d"
 AT_US = 1_700_000_000_123_456
 TICK = {"symbol": "EURUSD", "venue": "X", "seq": 7, "ts_event": AT_US, "bid": 1.1, "ask": 1.2, "bid_size": 5.0}
 FILL = {
-    **dict.fromkeys(("event_id", "correlation_id", "causation_id", "order_id", "account_id", "strategy"), "x"),
+    **dict.fromkeys(
+        ("event_id", "correlation_id", "causation_id", "order_id", "account_id", "deployment", "strategy"), "x"
+    ),
     "tenant_id": "t",
     "ts_event": AT_US,
     "ts_ingest": AT_US,

@@ -43,6 +43,7 @@ FILL = Fill(
     causation_id="d",
     order_id="o",
     account_id="a",
+    deployment="d",
     symbol="EURUSD",
     venue="OANDA",
     side="BUY",
