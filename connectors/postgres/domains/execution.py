@@ -41,7 +41,7 @@ COMMENT ON COLUMN order_requests.ts_event IS 'When it happened, in event time: y
 COMMENT ON COLUMN order_requests.ts_ingest IS 'When the market data at the origin of the chain entered Tradewind.';
 COMMENT ON COLUMN order_requests.correlation_id IS 'First event of the chain.';
 COMMENT ON COLUMN order_requests.causation_id IS 'Event that caused this one directly.';
-COMMENT ON COLUMN order_requests.units IS 
+COMMENT ON COLUMN order_requests.units IS
     'Of TARGET the position that is wanted, of ADD a change of it; negative to sell.';
 COMMENT ON COLUMN order_requests.quote_ts IS 'Event time of the quote that the order was made on.';
 
