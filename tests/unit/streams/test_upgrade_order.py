@@ -96,9 +96,10 @@ class Chain:
         """Have a signal that turns the position go through all agents, and be filled."""
         self._number += 1
         at = START + self._number * 60 * SECOND
-        known: dict[str, Any] = {"volatility": 0.0004, "quote_bid": 1.1, "quote_ask": 1.1001, "strength": 0.5, "symbol": "EURUSD"}
+        known: dict[str, Any] = {"volatility": 0.0004, "quote_bid": 1.1, "quote_ask": 1.1001, "strength": 0.5}
         times = {"ts_event": at, "quote_ts": at, "venue": "OANDA", "event_id": f"s{self._number}"}
         known["direction"] = "LONG" if self._number % 2 else "SHORT"
+        known["symbol"] = "EURUSD"
         signal = replace(ordinary(Signal.SCHEMA), **known, **times)  # type: ignore[type-var]
         later = at + 10 * SECOND
         self.broker.publish(SIGNALS, signal, heartbeat(later))
