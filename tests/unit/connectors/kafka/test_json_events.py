@@ -151,17 +151,7 @@ def test_a_word_that_is_not_in_an_enumeration_is_told_with_those_that_are() -> N
 )
 def test_a_decimal_is_digits_only(written: str) -> None:
     """Python's own reader of decimals takes more than any schema has."""
-    names = (
-        "event_id",
-        "tenant_id",
-        "correlation_id",
-        "causation_id",
-        "order_id",
-        "account_id",
-        "deployment",
-        "symbol",
-        "venue",
-    )
+    names = ("event_id", "tenant_id", "correlation_id", "causation_id", "order_id", "account_id", "symbol", "venue")
     fields = {**dict.fromkeys(names, "a"), "ts_event": 1, "ts_ingest": 1, "sequence": 1, "status": "FILLED"}
     line = json.dumps(fields)[:-1] + f',"filled_quantity":{written}}}'
     with pytest.raises(
