@@ -75,12 +75,13 @@ def test_state_does_not_grow_with_time(seed: int) -> None:
     accounts = sum(len(tenant.accounts) for tenant in DEFAULT_TENANTS)
     owners, tasks = len(DEFAULT_TENANTS), USAGE.partitions
     tenants = Counter({"tenant": owners * tasks, "seeded": tasks})
+    held = accounts * len(SYMBOLS)
     most = {
         "market": Counter({"bars": len(SYMBOLS), "doubted": len(SYMBOLS)}),
         "signals": Counter({"volatility": len(SYMBOLS), "memory": len(SYMBOLS)}),
         "tenancy": Counter({"tenant": owners}),
         "sizing": tenants,
-        "risk": tenants + Counter({"exposure": accounts * len(SYMBOLS)}),
+        "risk": tenants + Counter({"exposure": held, "holding": held, "rate": owners * len(SYMBOLS)}),
         "portfolio": Counter({"position": accounts * len(SYMBOLS), "mark": len(SYMBOLS)}),
         "metering": Counter({"sequence": owners * tasks}),
         "rating": tenants + Counter({"now": tasks, "source": owners * tasks, "total": owners * METERS * len(SYMBOLS)}),
