@@ -5,13 +5,18 @@ from __future__ import annotations
 import logging
 import sys
 
+from tradewind.infra.cli.processes.repeats import Repeats
+
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 CHATTER = ("httpx",)
 """Loggers that tell of every request."""
 
 
 def set_up_log() -> None:
-    """Log what matters from now on."""
+    """Log what matters from now on, and warnings that repeat once a minute."""
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
+    repeats = Repeats()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(repeats)
     for name in CHATTER:
         logging.getLogger(name).setLevel(logging.WARNING)
