@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -23,3 +24,8 @@ class Counters:
     """Records that no schema fits; they are in the dead letters."""
     poison: int = 0
     """Records that are out of range; they are in the dead letters."""
+
+    def ended(self, outcomes: Iterable[str]) -> None:
+        """Count attempts that are published."""
+        for outcome in outcomes:
+            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1

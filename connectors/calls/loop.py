@@ -1,7 +1,7 @@
 """The loop of a caller: reads calls, claims those whose turn it is, performs them, and publishes what came of them.
 
 One asyncio loop holds the book (`book.py`). Two threads help it: one owns the consumer (`reader.py`), one owns the
-producer (`claims.py`). At most one transaction is on its way, and calls that come in meanwhile share the next one.
+producer (`transactions.py`). At most one transaction is on its way. Calls that come in meanwhile share the next one.
 """
 
 from __future__ import annotations
@@ -15,30 +15,27 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Literal, TypeVar
-from uuid import uuid4
 
 from confluent_kafka import Message
 
 from tradewind.connectors.calls.book import Book, Step
-from tradewind.connectors.calls.call import Call, Ending, Unsent
-from tradewind.connectors.calls.claims import Claims, Mark, Output, Written
+from tradewind.connectors.calls.call import Call, Unsent
+from tradewind.connectors.calls.claims import Written
 from tradewind.connectors.calls.counters import Counters
 from tradewind.connectors.calls.kept import Kept, claims_topic
 from tradewind.connectors.calls.kind import Kind, Sending
 from tradewind.connectors.calls.limits import Limits
 from tradewind.connectors.calls.reader import Assignment, Polled, Reader
+from tradewind.connectors.calls.transactions import Transactions
 from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.kafka.errors import StreamError
 from tradewind.connectors.kafka.offsets import Place
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.sinks.loop.dead_letters import DeadLetters, Rejected
-from tradewind.connectors.telemetry.trace_context import as_traced, headers
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.codec.errors import UndecodableRecord
-from tradewind.schemas.event import US_PER_MS, Event
+from tradewind.schemas.event import Event
 from tradewind.schemas.flaws import flaw_of
-from tradewind.schemas.runtime import CallMarks
-from tradewind.topics.partitioner import partition_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -61,13 +58,13 @@ class Caller:
         self.name = f"caller-{kind.name}"
         self.group = settings.physical(f"tradewind.{self.name}")
         self._settings, self._codec, self._clock = settings, codec, clock
-        self._keeping = claims_topic(self.name, kind.calls)
-        self._kept = settings.physical(self._keeping)
-        self._calls, self._attempts = settings.physical(kind.calls), settings.physical(kind.attempts)
+        marks = claims_topic(self.name, kind.calls)
+        self._kept, self._calls = settings.physical(marks), settings.physical(kind.calls)
         self.book = Book(self.limits.in_flight, self.limits.tenant_in_flight, self.limits.step_endings)
-        self._id = f"{self.group}.{uuid4().hex}"
         self._letters = DeadLetters(settings, self.name, codec)
-        self._claims: Claims | None = None
+        self._transactions = Transactions(
+            settings, kind, codec, clock, caller=self.name, marks=marks, transaction_s=self.limits.transaction_s
+        )
         self._reader: Reader | None = None
         self._backlog: dict[Place, deque[Message | int]] = {}
         self._flights: set[asyncio.Task[None]] = set()
@@ -103,7 +100,7 @@ class Caller:
         stopping = asyncio.create_task(stop.wait())
         reading = asyncio.create_task(self._read())
         try:
-            self._claims = await self._in(self._producing, self._opened)
+            await self._in(self._producing, self._transactions.open)
             while not stop.is_set():
                 if reading.done():
                     reading.result()
@@ -282,11 +279,9 @@ class Caller:
 
     async def _write(self, step: Step) -> None:
         """Write a step, and send what it claims once it is committed."""
-        outputs = [self._output(ending) for ending in step.endings]
-        outputs += [self._mark(partition, mark) for (_, partition), mark in step.marks.items()]
-        assert self._claims is not None
+        transactions = self._transactions
         try:
-            written = await self._in(self._producing, self._claims.write, step.lease, step.marks, outputs)
+            written = await self._in(self._producing, transactions.write, step, transactions.records(step))
         except StreamError as error:
             log.error("%s: a transaction is in doubt, reading the positions again: %s", self.group, error)  # noqa: TRY400
             self.book.failed(step, in_doubt=True)
@@ -294,7 +289,7 @@ class Caller:
             return
         self.counters.transactions += 1
         if written is Written.COMMITTED:
-            self._count(step)
+            self.counters.ended(map(transactions.outcome, step.endings))
             for call in self.book.committed(step):
                 self._send(call)
             return
@@ -310,42 +305,9 @@ class Caller:
         """Open another producer under the same id, which ends the transaction in doubt, and begin again."""
         self._give_up()
         await asyncio.sleep(self.limits.pause_s)
-        self._claims = await self._in(self._producing, self._opened)
+        await self._in(self._producing, self._transactions.open)
         assert self._reader is not None
         self._reader.again()
-
-    def _opened(self) -> Claims:
-        return Claims(self._settings, self._id, self.limits.transaction_s).__enter__()
-
-    def _count(self, step: Step) -> None:
-        counts = self.counters.outcomes
-        for ending in step.endings:
-            name = ending.how.value if isinstance(ending.how, Unsent) else self.kind.outcome(ending.how)
-            counts[name] = counts.get(name, 0) + 1
-
-    def _output(self, ending: Ending) -> Output:
-        """Return the record of an ending."""
-        how = ending.how
-        event = self.kind.unsent(ending.call.event, how, self._clock()) if isinstance(how, Unsent) else how
-        topic = self.kind.attempts
-        key = topic.key(event).encode()
-        traced = as_traced(event)
-        return Output(
-            self._attempts,
-            partition_of(key, topic.partitions),
-            key,
-            self._codec.encode(event),
-            traced.ts_ingest // US_PER_MS,
-            headers(traced),
-        )
-
-    def _mark(self, partition: int, mark: Mark) -> Output:
-        """Return the record of marks that are committed in the same transaction."""
-        marks = CallMarks(
-            caller=self.name, topic=self.kind.calls.name, partition=partition, offset=mark.offset, marks=mark.metadata
-        )
-        key = self._keeping.key(marks).encode()
-        return Output(self._kept, partition, key, self._codec.encode(marks), self._clock() // US_PER_MS)
 
     # -- calls --------------------------------------------------------------------------------------------------------
 
