@@ -154,8 +154,12 @@ def _record_path(run: Path, name: str) -> Path:
 class Server:
     """One server process of a data folder."""
 
-    def __init__(self, command: Command, run: Path, closing: threading.Event | None = None) -> None:
+    def __init__(
+        self, command: Command, run: Path, closing: threading.Event | None = None, log_bytes: int = LOG_BYTES
+    ) -> None:
+        """Keep its record in the folder `run`; a log of more than `log_bytes` is turned over."""
         self.command = command
+        self._log_bytes = log_bytes
         self._record_path = _record_path(run, command.name)
         self._closing = closing or threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
@@ -182,7 +186,7 @@ class Server:
         self.stop()
         command = self.command
         command.log.parent.mkdir(parents=True, exist_ok=True)
-        if command.log.exists() and command.log.stat().st_size > LOG_BYTES:
+        if command.log.exists() and command.log.stat().st_size > self._log_bytes:
             command.log.replace(command.log.with_suffix(".log.1"))
         with command.log.open("ab") as log, (command.stdin or Path(os.devnull)).open("rb") as stdin, undivided():
             self._child = subprocess.Popen(
@@ -246,7 +250,7 @@ class Server:
         Where the disk has no room for the copy, the log is cut without one.
         """
         log = self.command.log
-        if log.exists() and log.stat().st_size > LOG_BYTES:
+        if log.exists() and log.stat().st_size > self._log_bytes:
             copy = log.with_suffix(".log.1")
             try:
                 copy.write_bytes(log.read_bytes())

@@ -51,16 +51,18 @@ class Codec:
     schema. May be used by several threads.
     """
 
-    def __init__(self, ids: Mapping[str, int], resolve: Callable[[int], str]) -> None:
+    def __init__(self, ids: Mapping[str, int], resolve: Callable[[int], str], few_rows: int = FEW_ROWS) -> None:
         """Give the registry's id of the newest version of each schema, and what finds the JSON text of any other id.
 
         `resolve` is called once for an id, by `decode`, `decode_columns` and `model_of`. It raises `LookupError` for
-        an id that the registry does not have; any other error passes through to the caller, who may try again.
+        an id that the registry does not have; any other error passes through to the caller, who may try again. A frame
+        of up to `few_rows` is encoded row by row.
         """
         unknown = sorted(set(ids) - set(MODELS))
         if unknown:
             raise ValueError(f"no model of {', '.join(unknown)}; there are {', '.join(MODELS)}")
         self._resolve = resolve
+        self._few_rows = few_rows
         self._lock = Lock()
         self._resolved: dict[int, _Decoder | str] = {}
         self._encoders = {
@@ -130,7 +132,7 @@ class Codec:
         encoder = self._encoder(model)
         if encoder.columns is None:
             raise TypeError(f"{model.__name__} is not flat: encode it row by row")
-        if frame.height <= FEW_ROWS and encoder.columns.is_exact(frame):
+        if frame.height <= self._few_rows and encoder.columns.is_exact(frame):
             with suppress(EncodeError):  # the columns say in which row
                 return [encoder.encode(model.from_dict(row)) for row in frame.iter_rows(named=True)]
         return encoder.columns.encode(frame, encoder.schema_id)

@@ -162,8 +162,8 @@ def verify(path: Path, opener: Opener) -> None:
         ) from error
 
 
-def chunks(opener: Opener) -> Iterator[Chunk]:
-    """Yield the lines of a file.
+def chunks(opener: Opener, most_lines: int = CHUNK_LINES) -> Iterator[Chunk]:
+    """Yield the lines of a file, at most so many in a chunk.
 
     Bytes that are not UTF-8 become U+FFFD; a line over `LINE_BYTES` is cut and marked `TOO_LONG`.
 
@@ -174,10 +174,10 @@ def chunks(opener: Opener) -> Iterator[Chunk]:
     try:
         for lines in _lines(opener):
             held += lines
-            while len(held) > CHUNK_LINES:
-                yield Chunk(first, held[:CHUNK_LINES])
-                first += CHUNK_LINES
-                held = held[CHUNK_LINES:]
+            while len(held) > most_lines:
+                yield Chunk(first, held[:most_lines])
+                first += most_lines
+                held = held[most_lines:]
     except DAMAGE as error:
         raise DamagedSource(
             f"the file changed while it was read, and breaks after line {first + len(held) - 1:,} ({error}); what was "

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tradewind.connectors.feeds.feed import TICK_COLUMNS, TRADE_COLUMNS, Block, Bounds, SourcePosition
-from tradewind.connectors.feeds.files.archive import Chunk, Opener, chunks
+from tradewind.connectors.feeds.files.archive import CHUNK_LINES, Chunk, Opener, chunks
 from tradewind.connectors.feeds.files.misplaced import Micros
 from tradewind.connectors.feeds.files.parsed import SKIPPED, TICK, TRADE, UNKNOWN, Parsed, in_order
 
@@ -32,11 +32,13 @@ class FileFeed:
     series: str
     begins_us: int
     live: bool = False
+    chunk_lines: int = CHUNK_LINES
+    """Lines that are parsed at once, at most."""
 
     def read(self, position: SourcePosition, bounds: Bounds) -> Iterator[Block]:
         """Yield the blocks after a position."""
         reached: int | None = None
-        for chunk in chunks(self.opener):
+        for chunk in chunks(self.opener, self.chunk_lines):
             if not chunk.lines:
                 continue
             parsed = self.parse(chunk)

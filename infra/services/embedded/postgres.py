@@ -62,6 +62,11 @@ class Postgres(Service):
     part = "postgres"
     offsets = (PORT,)
 
+    def __init__(self, place: Place, binaries: Path = BINARIES, roots: Path = ROOTS_FOLDER) -> None:
+        """Run these binaries. Root's server runs as another user, for which `roots` holds what it could not reach."""
+        super().__init__(place)
+        self._binaries, self._roots = binaries, roots
+
     @property
     def url(self) -> str:
         """Where Tradewind's database is, without its password."""
@@ -124,13 +129,15 @@ class Postgres(Service):
         """Return the cluster's folder and the binaries' one, both within reach of the user that the server runs as."""
         home = self.place.data / self.name
         if user is not None and not home.is_symlink() and not _reachable(self.place.data):
-            _move_out(home)
+            _move_out(home, self._roots)
         home = home.resolve()
         home.mkdir(mode=0o700, exist_ok=True)
         if user is None:
-            return home, BINARIES
+            return home, self._binaries
         os.chown(home, user, group_of(user))
-        return home, BINARIES if _reachable(BINARIES / "bin") else _copied_binaries()
+        if _reachable(self._binaries / "bin"):
+            return home, self._binaries
+        return home, _copied_binaries(self._binaries, self._roots)
 
     def _initialise(self, home: Path, binaries: Path, user: int | None) -> None:
         """Create the cluster beside its place and move it there whole: a kill in between leaves nothing half done."""
@@ -220,21 +227,21 @@ def _reachable(folder: Path) -> bool:
 
 def moved_out(home: Path) -> Path | None:
     """Return where root's cluster was put for a data folder that `nobody` does not reach; None where it was not."""
-    return home.resolve() if home.is_symlink() and home.resolve() == _outside(home) else None
+    return home.resolve() if home.is_symlink() and home.resolve() == _outside(home, ROOTS_FOLDER) else None
 
 
-def _outside(home: Path) -> Path:
-    return ROOTS_FOLDER / f"postgres-{hashlib.sha256(str(home).encode()).hexdigest()[:16]}"
+def _outside(home: Path, roots: Path) -> Path:
+    return roots / f"postgres-{hashlib.sha256(str(home).encode()).hexdigest()[:16]}"
 
 
-def _move_out(home: Path) -> None:
+def _move_out(home: Path, roots: Path) -> None:
     """Put root's cluster where `nobody` reaches it, with a link to it in the data folder."""
-    outside = _outside(home)
+    outside = _outside(home, roots)
     if outside.exists():  # of a data folder that was removed, or is not mounted: keep the latest of these
         old = outside.with_suffix(".old")
         shutil.rmtree(old, ignore_errors=True)
         outside.rename(old)
-    ROOTS_FOLDER.mkdir(parents=True, exist_ok=True)
+    roots.mkdir(parents=True, exist_ok=True)
     if home.exists():
         shutil.move(home, outside)  # its folder was within reach until now
     else:
@@ -242,21 +249,21 @@ def _move_out(home: Path) -> None:
     home.symlink_to(outside)
 
 
-def _copied_binaries() -> Path:
+def _copied_binaries(binaries: Path, roots: Path) -> Path:
     """Return a copy of the 40 MB of binaries that `nobody` can read, made once per version of the package.
 
     They find their libraries by the way from one to the other, which the copy keeps.
     """
-    package = BINARIES.parent
-    stamp = (BINARIES / "bin" / "postgres").stat().st_mtime_ns
-    copy = ROOTS_FOLDER / f"binaries-{hashlib.sha256(f'{BINARIES}{stamp}'.encode()).hexdigest()[:16]}"
+    package = binaries.parent
+    stamp = (binaries / "bin" / "postgres").stat().st_mtime_ns
+    copy = roots / f"binaries-{hashlib.sha256(f'{binaries}{stamp}'.encode()).hexdigest()[:16]}"
     if not copy.exists():
         draft = copy.with_suffix(f".{os.getpid()}")
-        for folder in (BINARIES, package / ".dylibs", package.with_name(f"{package.name}.libs")):
+        for folder in (binaries, package / ".dylibs", package.with_name(f"{package.name}.libs")):
             if folder.exists():
                 shutil.copytree(folder, draft / folder.relative_to(package.parent), symlinks=True)
         draft.rename(copy)
-    return copy / BINARIES.relative_to(package.parent)
+    return copy / binaries.relative_to(package.parent)
 
 
 def _check_version(cluster: Path) -> None:

@@ -51,13 +51,16 @@ FIRST_NUMBERS: Final[list[int]] = FIRST.tolist()
 SECOND_NUMBERS: Final[list[int]] = SECOND.tolist()
 
 
-def fingerprints(records: Records) -> Words:
-    """Return (n,) fingerprints of offset, timestamp (ms), key, value and headers."""
-    if len(records) <= FEW_RECORDS:
+def fingerprints(records: Records, few_records: int = FEW_RECORDS, block_records: int = BLOCK_RECORDS) -> Words:
+    """Return (n,) fingerprints of offset, timestamp (ms), key, value and headers.
+
+    Up to `few_records` are made one by one, more in blocks of `block_records`; both ways give the same.
+    """
+    if len(records) <= few_records:
         return _of_few(records)
     found = np.empty(len(records), np.uint64)
-    for at in range(0, len(records), BLOCK_RECORDS):
-        found[at : at + BLOCK_RECORDS] = _of_block(records[at : at + BLOCK_RECORDS])
+    for at in range(0, len(records), block_records):
+        found[at : at + block_records] = _of_block(records[at : at + block_records])
     return found
 
 

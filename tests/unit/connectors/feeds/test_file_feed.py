@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradewind.connectors.feeds.feed import Bounds, Feed, SourcePosition
-from tradewind.connectors.feeds.files import archive
 from tradewind.connectors.feeds.files.binance import open_binance
 from tradewind.connectors.feeds.files.file_feed import FileFeed
 from tradewind.connectors.feeds.files.oanda import open_oanda
@@ -60,13 +60,11 @@ def test_a_feed_that_is_stopped_anywhere_goes_on_as_if_it_were_not(
 ) -> None:
     """Whatever the blocks' sizes, what comes before a position and what comes after it make the whole."""
     content = "\n".join(f"{ms},1.1,1.2" if ms % 7 else "garbage" for ms in times).encode()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archive, "CHUNK_LINES", 8)
-        feed = written(tmp_path_factory.mktemp("any") / "quotes.zip", content)
-        whole = list(feed.read(SourcePosition(), Bounds(10_000, FOREVER)))
-        blocks = list(feed.read(SourcePosition(), Bounds(records, span_us)))
-        at = data.draw(st.integers(0, len(blocks) - 1))
-        rest = list(feed.read(blocks[at].next, Bounds(7, FOREVER)))
+    feed = replace(written(tmp_path_factory.mktemp("any") / "quotes.zip", content), chunk_lines=8)
+    whole = list(feed.read(SourcePosition(), Bounds(10_000, FOREVER)))
+    blocks = list(feed.read(SourcePosition(), Bounds(records, span_us)))
+    at = data.draw(st.integers(0, len(blocks) - 1))
+    rest = list(feed.read(blocks[at].next, Bounds(7, FOREVER)))
     expected = pl.concat(block.ticks for block in whole)
     assert pl.concat(block.ticks for block in blocks).equals(expected)
     assert pl.concat([*(block.ticks for block in blocks[: at + 1]), *(block.ticks for block in rest)]).equals(expected)
@@ -81,10 +79,8 @@ def test_blocks_keep_their_bounds(
 ) -> None:
     """A block has no more records and event time than asked for."""
     content = "\n".join(f"{ms},1.1,1.2" for ms in times).encode()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archive, "CHUNK_LINES", 8)
-        feed = written(tmp_path_factory.mktemp("any") / "quotes.zip", content)
-        blocks = list(feed.read(SourcePosition(), Bounds(records, span_us)))
+    feed = replace(written(tmp_path_factory.mktemp("any") / "quotes.zip", content), chunk_lines=8)
+    blocks = list(feed.read(SourcePosition(), Bounds(records, span_us)))
     before, reached = 0, 0
     for block in blocks:
         assert 0 < block.next.record - before <= records

@@ -32,11 +32,13 @@ class Bench:
         self.run.mkdir()
         self.servers: list[Server] = []
 
-    def server(self, code: str = SLEEP, name: str = "demo", closing: threading.Event | None = None) -> Server:
+    def server(
+        self, code: str = SLEEP, name: str = "demo", closing: threading.Event | None = None, **bounds: int
+    ) -> Server:
         folder = self.data / name
         folder.mkdir(exist_ok=True)
         argv = (os.path.realpath(sys.executable), "-c", code)
-        server = Server(Command(name, argv, folder, self.data / "logs" / f"{name}.log"), self.run, closing)
+        server = Server(Command(name, argv, folder, self.data / "logs" / f"{name}.log"), self.run, closing, **bounds)
         self.servers.append(server)
         return server
 
@@ -197,10 +199,10 @@ def test_a_start_can_be_called_off(bench: Bench) -> None:
         server.wait_ready(lambda: said_up(server))
 
 
-def test_logs_stay_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_logs_stay_bounded(bench: Bench) -> None:
     """A log is cut under the running server, which goes on writing, and turned over at a start."""
-    monkeypatch.setattr(process, "LOG_BYTES", 1000)
-    server = bench.server("import time\nwhile True: print('x' * 50, flush=True); time.sleep(0.005)")
+    code = "import time\nwhile True: print('x' * 50, flush=True); time.sleep(0.005)"
+    server = bench.server(code, log_bytes=1000)
     server.start()
     log = server.command.log
     deadline = time.monotonic() + 20

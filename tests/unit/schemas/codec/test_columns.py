@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from tests.unit.schemas.strategies import events, examples
 from tradewind.schemas.codec import MODELS, Codec, EncodeError, MisalignedRecords, UndecodableRecord
-from tradewind.schemas.codec import codec as module
 from tradewind.schemas.codec.catalog import NEWEST
 from tradewind.schemas.codec.flat import frame_schema
 from tradewind.schemas.event import Event
@@ -32,7 +31,8 @@ def no_other(schema_id: int) -> str:
     raise KeyError(schema_id)
 
 
-CODEC = Codec(IDS, no_other)
+CODEC = Codec(IDS, no_other, few_rows=0)
+"""Its columns encode frames of any height."""
 TICKS = [
     Tick(
         symbol=("EURUSD", "XAUUSD", "GER40")[row % 3],
@@ -46,14 +46,6 @@ TICKS = [
     )
     for row in range(300)
 ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def however_few() -> Iterator[None]:
-    """Have columns encode frames of any height."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "FEW_ROWS", 0)
-        yield
 
 
 def rows_of(model: type[Event], values: Sequence[bytes]) -> list[dict[str, Any]]:
@@ -308,11 +300,11 @@ def test_a_few_rows_are_encoded_one_by_one_and_say_the_same(monkeypatch: pytest.
         with pytest.raises(EncodeError) as error:
             CODEC.encode_columns(Tick, each)
         errors.append(str(error.value))
-    monkeypatch.setattr(module, "FEW_ROWS", 5)
-    assert [CODEC.encode_columns(Tick, each) for each in whole] == by_columns
+    by_rows = Codec(IDS, no_other, few_rows=5)
+    assert [by_rows.encode_columns(Tick, each) for each in whole] == by_columns
     for each, text in zip(refused, errors, strict=True):
         with pytest.raises(EncodeError) as error:
-            CODEC.encode_columns(Tick, each)
+            by_rows.encode_columns(Tick, each)
         assert str(error.value) == text
 
 

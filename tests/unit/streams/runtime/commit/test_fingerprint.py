@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from runtime.records import Raw
 
 from tradewind.schemas.codec import Joined
-from tradewind.streams.runtime.commit import fingerprint
 from tradewind.streams.runtime.commit.fingerprint import TEXT_WORDS, fingerprints
 from tradewind.streams.runtime.read.records import Records
 
@@ -32,17 +29,11 @@ records = st.lists(
 )
 
 
-@pytest.fixture(autouse=True, scope="module", params=[0, fingerprint.FEW_RECORDS])
-def few(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Have every law hold for both ways of making them: by columns, and one by one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fingerprint, "FEW_RECORDS", request.param)
-        yield
-
-
 def prints(of: list[Raw]) -> list[int]:
-    """Return the fingerprints of records."""
-    found: list[int] = fingerprints(Records.of(of)).tolist()
+    """Return the fingerprints of records, which are the same by columns and one by one."""
+    whole = Records.of(of)
+    found: list[int] = fingerprints(whole, few_records=0).tolist()
+    assert fingerprints(whole, few_records=len(of)).tolist() == found
     return found
 
 
@@ -50,21 +41,7 @@ def prints(of: list[Raw]) -> list[int]:
 def test_a_record_has_the_same_fingerprint_among_any_others(of: list[Raw]) -> None:
     """Whatever lies beside it, and however long the others are."""
     assert prints(of) == [prints([record])[0] for record in of]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fingerprint, "BLOCK_RECORDS", 5)
-        assert fingerprints(Records.of(of)).tolist() == prints(of)
-
-
-@given(records)
-def test_few_records_have_the_fingerprints_of_many(of: list[Raw]) -> None:
-    """They are made one by one."""
-    whole = Records.of(of)
-    found = []
-    for few in (0, len(of)):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(fingerprint, "FEW_RECORDS", few)
-            found.append(fingerprints(whole).tolist())
-    assert found[0] == found[1]
+    assert fingerprints(Records.of(of), few_records=0, block_records=5).tolist() == prints(of)
 
 
 @given(records, st.binary(min_size=1, max_size=30))
@@ -81,7 +58,8 @@ def test_what_lies_between_the_records_is_no_part(of: list[Raw], between: bytes)
         Joined(bytes(data) + between * 1024, np.array(starts[column::2]), texts.sizes)
         for column, texts in enumerate((whole.keys, whole.values))
     )
-    assert fingerprints(replace(whole, keys=keys, values=values)).tolist() == prints(of)
+    moved = replace(whole, keys=keys, values=values)
+    assert [fingerprints(moved, few_records=few).tolist() for few in (0, len(of))] == [prints(of)] * 2
 
 
 @given(records, st.data())
