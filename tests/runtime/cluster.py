@@ -41,6 +41,7 @@ from tradewind.topics.partitioner import partition_of
 SYMBOLS = ("EURUSD", "XAUUSD", "BTCUSD", "ETHUSD", "GBPUSD", "USDJPY")
 WAIT_S = 90.0  # a fraction of it on an idle machine
 MARKERS_S = 5.0  # for the markers of a transaction that has ended
+POLL_S = 0.1
 HERE = Path(__file__).parent
 Named = dict[tuple[str, int], tuple[str, int]]
 """Partition by its name on the cluster -> (logical topic, partition)."""
@@ -89,6 +90,7 @@ class Cluster:
         self.folder = folder
         self.codec = codec
         self._workers: list[Worker] = []
+        self._positions: dict[str, GroupPositions] = {}
         self._admin = AdminClient(settings.librdkafka())
         self._producer = Producer(
             {**settings.librdkafka(), "compression.type": "lz4", "linger.ms": 5, "enable.idempotence": True}
@@ -150,12 +152,16 @@ class Cluster:
 
     def offsets(self, agent: Agent, *also: Topic) -> dict[tuple[str, int], int | None]:
         """Return the group's stable offsets by logical topic and partition: of the inputs, and of others."""
-        positions = GroupPositions(self.settings, group_of(agent, self.settings))
         at = self._inputs(agent, also)
-        try:
-            return {at[name]: offset for name, offset in positions.stable(at, lambda: False).items()}
-        finally:
-            positions.close()
+        stable = self._positions_of(agent).stable(at, lambda: False)
+        return {at[name]: offset for name, offset in stable.items()}
+
+    def _positions_of(self, agent: Agent) -> GroupPositions:
+        """Return clients that ask for an agent's offsets: tests ask many times, and clients take time to connect."""
+        group = group_of(agent, self.settings)
+        if group not in self._positions:
+            self._positions[group] = GroupPositions(self.settings, group)
+        return self._positions[group]
 
     def forget_offsets(self, agent: Agent) -> None:
         """Delete the group of an agent that does not run, as a broker does after a week."""
@@ -202,12 +208,8 @@ class Cluster:
 
     def state(self, agent: Agent) -> dict[int, Restored]:
         """Return what the changelog says of each task."""
-        positions = GroupPositions(self.settings, group_of(agent, self.settings))
-        try:
-            changelog = Changelog(agent, self.settings, self.codec)
-            return changelog.restore(range(agent.partitions), positions, lambda: False)
-        finally:
-            positions.close()
+        changelog = Changelog(agent, self.settings, self.codec)
+        return changelog.restore(range(agent.partitions), self._positions_of(agent), lambda: False)
 
     def totals(self, agent: Agent) -> tuple[int, int]:
         """Return the number of ticks, and the sum of their sequences, that an adding agent's state holds."""
@@ -266,10 +268,13 @@ class Cluster:
         return worker
 
     def close(self) -> None:
-        """Kill what a failed test left running."""
+        """Kill what a failed test left running, and let the connections go."""
         for worker in self._workers:
             if worker.process.poll() is None:
                 worker.kill()
+        for positions in self._positions.values():
+            positions.close()
+        self._positions.clear()
 
 
 class Worker:
@@ -314,7 +319,7 @@ def until(true: Callable[[], bool], what: str, timeout_s: float = WAIT_S) -> flo
     begun = time.monotonic()
     while not true():
         assert time.monotonic() - begun < timeout_s, f"{what}: not within {timeout_s} s"
-        time.sleep(0.05)
+        time.sleep(POLL_S)
     return time.monotonic() - begun
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -36,9 +36,11 @@ FILLED_S = 3.0  # for an inbox that nothing leaves: it takes much less than a se
 
 
 @pytest.fixture
-def cluster(settings: Settings, tmp_path: Path) -> Cluster:
+def cluster(settings: Settings, tmp_path: Path) -> Iterator[Cluster]:
     """Give a namespace of the test's own."""
-    return Cluster(settings, tmp_path)
+    own = Cluster(settings, tmp_path)
+    yield own
+    own.close()
 
 
 @pytest.mark.parametrize(("end", "expected"), [("commit_transaction", 9), ("abort_transaction", 5)])

@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,15 +61,19 @@ FAULTY = replace(REPAIRED, inputs=(replace(TICKS, also=(), time_carrier=None),),
 
 
 @pytest.fixture
-def cluster(settings: Settings, tmp_path: Path) -> Cluster:
+def cluster(settings: Settings, tmp_path: Path) -> Iterator[Cluster]:
     """Give a namespace of the test's own."""
-    return Cluster(settings, tmp_path)
+    own = Cluster(settings, tmp_path)
+    yield own
+    own.close()
 
 
 @pytest.fixture
-def registered(settings: Settings, tmp_path: Path) -> Cluster:
+def registered(settings: Settings, tmp_path: Path) -> Iterator[Cluster]:
     """Give a namespace of the test's own, with the schemas where the commands find them."""
-    return Cluster(settings, tmp_path, open_codec(settings))
+    own = Cluster(settings, tmp_path, open_codec(settings))
+    yield own
+    own.close()
 
 
 def dlq(settings: Settings, *arguments: str, given: str | None = None) -> Result:

@@ -3,6 +3,7 @@
 import asyncio
 import struct
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -34,9 +35,11 @@ RELAY, SUMS, PICKY, BROKEN, HOLDING, COUNT = (
 
 
 @pytest.fixture
-def cluster(settings: Settings, tmp_path: Path) -> Cluster:
+def cluster(settings: Settings, tmp_path: Path) -> Iterator[Cluster]:
     """Give a namespace of the test's own."""
-    return Cluster(settings, tmp_path)
+    own = Cluster(settings, tmp_path)
+    yield own
+    own.close()
 
 
 async def test_each_tick_comes_out_once_over_two_agents_and_a_restart(cluster: Cluster) -> None:
