@@ -51,12 +51,17 @@ class Stack:
         progress: Callable[[Step], None] = lambda _: None,
         *,
         brokers: int = 1,
+        only: Collection[str] | None = None,
         java: Java | None = None,
         accept_cluster: bool = False,
     ) -> None:
-        """Prepare; with `accept_cluster` Kafka starts though its files are not those that the folder knew."""
+        """Prepare. If `only` names services, the stack has these and those that they need.
+
+        With `accept_cluster` Kafka starts though its files are not those that the folder knew.
+        """
         self.data, self.settings, self._progress = data.resolve(), settings, progress
         self._base_port, self._brokers, self._accept_cluster = base_port, brokers, accept_cluster
+        self._only = only
         self._java = java or Java(optimising=settings.optimise_java)
         self._run = self.data / "run"
         self._closing = threading.Event()
@@ -181,7 +186,7 @@ class Stack:
             accept_cluster=self._accept_cluster,
             disk=self.settings.disk,
         )
-        return {name: service(place) for name, service in embedded(self.settings, self._external).items()}
+        return {name: service(place) for name, service in embedded(self.settings, self._external, self._only).items()}
 
     def _start_all(self) -> list[Running]:
         """Start each service in a thread of its own, behind those that it needs."""
@@ -215,10 +220,19 @@ class Stack:
         return {one.part: one.endpoint() for one in self._services.values() if one.part not in self._external}
 
 
-def embedded(settings: Settings, external: Collection[str]) -> dict[str, type[Service]]:
-    """Return the services to start where the settings name the `external` parts, each behind those that it needs."""
+def embedded(
+    settings: Settings, external: Collection[str], only: Collection[str] | None = None
+) -> dict[str, type[Service]]:
+    """Return the services to start where the settings name the `external` parts, each behind those that it needs.
+
+    If `only` names services, no other is started, except those that they need.
+    """
     known = services()
-    wanted = {name for name, one in known.items() if one.part not in external and one.wanted(settings)}
+    wanted = {
+        name
+        for name, one in known.items()
+        if one.part not in external and one.wanted(settings) and (only is None or name in only)
+    }
     for name in reversed(known):  # whoever needs one comes after it
         wanted.update(known[name].after if name in wanted else ())
     return {name: one for name, one in known.items() if name in wanted}

@@ -161,6 +161,11 @@ def read_orders(settings: Settings) -> Ledger:
     return ledger
 
 
+def decided(settings: Settings) -> bool:
+    """Tell whether there is any decision yet."""
+    return any(isinstance(record.event, Decision) for record in consume(DECISIONS, settings=settings))
+
+
 def read_all(settings: Settings) -> Ledger:
     """Read everything."""
     ledger = read_orders(settings)

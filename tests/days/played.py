@@ -40,9 +40,10 @@ OF_AI = ("ai.tokens.in", "ai.tokens.out", "ai.cost")
 """What one answer is metered by."""
 STILL_S = 150.0
 """Time without anything new; how long it all takes is the machine's matter."""
-SETTLE_POLL_S = 1.0
+SETTLE_POLL_S = 2.0
 """Each look reads all that came of the ticks."""
 STORED_S = 90.0
+STORED_POLL_S = 0.5
 UNEQUAL = """
     SELECT tenant_id, account_id, symbol, venue FROM positions p FULL JOIN (
         SELECT tenant_id, account_id, symbol, venue,
@@ -184,6 +185,7 @@ async def check(settings: Settings, ledger: Ledger, files: Sequence[Recording]) 
     rows: dict[str, int] = {}
     deadline = time.monotonic() + STORED_S
     while rows != stored and time.monotonic() < deadline:
+        await asyncio.sleep(STORED_POLL_S if rows else 0.0)
         rows = {table: (await postgres_rows(settings, f"SELECT count(*) FROM {table}"))[0][0] for table in stored}
     assert rows == stored
     assert await postgres_rows(settings, UNEQUAL) == []

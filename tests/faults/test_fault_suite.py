@@ -13,7 +13,7 @@ from harness.distribution import own_brokers
 SHORT = ("--short",)
 LONG = [pytest.param(("--kills", "10"), seed, marks=pytest.mark.long) for seed in range(2, 7)]
 """Each of these parts takes some five minutes."""
-RATE = 500  # events a second: what three brokers, two agents and whatever else runs leave two cores time for
+RATE = 200  # events a second: each transaction has some, and three brokers leave two cores time for other tests
 KINDS = (
     "killed a worker",
     "added a worker",
@@ -45,7 +45,7 @@ def test_nothing_is_lost_doubled_or_kept_wrongly_whatever_is_killed(
     found = {result["name"]: result["value"] for result in json.loads(done.stdout)["results"]}
     assert found["kills"] >= (2 if form == SHORT else int(form[1]))
     assert [kind for kind in KINDS if found[kind] < 1] == []
-    assert found["inputs"] > 10_000
+    assert found["inputs"] > 5_000
     wrong = ("lost", "doubled", "disordered", "state_mismatches")
     assert {name: found[name] for name in wrong} == dict.fromkeys(wrong, 0)
     evidence(seed, {name: int(found[name]) for name in ("kills", "inputs", *wrong)})

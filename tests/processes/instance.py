@@ -81,12 +81,14 @@ class Instance:
         return all(is_free(self.base + offset) for offset in range(SPAN))
 
 
-def wait(until: Callable[[], object], timeout_s: float, told: Callable[[], object] = lambda: "") -> None:
+def wait(
+    until: Callable[[], object], timeout_s: float, told: Callable[[], object] = lambda: "", poll_s: float = 0.1
+) -> None:
     """Wait until something is true, or fail with what is told."""
     deadline = time.monotonic() + timeout_s
     while not until():
         assert time.monotonic() < deadline, told()
-        time.sleep(0.1)
+        time.sleep(poll_s)
 
 
 def stop(process: subprocess.Popen[bytes], number: signal.Signals) -> float:

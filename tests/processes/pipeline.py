@@ -104,6 +104,10 @@ class Pipeline:
         """Return the end of a process's log."""
         return (self.folder / f"{name}.log").read_text("utf-8", "replace")[-4000:]
 
+    def reports(self, name: str) -> int:
+        """Return how often a feed has said that it published something; each file's reports are a second apart."""
+        return len(PUBLISHED.findall((self.folder / f"{name}.log").read_text("utf-8", "replace")))
+
     def finish(self, name: str, still_s: float) -> None:
         """Wait until a feed ends by itself, which must be a success; it may take as long as it goes on publishing."""
         process = self.running[name]
@@ -111,7 +115,7 @@ class Pipeline:
             lambda: process.poll() is not None,
             f"the end of {name}",
             still_s,
-            progress=lambda: PUBLISHED.findall(self.log(name)),
+            progress=lambda: self.reports(name),
         )
         code = self.running.pop(name).returncode
         assert code == 0, f"{name} ended with {code}:\n{self.log(name)}"

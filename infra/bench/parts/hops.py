@@ -46,6 +46,8 @@ TIMEOUT_S = 300.0
 US = 1_000_000
 MODULE = "tradewind.infra.bench.parts.hops"
 QUEUED = 200_000
+PACED = "paced"
+"""In place of a number, on the command line of a worker whose agents pace themselves."""
 LINGER_MS = 0  # the client's own 5 ms change nothing at 500 events/s, and show at 50
 
 
@@ -66,6 +68,8 @@ class Hops:
 
     name: str
     partitions: int = PARTITIONS
+    latency_s: float | None = None
+    """From the begin of a transaction of an agent to that of the next; None lets the agents' own pacing decide."""
 
     def topic(self, number: int) -> Topic:
         """Return the topic before the first (0), between the two (1), and behind the second agent (2)."""
@@ -78,6 +82,7 @@ class Hops:
             inputs=(self.topic(number),),
             outputs=(self.topic(number + 1),),
             processor=hop,
+            latency_s=self.latency_s,
         )
 
     def create(self, settings: Settings) -> None:
@@ -87,7 +92,8 @@ class Hops:
 
     def command(self, *numbers: int, module: str = MODULE) -> list[str]:
         """Return the command of a worker of the first (0), the second (1), or both agents."""
-        return [sys.executable, "-P", "-m", module, self.name, str(self.partitions), *map(str, numbers)]
+        latency = PACED if self.latency_s is None else str(self.latency_s)
+        return [sys.executable, "-P", "-m", module, self.name, str(self.partitions), latency, *map(str, numbers)]
 
     @contextmanager
     def running(self, settings: Settings) -> Iterator[Callable[[], bool]]:
@@ -213,8 +219,8 @@ def main(timings: Timings = USUAL) -> None:
     """Run agents until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    name, partitions, *numbers = sys.argv[1:]
-    hops = Hops(name, int(partitions))
+    name, partitions, latency, *numbers = sys.argv[1:]
+    hops = Hops(name, int(partitions), None if latency == PACED else float(latency))
     settings = Settings()
     codec = open_codec(settings, PATIENT_ATTEMPTS)
     asyncio.run(run_agents([hops.agent(int(number)) for number in numbers], settings, codec, timings=timings))

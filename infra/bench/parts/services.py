@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,15 +32,17 @@ def services(*, optimise_java: bool = False) -> Iterator[Settings]:
 
 
 @contextmanager
-def stack(brokers: int = 1, *, optimise_java: bool = False) -> Iterator[tuple[Stack, Settings]]:
-    """Start the services, with one or several brokers; a bench never measures somebody's own cluster.
+def stack(
+    brokers: int = 1, *, only: Collection[str] | None = None, optimise_java: bool = False
+) -> Iterator[tuple[Stack, Settings]]:
+    """Start the services, or `only` some, with one or several brokers; a bench never measures somebody's own cluster.
 
     So what names one, in the environment or in `.env`, is not looked at, here and in the processes that are measured.
     """
     for name in [name for name in os.environ if name.startswith("TRADEWIND_") and name != "TRADEWIND_CACHE"]:
         del os.environ[name]
     with temporary_folder("tradewind-bench-") as data, logged(data):
-        own = Stack(data, _own(data, optimise_java), base_port=None, brokers=brokers)
+        own = Stack(data, _own(data, optimise_java), base_port=None, brokers=brokers, only=only)
         say("starting the services")
         own.start()
         try:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from days.ledger import read_all, read_orders
-from days.played import STILL_S, check, fed, settle
+from days.ledger import decided, read_all, read_orders
+from days.played import SETTLE_POLL_S, STILL_S, check, fed, settle
 from days.recorded import EURUSD, WHOLE_BTCUSDT, WHOLE_EURUSD, WHOLE_XAUUSD, XAUUSD
 from harness.distribution import own_brokers
 from processes.pipeline import Pipeline
@@ -18,8 +18,10 @@ from tradewind.connectors.settings import KafkaSettings, Settings
 from tradewind.infra.services.embedded.kafka import Kafka
 
 pytestmark = pytest.mark.timeout(600)
-AT_FIRST, THEN = "300", "2000"
-"""Slow enough that the feed goes on until all workers are up; then as fast as the killing is, 11 s."""
+AT_FIRST, THEN = "150", "2000"
+"""Slow enough that the feed outlives its broker's kill; then as fast as the killing is, 11 s."""
+ON_THEIR_WAY = 2
+"""Reports of a feed, one of each file, that may be of records from before the kill."""
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ async def test_the_whole_files_balance_at_full_speed(pipeline: Pipeline) -> None
 async def test_everything_balances_after_each_process_was_killed(
     settings: Settings, database: object, broker: Kafka, tmp_path: Path
 ) -> None:
-    """Each worker, the feed and the broker are killed in the middle: nothing is lost, and nothing comes twice."""
+    """The broker, the feed, which outlives it, and each worker are killed: nothing is lost, and nothing comes twice."""
     own = settings.model_copy(update={"kafka": KafkaSettings(bootstrap=broker.bootstrap)})
     pipeline = Pipeline(own, tmp_path, SHORT)
     feed = ("feed", str(EURUSD.path), str(XAUUSD.path), "--speed")
@@ -58,10 +60,12 @@ async def test_everything_balances_after_each_process_was_killed(
         pipeline.start_workers()
         pipeline.start("feed", *feed, AT_FIRST)
         # A worker that starts without a broker gives up, and `up` is not here to start it again.
-        pipeline.wait_until(lambda: bool(read_orders(pipeline.settings).decisions), "all workers are up", STILL_S)
-        pipeline.kill("feed")
+        pipeline.wait_until(lambda: decided(pipeline.settings), "all workers are up", STILL_S, SETTLE_POLL_S)
         broker.servers[0].kill()
         broker.start()
+        told = pipeline.reports("feed") + ON_THEIR_WAY
+        pipeline.wait_until(lambda: pipeline.reports("feed") > told, "the feed goes on without a restart", STILL_S)
+        pipeline.kill("feed")
         pipeline.start("feed", *feed, THEN)
         for name in pipeline.roles:
             await asyncio.sleep(1.0)

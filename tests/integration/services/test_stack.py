@@ -395,27 +395,6 @@ def test_a_service_that_cannot_start_takes_the_others_down_with_its_reason(new_d
     assert all(is_free(port) for port in range(base, base + 16))
 
 
-def test_three_brokers_go_on_without_one(new_data: Callable[[], Path]) -> None:
-    """With three copies and two in sync, a lost broker loses nothing; with one left, writing stops."""
-    data = new_data()
-    for name in ("run", "logs"):
-        (data / name).mkdir()
-    cluster = Kafka(Place(data, ports(None), brokers=3))
-    try:
-        cluster.start()
-        create_topic(cluster.bootstrap, "kept", replication=3)
-        produce(cluster.bootstrap, "kept", [b"1"])
-        cluster.servers[0].kill()
-        produce(cluster.bootstrap, "kept", [b"2"])
-        assert consume(cluster.bootstrap, "kept", 2) == [b"1", b"2"]
-        cluster.start_node(1)
-        cluster.wait_ready()
-        assert consume(cluster.bootstrap, "kept", 2) == [b"1", b"2"]
-    finally:
-        for server in cluster.servers:
-            server.stop()
-
-
 def test_unknown_clusters_are_refused() -> None:
     """More brokers than there are ports for is an error at once."""
     with pytest.raises(ValueError, match="choose 1 to 3"):

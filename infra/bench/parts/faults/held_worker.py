@@ -1,6 +1,6 @@
 """A worker that holds a transaction between its offsets and its commit when it is ordered to, and says what came of it.
 
-    python -m tradewind.infra.bench.parts.faults.held_worker NAME PARTITIONS 0|1...
+    python -m tradewind.infra.bench.parts.faults.held_worker NAME PARTITIONS LATENCY_S|paced 0|1...
 
 An order is an empty file in `$TRADEWIND_DATA/workers`, named for the process and for what to do. Who removes it has it:
 the worker, which obeys at once, or who gave it and waits no longer. A signal could neither be taken back nor be sent
