@@ -156,6 +156,16 @@ class DiskSettings(_Part):
     """With less than this free, `up`, `status`, `doctor` and an alert warn. None: four times `stop_bytes`."""
 
 
+class GatewaySettings(_Part):
+    """The gateway: HTTP and WebSocket for people and programs. It listens on loopback alone."""
+
+    port: int = Field(default=3001, ge=1, le=65_535)
+    """Under `up`, it is the base port."""
+    hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    """Names that a request may address it by, without the port. Others are refused, so that no page of another site can
+    reach it through a name that leads to loopback."""
+
+
 class AiSettings(_Part):
     """AI providers, as the caller knows them; what they are and cost are events on `ai.settings`."""
 
@@ -203,6 +213,7 @@ class Settings(BaseSettings):
     otlp: OtlpSettings = OtlpSettings()
     watchdog: WatchdogSettings = WatchdogSettings()
     disk: DiskSettings = DiskSettings()
+    gateway: GatewaySettings = GatewaySettings()
     ai: AiSettings = AiSettings()
     ai_tenant: str = Field(default="alpha", min_length=1, max_length=256)
     """The tenant as which strategies ask models, and that pays."""

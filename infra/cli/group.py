@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dlq": ("dead_letters", "List, show and send back dead letters; skip a record that stops an agent."),
     "replay": ("trading", "Repeat the transactions of an agent's journal, and compare the results."),
     "tenants": ("trading", "Create and change tenants, and see which revision is in force."),
+    "users": ("access", "Make links to sign in at the gateway."),
     "halt": ("trading", "Stop a tenant's trading, or resume it."),
     "ai": ("ai", "Ask a model; see and change providers, routes and prices; see what requests cost."),
     "usage": ("billing", "Show what a tenant has used."),
@@ -38,9 +39,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("processes", "Run agents by name."),
     "sink": ("processes", "Write topics to a store."),
     "caller": ("processes", "Perform calls to AI providers."),
+    "gateway": ("processes", "Serve HTTP, WebSocket and the dashboard."),
     "test": ("checkout", "Run the test suite; arguments go to pytest."),
     "check": ("checkout", "Check style, types, imports and generated code."),
     "generate": ("checkout", "Generate the models from the schemas."),
+    "vendor": ("checkout", "Check or fetch the libraries that the dashboard brings along."),
     "bench": ("checkout", "Measure Tradewind beside other libraries."),
 }
 """Name -> (folder, short help). A command `x` is the click command `x` in `tradewind.infra.cli.<folder>.x`."""

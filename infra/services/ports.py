@@ -15,7 +15,7 @@ from tradewind.infra.services.service import LOOPBACK, PortInUse
 DEFAULT_BASE = 19090
 """Away from the servers' own defaults (9092, 5432, ...), which a developer's machine may have in use."""
 SPAN = 32
-"""Ports that one base stands for; the first two are left to the dashboard and the API, the second half to workers."""
+"""Ports that one base stands for: the first is the gateway's, the second half is for metrics of processes."""
 METRICS_FIRST = 16
 LOWEST, HIGHEST = 1024, 65_535 - SPAN
 BASE_FILE = "base-port"
@@ -36,7 +36,12 @@ class Ports:
     @property
     def needed(self) -> range:
         """All that a stack may listen on."""
-        return range(self.base + 2, self.base + SPAN)
+        return range(self.base, self.base + SPAN)
+
+    @property
+    def gateway(self) -> int:
+        """Where people and programs come in."""
+        return self.base
 
     @property
     def metrics(self) -> tuple[int, ...]:

@@ -1,28 +1,15 @@
-"""Which topics and consumer groups are Tradewind's, and which events the totals count."""
+"""Which topics and consumer groups are Tradewind's, those of other packages' agents among them."""
 
 from __future__ import annotations
 
+from tradewind.connectors.health.names import ALL_LETTERS, COUNTED, Known
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.timeseries.product import TITLES, hinted
 from tradewind.schemas.event import Event
 from tradewind.schemas.runtime import DeadLetter
 from tradewind.streams.agents import OURS, installed
-from tradewind.topics import DECISIONS, DOMAIN_TOPICS, LATE_TICKS, TICKS, Topic
+from tradewind.topics import DOMAIN_TOPICS, Topic
 
-LATE = LATE_TICKS.total
-"""Ticks whose bars had closed: of an older day after a newer one, all. They make no bars."""
-WITHOUT_IDS = frozenset({TICKS.total, LATE})
-"""Totals of events that have no ids of their own."""
-COUNTED = {topic: topic.total for topic in DOMAIN_TOPICS if topic.total}
-"""A topic's main event -> the total that it adds to; heartbeats on the same topic add to none."""
-DENIED = "denied"
-"""Decisions that deny; counted among the decisions, too."""
-ALL_LETTERS = "dead_letters"
-TOTALS = (
-    *(name for total in COUNTED.values() for name in ((total, DENIED) if total == DECISIONS.total else (total,))),
-    ALL_LETTERS,
-)
-"""What is counted, in the order in which it flows."""
 DEAD_LETTERS = "dlq"
 KEPT_FOR_A_CONSUMER = ("changelog", "journal", "redrive", "redriven", "skips", "claims", DEAD_LETTERS)
 """Topics that a consumer has for itself, as `<consumer>.<one of these>`."""
@@ -32,6 +19,11 @@ CALLER_NAMES = ("caller-ai",)
 """Groups of `tradewind caller`."""
 SINK_NAMES = ("questdb", "influxdb", "postgres")
 """In the order in which `status` shows them, behind the agents."""
+
+
+def known(settings: Settings) -> Known:
+    """Return what a look at Kafka must know of this namespace."""
+    return Known(topics_of(settings), inputs_of(settings), unused_of(settings), events_of(settings))
 
 
 def topics_of(settings: Settings) -> tuple[str, ...]:

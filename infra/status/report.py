@@ -13,16 +13,17 @@ from typing import Any
 from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 
+from tradewind.connectors.health.sizes import sizes
+from tradewind.connectors.health.watch import Glance, Watch, last_totals
 from tradewind.connectors.registry import RegistryError
 from tradewind.connectors.settings import Settings
 from tradewind.infra.services.disk import Level, Verdict, look
 from tradewind.infra.services.service import ServiceHealth
 from tradewind.infra.services.stack import check
+from tradewind.infra.status.names import known
 from tradewind.infra.status.readiness import held_by, with_readiness
-from tradewind.infra.status.sizes import sizes
 from tradewind.infra.status.standing import UNKNOWN, Standing, standing
 from tradewind.infra.status.stored import Stored, stored
-from tradewind.infra.status.watch import Glance, Watch, last_totals
 from tradewind.infra.up.holder import holder, killed
 from tradewind.infra.up.state import Held, WorkerState, read_state
 
@@ -141,7 +142,7 @@ def _counted(settings: Settings, data: Path) -> Report:
 
 
 def _look(settings: Settings, data: Path) -> Glance:
-    watch = Watch(settings, data)
+    watch = Watch(settings, data, known(settings))
     try:
         fresh = not watch.sampled
         glance = watch.look(COUNT_S)

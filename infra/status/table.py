@@ -11,10 +11,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tradewind.connectors.health.flow import Lag
+from tradewind.connectors.health.names import ALL_LETTERS, DENIED, LATE, TOTALS
+from tradewind.connectors.health.watch import Glance
 from tradewind.infra.services.disk import Level
-from tradewind.infra.status.flow import Lag
-from tradewind.infra.status.names import ALL_LETTERS, DENIED, LATE, TOTALS, readers
-from tradewind.infra.status.watch import Glance
+from tradewind.infra.status.names import readers
 
 if TYPE_CHECKING:
     from tradewind.infra.status.report import Report

@@ -65,6 +65,8 @@ class Role:
     """Whether it may end by itself, with exit code 0 or with a verdict."""
     metrics_port: int | None = None
     """Where it answers `/metrics`, `/live` and `/ready`, on loopback; None is nowhere."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Variables of its own."""
 
 
 class Worker:
@@ -81,7 +83,7 @@ class Worker:
         self._verdict = folder / verdict.FILE
         asked = ("--verdict", str(self._verdict)) if role.ends else ()
         argv = (sys.executable, "-P", "-m", "tradewind.infra.cli", *role.arguments, *asked)
-        told = {**environment, **_metrics(role)}
+        told = {**environment, **_metrics(role), **dict(role.variables)}
         self._server = Server(Command(role.name, argv, folder, self.log, told), data / "run")
         self._asked = retry_file(data, role.name)
         self._asked.unlink(missing_ok=True)

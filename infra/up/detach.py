@@ -13,11 +13,14 @@ from tradewind.infra.services.disk import Level, look, refuse_full
 from tradewind.infra.services.ending import undivided
 from tradewind.infra.services.folder import check_folder
 from tradewind.infra.up.holder import refuse_second
+from tradewind.infra.up.plan import link_of
 from tradewind.infra.up.state import supervisor
 
 LINE_EVERY_S = 60
 """Detached, `up` writes one line a minute to its log: a week of them is 1 MB."""
 POLL_S = 0.1
+LINK_S = 8.0
+"""How long to wait for the gateway, which starts last: 3 s on a quiet machine."""
 
 
 class NotStarted(RuntimeError):
@@ -53,6 +56,10 @@ def start_detached(data: Path, arguments: Sequence[str]) -> None:
                 child.wait()
             raise
         sys.stdout.write(told.read())
+    deadline = time.monotonic() + LINK_S
+    while (link := link_of(data)) is None and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+    print(link or "pages: the gateway is not up yet; ./dev users link makes a link")
     print(f"all is up (pid {child.pid}): ./dev status shows what flows, ./dev logs what is said, ./dev down stops it")
 
 

@@ -11,11 +11,13 @@ from tradewind.connectors.cluster.identity import ACCEPT
 from tradewind.connectors.timeseries.product import Kind
 from tradewind.infra.services.ports import DEFAULT_BASE, Ports
 from tradewind.infra.up.crew import Role
+from tradewind.infra.up.environment import PREFIX
 from tradewind.streams.agents import ENTRY_POINTS, AgentUnusable, processes
 
 FEEDS, AGENTS, CALLERS, SINKS = range(4)
-"""Ranks: what brings events in stops first, what keeps them stops last. A caller publishes what became of its calls."""
-SIMULATOR = "simulator"
+"""Ranks: what brings events in stops first, the gateway with it; what keeps them stops last. A caller publishes what
+became of its calls."""
+SIMULATOR, GATEWAY = "simulator", "gateway"
 HISTORY_S = 15
 SLOT_BYTES = 6
 
@@ -48,8 +50,15 @@ class Plan:
         agents = (Role(name, ("worker", *roles, "--slot", slot), AGENTS) for name, roles in processes().items())
         sinks = (Role(f"sink-{store}", ("sink", store), SINKS) for store in (self.timeseries, "postgres"))
         caller = Role("caller", ("caller", "ai"), CALLERS)
-        found = (*agents, caller, *sinks, self._feed())
-        ports = Ports(self.base_port or DEFAULT_BASE).metrics
+        all_ports = Ports(self.base_port or DEFAULT_BASE)
+        gateway = Role(
+            GATEWAY,
+            ("gateway", "--link-file", str(link_file(data))),
+            FEEDS,
+            variables=((f"{PREFIX}GATEWAY__PORT", str(all_ports.gateway)),),
+        )
+        found = (*agents, caller, *sinks, self._feed(), gateway)
+        ports = all_ports.metrics
         if len(found) > len(ports):
             raise AgentUnusable(
                 f"`up` has ports for {len(ports)} processes, and there are {len(found)}: run some agents of your own "
@@ -74,6 +83,20 @@ class Plan:
         # A first look, be it on a Sunday, should show every instrument, and strategies need bars to begin with.
         shown = () if self.sources else ("--no-sessions", "--history", str(HISTORY_S))
         return Role("feed", ("feed", *speed, *rate, *shown, *sources), FEEDS, ends=True)
+
+
+def link_file(data: Path) -> Path:
+    """Return the file that the gateway writes a one-time link into; only its owner may read it."""
+    return data.absolute() / "workers" / GATEWAY / "link"
+
+
+def link_of(data: Path) -> str | None:
+    """Return what to say of the gateway's link; None where it has not written one."""
+    try:
+        link = link_file(data).read_text().strip()
+    except OSError:
+        return None
+    return f"pages: {link} (good once, within an hour; ./dev users link makes another)"
 
 
 def slot_of(data: Path) -> str:

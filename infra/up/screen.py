@@ -10,9 +10,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from tradewind.connectors.health.watch import Glance
 from tradewind.infra.services.stack import Step
 from tradewind.infra.status.table import SHOWN, flow_table
-from tradewind.infra.status.watch import Glance
 
 MB = 1_000_000
 LINE = ("ticks", "bars", "signals", "orders", "denied", "fills")

@@ -24,7 +24,7 @@ from tradewind.infra.up.environment import variables
 from tradewind.infra.up.gate import Gate
 from tradewind.infra.up.guard import Guard
 from tradewind.infra.up.holder import refuse_second
-from tradewind.infra.up.plan import Plan
+from tradewind.infra.up.plan import Plan, link_file, link_of
 from tradewind.infra.up.screen import Screen, View
 from tradewind.infra.up.state import remove_state, write_state
 from tradewind.infra.up.watcher import Watcher
@@ -70,7 +70,7 @@ class Supervisor:
         self._watcher: Watcher | None = None
         self._repairs = _Repairs(self._stack)
         self._guard = Guard(data, settings.disk, self._alert, self._stack.call_off)
-        self._started = False
+        self._started = self._linked = False
 
     def run(self) -> None:
         """Run until SIGTERM or Ctrl-C, or as long as planned.
@@ -122,6 +122,7 @@ class Supervisor:
         self._preparing = _Preparing(self._data, environment, accept_cluster=self._plan.accept_cluster)
         self._prepared = Gate(self._data / "workers" / "prepared")
         self._crew = Crew(self._plan.roles(self._data), self._data, {**environment, **self._prepared.variables})
+        link_file(self._data).unlink(missing_ok=True)
         self._crew.tend()
 
     def _watch(self) -> None:
@@ -141,6 +142,9 @@ class Supervisor:
                     write_state(self._data, self._crew.workers)
                     seen = phases
             now = time.monotonic()
+            if not self._linked and (link := link_of(self._data)) is not None:
+                self._screen.say(link)
+                self._linked = True
             if now >= tended + TEND_S:
                 self._stack.tend()
                 self._repairs.look()

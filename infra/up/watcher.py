@@ -9,9 +9,10 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 
+from tradewind.connectors.health.watch import Glance, Watch
 from tradewind.connectors.registry import RegistryError
 from tradewind.connectors.settings import Settings
-from tradewind.infra.status.watch import Glance, Watch
+from tradewind.infra.status.names import known
 
 EVERY_S = 1.0
 COUNT_S = 0.5
@@ -32,7 +33,7 @@ class Watcher(threading.Thread):
     def run(self) -> None:
         """Look until closed."""
         try:
-            watch = Watch(self._settings, self._data)
+            watch = Watch(self._settings, self._data, known(self._settings))
         except sqlite3.Error as error:  # the disk is full, or its file is broken: what flows cannot be counted
             self.trouble = f"{type(error).__name__}: {error}"
             return

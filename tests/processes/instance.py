@@ -20,7 +20,7 @@ UP_S = 240.0
 STOP_S = 15.0
 FLOW_S = 120.0
 SERVICES = {"kafka", "postgres", "registry", "questdb", "valkey"}
-WORKERS = {"market", "decisions", "execution", "usage", "caller", "sink-questdb", "sink-postgres", "feed"}
+WORKERS = {"market", "decisions", "execution", "usage", "caller", "sink-questdb", "sink-postgres", "feed", "gateway"}
 
 
 class Instance:

@@ -13,12 +13,13 @@ import pytest
 from confluent_kafka import Consumer, IsolationLevel, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from tradewind.connectors.health.ledger import FILE
+from tradewind.connectors.health.watch import Watch
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
-from tradewind.infra.status.ledger import FILE
+from tradewind.infra.status.names import known
 from tradewind.infra.status.report import report
-from tradewind.infra.status.watch import Watch
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Heartbeat, Tick
@@ -109,7 +110,7 @@ def writer(settings: Settings) -> Writer:
 @pytest.fixture
 def watch(settings: Settings, tmp_path: Path, writer: Writer) -> Iterator[Watch]:
     """Give a watch with a ledger of its own."""
-    made = Watch(settings, tmp_path)
+    made = Watch(settings, tmp_path, known(settings))
     yield made
     made.close()
 
@@ -150,7 +151,7 @@ def test_counting_goes_on_where_another_process_ended(settings: Settings, writer
     """And nothing is counted twice."""
     for number in range(3):
         writer.write(TICKS.name, [tick(number)])
-        once = Watch(settings, tmp_path)
+        once = Watch(settings, tmp_path, known(settings))
         assert once.look(COUNT_S).totals["ticks"] == number + 1
         once.close()
 
@@ -158,7 +159,7 @@ def test_counting_goes_on_where_another_process_ended(settings: Settings, writer
 def test_counting_goes_on_behind_what_retention_removed(settings: Settings, writer: Writer, tmp_path: Path) -> None:
     """What was never counted is gone; the rest is counted once."""
     writer.write(TICKS.name, [tick(number) for number in range(10)])
-    watch = Watch(settings, tmp_path)
+    watch = Watch(settings, tmp_path, known(settings))
     assert watch.look(COUNT_S).totals["ticks"] == 10
     watch.close()  # it reads ahead
     writer.write(TICKS.name, [tick(number) for number in range(10, 30)])
@@ -166,14 +167,14 @@ def test_counting_goes_on_behind_what_retention_removed(settings: Settings, writ
     client = AdminClient(settings.librdkafka())
     for future in client.delete_records([gone]).values():
         future.result()
-    watch = Watch(settings, tmp_path)
+    watch = Watch(settings, tmp_path, known(settings))
     assert watch.look(COUNT_S).totals["ticks"] == 10 + 15
     watch.close()
 
 
 def test_two_that_count_at_once_agree(settings: Settings, writer: Writer, watch: Watch, tmp_path: Path) -> None:
     """As `up` and `status` do."""
-    other = Watch(settings, tmp_path)
+    other = Watch(settings, tmp_path, known(settings))
     for number in range(6):
         writer.write(TICKS.name, [tick(number), tick(100 + number)])
         seen = (watch if number % 2 else other).look(COUNT_S)
@@ -183,7 +184,7 @@ def test_two_that_count_at_once_agree(settings: Settings, writer: Writer, watch:
 
 
 def _count_for_ever(settings: Settings, folder: Path) -> None:
-    watch = Watch(settings, folder)
+    watch = Watch(settings, folder, known(settings))
     while True:
         watch.look(COUNT_S)
 
@@ -207,7 +208,7 @@ def test_kill_9_in_the_middle_of_counting_changes_no_total(
         assert counting.pid is not None
         os.kill(counting.pid, signal.SIGKILL)
         counting.join()
-    watch = Watch(settings, tmp_path)
+    watch = Watch(settings, tmp_path, known(settings))
     totals = watch.look(COUNT_S).totals
     watch.close()
     assert (totals["ticks"], totals["bars"]) == (kills * 16 * 10, kills * 20)

@@ -6,7 +6,9 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from harness.distribution import own_services
 from processes.instance import FLOW_S, SERVICES, UP_S, WORKERS, Instance, wait
@@ -63,6 +65,25 @@ def test_every_process_is_ready_and_shows_metrics(running: Instance) -> None:
     assert Scrape(urls["sink-questdb"]).sum("tradewind_consumer_lag") >= 0
     assert Scrape(urls["feed"]).sum("tradewind_feed_published_total", tradewind_feed="simulator.1") > 0
     assert "HTTP Request" not in (running.data / "logs" / "market.log").read_text()
+
+
+def test_the_link_signs_in_once_and_the_flow_has_every_reader(running: Instance) -> None:
+    """The page that it opens is served beside it; rates come from the count of `up`."""
+    url, _, code = (running.data / "workers" / "gateway" / "link").read_text().strip().partition("/login#")
+    with httpx.Client(base_url=url) as client:
+        assert "importmap" in client.get("/login").text
+        token = client.post("/api/v1/auth/login", json={"link": code}).json()["access_token"]
+        assert client.post("/api/v1/auth/login", json={"link": code}).status_code == 401
+        client.headers["Authorization"] = f"Bearer {token}"
+
+        def flow() -> Any:
+            return client.get("/api/v1/streams/flow").json()["now"] or {"topics": {}, "readers": {}}
+
+        wait(lambda: flow()["topics"].get("market.ticks", {}).get("rate_per_s", 0) > 0, FLOW_S, flow)
+        readers = {*(agent.name for agent in OURS), "caller-ai", "questdb", "postgres"}
+        wait(lambda: flow()["readers"].keys() == readers, FLOW_S, flow)
+        assert client.get("/api/v1/markets/live-data").json()["ticks"]
+        assert client.get("/api/v1/health/system").json()["down"] == []
 
 
 def test_a_second_up_says_that_one_is_running(running: Instance) -> None:

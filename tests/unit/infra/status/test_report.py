@@ -10,14 +10,15 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from rich.console import Console
 
+from tradewind.connectors.health.names import TOTALS
+from tradewind.connectors.health.watch import Glance
 from tradewind.connectors.registry import RegistryError
 from tradewind.connectors.settings import DiskSettings, Settings
 from tradewind.infra.cli.processes.prepare import every_topic
 from tradewind.infra.services.service import ServiceHealth
 from tradewind.infra.status import report as reports
-from tradewind.infra.status.names import TOTALS, topics_of
+from tradewind.infra.status.names import topics_of
 from tradewind.infra.status.table import tables
-from tradewind.infra.status.watch import Glance
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import json
 import pytest
 from rich.console import Console
 
+from tradewind.connectors.health.names import TOTALS
+from tradewind.connectors.health.watch import Glance
 from tradewind.infra.services.service import ServiceHealth
-from tradewind.infra.status.names import TOTALS
 from tradewind.infra.status.report import Report
 from tradewind.infra.status.standing import UNKNOWN, Halt, Standing
 from tradewind.infra.status.table import tables
-from tradewind.infra.status.watch import Glance
 
 HALTED = Halt("beta", "must hold", in_force=True)
 LOST = Halt("alpha/main", "too fast", in_force=False)

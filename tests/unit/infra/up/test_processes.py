@@ -14,16 +14,16 @@ from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 
+from tradewind.connectors.health.names import TOTALS
+from tradewind.connectors.health.watch import Glance
 from tradewind.connectors.telemetry.health import Health
 from tradewind.connectors.telemetry.server import Endpoint
 from tradewind.infra.cli.group import tradewind
 from tradewind.infra.services.process import started
 from tradewind.infra.status import readiness
-from tradewind.infra.status.names import TOTALS
 from tradewind.infra.status.readiness import with_readiness
 from tradewind.infra.status.report import Report
 from tradewind.infra.status.table import tables
-from tradewind.infra.status.watch import Glance
 from tradewind.infra.up import processes
 from tradewind.infra.up.finding import Finding
 from tradewind.infra.up.processes import ask_processes, findings

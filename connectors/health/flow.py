@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -14,11 +15,12 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
+from tradewind.connectors.health.ledger import Counted, Partition
+from tradewind.connectors.health.names import Known
 from tradewind.connectors.kafka.client import PASSING, options, reading, until_settled
 from tradewind.connectors.kafka.offsets import Offsets, committed
 from tradewind.connectors.settings import Settings
-from tradewind.infra.status.ledger import Counted, Partition
-from tradewind.infra.status.names import inputs_of, topics_of, unused_of
+from tradewind.processors.health.lag_time import Sample, seconds_behind
 from tradewind.topics import DOMAIN_TOPICS
 
 TIMEOUT_S = 5.0
@@ -27,6 +29,8 @@ POLL_S = 0.05
 PEEKED_KIB = 1024
 PEEK_S = 2.0
 """How long to look for the first unread record of a partition."""
+SAMPLES = 600
+"""Looks that are remembered of a partition, whatever the time between them."""
 Place = tuple[Partition, int]
 """A partition, and an offset in it."""
 
@@ -41,17 +45,28 @@ class Lag:
     lag: int
     """Last stable offset - position; 0 where nothing but markers of transactions lies between."""
     lag_seconds: float | None
-    """Age of the first record that was not read, by its timestamp: when the origin of its chain came in.
+    """Age of the first record that was not read: since it was written, as far as this process has seen the partition
+    grow, or else by the record's timestamp, which is when the origin of its chain came in.
     None where that was not asked, or Kafka did not show the record in time."""
+    position: int
+    """Where the group will read on."""
+    end: int
+    """The last stable offset."""
 
 
 class Flow:
     """Reads offsets of topics and groups. Keeps its connections, so that `up` can ask once a second."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._topics = frozenset(topics_of(settings))
-        self._inputs = inputs_of(settings)
-        self._unused = unused_of(settings)
+    def __init__(self, settings: Settings, known: Known, remember_s: float = 0.0) -> None:
+        """Connect. With `remember_s`, looks of the last seconds tell ages, so that no records have to be fetched."""
+        self._remember_s = remember_s
+        self._grown: dict[Partition, deque[Sample]] = {}
+        """How the end of each partition has moved."""
+        self._peeked: dict[Place, int] = {}
+        """Timestamps (ms) of records that a group stands before."""
+        self._topics = frozenset(known.topics)
+        self._inputs = known.inputs
+        self._unused = known.unused
         self._broadcast = {settings.physical(topic) for topic in DOMAIN_TOPICS if topic.broadcast}
         """A group reads as many of their partitions as it has tasks, and has positions in these."""
         self._admin = AdminClient({**options(settings), "socket.timeout.ms": int(TIMEOUT_S * 1000)})
@@ -79,7 +94,10 @@ class Flow:
     def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Return the last stable offset of each partition: where a read_committed consumer comes to its end."""
         asked = tuple(partitions)
-        return until_settled(lambda: self._offsets.listed(asked, "latest"), TIMEOUT_S)
+        ends = until_settled(lambda: self._offsets.listed(asked, "latest"), TIMEOUT_S)
+        if self._remember_s:
+            self._remember(ends, time.time())
+        return ends
 
     def groups(self) -> list[str]:
         """Return the consumer groups of ours that exist."""
@@ -106,14 +124,34 @@ class Flow:
         starts = until_settled(lambda: self._offsets.listed(new, "earliest"), TIMEOUT_S)
         where = {key: positions.get(key, starts.get(key[1], 0)) for key in (*inputs, *positions) if key[1] in ends}
         behind = {(of, at) for (_, of), at in where.items() if at < ends[of] and _unread(at, ends[of], counted.get(of))}
-        first = self._first_unread(behind) if ages else {}
         now = time.time()
+        known = self._ages(behind, now) if ages else {}
         return [
-            Lag(group, *of, ends[of] - position, _age(first.get((of, position)), now))
+            Lag(group, *of, ends[of] - position, known.get((of, position)), position, ends[of])
             if (of, position) in behind
-            else Lag(group, *of, 0, 0.0)
+            else Lag(group, *of, 0, 0.0, position, ends[of])
             for (group, of), position in sorted(where.items())
         ]
+
+    def _remember(self, ends: Mapping[Partition, int], now: float) -> None:
+        for of, end in ends.items():
+            grown = self._grown.setdefault(of, deque(maxlen=SAMPLES))
+            if grown and (end < grown[-1][1] or now < grown[-1][0]):
+                grown.clear()  # the topic was recreated, or the clock was set back
+            grown.append((now, end))
+            while grown[0][0] < now - self._remember_s:
+                grown.popleft()
+
+    def _ages(self, behind: set[Place], now: float) -> dict[Place, float]:
+        """Return the age of the first unread record of each place, s, where it is known or Kafka shows it in time."""
+        grown = {
+            (of, at): age for of, at in behind if (age := seconds_behind(self._grown.get(of, ()), at, now)) is not None
+        }
+        self._peeked = {place: stamp for place, stamp in self._peeked.items() if place in behind}
+        unknown = behind - grown.keys() - self._peeked.keys()
+        self._peeked |= self._first_unread(unknown)
+        peeked = {place: max(0.0, now - stamp / 1000) for place, stamp in self._peeked.items()}
+        return {place: round(age, 3) for place, age in (peeked | grown).items()}
 
     def _first_unread(self, behind: set[Place]) -> dict[Place, int]:
         """Return the timestamp (ms) of the first record at or after each place, where Kafka shows it in time."""
@@ -154,7 +192,3 @@ class Flow:
 def _unread(position: int, end: int, counted: Counted | None) -> bool:
     """Whether a record may be between a position and the end, and not only markers."""
     return counted is None or position <= counted.last or counted.next < end
-
-
-def _age(first_ms: int | None, now_s: float) -> float | None:
-    return None if first_ms is None else max(0.0, round(now_s - first_ms / 1000, 3))

@@ -8,11 +8,11 @@ from typing import Protocol, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from tradewind.connectors.health.ledger import NOWHERE, Counted, Ledger, Partition, Pass
+from tradewind.connectors.health.names import DENIED, WITHOUT_IDS, Known
 from tradewind.connectors.kafka.client import PASSING, reading, taken, until_settled
 from tradewind.connectors.kafka.offsets import Bounds, Offsets
 from tradewind.connectors.settings import Settings
-from tradewind.infra.status.ledger import NOWHERE, Counted, Ledger, Partition, Pass
-from tradewind.infra.status.names import DENIED, WITHOUT_IDS, events_of
 from tradewind.schemas.codec import Codec, UndecodableRecord
 from tradewind.schemas.event import Event
 from tradewind.schemas.risk import Decision
@@ -37,11 +37,11 @@ class _Identified(Protocol):
 class Counter:
     """Reads topics into a ledger. Not safe for threads: one reads at a time."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, codec: Codec) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, codec: Codec, known: Known) -> None:
         self._ledger = ledger
         self._codec = codec
         self._models: dict[bytes, type[Event] | None] = {}
-        self._names = events_of(settings)
+        self._names = known.events
         self._consumer = Consumer(reading(settings, "status", BUFFER_KIB))
         self._bounds = Offsets(settings, answer_s=ANSWER_S)
         self._started = ledger.positions()
@@ -152,6 +152,12 @@ class Counter:
 
     def _next(self, of: Partition) -> int:
         return self._started.get(of, NOWHERE).next
+
+    def missing(self, ends: Mapping[Partition, int]) -> int:
+        """Return how many offsets are still to be counted, as the ledger stands now: others may count into it."""
+        self._started = self._ledger.positions()
+        self._assigned.clear()  # the client stands behind what others have counted: it is placed again before it counts
+        return self._missing(ends)
 
     def _missing(self, ends: Mapping[Partition, int]) -> int:
         return sum(max(0, end - self._next(of)) for of, end in ends.items())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tradewind.connectors.health.ledger import Ledger
 from tradewind.connectors.registry import SchemaRegistry
 from tradewind.connectors.settings import Settings
-from tradewind.infra.status.ledger import Ledger
 from tradewind.schemas.codec import Codec
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewind.infra.status.ledger import Counted, Ledger, Partition, Pass
+from tradewind.connectors.health.ledger import Counted, Ledger, Partition, Pass
 
 TICKS: Partition = ("market.ticks", 0)
 FILLS: Partition = ("execution.fills", 1)

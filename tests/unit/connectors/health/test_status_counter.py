@@ -7,8 +7,9 @@ from pathlib import Path
 from confluent_kafka import KafkaError, Message
 from runtime.records import CODEC, NOWHERE
 
-from tradewind.infra.status.counter import Counter
-from tradewind.infra.status.ledger import Ledger, Pass
+from tradewind.connectors.health.counter import Counter
+from tradewind.connectors.health.ledger import Ledger, Pass
+from tradewind.infra.status.names import known
 from tradewind.topics import TICKS
 
 HERE = (NOWHERE.physical(TICKS), 1)
@@ -21,7 +22,7 @@ def record(offset: int) -> Message:
 
 def test_records_from_before_the_place_are_not_counted_again(tmp_path: Path) -> None:
     """A client that loses its place delivers them, and those after; an end is taken as it is told."""
-    counter, done = Counter(NOWHERE, Ledger(tmp_path), CODEC), Pass({})
+    counter, done = Counter(NOWHERE, Ledger(tmp_path), CODEC, known(NOWHERE)), Pass({})
     counter._begins = {HERE: 5}
     for offset in (3, 4, 5, 6, 4, 5, 6, 7):
         counter._take(done, record(offset))

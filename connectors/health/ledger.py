@@ -143,6 +143,11 @@ class Ledger:
         database.execute("DELETE FROM sample WHERE at_s < ? OR at_s > ?", (at_s - SAMPLES_KEPT_S, at_s))
         database.execute("COMMIT")
 
+    def newest_sample_s(self) -> float | None:
+        """Return when the last sample was taken, s since 1970; None where there is none."""
+        newest: float | None = self._database.execute("SELECT max(at_s) FROM sample").fetchone()[0]
+        return newest
+
     def rates(self, now_s: float) -> dict[str, float]:
         """Return the rise per second of each sampled count over the last seconds; {} where nobody has been sampling."""
         rows = self._database.execute(

@@ -1,0 +1,55 @@
+// @ts-check
+// Signing in by a one-time link.
+import { useEffect, useState } from "preact/hooks";
+import { html } from "/assets/html.js";
+import { login, Problem } from "/assets/session.js";
+
+/** The code of a link, or of a whole address that was pasted. @param {string} text */
+export function codeOf(text) {
+  return text.trim().split("#").at(-1) ?? "";
+}
+
+export function Login() {
+  const [problem, setProblem] = useState(/** @type {Problem | Error | null} */ (null));
+  const [busy, setBusy] = useState(false);
+
+  /** @param {string} text */
+  async function enter(text) {
+    setBusy(true);
+    setProblem(null);
+    try {
+      await login(codeOf(text));
+    } catch (error) {
+      setProblem(/** @type {Error} */ (error));
+      setBusy(false);
+    }
+  }
+
+  useEffect(() => {
+    const code = codeOf(location.hash);
+    if (code) {
+      history.replaceState(null, "", "/login"); // it is good once, and must not stay in the history
+      void enter(code);
+    }
+  }, []);
+
+  /** @param {SubmitEvent} event */
+  function submitted(event) {
+    event.preventDefault();
+    const form = /** @type {HTMLFormElement} */ (event.currentTarget);
+    void enter(String(new FormData(form).get("link") ?? ""));
+  }
+
+  return html`
+    <main class="login">
+      <form class="panel" onSubmit=${submitted}>
+        <h1><img src="/assets/icon.svg" alt="" width="28" height="28" /> Tradewind</h1>
+        <p>Run <code>./dev users link</code> and open the link that it prints, or paste it here. Each is good once.</p>
+        <label for="link">Link</label>
+        <input id="link" name="link" autocomplete="off" spellcheck=${false} required disabled=${busy} />
+        ${problem && html`<p class="problem" role="alert">${problem.message}. ${problem instanceof Problem ? problem.remedy : ""}</p>`}
+        <button type="submit" disabled=${busy}>${busy ? "Signing in" : "Sign in"}</button>
+      </form>
+    </main>
+  `;
+}

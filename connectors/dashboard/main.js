@@ -1,0 +1,25 @@
+// @ts-check
+// Where the page begins: sign in, or the shell with the page that the address names.
+import { effect } from "@preact/signals";
+import { render } from "preact";
+import { html } from "/assets/html.js";
+import { Login } from "/assets/login.js";
+import { refresh, state } from "/assets/session.js";
+import { Shell } from "/assets/shell.js";
+import "/assets/theme.js";
+
+const root = /** @type {HTMLElement} */ (document.getElementById("page"));
+
+function Page() {
+  if (state.value === "unknown") return html`<div class="boot" role="status">Signing in</div>`;
+  return state.value === "in" ? html`<${Shell} />` : html`<${Login} />`;
+}
+
+effect(() => {
+  if (state.value === "in" && location.pathname === "/login") history.replaceState(null, "", "/");
+});
+
+// A link's code follows the `#`, which browsers send to nobody.
+if (location.pathname === "/login" && location.hash.length > 1) state.value = "out";
+else void refresh();
+render(html`<${Page} />`, root);

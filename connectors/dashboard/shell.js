@@ -1,0 +1,44 @@
+// @ts-check
+// What stands around every page: name, pages, whether the numbers are live, theme, user.
+import { useEffect, useState } from "preact/hooks";
+import { clock, seconds, utc } from "/assets/format.js";
+import { FlowPage } from "/assets/flow/page.js";
+import { html } from "/assets/html.js";
+import { logout, user } from "/assets/session.js";
+import { heard, link } from "/assets/stream.js";
+import { theme, toggle } from "/assets/theme.js";
+
+const STALE_S = 5;
+
+export function Shell() {
+  return html`
+    <header class="bar">
+      <a class="brand" href="/"><img src="/assets/icon.svg" alt="" width="22" height="22" /><span>Tradewind</span></a>
+      <nav aria-label="Pages"><a href="/" aria-current="page">Flow</a></nav>
+      <span class="fill"></span>
+      <${Live} />
+      <button class="quiet" onClick=${toggle} aria-label=${`Use the ${theme.value === "dark" ? "light" : "dark"} theme`}>
+        ${theme.value === "dark" ? "☀" : "☾"}
+      </button>
+      <span class="user" title=${user.value?.tenant ?? "all tenants"}>${user.value?.name}</span>
+      <button class="quiet" onClick=${() => void logout()}>Sign out</button>
+    </header>
+    <${FlowPage} />
+  `;
+}
+
+/** Whether numbers still come: a page that stands must not look as if nothing happened. */
+function Live() {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  const age = (now - heard.value) / 1000;
+  const at = heard.value / 1000;
+  if (link.value === "live" && age < STALE_S) {
+    return html`<span class="live" title=${utc(at)}><i class="dot ok"></i><span class="word">live</span> ${clock(at)}</span>`;
+  }
+  if (heard.value === 0) return html`<span class="live" role="status"><i class="dot wait"></i>connecting</span>`;
+  return html`<span class="live bad" role="status" title=${utc(at)}><i class="dot bad"></i>no news for ${seconds(age)}</span>`;
+}

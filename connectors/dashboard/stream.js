@@ -1,0 +1,104 @@
+// @ts-check
+// The WebSocket to the gateway: one for the page, opened again whenever it ends, with what is subscribed.
+import { effect, signal } from "@preact/signals";
+import { accessToken, refresh, state as session } from "/assets/session.js";
+
+const FIRST_PAUSE_S = 0.5;
+const LONGEST_PAUSE_S = 8;
+const SILENCE_S = 20; // without a frame: the flow comes each second, so the connection is dead
+const NOT_SIGNED_IN = 4401;
+
+/** @type {import("@preact/signals").Signal<"connecting" | "live" | "lost">} */
+export const link = signal("connecting");
+/** When the last frame came, ms since 1970. */
+export const heard = signal(0);
+
+/** @type {Map<string, (data: any) => void>} channel -> what takes its frames */
+const takers = new Map();
+/** @type {WebSocket | null} */
+let socket = null;
+let pause = FIRST_PAUSE_S;
+let timer = 0;
+
+/** Take the frames of a channel from now on; returns what ends that.
+ * @param {string} channel @param {(data: any) => void} take */
+export function subscribe(channel, take) {
+  takers.set(channel, take);
+  send({ op: "subscribe", channel });
+  return () => {
+    takers.delete(channel);
+    send({ op: "unsubscribe", channel });
+  };
+}
+
+/** @param {object} command */
+function send(command) {
+  if (socket?.readyState === WebSocket.OPEN && link.value === "live") socket.send(JSON.stringify(command));
+}
+
+function open() {
+  clearTimeout(timer);
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  const made = new WebSocket(`${scheme}://${location.host}/api/v1/stream`);
+  socket = made;
+  made.onopen = () => made.send(JSON.stringify({ op: "auth", token: accessToken() }));
+  made.onmessage = (event) => made === socket && take(JSON.parse(event.data));
+  made.onclose = (event) => made === socket && void closed(event.code);
+}
+
+/** @param {any} frame */
+function take(frame) {
+  heard.value = Date.now();
+  if (frame.op === "ready") {
+    pause = FIRST_PAUSE_S;
+    link.value = "live";
+    for (const channel of takers.keys()) send({ op: "subscribe", channel });
+  } else if (frame.channel) {
+    takers.get(frame.channel)?.(frame.data);
+  }
+}
+
+/** @param {number} code */
+async function closed(code) {
+  socket = null;
+  link.value = "lost";
+  if (code === NOT_SIGNED_IN) await refresh();
+  if (session.value !== "in") return;
+  timer = setTimeout(open, pause * (0.5 + Math.random()) * 1000);
+  pause = Math.min(pause * 2, LONGEST_PAUSE_S);
+}
+
+function close() {
+  clearTimeout(timer);
+  const old = socket;
+  socket = null;
+  old?.close();
+  link.value = "connecting";
+}
+
+// A frozen network says nothing of it.
+setInterval(() => {
+  if (socket !== null && link.value === "live" && Date.now() - heard.value > SILENCE_S * 1000) {
+    close();
+    link.value = "lost";
+    open();
+  }
+}, 2000);
+
+effect(() => {
+  if (session.value === "in") {
+    if (socket === null) open();
+  } else {
+    close();
+  }
+});
+
+// Each access token is told to the connection before the last one ends.
+let told = "";
+setInterval(() => {
+  const token = accessToken();
+  if (token && token !== told && link.value === "live") {
+    if (told) send({ op: "auth", token });
+    told = token;
+  }
+}, 1000);

@@ -1,0 +1,168 @@
+"""What the routes answer. Each function has the name of its line in `routes.py`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import time
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+from fastapi import Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from tradewind.connectors.gateway.auth.store import SESSION_S, Session
+from tradewind.connectors.gateway.auth.tokens import ACCESS_S
+from tradewind.connectors.gateway.gateway import Gateway
+from tradewind.connectors.gateway.problems import Problem
+from tradewind.connectors.gateway.views.flow import STALE_S
+
+COOKIE: Final = "tradewind_session"
+COOKIE_PATH: Final = "/api/v1/auth"
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Login(_Body):
+    """A one-time link's code."""
+
+    link: Annotated[str, Field(min_length=20, max_length=200)]
+
+
+class Access(BaseModel):
+    """An access token, for the header `Authorization: Bearer`. Keep it in memory."""
+
+    access_token: str
+    expires_in: int
+    """Seconds."""
+    user: str
+    role: str
+    tenant: str | None
+
+
+def gateway_of(request: Request) -> Gateway:
+    """Return the gateway of a request."""
+    found: Gateway = request.app.state.gateway
+    return found
+
+
+async def post_auth_login(body: Login, request: Request, response: Response) -> Access:
+    """Begin a session: the link is used up, and the session's cookie is set."""
+    refuse_foreign(request)
+    gateway = gateway_of(request)
+    session = await gateway.store.begin(body.link, request.client.host if request.client else "")
+    return _access(gateway, session, request, response)
+
+
+async def post_auth_refresh(request: Request, response: Response) -> Access:
+    """Return an access token for the session of the cookie, whose secret changes with it."""
+    refuse_foreign(request)
+    gateway = gateway_of(request)
+    session = await gateway.store.refresh(_cookie(request), gateway.tokens.successor)
+    return _access(gateway, session, request, response)
+
+
+async def post_auth_logout(request: Request, response: Response) -> dict[str, bool]:
+    """End the session of the cookie, on every process within a second."""
+    refuse_foreign(request)
+    gateway = gateway_of(request)
+    session = await gateway.store.refresh(_cookie(request), gateway.tokens.successor)
+    await gateway.store.end(session.session_id, "signed out")
+    gateway.tokens.end(session.session_id)
+    response.delete_cookie(COOKIE, path=COOKIE_PATH)
+    return {"signed_out": True}
+
+
+async def get_health_system(request: Request, response: Response) -> dict[str, Any]:
+    """Return services and processes, as they were asked in the last seconds."""
+    seen = gateway_of(request).system.last
+    if seen is None:
+        raise _not_yet("services and processes have not been asked yet")
+    _mark_stale(response, seen.at_s, 4 * STALE_S)
+    return seen.to_json()
+
+
+async def get_streams_flow(request: Request, response: Response) -> dict[str, Any]:
+    """Return the picture of who writes and reads which topic, and what flows now."""
+    gateway = gateway_of(request)
+    seen = gateway.flow.last
+    if seen is not None:
+        _mark_stale(response, seen.at_s, STALE_S)
+    trouble = gateway.flow.trouble
+    return {"picture": gateway.picture, "now": None if seen is None else seen.to_json(), "trouble": trouble}
+
+
+async def get_markets_live_data(request: Request) -> dict[str, Any]:
+    """Return the last tick of each instrument, and the last bar of each instrument and interval."""
+    gateway = gateway_of(request)
+    troubles = [follower.trouble for follower in gateway.market if follower.trouble is not None]
+    return {
+        "as_of": round(time.time(), 3),
+        "ticks": _cells(gateway, "ticks"),
+        "bars": _cells(gateway, "bars"),
+        "trouble": "; ".join(troubles) or None,
+    }
+
+
+def _cells(gateway: Gateway, channel: Any) -> list[Any]:
+    found = (gateway.hub.data((channel, symbol)) for symbol in gateway.hub.symbols(channel))
+    return [json.loads(data) for data in found if data is not None]
+
+
+def _access(gateway: Gateway, session: Session, request: Request, response: Response) -> Access:
+    user = session.user
+    response.set_cookie(
+        COOKIE,
+        base64.urlsafe_b64encode(session.refresh).decode(),
+        max_age=SESSION_S,
+        path=COOKIE_PATH,
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="strict",
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return Access(
+        access_token=gateway.tokens.issue(user.user_id, user.role, user.tenant_id, session.session_id),
+        expires_in=ACCESS_S,
+        user=user.name,
+        role=user.role,
+        tenant=user.tenant_id,
+    )
+
+
+def _cookie(request: Request) -> bytes:
+    try:
+        return base64.b64decode(request.cookies.get(COOKIE, ""), altchars=b"-_", validate=True) or _no_cookie()
+    except (binascii.Error, ValueError):
+        return _no_cookie()
+
+
+def _no_cookie() -> bytes:
+    raise Problem(401, "SIGNED_OUT", "there is no session", "sign in: open a link of ./dev users link")
+
+
+def refuse_foreign(request: Request) -> None:
+    """Raise `Problem` for a request that a page of another origin has made: browsers name its origin."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
+        raise Problem(
+            403,
+            "FOREIGN_ORIGIN",
+            "a page of another origin may not do this",
+            "use the pages that this gateway serves",
+            pointer="header: Origin",
+        )
+
+
+def _mark_stale(response: Response, at_s: float, bound_s: float) -> None:
+    """Say how old an answer is, where it is older than it should be."""
+    age = time.time() - at_s
+    if age > bound_s:
+        response.headers["Tradewind-Stale"] = str(int(age))
+
+
+def _not_yet(detail: str) -> Problem:
+    return Problem(503, "STARTING", detail, "try again in some seconds", headers={"Retry-After": "2"})

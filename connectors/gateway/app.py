@@ -1,0 +1,215 @@
+"""The ASGI application: the routes of the table, their roles, and errors as problems."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from difflib import get_close_matches
+from typing import Any, Final
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
+
+from tradewind import __version__
+from tradewind.connectors.gateway import answers
+from tradewind.connectors.gateway.auth.roles import Who
+from tradewind.connectors.gateway.gateway import Gateway
+from tradewind.connectors.gateway.guard import Guard, too_large
+from tradewind.connectors.gateway.pages import Pages
+from tradewind.connectors.gateway.problems import MEDIA_TYPE, Problem
+from tradewind.connectors.gateway.routes import PREFIX, ROUTES, Route
+
+PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
+    status: {
+        "description": "A problem (RFC 9457).",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status in ("4XX", "5XX")
+}
+SCHEMA: Final = {
+    "type": "object",
+    "required": ["type", "title", "status", "code", "detail", "remedy"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "stable, for programs"},
+        "detail": {"type": "string", "description": "what is wrong"},
+        "remedy": {"type": "string", "description": "what to do"},
+        "pointer": {"type": "string", "description": "where: a JSON pointer, a parameter or a header"},
+    },
+}
+log = logging.getLogger(__name__)
+
+
+class RouteIncomplete(RuntimeError):
+    """A line of the table has no roles, or neither an answer nor a domain that will bring one."""
+
+
+def make_app(make_gateway: Callable[[], Gateway], hosts: Iterable[str]) -> ASGIApp:
+    """Return the application. `make_gateway` is called on the event loop as the server starts.
+
+    Raises `RouteIncomplete`.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        gateway = app.state.gateway = make_gateway()
+        gateway.start()
+        try:
+            yield
+        finally:
+            await gateway.close()
+
+    app = FastAPI(
+        title="Tradewind",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        openapi_url=f"{PREFIX}/openapi.json",
+    )
+    for route in ROUTES:
+        if route.method != "WS":
+            _add(app, route)
+    _describe(app)
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _bug)
+    return Guard(Pages(app), hosts)
+
+
+def _add(app: FastAPI, route: Route) -> None:
+    answer = _not_built(route) if route.domain else getattr(answers, route.name, None)
+    if answer is None or (route.roles is not None and not route.roles):
+        raise RouteIncomplete(f"{route.method} {route.path}: give it roles, and an answer or a domain")
+    app.add_api_route(
+        f"{PREFIX}/{route.path}",
+        answer,
+        methods=[route.method],
+        dependencies=[] if route.roles is None else [Depends(_only(route))],
+        summary=route.summary,
+        name=route.name,
+        operation_id=route.name,
+        responses=PROBLEM,
+        tags=[route.path.partition("/")[0]],
+    )
+
+
+def _describe(app: FastAPI) -> None:
+    """Put the form of problems into OpenAPI, in place of FastAPI's own form of errors."""
+    made = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            found = made()
+            schemas = found.setdefault("components", {}).setdefault("schemas", {})
+            for of_fastapi in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(of_fastapi, None)
+            schemas["Problem"] = SCHEMA
+            for path in found["paths"].values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)
+            app.openapi_schema = found
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign] # as FastAPI's documentation does
+
+
+def _only(route: Route) -> Callable[[Request], Who]:
+    """Return the check of a route's roles."""
+    roles = route.roles or frozenset()
+
+    def allowed(request: Request) -> Who:
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not token:
+            raise Problem(
+                401,
+                "NO_TOKEN",
+                "this route wants an access token",
+                "get one by POST /api/v1/auth/refresh, and send it as Authorization: Bearer ...",
+                pointer="header: Authorization",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        who = answers.gateway_of(request).tokens.verify(token)
+        if who.role not in roles:
+            raise Problem(
+                403,
+                "FORBIDDEN",
+                f"the role {who.role} may not do this; it takes {' or '.join(sorted(roles))}",
+                "ask an owner of your tenant",
+            )
+        request.state.who = who
+        return who
+
+    return allowed
+
+
+def _not_built(route: Route) -> Callable[[], Awaitable[None]]:
+    async def answer() -> None:
+        raise Problem(
+            501,
+            "NOT_BUILT",
+            f"{route.method} {PREFIX}/{route.path} is not built yet: the domain {route.domain} will bring it",
+            "docs/gateway.md lists the routes that are there",
+        )
+
+    return answer
+
+
+def _answered(problem: Problem) -> Response:
+    return Response(problem.body(), problem.status, problem.headers, MEDIA_TYPE)
+
+
+async def _problem(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's signature
+    assert isinstance(error, Problem)
+    return _answered(error)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    path = request.url.path
+    if error.status_code == 404:
+        close = get_close_matches(path, [f"{PREFIX}/{route.path}" for route in ROUTES], n=1)
+        return _answered(
+            Problem(404, "NO_SUCH_ROUTE", f"there is nothing at {path[:200]}", _hint(close), pointer="path")
+        )
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        detail = f"{request.method} is not for {path[:200]}"
+        return _answered(Problem(405, "WRONG_METHOD", detail, f"use {allowed}", headers={"Allow": allowed}))
+    if error.status_code == 413:
+        return _answered(too_large())
+    return _answered(Problem(error.status_code, "NOT_READABLE", str(error.detail), "see docs/gateway.md"))
+
+
+def _hint(close: list[str]) -> str:
+    return f"did you mean {close[0]}?" if close else "docs/gateway.md lists the routes"
+
+
+async def _invalid(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    where = "#/" + "/".join(place[1:]) if place[:1] == ["body"] else ": ".join(place)
+    if first["type"] == "json_invalid":
+        where = "#"
+    said = "there is no such field" if first["type"] == "extra_forbidden" else first["msg"]
+    return _answered(
+        Problem(422, "INVALID", f"{where}: {said}", "correct it; the schema is at /api/v1/openapi.json", pointer=where)
+    )
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    reference = secrets.token_hex(4)
+    log.error("bug %s in %s %s", reference, request.method, request.url.path, exc_info=error)
+    return _answered(
+        Problem(
+            500, "BUG", "the gateway failed because of a bug", f"report it with the reference {reference} of its log"
+        )
+    )

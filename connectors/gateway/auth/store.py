@@ -1,0 +1,217 @@
+"""Users, one-time links and sessions in PostgreSQL. Links and refresh tokens are kept as hashes alone."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import asyncpg
+
+from tradewind.connectors.gateway.auth.roles import Role
+from tradewind.connectors.gateway.problems import Problem
+from tradewind.connectors.postgres.connection import Connection, Pool, pool
+from tradewind.connectors.settings import Settings
+
+LINK_S: Final = 3600
+SESSION_S: Final = 30 * 24 * 3600
+"""A session that nobody refreshes for so long ends."""
+TWO_TABS_S: Final = 10
+"""How long the refresh token before the last is still good: two tabs may refresh at once. Later use is theft."""
+TOKEN_BYTES: Final = 32
+CONNECTIONS: Final = 4
+"""Logins and refreshes take milliseconds; reads of tables have a pool of their own."""
+STATEMENT_S: Final = 3.0
+AWAY: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+)
+"""What a server raises that is away, starts, stops or has no connection left. Anything else is a bug of ours."""
+OPERATOR = "operator"
+"""The user that the first link is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user, as a session needs it."""
+
+    user_id: str
+    name: str
+    role: Role
+    tenant_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session that has just begun or gone on."""
+
+    session_id: str
+    user: User
+    refresh: bytes
+    """The token that the next refresh needs; only its hash is kept."""
+
+
+class Store:
+    """The tables of `access`. For one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pool: Pool | None = None
+        self._opening = asyncio.Lock()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._pool is not None:
+            self._pool.terminate()
+
+    async def ensure_operator(self) -> str:
+        """Return the id of a user who may do everything; makes one where there is none."""
+        async with self._connection() as connection:
+            found = await connection.fetchval(
+                "INSERT INTO users (user_id, name, role) VALUES ($1, $2, 'operator') "
+                "ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING user_id",
+                secrets.token_hex(8),
+                OPERATOR,
+            )
+        return str(found)
+
+    async def new_link(self, user_id: str) -> str:
+        """Return the code of a link by which a user signs in once, within an hour."""
+        code = secrets.token_urlsafe(TOKEN_BYTES)
+        async with self._connection() as connection:
+            await connection.execute("DELETE FROM login_links WHERE expires_at < now()")
+            await connection.execute(
+                "INSERT INTO login_links VALUES ($1, $2, now() + $3)",
+                _hash(code.encode()),
+                user_id,
+                timedelta(seconds=LINK_S),
+            )
+        return code
+
+    async def begin(self, code: str, address: str) -> Session:
+        """Begin a session by a link, which is used up; raises `Problem`."""
+        session_id, refresh = secrets.token_hex(8), secrets.token_bytes(TOKEN_BYTES)
+        async with self._connection() as connection, connection.transaction():
+            user_id = await connection.fetchval(
+                "DELETE FROM login_links WHERE hash = $1 AND expires_at > now() RETURNING user_id",
+                _hash(code.encode()),
+            )
+            user = None if user_id is None else await _user(connection, user_id)
+            if user is None:
+                raise Problem(
+                    401,
+                    "LINK_INVALID",
+                    "this link was used before, has expired, or never was one",
+                    "make another by ./dev users link",
+                    pointer="#/link",
+                )
+            await connection.execute(
+                "INSERT INTO sessions (session_id, user_id, refresh_hash, expires_at, address) "
+                "VALUES ($1, $2, $3, now() + $4, $5)",
+                session_id,
+                user_id,
+                _hash(refresh),
+                timedelta(seconds=SESSION_S),
+                address,
+            )
+        return Session(session_id, user, refresh)
+
+    async def refresh(self, token: bytes, successor: Callable[[bytes], bytes]) -> Session:
+        """Go on with a session: its token is used up, and its successor is what the next refresh needs.
+
+        For some seconds the token before gets the same successor. After that its use ends the session: somebody has a
+        copy. Raises `Problem`.
+        """
+        given = _hash(token)
+        async with self._connection() as connection, connection.transaction():
+            row = await connection.fetchrow(
+                "SELECT *, ended_at IS NULL AND expires_at > now() AS lives, "
+                "now() - rotated_at < $2 AS recent FROM sessions "
+                "WHERE refresh_hash = $1 OR previous_hash = $1 FOR UPDATE",
+                given,
+                timedelta(seconds=TWO_TABS_S),
+            )
+            user = await _user(connection, row["user_id"]) if row is not None and row["lives"] else None
+            if row is None or user is None:
+                raise _signed_out("there is no session of this cookie, or it has ended")
+            following = successor(token)
+            if row["refresh_hash"] == given:
+                await connection.execute(
+                    "UPDATE sessions SET refresh_hash = $2, previous_hash = $3, rotated_at = now(), "
+                    "expires_at = now() + $4 WHERE session_id = $1",
+                    row["session_id"],
+                    _hash(following),
+                    given,
+                    timedelta(seconds=SESSION_S),
+                )
+                return Session(row["session_id"], user, following)
+            if row["recent"]:
+                return Session(row["session_id"], user, following)
+            await _end(connection, row["session_id"], "its refresh token was used twice")
+        raise _signed_out("the refresh token was used before, so the session has ended: somebody may have a copy of it")
+
+    async def end(self, session_id: str, why: str) -> None:
+        """End a session."""
+        async with self._connection() as connection:
+            await _end(connection, session_id, why)
+
+    async def ended_within(self, seconds: float) -> list[str]:
+        """Return the sessions that have ended in the last seconds."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(
+                "SELECT session_id FROM sessions WHERE ended_at > now() - $1::interval", timedelta(seconds=seconds)
+            )
+        return [row["session_id"] for row in rows]
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection; raises `Problem` (503) where PostgreSQL does not answer."""
+        try:
+            if self._pool is None:
+                async with self._opening:
+                    if self._pool is None:
+                        self._pool = await _opened(pool(self._settings, CONNECTIONS, STATEMENT_S))
+            async with self._pool.acquire(timeout=STATEMENT_S) as connection:
+                yield connection  # type: ignore[misc] # a proxy of it
+        except AWAY as error:
+            raise Problem(
+                503,
+                "STORE_AWAY",
+                f"PostgreSQL does not answer: {type(error).__name__}",
+                "nothing was changed; try again, and see ./dev status",
+                headers={"Retry-After": "2"},
+            ) from error
+
+
+async def _opened(made: Awaitable[Pool]) -> Pool:
+    return await made
+
+
+async def _user(connection: Connection, user_id: str) -> User | None:
+    row = await connection.fetchrow("SELECT * FROM users WHERE user_id = $1 AND disabled_at IS NULL", user_id)
+    return None if row is None else User(row["user_id"], row["name"], row["role"], row["tenant_id"])
+
+
+async def _end(connection: Connection, session_id: str, why: str) -> None:
+    await connection.execute(
+        "UPDATE sessions SET ended_at = now(), ended_because = $2 WHERE session_id = $1 AND ended_at IS NULL",
+        session_id,
+        why,
+    )
+
+
+def _signed_out(detail: str) -> Problem:
+    return Problem(401, "SIGNED_OUT", detail, "sign in again: open a new link of ./dev users link")
+
+
+def _hash(token: bytes) -> bytes:
+    return hashlib.sha256(token).digest()

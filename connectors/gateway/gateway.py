@@ -1,0 +1,127 @@
+"""What one process of the gateway holds: views, hub, tokens, store."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tradewind.connectors.gateway.auth.store import Store
+from tradewind.connectors.gateway.auth.tokens import ACCESS_S, Tokens, secret_of
+from tradewind.connectors.gateway.picture import picture_of
+from tradewind.connectors.gateway.problems import Problem
+from tradewind.connectors.gateway.stream.connection import Connections
+from tradewind.connectors.gateway.stream.hub import Hub, Key
+from tradewind.connectors.gateway.views.flow import FlowSeen, FlowView
+from tradewind.connectors.gateway.views.market import Follower, followers
+from tradewind.connectors.gateway.views.system import Ports, SystemView
+from tradewind.connectors.gateway.wire import encoded
+from tradewind.connectors.health.names import Known
+from tradewind.connectors.settings import Settings
+from tradewind.schemas.codec import Codec
+from tradewind.topics import DOMAIN_TOPICS, Topic
+
+ENDED_EVERY_S: Final = 1.0
+"""How soon a session that ended elsewhere ends here."""
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What the layers above know of this installation."""
+
+    known: Known
+    order: tuple[str, ...]
+    """Names of agents, as events pass them."""
+    left_out: frozenset[str]
+    """Readers that do not run here, such as the sink of another time-series store."""
+    ports: Ports
+    own: tuple[Topic, ...] = ()
+    """Topics of other packages."""
+
+
+@dataclass(slots=True)
+class Gateway:
+    """One process of the gateway; made and used on its event loop, but for the threads of its views."""
+
+    settings: Settings
+    tokens: Tokens
+    store: Store
+    hub: Hub
+    connections: Connections
+    flow: FlowView
+    system: SystemView
+    market: tuple[Follower, ...]
+    picture: dict[str, Any]
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def start(self) -> None:
+        """Start the views, and look for sessions that have ended elsewhere."""
+        for thread in (self.flow, self.system, *self.market):
+            thread.start()
+        self.tasks.add(asyncio.get_running_loop().create_task(self._watch_sessions(), name="watch of sessions"))
+
+    def dead_views(self) -> list[str]:
+        """Return the views whose threads have ended by a bug: the log has it. For any thread."""
+        dead = [one.name for one in (self.flow, self.system, *self.market) if not one.is_alive()]
+        dead += [task.get_name() for task in self.tasks if task.done() and not task.cancelled() and task.exception()]
+        return [f"the {name} has ended because of a bug: see the log" for name in dead]
+
+    async def close(self) -> None:
+        """Stop all of it."""
+        for task in self.tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        closing = (self.flow.close, self.system.close, *(follower.close for follower in self.market))
+        await asyncio.gather(*(asyncio.to_thread(close) for close in closing))
+        await self.store.close()
+
+    async def _watch_sessions(self) -> None:
+        """Refuse the tokens of sessions that end, here and on the connections that are open."""
+        away = False
+        while True:
+            try:
+                for session_id in await self.store.ended_within(ACCESS_S + 60):
+                    self.tokens.end(session_id)
+                away = False
+            except Problem as problem:
+                if not away:
+                    log.warning("no look at sessions that have ended, until PostgreSQL is back: %s", problem)
+                away = True
+            self.connections.check()
+            await asyncio.sleep(ENDED_EVERY_S)
+
+
+def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gateway:
+    """Return a gateway that is not started; to be called on its event loop."""
+    loop = asyncio.get_running_loop()
+    hub = Hub()
+
+    def put_all(cells: dict[Key, bytes]) -> None:
+        for key, data in cells.items():
+            hub.put(key, data)
+
+    def put(cells: dict[Key, bytes]) -> None:
+        with suppress(RuntimeError):  # the loop is closed: the process ends
+            loop.call_soon_threadsafe(put_all, cells)
+
+    def put_flow(seen: FlowSeen) -> None:
+        put({("flow", ""): encoded(seen.to_json())})
+
+    tokens = Tokens(secret_of(settings.data), settings.physical("tradewind"), time.time)
+    system = SystemView(declared.ports, lambda _: None)
+    return Gateway(
+        settings=settings,
+        tokens=tokens,
+        store=Store(settings),
+        hub=hub,
+        connections=Connections(hub, tokens.verify, time.time),
+        flow=FlowView(settings, declared.known, put_flow, system.intents),
+        system=system,
+        market=followers(settings, codec, put),
+        picture=picture_of((*DOMAIN_TOPICS, *declared.own), declared.order, declared.left_out),
+    )

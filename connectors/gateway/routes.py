@@ -1,0 +1,113 @@
+"""Every route: who may use it, and who answers it. What is not built yet says which domain will bring it.
+
+Nothing is served that has no line here, and a route without roles is nobody's: deny is the default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from tradewind.connectors.gateway.auth.roles import EVERYONE, OWNERS, PLATFORM, TRADERS, Role
+
+Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE", "WS"]
+Answer: TypeAlias = Callable[..., Awaitable[Any]]
+PREFIX = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A line of the table."""
+
+    method: Method
+    path: str
+    """Under `/api/v1`, without a leading slash."""
+    roles: frozenset[Role] | None
+    """Who may use it; None is everybody, without a login."""
+    summary: str
+    domain: str = ""
+    """Who will bring it, where it is not built yet."""
+
+    @property
+    def name(self) -> str:
+        """The name that its function has in `answers.py`."""
+        words = self.path.replace("{", "").replace("}", "").replace("-", "_").replace("/", "_")
+        return f"{self.method.lower()}_{words}"
+
+
+def _later(domain: str, method: Method, path: str, roles: frozenset[Role], summary: str) -> Route:
+    return Route(method, path, roles, summary, domain)
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("POST", "auth/login", None, "Begin a session by a one-time link."),
+    Route("POST", "auth/refresh", None, "Get an access token by the session's cookie."),
+    Route("POST", "auth/logout", None, "End the session of the cookie."),
+    Route("GET", "health/system", EVERYONE, "Services and processes: what is up, what stands still."),
+    Route("GET", "streams/flow", EVERYONE, "Who writes and reads which topic: picture, rates, lag, states."),
+    Route("GET", "markets/live-data", EVERYONE, "The last tick and bars of each instrument."),
+    Route("WS", "stream", EVERYONE, "Ticks, bars and the flow, as they change."),
+    Route("WS", "markets/stream", EVERYONE, "Ticks and bars, as they change."),
+    _later("tenancy", "POST", "auth/totp", EVERYONE, "Second factor."),
+    _later("tenancy", "GET", "auth/sessions", EVERYONE, "Sessions of the user."),
+    _later("tenancy", "GET", "auth/keys", OWNERS, "Keys of machines."),
+    _later("tenancy", "GET", "users", OWNERS, "Users of the tenant."),
+    _later("tenancy", "GET", "audit", OWNERS | {"auditor"}, "Who changed what."),
+    _later("analytics", "GET", "metrics/performance", EVERYONE, "Latencies and throughput."),
+    _later("notifications", "GET", "alerts/active", EVERYONE, "Alerts that hold."),
+    _later("notifications", "POST", "alerts/{id}/acknowledge", TRADERS, "Acknowledge an alert."),
+    _later("risk", "POST", "system/emergency-stop", TRADERS, "Halt a tenant, or all."),
+    _later("analytics", "POST", "data/import", OWNERS, "Import data."),
+    _later("analytics", "GET", "data/visualizations", EVERYONE, "Charts of data."),
+    _later("analytics", "POST", "data/transform", OWNERS, "Transform data."),
+    _later("analytics", "GET", "data/export/{format}", EVERYONE, "Export data."),
+    _later("ai", "GET", "models/registry", EVERYONE, "Models that are known."),
+    _later("ai", "POST", "models/train", OWNERS, "Train a model."),
+    _later("ai", "POST", "models/deploy", OWNERS, "Deploy a model."),
+    _later("ai", "GET", "models/metrics", EVERYONE, "How models do."),
+    _later("ai", "GET", "models/analysis", EVERYONE, "What models say of the market."),
+    _later("analytics", "GET", "markets/correlations", EVERYONE, "Correlations of instruments."),
+    _later("notifications", "POST", "markets/alerts", TRADERS, "Ask for an alert at a price."),
+    _later("market", "GET", "markets/{symbol}/tick", EVERYONE, "The last tick."),
+    _later("market", "GET", "markets/{symbol}/bars", EVERYONE, "The last bars."),
+    _later("market", "GET", "markets/{symbol}/features", EVERYONE, "The features of the last bar."),
+    _later("ai", "POST", "llm/query", TRADERS | {"analyst"}, "Ask a model."),
+    _later("ai", "POST", "ai/chat/completions", TRADERS | {"analyst"}, "Ask a model, as OpenAI's API."),
+    _later("ai", "POST", "ai/embeddings", TRADERS | {"analyst"}, "Embeddings, as OpenAI's API."),
+    _later("ai", "POST", "rag/query", TRADERS | {"analyst"}, "Ask documents."),
+    _later("ai", "POST", "research/comprehensive", TRADERS | {"analyst"}, "Research a question."),
+    _later("ai", "POST", "documents/ingest", OWNERS, "Add documents."),
+    _later("signals", "GET", "strategies/registry", EVERYONE, "Strategies that are known."),
+    _later("signals", "POST", "strategies/create", OWNERS, "Create a strategy."),
+    _later("signals", "POST", "strategies/backtest", TRADERS | {"analyst"}, "Test a strategy on the past."),
+    _later("signals", "POST", "strategies/deploy", OWNERS, "Deploy a strategy."),
+    _later("analytics", "POST", "simulation/backtest", TRADERS | {"analyst"}, "Run a backtest."),
+    _later("analytics", "POST", "simulation/monte-carlo", TRADERS | {"analyst"}, "Simulate many paths."),
+    _later("analytics", "POST", "simulation/stress-test", TRADERS | {"analyst"}, "Test against shocks."),
+    _later("analytics", "GET", "simulation/results", EVERYONE, "Results of simulations."),
+    _later("portfolio", "GET", "portfolio/positions", EVERYONE, "Open positions."),
+    _later("risk", "GET", "portfolio/risk-metrics", EVERYONE, "Risk of a portfolio."),
+    _later("portfolio", "POST", "portfolio/rebalance", TRADERS, "Rebalance a portfolio."),
+    _later("risk", "POST", "portfolio/risk-limits", OWNERS, "Change limits."),
+    _later("execution", "POST", "orders/create", TRADERS, "Submit an order."),
+    _later("execution", "GET", "orders/status", EVERYONE, "Orders and their states."),
+    _later("execution", "GET", "orders/{id}", EVERYONE, "One order."),
+    _later("execution", "GET", "executions/history", EVERYONE, "Fills."),
+    _later("execution", "POST", "executions/cancel", TRADERS, "Cancel an order."),
+    _later("analytics", "GET", "system/status", EVERYONE, "State of the platform in short."),
+    _later("tenancy", "POST", "system/config", PLATFORM, "Change settings."),
+    _later("analytics", "GET", "system/logs", PLATFORM, "Logs of processes."),
+    _later("analytics", "POST", "system/maintenance", PLATFORM, "Maintenance."),
+    _later("billing", "GET", "usage", EVERYONE, "What the tenant has used."),
+    _later("analytics", "GET", "streams/topics", EVERYONE, "Topics: rates, bytes, retention."),
+    _later("analytics", "GET", "streams/groups", EVERYONE, "Consumer groups: lag, trend, state."),
+    _later("analytics", "GET", "streams/transactions", PLATFORM, "Open and hanging transactions."),
+    _later("analytics", "GET", "streams/balance", PLATFORM, "Counts that must agree."),
+    _later("analytics", "GET", "streams/messages", EVERYONE, "Search of records."),
+    _later("analytics", "POST", "streams/verify", PLATFORM, "Replay a journal and compare."),
+    _later("analytics", "GET", "letters", EVERYONE, "Dead letters."),
+    _later("analytics", "POST", "letters/redrive", PLATFORM, "Send dead letters back."),
+    _later("analytics", "GET", "trace/{id}", EVERYONE, "From a tick to its position."),
+)
+"""Each may be read in `docs/gateway.md`, which a test compares with this table and with OpenAPI."""

@@ -1,0 +1,1 @@
+"""The WebSocket: one hub of frames, and a connection for each client."""

@@ -1,0 +1,1 @@
+"""What the gateway knows without asking: threads that follow topics and keep the last of everything."""

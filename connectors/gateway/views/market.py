@@ -1,0 +1,128 @@
+"""The last tick of each instrument and the last bar of each interval, as two threads follow their topics."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from confluent_kafka import Message
+
+from tradewind.connectors.gateway.stream.hub import Channel, Key
+from tradewind.connectors.gateway.wire import encoded, event_for_wire
+from tradewind.connectors.kafka.admin import require
+from tradewind.connectors.kafka.errors import StreamError
+from tradewind.connectors.kafka.records import raw_records
+from tradewind.connectors.registry import RegistryError
+from tradewind.connectors.settings import Settings
+from tradewind.schemas.codec import Codec, UndecodableRecord
+from tradewind.schemas.event import Event
+from tradewind.schemas.market import Bar, Tick
+from tradewind.topics import BARS, TICKS, Topic
+
+AGAIN_S: Final = 2.0
+"""After a failure: Kafka's restart takes some 10 s."""
+FRAME: Final = 5
+"""Bytes of Confluent's frame: a zero, and the schema's id."""
+MOST_CELLS: Final = 2_000
+"""Instruments, times intervals for bars. More are left out, and the log says so once."""
+Put = Callable[[dict[Key, bytes]], None]
+"""Takes the cells that have changed; called from the view's thread."""
+log = logging.getLogger(__name__)
+
+
+class Follower(threading.Thread):
+    """Follows one topic from its end, and keeps the last event of each cell."""
+
+    def __init__(self, settings: Settings, codec: Codec, topic: Topic, channel: Channel, put: Put) -> None:
+        super().__init__(name=f"view of {topic.name}", daemon=True)
+        self._settings, self._codec, self._topic, self._channel, self._put = settings, codec, topic, channel, put
+        self._closing = threading.Event()
+        self._models: dict[bytes, bool] = {}
+        self._cells: set[Key] = set()
+        self._full = False
+        self.trouble: str | None = None
+        """Why nothing is read; None while the topic is followed."""
+
+    def run(self) -> None:
+        """Follow until closed; after a failure, from the end again."""
+        while not self._closing.is_set():
+            try:
+                self._follow()
+            except (StreamError, RegistryError) as error:
+                self.trouble = str(error)
+                log.warning("the view of %s waits: %s", self._topic.name, error)
+                self._closing.wait(AGAIN_S)
+
+    def close(self) -> None:
+        """Stop; returns once the thread has ended."""
+        self._closing.set()
+        self.join()
+
+    def _follow(self) -> None:
+        partitions = range(require(self._settings, self._topic))
+        batches = raw_records(self._settings, self._settings.physical(self._topic), partitions, "latest", follow=True)
+        try:
+            for batch in batches:
+                self.trouble = None
+                if self._closing.is_set():
+                    return
+                if batch:
+                    self.take(batch)
+        finally:
+            batches.close()
+
+    def take(self, batch: list[Message]) -> None:
+        """Decode the last event of each key and hand on what has changed: what is replaced at once is not decoded."""
+        seen: set[bytes] = set()
+        found: dict[Key, bytes] = {}
+        by_interval = self._channel == "bars"  # keys are instruments, and bars of several intervals share one
+        for message in reversed(batch):
+            value, key = message.value(), message.key() or b""
+            if value is None or (key in seen and not by_interval) or not self._is_main(value[:FRAME]):
+                continue
+            seen.add(key)
+            try:
+                event = self._codec.decode(value)
+            except UndecodableRecord:
+                continue  # the agents make a dead letter of it
+            cell = cell_of(event)
+            if cell is not None and cell not in found and self._has_room(cell):
+                found[cell] = encoded(event_for_wire(event))
+        if found:
+            self._put(found)
+
+    def _is_main(self, frame: bytes) -> bool:
+        if frame not in self._models:
+            try:
+                self._models[frame] = self._codec.model_of(int.from_bytes(frame[1:], "big")) is self._topic.model
+            except UndecodableRecord:
+                self._models[frame] = False
+        return self._models[frame]
+
+    def _has_room(self, cell: Key) -> bool:
+        if cell in self._cells:
+            return True
+        if len(self._cells) >= MOST_CELLS:
+            if not self._full:
+                log.warning("the view of %s keeps %d cells; more are left out", self._topic.name, MOST_CELLS)
+            self._full = True
+            return False
+        self._cells.add(cell)
+        return True
+
+
+def cell_of(event: Event) -> Key | None:
+    """Return the cell of an event: a tick's is its instrument, a bar's its instrument and interval."""
+    match event:
+        case Tick(symbol=symbol, venue=venue):
+            return "ticks", f"{symbol}.{venue}"
+        case Bar(symbol=symbol, venue=venue, interval_s=interval):
+            return "bars", f"{symbol}.{venue}:{interval}"
+    return None
+
+
+def followers(settings: Settings, codec: Codec, put: Put) -> tuple[Follower, ...]:
+    """Return the threads of the market's views, not yet started."""
+    return Follower(settings, codec, TICKS, "ticks", put), Follower(settings, codec, BARS, "bars", put)

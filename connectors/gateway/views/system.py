@@ -1,0 +1,83 @@
+"""Services and processes, asked every few seconds through what lies above: `up` and the services know how."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tradewind.processors.health.states import State
+
+EVERY_S: Final = 4.0
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the gateway asks of the layers above. Each may take some seconds, and is called in a thread."""
+
+    services: Callable[[], Sequence[Mapping[str, Any]]]
+    """Returns `name`, `healthy`, `version`, `detail` of each service."""
+    processes: Callable[[], Sequence[Mapping[str, Any]]]
+    """Returns `name`, `phase`, `ready`, `reasons`, `held` of each process of `up`; nothing where `up` does not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemSeen:
+    """One look at services and processes."""
+
+    at_s: float
+    services: tuple[Mapping[str, Any], ...]
+    processes: tuple[Mapping[str, Any], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `health/system` answers."""
+        down = [one["name"] for one in self.services if not one["healthy"]]
+        still = [one["name"] for one in self.processes if one["down"] or one["stands_still"]]
+        return {
+            "as_of": round(self.at_s, 3),
+            "status": "down" if down else "degraded" if still else "up",
+            "down": down,
+            "stands_still": still,
+            "services": list(self.services),
+            "processes": list(self.processes),
+        }
+
+
+class SystemView(threading.Thread):
+    """Asks again and again."""
+
+    def __init__(self, ports: Ports, put: Callable[[SystemSeen], None]) -> None:
+        super().__init__(name="view of the system", daemon=True)
+        self._ports, self._put = ports, put
+        self._closing = threading.Event()
+        self.last: SystemSeen | None = None
+
+    def run(self) -> None:
+        """Ask until closed."""
+        while not self._closing.is_set():
+            begun = time.monotonic()
+            try:
+                self.last = SystemSeen(time.time(), tuple(self._ports.services()), tuple(self._ports.processes()))
+                self._put(self.last)
+            except (OSError, ValueError, KeyError, RuntimeError) as error:  # shown as stale, and tried again
+                log.warning("services and processes could not be asked: %s: %s", type(error).__name__, error)
+            self._closing.wait(max(0.0, begun + EVERY_S - time.monotonic()))
+
+    def close(self) -> None:
+        """Stop asking; returns after the questions in progress."""
+        self._closing.set()
+        self.join()
+
+    def intents(self) -> dict[tuple[str, str, int], State]:
+        """Return the partitions that stand because their agent holds them until another input has caught up."""
+        if self.last is None:
+            return {}
+        return {
+            (held["group"], held["topic"], held["partition"]): "HELD"
+            for process in self.last.processes
+            for held in process["held"]
+        }

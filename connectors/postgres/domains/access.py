@@ -1,0 +1,46 @@
+"""Tables of the gateway's login: users, one-time links, sessions. No topic fills them; the gateway writes them."""
+
+from tradewind.connectors.postgres.table import Domain, Migration
+
+ACCESS = Domain(
+    name="access",
+    migrations=(
+        Migration(
+            "users, links, sessions",
+            """
+CREATE TABLE users (
+    user_id       text PRIMARY KEY,
+    name          text NOT NULL UNIQUE,
+    role          text NOT NULL,
+    tenant_id     text,
+    password_hash text,
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    disabled_at   timestamptz
+);
+COMMENT ON COLUMN users.tenant_id IS 'null for operators of the platform';
+
+CREATE TABLE login_links (
+    hash       bytea PRIMARY KEY,
+    user_id    text NOT NULL REFERENCES users,
+    expires_at timestamptz NOT NULL
+);
+COMMENT ON TABLE login_links IS 'links that nobody has used; the hash of each, not the link';
+
+CREATE TABLE sessions (
+    session_id    text PRIMARY KEY,
+    user_id       text NOT NULL REFERENCES users,
+    refresh_hash  bytea NOT NULL UNIQUE,
+    previous_hash bytea,
+    rotated_at    timestamptz NOT NULL DEFAULT now(),
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    expires_at    timestamptz NOT NULL,
+    ended_at      timestamptz,
+    ended_because text,
+    address       text NOT NULL
+);
+CREATE INDEX sessions_previous ON sessions (previous_hash);
+CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
+""",
+        ),
+    ),
+)

@@ -1,0 +1,159 @@
+"""A gateway on a real port, without Kafka and PostgreSQL: its views are put in by hand, its users are in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from tradewind.connectors.gateway.app import make_app
+from tradewind.connectors.gateway.auth.roles import Role
+from tradewind.connectors.gateway.auth.store import Session, User
+from tradewind.connectors.gateway.auth.tokens import Tokens
+from tradewind.connectors.gateway.gateway import Gateway
+from tradewind.connectors.gateway.problems import Problem
+from tradewind.connectors.gateway.server import listen, server_of
+from tradewind.connectors.gateway.stream.connection import Connections
+from tradewind.connectors.gateway.stream.hub import Hub, Key
+from tradewind.connectors.settings import Settings
+
+HOSTS = ("127.0.0.1", "localhost")
+START_S = 20.0
+SECRET = bytes(range(32))
+
+
+class Quiet:
+    """Stands for a view's thread that has seen what a test gives it."""
+
+    name = "quiet view"
+    trouble: str | None = None
+
+    def __init__(self, last: Any = None) -> None:
+        self.last = last
+
+    def start(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@dataclass
+class Users:
+    """Sessions in memory, as the store keeps them."""
+
+    links: dict[str, User] = field(default_factory=dict)
+    sessions: dict[bytes, Session] = field(default_factory=dict)
+    ended: list[str] = field(default_factory=list)
+
+    async def begin(self, code: str, address: str) -> Session:
+        """Begin a session by a link."""
+        user = self.links.pop(code, None)
+        if user is None:
+            raise Problem(401, "LINK_INVALID", "no such link", "make another by ./dev users link")
+        return self._keep(Session(secrets.token_hex(4), user, secrets.token_bytes(32)))
+
+    async def refresh(self, token: bytes, successor: Callable[[bytes], bytes]) -> Session:
+        """Go on with a session."""
+        session = self.sessions.pop(token, None)
+        if session is None:
+            raise Problem(401, "SIGNED_OUT", "no session", "sign in")
+        return self._keep(Session(session.session_id, session.user, successor(token)))
+
+    async def end(self, session_id: str, why: str) -> None:
+        """End a session."""
+        self.ended.append(session_id)
+
+    async def ended_within(self, seconds: float) -> list[str]:
+        """Return the sessions that have ended."""
+        return self.ended
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    def _keep(self, session: Session) -> Session:
+        self.sessions[session.refresh] = session
+        return session
+
+
+@dataclass
+class Served:
+    """A gateway that answers."""
+
+    port: int
+    gateway: Gateway
+    users: Users
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def token(self, role: Role = "operator", tenant: str | None = None, session: str = "s") -> str:
+        """Return an access token."""
+        return self.gateway.tokens.issue("u", role, tenant, session)
+
+    def bearer(self, role: Role = "operator") -> dict[str, str]:
+        """Return the headers of a request by a role."""
+        return {"Authorization": f"Bearer {self.token(role)}"}
+
+    def put(self, key: Key, data: bytes) -> None:
+        """Put a frame into the hub, and wait until it is there."""
+        done = threading.Event()
+        self.loop.call_soon_threadsafe(lambda: (self.gateway.hub.put(key, data), done.set()))
+        assert done.wait(START_S)
+
+
+@contextmanager
+def served() -> Iterator[Served]:
+    """Serve in a thread until the body ends."""
+    made: list[Gateway] = []
+    loops: list[asyncio.AbstractEventLoop] = []
+    users = Users()
+
+    def build(tell: Callable[[Gateway], None]) -> Any:
+        def make() -> Gateway:
+            hub, tokens = Hub(), Tokens(SECRET, "tradewind", time.time)
+            quiet = cast("Any", Quiet)
+            gateway = Gateway(
+                settings=Settings(_env_file=None),
+                tokens=tokens,
+                store=cast("Any", users),
+                hub=hub,
+                connections=Connections(hub, tokens.verify, time.time),
+                flow=quiet(),
+                system=quiet(),
+                market=(quiet(),),
+                picture={"cards": []},
+            )
+            tell(gateway)
+            made.append(gateway)
+            loops.append(asyncio.get_running_loop())
+            return gateway
+
+        return make_app(make, HOSTS)
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    sock = listen(port)
+    server = server_of(build, HOSTS)
+    thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
+    thread.start()
+    deadline = time.monotonic() + START_S
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert server.started
+    try:
+        yield Served(port, made[0], users, loops[0])
+    finally:
+        server.should_exit = True
+        thread.join(START_S)
+        sock.close()

@@ -1,0 +1,94 @@
+"""Links and sessions in PostgreSQL: each link is good once, and a refresh token that comes twice ends its session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from tradewind.connectors.gateway.auth import store as module
+from tradewind.connectors.gateway.auth.store import Store
+from tradewind.connectors.gateway.problems import Problem
+from tradewind.connectors.postgres.connection import connect
+from tradewind.connectors.postgres.migrations import migrate
+from tradewind.connectors.settings import PostgresSettings, Settings
+
+
+def successor(token: bytes) -> bytes:
+    """Return the token that follows one."""
+    return bytes(reversed(token))[:-1] + b"s"
+
+
+@pytest.fixture
+async def store(settings: Settings, database: PostgresSettings) -> AsyncIterator[Store]:
+    """Give a store with its tables."""
+    await asyncio.to_thread(migrate, settings)
+    made = Store(settings)
+    yield made
+    await made.close()
+
+
+async def test_links_and_refresh_tokens_are_good_once(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the link to the end of the session, as two tabs, a thief and another process see it."""
+    operator = await store.ensure_operator()
+    assert await store.ensure_operator() == operator
+    link = await store.new_link(operator)
+    one, *others = await asyncio.gather(*(store.begin(link, "here") for _ in range(4)), return_exceptions=True)
+    begun = [found for found in (one, *others) if not isinstance(found, BaseException)]
+    assert len(begun) == 1, "a link is good once, whoever comes at the same time"
+    assert {found.code for found in (one, *others) if isinstance(found, Problem)} == {"LINK_INVALID"}
+    session = begun[0]
+    assert (session.user.name, session.user.role, session.user.tenant_id) == ("operator", "operator", None)
+
+    tabs = await asyncio.gather(*(store.refresh(session.refresh, successor) for _ in range(2)))
+    assert {tab.refresh for tab in tabs} == {successor(session.refresh)}, "both tabs get the same"
+    second = await store.refresh(tabs[0].refresh, successor)
+    assert second.session_id == session.session_id
+
+    with pytest.raises(Problem) as refused:
+        await store.refresh(session.refresh, successor)
+    assert refused.value.code == "SIGNED_OUT", "the token before the last two is nobody's"
+    monkeypatch.setattr(module, "TWO_TABS_S", 0)
+    with pytest.raises(Problem, match="somebody may have a copy"):
+        await store.refresh(tabs[0].refresh, successor)
+    with pytest.raises(Problem) as refused:
+        await store.refresh(second.refresh, successor)
+    assert refused.value.code == "SIGNED_OUT", "the theft ended the session for both"
+    other = Store(settings)
+    assert await other.ended_within(60) == [session.session_id]
+    await other.close()
+
+
+async def test_a_disabled_user_and_an_expired_link_do_not_sign_in(store: Store, settings: Settings) -> None:
+    """Nor does a session of that user go on. The tables hold hashes alone."""
+    operator = await store.ensure_operator()
+    session = await store.begin(await store.new_link(operator), "here")
+    late, disabled = await store.new_link(operator), await store.new_link(operator)
+    connection = await connect(settings)
+    rows = str([dict(row) for row in await connection.fetch("SELECT * FROM login_links, sessions")])
+    assert late not in rows
+    assert session.refresh.hex() not in rows
+    await connection.execute("UPDATE login_links SET expires_at = expires_at - $1::interval", timedelta(hours=1))
+    with pytest.raises(Problem, match="has expired"):
+        await store.begin(late, "here")
+    await connection.execute("UPDATE login_links SET expires_at = now() + $1::interval", timedelta(hours=1))
+    await connection.execute("UPDATE users SET disabled_at = now()")
+    await connection.close()
+    for refused in (store.begin(disabled, "here"), store.refresh(session.refresh, successor)):
+        with pytest.raises(Problem) as problem:
+            await refused
+        assert problem.value.status == 401
+
+
+async def test_without_postgresql_nobody_signs_in_and_everybody_hears_why(settings: Settings) -> None:
+    """503, with what to do."""
+    away = settings.model_copy(update={"postgres": PostgresSettings(url="postgresql://127.0.0.1:1/x")})
+    store = Store(away)
+    with pytest.raises(Problem) as refused:
+        await store.refresh(b"token", successor)
+    assert (refused.value.status, refused.value.code) == (503, "STORE_AWAY")
+    await store.close()

@@ -1,0 +1,15 @@
+"""One gateway for all tests of this folder that only ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from gateway.serving import Served, served
+
+
+@pytest.fixture(scope="package")
+def gateway() -> Iterator[Served]:
+    """Serve one."""
+    with served() as found:
+        yield found
