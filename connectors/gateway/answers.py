@@ -6,20 +6,28 @@ import base64
 import binascii
 import json
 import time
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
-from fastapi import Request, Response
+from fastapi import Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from tradewind.connectors.gateway.auth.roles import Who
 from tradewind.connectors.gateway.auth.store import SESSION_S, Session
 from tradewind.connectors.gateway.auth.tokens import ACCESS_S
+from tradewind.connectors.gateway.cursors import Cursor
 from tradewind.connectors.gateway.gateway import Gateway
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.views.flow import STALE_S
 
 COOKIE: Final = "tradewind_session"
 COOKIE_PATH: Final = "/api/v1/auth"
+MOST_ROWS: Final = 500
+"""Of one page: some 200 KB."""
+Account: TypeAlias = Annotated[str | None, Query(max_length=256, description="Only this account.")]
+CursorText: TypeAlias = Annotated[str | None, Query(max_length=400, description="`next` of the page before.")]
+Limit: TypeAlias = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows of a page.")]
+OrderId: TypeAlias = Annotated[str, Path(max_length=256)]
 
 
 class _Body(BaseModel):
@@ -105,6 +113,82 @@ async def get_markets_live_data(request: Request) -> dict[str, Any]:
         "bars": _cells(gateway, "bars"),
         "trouble": "; ".join(troubles) or None,
     }
+
+
+async def get_markets_symbol_tick(symbol: str) -> dict[str, Any]:
+    """Return the last tick; null while none has come. `lane.py` answers for it."""
+    raise AssertionError(f"the lane has not answered for {symbol}")
+
+
+async def get_markets_symbol_bars(symbol: str) -> list[dict[str, Any]]:
+    """Return the last bar of each interval. `lane.py` answers for it."""
+    raise AssertionError(f"the lane has not answered for {symbol}")
+
+
+async def get_portfolio_positions(
+    request: Request,
+    response: Response,
+    account: Account = None,
+    flat: bool = False,  # noqa: FBT001, FBT002 - a query
+) -> dict[str, Any]:
+    """Return what the tenant's accounts hold; `flat` adds instruments that they hold nothing of any more."""
+    gateway, who = gateway_of(request), _who(request)
+    rows = await gateway.reads.positions(who.tenant_id, account, flat=flat)
+    return {**_written(gateway, response, "portfolio.positions"), "positions": rows}
+
+
+async def get_orders_status(
+    request: Request, response: Response, account: Account = None, cursor: CursorText = None, limit: Limit = 100
+) -> dict[str, Any]:
+    """Return the tenant's orders with their states, newest first."""
+    gateway, who = gateway_of(request), _who(request)
+    after = gateway.cursors.read("orders", who.tenant_id, cursor)
+    page = await gateway.reads.orders(who.tenant_id, account, None, after, limit)
+    following = gateway.cursors.made("orders", who.tenant_id, page.next)
+    return {**_written(gateway, response, "execution.order_events"), "orders": page.rows, "next": following}
+
+
+async def get_orders_id(request: Request, response: Response, id: OrderId) -> dict[str, Any]:  # noqa: A002 - the path's name
+    """Return one order with its state and its fills; another tenant's is as unknown as one that never was."""
+    gateway, who = gateway_of(request), _who(request)
+    page = await gateway.reads.orders(who.tenant_id, None, id, Cursor(), 1)
+    if not page.rows:
+        raise Problem(
+            404,
+            "UNKNOWN_ORDER",
+            f"there is no order {id}",
+            "GET /api/v1/orders/status lists the orders; a new one is there within some seconds",
+            pointer="path: id",
+        )
+    fills = await gateway.reads.fills(who.tenant_id, None, id, Cursor(), MOST_ROWS)
+    return {**_written(gateway, response, "execution.order_events"), "order": page.rows[0], "fills": fills.rows}
+
+
+async def get_executions_history(
+    request: Request, response: Response, account: Account = None, cursor: CursorText = None, limit: Limit = 100
+) -> dict[str, Any]:
+    """Return the tenant's fills, newest first."""
+    gateway, who = gateway_of(request), _who(request)
+    after = gateway.cursors.read("fills", who.tenant_id, cursor)
+    page = await gateway.reads.fills(who.tenant_id, account, None, after, limit)
+    following = gateway.cursors.made("fills", who.tenant_id, page.next)
+    return {**_written(gateway, response, "execution.fills"), "fills": page.rows, "next": following}
+
+
+def _who(request: Request) -> Who:
+    who: Who = request.state.who
+    return who
+
+
+def _written(gateway: Gateway, response: Response, topic: str) -> dict[str, Any]:
+    """Return up to when the rows of a topic are in PostgreSQL: the sink's lag says so; null while that is not known."""
+    seen = gateway.flow.last
+    reader = {} if seen is None else seen.readers.get("postgres", {}).get(topic, {})
+    if seen is None or reader.get("lag_s") is None:
+        return {"as_of": None}
+    as_of = seen.at_s - reader["lag_s"]
+    _mark_stale(response, as_of, STALE_S)
+    return {"as_of": round(as_of, 3)}
 
 
 def _cells(gateway: Gateway, channel: Any) -> list[Any]:

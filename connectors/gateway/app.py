@@ -19,9 +19,11 @@ from tradewind.connectors.gateway import answers
 from tradewind.connectors.gateway.auth.roles import Who
 from tradewind.connectors.gateway.gateway import Gateway
 from tradewind.connectors.gateway.guard import Guard, too_large
+from tradewind.connectors.gateway.lane import HotLane
 from tradewind.connectors.gateway.pages import Pages
 from tradewind.connectors.gateway.problems import MEDIA_TYPE, Problem
-from tradewind.connectors.gateway.routes import PREFIX, ROUTES, Route
+from tradewind.connectors.gateway.routes import HOT, PREFIX, ROUTES, Route
+from tradewind.connectors.gateway.stream.hub import Hub
 
 PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
     status: {
@@ -81,7 +83,12 @@ def make_app(make_gateway: Callable[[], Gateway], hosts: Iterable[str]) -> ASGIA
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(Exception, _bug)
-    return Guard(Pages(app), hosts)
+    return Guard(HotLane(Pages(app), HOT.roles or frozenset(), lambda: _hot(app)), hosts)
+
+
+def _hot(app: FastAPI) -> tuple[Hub, Callable[[str], Who]]:
+    gateway: Gateway = app.state.gateway
+    return gateway.hub, gateway.tokens.verify
 
 
 def _add(app: FastAPI, route: Route) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import time
 from contextlib import suppress
@@ -11,12 +12,14 @@ from typing import Any, Final
 
 from tradewind.connectors.gateway.auth.store import Store
 from tradewind.connectors.gateway.auth.tokens import ACCESS_S, Tokens, secret_of
+from tradewind.connectors.gateway.cursors import Cursors
 from tradewind.connectors.gateway.picture import picture_of
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.stream.connection import Connections
 from tradewind.connectors.gateway.stream.hub import Hub, Key
 from tradewind.connectors.gateway.views.flow import FlowSeen, FlowView
 from tradewind.connectors.gateway.views.market import Follower, followers
+from tradewind.connectors.gateway.views.reads import Reads
 from tradewind.connectors.gateway.views.system import Ports, SystemView
 from tradewind.connectors.gateway.wire import encoded
 from tradewind.connectors.health.names import Known
@@ -56,6 +59,8 @@ class Gateway:
     system: SystemView
     market: tuple[Follower, ...]
     picture: dict[str, Any]
+    reads: Reads
+    cursors: Cursors
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def start(self) -> None:
@@ -79,6 +84,7 @@ class Gateway:
         closing = (self.flow.close, self.system.close, *(follower.close for follower in self.market))
         await asyncio.gather(*(asyncio.to_thread(close) for close in closing))
         await self.store.close()
+        await self.reads.close()
 
     async def _watch_sessions(self) -> None:
         """Refuse the tokens of sessions that end, here and on the connections that are open."""
@@ -112,7 +118,8 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
     def put_flow(seen: FlowSeen) -> None:
         put({("flow", ""): encoded(seen.to_json())})
 
-    tokens = Tokens(secret_of(settings.data), settings.physical("tradewind"), time.time)
+    secret = secret_of(settings.data)
+    tokens = Tokens(secret, settings.physical("tradewind"), time.time)
     system = SystemView(declared.ports, lambda _: None)
     return Gateway(
         settings=settings,
@@ -124,4 +131,6 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
         system=system,
         market=followers(settings, codec, put),
         picture=picture_of((*DOMAIN_TOPICS, *declared.own), declared.order, declared.left_out),
+        reads=Reads(settings),
+        cursors=Cursors(hashlib.sha256(b"tradewind cursors 1" + secret).digest()),
     )

@@ -47,6 +47,12 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "health/system", EVERYONE, "Services and processes: what is up, what stands still."),
     Route("GET", "streams/flow", EVERYONE, "Who writes and reads which topic: picture, rates, lag, states."),
     Route("GET", "markets/live-data", EVERYONE, "The last tick and bars of each instrument."),
+    Route("GET", "markets/{symbol}/tick", EVERYONE, "The last tick."),
+    Route("GET", "markets/{symbol}/bars", EVERYONE, "The last bar of each interval."),
+    Route("GET", "portfolio/positions", EVERYONE, "What accounts hold."),
+    Route("GET", "orders/status", EVERYONE, "Orders and their states, newest first."),
+    Route("GET", "orders/{id}", EVERYONE, "One order with its fills."),
+    Route("GET", "executions/history", EVERYONE, "Fills, newest first."),
     Route("WS", "stream", EVERYONE, "Ticks, bars and the flow, as they change."),
     Route("WS", "markets/stream", EVERYONE, "Ticks and bars, as they change."),
     _later("tenancy", "POST", "auth/totp", EVERYONE, "Second factor."),
@@ -69,8 +75,6 @@ ROUTES: tuple[Route, ...] = (
     _later("ai", "GET", "models/analysis", EVERYONE, "What models say of the market."),
     _later("analytics", "GET", "markets/correlations", EVERYONE, "Correlations of instruments."),
     _later("notifications", "POST", "markets/alerts", TRADERS, "Ask for an alert at a price."),
-    _later("market", "GET", "markets/{symbol}/tick", EVERYONE, "The last tick."),
-    _later("market", "GET", "markets/{symbol}/bars", EVERYONE, "The last bars."),
     _later("market", "GET", "markets/{symbol}/features", EVERYONE, "The features of the last bar."),
     _later("ai", "POST", "llm/query", TRADERS | {"analyst"}, "Ask a model."),
     _later("ai", "POST", "ai/chat/completions", TRADERS | {"analyst"}, "Ask a model, as OpenAI's API."),
@@ -86,14 +90,10 @@ ROUTES: tuple[Route, ...] = (
     _later("analytics", "POST", "simulation/monte-carlo", TRADERS | {"analyst"}, "Simulate many paths."),
     _later("analytics", "POST", "simulation/stress-test", TRADERS | {"analyst"}, "Test against shocks."),
     _later("analytics", "GET", "simulation/results", EVERYONE, "Results of simulations."),
-    _later("portfolio", "GET", "portfolio/positions", EVERYONE, "Open positions."),
     _later("risk", "GET", "portfolio/risk-metrics", EVERYONE, "Risk of a portfolio."),
     _later("portfolio", "POST", "portfolio/rebalance", TRADERS, "Rebalance a portfolio."),
     _later("risk", "POST", "portfolio/risk-limits", OWNERS, "Change limits."),
     _later("execution", "POST", "orders/create", TRADERS, "Submit an order."),
-    _later("execution", "GET", "orders/status", EVERYONE, "Orders and their states."),
-    _later("execution", "GET", "orders/{id}", EVERYONE, "One order."),
-    _later("execution", "GET", "executions/history", EVERYONE, "Fills."),
     _later("execution", "POST", "executions/cancel", TRADERS, "Cancel an order."),
     _later("analytics", "GET", "system/status", EVERYONE, "State of the platform in short."),
     _later("tenancy", "POST", "system/config", PLATFORM, "Change settings."),
@@ -111,3 +111,5 @@ ROUTES: tuple[Route, ...] = (
     _later("analytics", "GET", "trace/{id}", EVERYONE, "From a tick to its position."),
 )
 """Each may be read in `docs/gateway.md`, which a test compares with this table and with OpenAPI."""
+HOT = next(route for route in ROUTES if route.path == "markets/{symbol}/tick")
+"""The routes of `lane.py` have its roles; OpenAPI describes them by their functions in `answers.py`."""

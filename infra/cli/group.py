@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dlq": ("dead_letters", "List, show and send back dead letters; skip a record that stops an agent."),
     "replay": ("trading", "Repeat the transactions of an agent's journal, and compare the results."),
     "tenants": ("trading", "Create and change tenants, and see which revision is in force."),
-    "users": ("access", "Make links to sign in at the gateway."),
+    "users": ("access", "Create users of the gateway, and make links to sign in."),
     "halt": ("trading", "Stop a tenant's trading, or resume it."),
     "ai": ("ai", "Ask a model; see and change providers, routes and prices; see what requests cost."),
     "usage": ("billing", "Show what a tenant has used."),

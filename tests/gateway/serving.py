@@ -16,12 +16,14 @@ from tradewind.connectors.gateway.app import make_app
 from tradewind.connectors.gateway.auth.roles import Role
 from tradewind.connectors.gateway.auth.store import Session, User
 from tradewind.connectors.gateway.auth.tokens import Tokens
+from tradewind.connectors.gateway.cursors import Cursors
 from tradewind.connectors.gateway.gateway import Gateway
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.server import listen, server_of
 from tradewind.connectors.gateway.stream.connection import Connections
 from tradewind.connectors.gateway.stream.hub import Hub, Key
-from tradewind.connectors.settings import Settings
+from tradewind.connectors.gateway.views.reads import Reads
+from tradewind.connectors.settings import PostgresSettings, Settings
 
 HOSTS = ("127.0.0.1", "localhost")
 START_S = 20.0
@@ -116,7 +118,7 @@ def served() -> Iterator[Served]:
     """Serve in a thread until the body ends."""
     made: list[Gateway] = []
     loops: list[asyncio.AbstractEventLoop] = []
-    users = Users()
+    users, reads = Users(), Reads(Settings(_env_file=None, postgres=PostgresSettings(url="postgresql://127.0.0.1:1/x")))
 
     def build(tell: Callable[[Gateway], None]) -> Any:
         def make() -> Gateway:
@@ -132,6 +134,8 @@ def served() -> Iterator[Served]:
                 system=quiet(),
                 market=(quiet(),),
                 picture={"cards": []},
+                reads=reads,
+                cursors=Cursors(SECRET),
             )
             tell(gateway)
             made.append(gateway)

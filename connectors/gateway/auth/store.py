@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from difflib import get_close_matches
+from typing import Any, Final
 
 import asyncpg
 
@@ -83,6 +84,76 @@ class Store:
                 OPERATOR,
             )
         return str(found)
+
+    async def user_id(self, name: str) -> str:
+        """Return the id of a user, the first operator's also before anybody has signed in; raises `Problem` (404)."""
+        if name == OPERATOR:
+            return await self.ensure_operator()
+        async with self._connection() as connection:
+            found = await connection.fetchval("SELECT user_id FROM users WHERE name = $1", name)
+            if found is None:
+                known = [
+                    row["name"] for row in await connection.fetch("SELECT name FROM users ORDER BY name LIMIT 1000")
+                ]
+                close = get_close_matches(name, known, n=1)
+                hint = f"did you mean {close[0]}?" if close else "./dev users list shows them"
+                raise Problem(404, "UNKNOWN_USER", f"there is no user {name}", hint)
+        return str(found)
+
+    async def users(self) -> list[dict[str, Any]]:
+        """Return all users by name, with the number of sessions that each has."""
+        async with self._connection() as connection:
+            rows = await connection.fetch(
+                "SELECT name, role, tenant_id, disabled_at IS NOT NULL AS disabled, "
+                "(SELECT count(*) FROM sessions s WHERE s.user_id = u.user_id AND ended_at IS NULL "
+                "AND expires_at > now()) AS sessions FROM users u ORDER BY name"
+            )
+        return [dict(row) for row in rows]
+
+    async def add_user(self, name: str, role: str, tenant_id: str | None) -> str:
+        """Create a user and return the id; raises `Problem` (409) where there is one of this name."""
+        async with self._connection() as connection:
+            found = await connection.fetchval(
+                "INSERT INTO users (user_id, name, role, tenant_id) VALUES ($1, $2, $3, $4) "
+                "ON CONFLICT (name) DO NOTHING RETURNING user_id",
+                *(secrets.token_hex(8), name, role, tenant_id),
+            )
+        if found is None:
+            raise Problem(
+                409, "USER_EXISTS", f"there is a user {name}", "choose another name, or change that user's role"
+            )
+        return str(found)
+
+    async def set_role(self, name: str, role: str) -> None:
+        """Give a user another role; raises `Problem` where it does not go with the user's tenant."""
+        user_id = await self.user_id(name)
+        async with self._connection() as connection:
+            changed = await connection.fetchval(
+                "UPDATE users SET role = $2 WHERE user_id = $1 AND (tenant_id IS NULL) = ($2 = 'operator') "
+                "RETURNING user_id",
+                user_id,
+                role,
+            )
+        if changed is None:
+            raise Problem(
+                409,
+                "ROLE_OF_ANOTHER_KIND",
+                f"{name} cannot be {role}: operators have no tenant, and all others have one",
+                "create another user by ./dev users add",
+            )
+
+    async def disable(self, name: str) -> int:
+        """End a user's sessions, and let the user sign in no more; returns how many sessions have ended."""
+        user_id = await self.user_id(name)
+        async with self._connection() as connection, connection.transaction():
+            await connection.execute("UPDATE users SET disabled_at = now() WHERE user_id = $1", user_id)
+            await connection.execute("DELETE FROM login_links WHERE user_id = $1", user_id)
+            ended = await connection.fetch(
+                "UPDATE sessions SET ended_at = now(), ended_because = 'the user was disabled' "
+                "WHERE user_id = $1 AND ended_at IS NULL RETURNING session_id",
+                user_id,
+            )
+        return len(ended)
 
     async def new_link(self, user_id: str) -> str:
         """Return the code of a link by which a user signs in once, within an hour."""

@@ -1,38 +1,109 @@
-"""`tradewind users`: who may sign in at the gateway."""
+"""`tradewind users`: who may sign in at the gateway, and what they may."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from tradewind.infra.cli.output import say_json
+
 if TYPE_CHECKING:
+    from tradewind.connectors.gateway.auth.store import Store
     from tradewind.connectors.settings import Settings
+
+Found = TypeVar("Found")
+ROLES = ("operator", "owner", "trader", "analyst", "viewer", "auditor")
+NAME = click.argument("name")
 
 
 @click.group()
 def users() -> None:
-    """Make links to sign in at the gateway."""
+    """Create users of the gateway, change what they may, and make links by which they sign in."""
+
+
+@users.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+def list_users(*, as_json: bool) -> None:
+    """List users: name, role, tenant, and how many sessions they have."""
+    found = _done(lambda store: store.users())
+    if as_json:
+        for one in found:
+            say_json(one)
+        return
+    for one in found:
+        whose = one["tenant_id"] or "all tenants"
+        state = "disabled" if one["disabled"] else f"{one['sessions']} sessions"
+        click.echo(f"{one['name']:<20} {one['role']:<9} {whose:<20} {state}")
 
 
 @users.command()
-def link() -> None:
-    """Print a one-time link that signs in as the operator within an hour."""
+@NAME
+@click.option("--role", type=click.Choice(ROLES), required=True)
+@click.option("--tenant", help="The user's tenant. Operators have none.")
+def add(name: str, *, role: str, tenant: str | None) -> None:
+    """Create a user, and print a link by which the user signs in."""
+    _refuse_mismatch(role, tenant)
+    user_id = _done(lambda store: store.add_user(name, role, tenant))
+    click.echo(_link_of(user_id))
+
+
+@users.command()
+@NAME
+@click.argument("new", type=click.Choice(ROLES))
+def role(name: str, new: str) -> None:
+    """Give a user another role. It holds from the user's next access token on, in ten minutes at the most."""
+    _done(lambda store: store.set_role(name, new))
+    click.echo(f"{name} is {new}")
+
+
+@users.command()
+@NAME
+def disable(name: str) -> None:
+    """End a user's sessions, and let the user sign in no more."""
+    ended = _done(lambda store: store.disable(name))
+    click.echo(f"{name} is disabled; {ended} sessions have ended")
+
+
+@users.command()
+@click.argument("name", default="operator")
+def link(name: str) -> None:
+    """Print a link that signs in a user once, within an hour. NAME defaults to operator, who may do everything."""
+    click.echo(_link_of(_done(lambda store: store.user_id(name))))
+
+
+def _link_of(user_id: str) -> str:
     from tradewind.connectors.settings import Settings  # noqa: PLC0415 - help comes at once
-
-    click.echo(asyncio.run(_link(Settings())))
-
-
-async def _link(settings: Settings) -> str:
-    from tradewind.connectors.gateway.auth.store import Store  # noqa: PLC0415 - help comes at once
-    from tradewind.connectors.gateway.problems import Problem  # noqa: PLC0415
     from tradewind.infra.cli.processes.gateway import link_to, url_of  # noqa: PLC0415
 
-    store = Store(settings)
+    return link_to(url_of(Settings()), _done(lambda store: store.new_link(user_id)))
+
+
+def _refuse_mismatch(role: str, tenant: str | None) -> None:
+    if (role == "operator") != (tenant is None):
+        raise click.UsageError(
+            "an operator sees all tenants: leave --tenant out"
+            if tenant is not None
+            else f"a user with the role {role} belongs to a tenant: name it by --tenant"
+        )
+
+
+def _done(work: Callable[[Store], Awaitable[Found]]) -> Found:
+    """Do something with the store; what it refuses is said with what to do."""
+    from tradewind.connectors.gateway.auth.store import Store  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.gateway.problems import Problem  # noqa: PLC0415
+    from tradewind.connectors.settings import Settings  # noqa: PLC0415
+
+    async def run(settings: Settings) -> Found:
+        store = Store(settings)
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
     try:
-        return link_to(url_of(settings), await store.new_link(await store.ensure_operator()))
+        return asyncio.run(run(Settings()))
     except Problem as problem:
         raise click.ClickException(f"{problem.detail}: {problem.remedy}") from problem
-    finally:
-        await store.close()

@@ -92,3 +92,27 @@ async def test_without_postgresql_nobody_signs_in_and_everybody_hears_why(settin
         await store.refresh(b"token", successor)
     assert (refused.value.status, refused.value.code) == (503, "STORE_AWAY")
     await store.close()
+
+
+async def test_users_are_created_changed_and_disabled(store: Store) -> None:
+    """Names are unique and near ones are told; a role goes with a tenant; disabling ends sessions and links."""
+    ada = await store.add_user("ada", "viewer", "alpha")
+    with pytest.raises(Problem, match="there is a user ada"):
+        await store.add_user("ada", "owner", "beta")
+    with pytest.raises(Problem) as refused:
+        await store.user_id("adda")
+    assert refused.value.remedy == "did you mean ada?"
+    session = await store.begin(await store.new_link(ada), "here")
+    assert (session.user.role, session.user.tenant_id) == ("viewer", "alpha")
+    await store.set_role("ada", "trader")
+    with pytest.raises(Problem, match="operators have no tenant"):
+        await store.set_role("ada", "operator")
+    session = await store.refresh(session.refresh, successor)
+    assert session.user.role == "trader"
+    link = await store.new_link(ada)
+    assert [(one["name"], one["sessions"], one["disabled"]) for one in await store.users()] == [("ada", 1, False)]
+    assert await store.disable("ada") == 1
+    assert await store.ended_within(60) == [session.session_id]
+    with pytest.raises(Problem):
+        await store.begin(link, "here")
+    assert [(one["name"], one["sessions"], one["disabled"]) for one in await store.users()] == [("ada", 0, True)]

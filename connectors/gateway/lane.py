@@ -1,0 +1,96 @@
+"""Hot reads: the last tick and bars, answered before any framework, with bytes that were made as the record came in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tradewind.connectors.gateway.auth.roles import Role, Who
+from tradewind.connectors.gateway.problems import MEDIA_TYPE, Problem
+from tradewind.connectors.gateway.routes import PREFIX
+from tradewind.connectors.gateway.stream.hub import Hub
+
+PATH: Final = re.compile(PREFIX + r"/markets/([^/]+)/(tick|bars)")
+LONGEST: Final = 64
+"""Characters of a symbol that are looked at."""
+JSON: Final = (b"content-type", b"application/json")
+
+
+class HotLane:
+    """ASGI middleware that answers for `markets/{symbol}/tick` and `.../bars`."""
+
+    def __init__(
+        self, app: ASGIApp, roles: frozenset[Role], views: Callable[[], tuple[Hub, Callable[[str], Who]]]
+    ) -> None:
+        """Take `views`, which returns the hub and what verifies a token, and is called for each request."""
+        self._app, self._roles, self._views = app, roles, views
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or pass the request on."""
+        wanted = PATH.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "GET" else None
+        if wanted is None:
+            await self._app(scope, receive, send)
+            return
+        try:
+            status, headers, body = 200, [JSON], self._body(scope, wanted[1][:LONGEST], wanted[2])
+        except Problem as problem:
+            status, body = problem.status, problem.body()
+            headers = [(b"content-type", MEDIA_TYPE.encode())]
+            headers += [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
+        headers.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _body(self, scope: Scope, symbol: str, what: str) -> bytes:
+        hub, verify = self._views()
+        who = verify(_token(scope))
+        if who.role not in self._roles:
+            raise Problem(403, "FORBIDDEN", f"the role {who.role} may not read this", "ask an owner of your tenant")
+        if what == "tick":
+            return hub.data(("ticks", _instrument(hub, symbol))) or b"null"
+        instrument = _instrument(hub, symbol)
+        cells = (name for name in hub.symbols("bars") if name.rpartition(":")[0] == instrument)
+        return b"[" + b",".join(data for name in cells if (data := hub.data(("bars", name)))) + b"]"
+
+
+def _token(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            kind, _, token = value.partition(b" ")
+            if kind.lower() == b"bearer" and token:
+                return str(token.decode("latin-1"))
+    raise Problem(
+        401,
+        "NO_TOKEN",
+        "this route wants an access token",
+        "get one by POST /api/v1/auth/refresh, and send it as Authorization: Bearer ...",
+        pointer="header: Authorization",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def _instrument(hub: Hub, symbol: str) -> str:
+    """Return the instrument of `SYMBOL.VENUE`, or of a symbol that one venue alone has; raises `Problem` (404, 409)."""
+    known = hub.symbols("ticks")
+    if symbol in known:
+        return symbol
+    found = [name for name in known if name.rpartition(".")[0] == symbol]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Problem(
+            409,
+            "SEVERAL_VENUES",
+            f"{symbol} is quoted by several venues",
+            f"name one: {', '.join(found)}",
+            pointer="path",
+        )
+    close = get_close_matches(symbol, [*known, *(name.rpartition(".")[0] for name in known)], n=1)
+    remedy = f"did you mean {close[0]}?" if close else "GET /api/v1/markets/live-data lists what has been quoted"
+    raise Problem(
+        404, "UNKNOWN_SYMBOL", f"no quote of {symbol} has come since the gateway started", remedy, pointer="path"
+    )
