@@ -26,6 +26,11 @@ def money_of(value: float) -> Decimal:
     return rounded(Decimal(repr(float(value))))
 
 
+def shown(value: Decimal) -> str:
+    """Return an amount for people: without exponent, and without zeros at its end."""
+    return format(CONTEXT.normalize(value), "f")
+
+
 def floored(value: Decimal, step: Decimal) -> Decimal:
     """Return the largest multiple of the step that is not above the value."""
     return _stepped(value, step, ROUND_FLOOR)

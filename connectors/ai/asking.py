@@ -54,7 +54,7 @@ def ask(request: AiRequest, settings: Settings, codec: Codec, stopped: threading
 
 
 def ask_live(request: AiRequest, settings: Settings, codec: Codec, show: Callable[[Shown], None]) -> AiResponse:
-    """Publish a request, show its answer while it comes, and return its response; raises `Unanswered` as `ask` does."""
+    """Publish a request, show its answer while it comes, and return its response; raises what both raise."""
     links = None if settings.redis.url is None else lambda: Link(settings.redis)
 
     async def follow() -> AiResponse:
@@ -75,8 +75,8 @@ def ask_live(request: AiRequest, settings: Settings, codec: Codec, show: Callabl
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(respond())
                     answer = tasks.create_task(shown())
-            except* Unanswered as errors:
-                raise errors.exceptions[0] from None
+            except BaseExceptionGroup as errors:
+                raise errors.exceptions[0] from None  # the first that failed ends both
             finally:
                 stopped.set()  # the thread ends soon after Ctrl-C
             return answer.result()

@@ -50,6 +50,8 @@ class Listed:
     """(provider, model) without a price -> why."""
     own: list[tuple[str, str]]
     """(provider, model) whose price is not of the catalogue, and stays."""
+    tiered: dict[tuple[str, str], str]
+    """(provider, model) whose price depends on the prompt's length -> which price holds, and what to do."""
 
 
 def context_of(adapter: str, model: str) -> int | None:
@@ -68,7 +70,7 @@ def listed(
 
     `known` are the prices in force by (tenant, provider, model), `origins` says where each price comes from, by its id.
     """
-    found = Listed([], {}, [])
+    found = Listed([], {}, [], {})
     for provider in providers:
         for model in provider.models:
             name = str(model["name"])
@@ -83,6 +85,8 @@ def listed(
                 if in_force is None:
                     found.missing[provider.name, name] = str(error)
                 continue
+            if said := _tiers(provider, model):
+                found.tiered[provider.name, name] = said
             found.prices.extend(price for price in dated if price.price_id not in ids)
             found.prices.extend(_ended(provider, name, in_force, dated))
     return found
@@ -191,6 +195,24 @@ def _rates(price: ModelPrice, context: int, *, images: bool) -> dict[str, Decima
         "cache_write_per_million": input_ if write is None else write,
         "output_per_million": max(output or Decimal(0), thoughts or Decimal(0)),
     }
+
+
+def _tiers(provider: AiProvider, model: Mapping[str, Any]) -> str:
+    """Say which price holds for a model whose price depends on the prompt's length; nothing for another model."""
+    known, context = _provider(provider.adapter, provider.base_url), int(model["context_tokens"])
+    found = None if known is None else known.find_model(str(model["name"]))
+    if found is None:
+        return ""
+    prices = [found.prices] if not isinstance(found.prices, list) else [one.prices for one in found.prices]
+    units = [getattr(price, unit, None) for price in prices for unit in PER_UNIT]
+    starts = {tier.start for unit in units for tier in getattr(unit, "tiers", ()) if tier.start < context}
+    if not starts:
+        return ""
+    first = min(starts)
+    return (
+        f"prompts of more than {first:,} tokens are dearer, and that price holds for every prompt. To pay the usual "
+        f"price, set the model's contextTokens to {first}"
+    )
 
 
 def _reached(price: Any, context: int) -> Decimal | None:

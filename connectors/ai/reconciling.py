@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from tradewind.connectors.ai.answer import unsent_attempt
+from tradewind.connectors.ai.answer import Tokens, unsent_attempt
 from tradewind.connectors.calls.call import Unsent
 from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.kafka.consumption import consume
@@ -49,19 +49,21 @@ def held_calls(attempts: Iterable[AiAttempt]) -> set[str]:
     return {call_id for call_id, is_held in held.items() if is_held}
 
 
-def settle(call: AiCall, tokens_in: int, tokens_out: int, settings: Settings) -> None:
+def settle(call: AiCall, tokens: Tokens, settings: Settings) -> None:
     """Report what a call in suspense has cost: the agent settles it by these tokens, once."""
-    publish(AI_ATTEMPTS, [settled_by_hand(call, tokens_in, tokens_out, clock_us())], settings)
+    publish(AI_ATTEMPTS, [settled_by_hand(call, tokens, clock_us())], settings)
 
 
-def settled_by_hand(call: AiCall, tokens_in: int, tokens_out: int, now_us: int) -> AiAttempt:
+def settled_by_hand(call: AiCall, tokens: Tokens, now_us: int) -> AiAttempt:
     """Return the attempt that settles a call in suspense by the tokens on the bill."""
     return replace(
         unsent_attempt(call, Unsent.LOST, now_us),
         event_id=derive_id("AiAttempt", call.call_id, "reconciled"),
         error="settled by hand",
-        input_tokens=tokens_in,
-        output_tokens=tokens_out,
+        input_tokens=tokens.input,
+        cache_read_tokens=tokens.cache_read,
+        cache_write_tokens=tokens.cache_write,
+        output_tokens=tokens.output,
         counted=True,
     )
 

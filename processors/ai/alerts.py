@@ -10,7 +10,7 @@ from tradewind.processors.batch import State
 from tradewind.processors.billing.meters import SHARES
 from tradewind.processors.clock import month_name
 from tradewind.processors.identity import derive_id
-from tradewind.processors.money import CONTEXT
+from tradewind.processors.money import CONTEXT, shown
 from tradewind.processors.tenancy.known import known
 from tradewind.schemas.ai import AiAttempt, AiCallState, AiTenantState
 from tradewind.schemas.notifications import Alert
@@ -32,8 +32,8 @@ def budget_alerts(state: State, call: AiCallState, attempt: AiAttempt, ts_ingest
         return []
     budgets.keep(state, call, replace(budget, told_percent=reached[-1]))
     month = month_name(call.ts_called)
-    has = f"{call.tenant_id} has spent {budget.spent:f} {call.currency} on AI in {month}"
-    most = f"its budget of {tenant.budget_per_month:f}"
+    has = f"{call.tenant_id} has spent {shown(budget.spent)} {call.currency} on AI in {month}"
+    most = f"its budget of {shown(tenant.budget_per_month)}"
     do = "see ./dev ai cost, or raise ai_budget_per_month by ./dev tenants set"
     return [_alert(call, share, f"{has}, {share} % of {most}: {do}", attempt, ts_ingest) for share in reached]
 

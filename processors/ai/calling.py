@@ -16,7 +16,7 @@ from tradewind.processors.ai.routes import Candidate, Key
 from tradewind.processors.ai.settlement import open_call
 from tradewind.processors.batch import State
 from tradewind.processors.identity import derive_id
-from tradewind.processors.money import ZERO
+from tradewind.processors.money import ZERO, shown
 from tradewind.schemas.ai import AiCall, AiCallState, AiOpenState, AiRequest
 
 OPEN: Final = "open/"
@@ -119,7 +119,8 @@ def _affordable(asking: Asking, candidate: Candidate, price: Price, not_before: 
     tenant, request = asking.admitted.tenant, asking.request
     bound = routes.bound(price, request, asking.admitted.asked)
     if not budgets.fits(asking.state, tenant, bound, asking.now):
-        said = f"it may cost {bound:f} {price.currency}, and the month's budget is {tenant.budget_per_month:f}"
+        budget = shown(tenant.budget_per_month)
+        said = f"it may cost {shown(bound)} {price.currency}, and the month's budget is {budget}"
         return Refused("BUDGET", f"{said}: see ./dev ai cost, or raise ai_budget_per_month by ./dev tenants set")
     provider, waits = candidate.provider.name, []
     for key in routes.keys_of(candidate.provider, tenant.tenant_id):

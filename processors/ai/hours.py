@@ -11,7 +11,7 @@ from tradewind.processors.ai.settings import provider_of
 from tradewind.processors.batch import State
 from tradewind.processors.clock import HOUR_US
 from tradewind.processors.identity import derive_id
-from tradewind.processors.money import CONTEXT, ZERO
+from tradewind.processors.money import CONTEXT, ZERO, shown
 from tradewind.schemas.ai import AiAttempt, AiCallState, AiHourState
 from tradewind.schemas.notifications import Alert
 
@@ -40,7 +40,7 @@ def hourly_alerts(state: State, call: AiCallState, attempt: AiAttempt, cost: Dec
     provider = provider_of(state, call.tenant_id, call.provider)
     most = ZERO if provider is None else provider.alert_cost_per_hour
     if most and after.cost > most and not known.told_cost:
-        said = f"{call.provider} has cost {after.cost:f} {call.currency} in this hour, above {most:f}"
+        said = f"{call.provider} has cost {shown(after.cost)} {call.currency} in this hour, above {shown(most)}"
         found.append(
             _alert(call, attempt, "AI_COST_PER_HOUR", start, f"{said}: see ./dev ai cost --by provider,tenant")
         )

@@ -18,7 +18,7 @@ from runtime.records import CODEC
 
 from calls.counting import MICRO, Provider, cost, fields_of
 from calls.in_memory import PLACES, Broker, Caller
-from tradewind.connectors.ai.answer import unsent_attempt
+from tradewind.connectors.ai.answer import Tokens, unsent_attempt
 from tradewind.connectors.ai.reconciling import held_calls, settled_by_hand
 from tradewind.connectors.calls.book import Step
 from tradewind.connectors.calls.call import Call, Unsent
@@ -315,7 +315,7 @@ class Flow:
         for call in self.agent.kept(AiCallState):
             truth = self.provider.truths.get(call.call_id)
             tokens = truth.tokens if truth is not None and truth.tokens is not None else (0, 0, 0, 0)
-            made = replace(settled_by_hand(self.called[call.call_id], 0, 0, self.now), **fields_of(tokens))
+            made = replace(settled_by_hand(self.called[call.call_id], Tokens(), self.now), **fields_of(tokens))
             self.agent.inputs["attempts"] += [made, made]
         self.agent_goes_on()
 

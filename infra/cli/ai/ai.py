@@ -19,6 +19,7 @@ from tradewind.infra.cli.ai.request import new_request
 from tradewind.infra.cli.ai.shown import show
 from tradewind.infra.cli.output import aligned, say_json
 from tradewind.infra.cli.plain_errors import plain_errors
+from tradewind.processors.money import shown
 
 if TYPE_CHECKING:
     from tradewind.connectors.ai.in_force import InForce
@@ -66,7 +67,7 @@ def ask(question: str, *, as_json: bool, **options: Any) -> None:
     if not as_json:
         click.echo("" if live else found.text)
         tokens_in = found.input_tokens + found.cache_read_tokens + found.cache_write_tokens
-        said = f"{tokens_in:,} tokens in, {found.output_tokens:,} out, {found.cost:f} {found.currency}"
+        said = f"{tokens_in:,} tokens in, {found.output_tokens:,} out, {shown(found.cost)} {found.currency}"
         kept = "" if found.source == "PROVIDER" else f", {found.source}"
         click.echo(f"{found.provider} {found.model}, {found.latency_us / 1000:,.0f} ms, {said}{kept}", err=True)
 
@@ -106,7 +107,7 @@ def routes(*, as_json: bool) -> None:
             said = [
                 "no price"
                 if newest is None
-                else f"{Decimal(newest[f'{side}_per_million']).normalize():f} {newest['currency']}"
+                else f"{shown(Decimal(newest[f'{side}_per_million']))} {newest['currency']}"
                 for side in ("input", "output")
             ]
             model = f"{of['provider']} {of['model']}"

@@ -69,6 +69,8 @@ def list_prices(changes: Sequence[Setting], known: InForce) -> list[AiPrice]:
     own = {(one.tenant_id, one.provider, one.model) for one in changes if isinstance(one, AiPrice)}
     providers = [one for one in changes if isinstance(one, AiProvider) and one.active]
     found = listed(providers, known.priced, known.origins)
+    for (provider, model), said in found.tiered.items():
+        click.echo(f"note: {provider} {model}: {said}", err=True)
     return [one for one in found.prices if (one.tenant_id, one.provider, one.model) not in own]
 
 

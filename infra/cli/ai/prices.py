@@ -6,6 +6,7 @@ import click
 
 from tradewind.infra.cli.output import aligned
 from tradewind.infra.cli.plain_errors import plain_errors
+from tradewind.processors.money import shown
 
 
 @click.group()
@@ -37,12 +38,14 @@ def import_prices(*, check: bool) -> None:
                 one.model,
                 one.tenant_id or "all",
                 day_of(one.valid_from) if one.active else f"{day_of(one.valid_from)}: ends",
-                f"{one.input_per_million.normalize():f} {one.currency}",
-                f"{one.output_per_million.normalize():f} {one.currency}",
+                f"{shown(one.input_per_million)} {one.currency}",
+                f"{shown(one.output_per_million)} {one.currency}",
             )
             for one in found.prices
         ]
         click.echo(aligned(rows))
+    for (provider, model), said in found.tiered.items():
+        click.echo(f"{provider} {model}: {said}")
     for provider, model in found.own:
         click.echo(f"{provider} {model} keeps the price that somebody wrote")
     for (provider, model), why in found.missing.items():

@@ -9,7 +9,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewind.processors.money import ceiled, exact, floored, money_of, rounded
+from tradewind.processors.money import ceiled, exact, floored, money_of, rounded, shown
 
 
 @given(st.floats(1e-9, 1e12))
@@ -17,6 +17,13 @@ def test_a_price_reads_as_it_is_written(price: float) -> None:
     """The shortest decimal of a number, to 10 places."""
     assert abs(Fraction(money_of(price)) - Fraction(repr(price))) <= Fraction(1, 2 * 10**10)
     assert money_of(1.38676) == Decimal("1.38676")
+
+
+def test_people_see_no_zeros_at_the_end_and_no_exponent() -> None:
+    """Whatever the precision of the thread is."""
+    with decimal.localcontext(prec=3):
+        found = [shown(Decimal(text)) for text in ("0.0000720000", "5000.0000000000", "0E-10", "12345.6700")]
+    assert found == ["0.000072", "5000", "0", "12345.67"]
 
 
 def test_halves_go_to_the_even_neighbour() -> None:

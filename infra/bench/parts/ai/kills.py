@@ -9,39 +9,24 @@ Each figure but the counts must be 0.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Mapping
-from dataclasses import replace
-from decimal import Decimal
 
-from tradewind.connectors.ai.in_force import apply
-from tradewind.connectors.clock.wall import clock_us
-from tradewind.connectors.kafka import publish
 from tradewind.connectors.registry import open_codec
-from tradewind.connectors.settings import Settings
 from tradewind.infra.bench.faults import progress
-from tradewind.infra.bench.parts.ai.asked import TENANTS, Asked
+from tradewind.infra.bench.parts.ai.asked import Asked
 from tradewind.infra.bench.parts.ai.faults import KINDS, Faults
 from tradewind.infra.bench.parts.ai.held_caller import ADAPTER
 from tradewind.infra.bench.parts.ai.judged import Judged
+from tradewind.infra.bench.parts.ai.prepared import Double, prepare
 from tradewind.infra.bench.parts.ai.provider import Provider
 from tradewind.infra.bench.parts.ai.reconciled import Reconciled
 from tradewind.infra.bench.parts.progress import say
 from tradewind.infra.bench.parts.results import Result
 from tradewind.infra.bench.parts.services import services
-from tradewind.infra.bench.parts.tenants import tenant_command
-from tradewind.processors.ai.seed import first_settings
-from tradewind.schemas.ai import AiPrice, AiProvider, AiRoute
-from tradewind.schemas.tenancy import TenantCommand
-from tradewind.topics import TENANT_COMMANDS
 
 IN_FLIGHT = 200  # calls at the same time
 OPEN = 250  # requests: the rest waits unclaimed
 ATTEMPTS = 30  # of one request: more than faults can take from it
-PREPARED_S = 300.0
 
 
 def measure(kills: int, seed: int) -> tuple[list[Result], list[str], bool]:
@@ -58,7 +43,7 @@ def suite(kills: int, seed: int) -> tuple[dict[str, int], dict[str, int], dict[s
     """Run faults until there were enough and each kind came; return what is wrong, counts, and faults by kind."""
     begun = time.monotonic()
     with services() as settings, Provider(seed) as provider:
-        codec, price = open_codec(settings), prepare(settings, provider.url)
+        codec, price = open_codec(settings), prepare(settings, _double(provider.url))
         with Asked(settings, codec, OPEN, seed) as asked, Faults(settings, provider, asked, seed) as faults:
             while faults.kills < max(kills, len(KINDS)):
                 told = faults.next()
@@ -75,35 +60,5 @@ def suite(kills: int, seed: int) -> tuple[dict[str, int], dict[str, int], dict[s
     return wrong, counts, done
 
 
-def prepare(settings: Settings, url: str) -> AiPrice:
-    """Prepare topics, tables, tenants and the settings of AI; return the price of the double's model."""
-    command = [sys.executable, "-P", "-m", "tradewind.infra.cli", "prepare"]
-    environment = {**os.environ, "TRADEWIND_DATA": str(settings.data)}
-    subprocess.run(command, env=environment, check=True, timeout=PREPARED_S, stdout=subprocess.DEVNULL)
-    publish(TENANT_COMMANDS, [_large(name) for name in TENANTS], settings)
-    provider, route, price = first_settings()
-    assert isinstance(provider, AiProvider)
-    assert isinstance(route, AiRoute)
-    assert isinstance(price, AiPrice)
-    model = {**provider.models[0], "name": "m"}
-    key = {"key_id": ADAPTER.upper(), "tenant_id": None, "requests_per_minute": 0, "tokens_per_minute": 0}
-    double = replace(
-        provider,
-        name=ADAPTER,
-        adapter=ADAPTER,
-        base_url=url,
-        allow_private=True,
-        keys=({**key, "concurrent": IN_FLIGHT},),
-        models=(model,),
-        max_attempts=ATTEMPTS,
-    )
-    candidates: tuple[Mapping[str, int | str], ...] = ({"provider": ADAPTER, "model": "m", "weight": 1},)
-    paid = replace(price, provider=ADAPTER, model="m", price_id="double", cache_write_per_million=Decimal(2))
-    apply([double, replace(route, candidates=candidates, max_attempts=ATTEMPTS), paid], 1, settings)
-    return paid
-
-
-def _large(tenant: str) -> TenantCommand:
-    """Return a command that lets a tenant ask as often as it likes."""
-    changes = {"ai_requests_per_hour": 10_000_000, "ai_requests_per_day": 10_000_000}
-    return tenant_command(tenant, "SET", 1, changes, clock_us())
+def _double(url: str) -> Double:
+    return Double(url, ADAPTER, ADAPTER, ADAPTER.upper(), IN_FLIGHT, ATTEMPTS)

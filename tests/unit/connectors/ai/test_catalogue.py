@@ -72,6 +72,22 @@ def prices(model: str, context_tokens: int = 100_000, *, adapter: str = "openai"
 
 
 @pytest.mark.usefixtures("_catalogue")
+def test_a_price_that_depends_on_the_prompts_length_is_told_of() -> None:
+    """The dearest holds for all prompts; a model whose context ends below the tier has one price."""
+    models = [{**provider("one").models[0], "name": name, "images": False} for name in ("flat", "long", "dated")]
+
+    def told(context_tokens: int) -> dict[tuple[str, str], str]:
+        wide = tuple({**model, "context_tokens": context_tokens} for model in models)
+        return listed([replace(provider("one", adapter="openai"), models=wide)], {}, {}).tiered
+
+    assert told(200_000) == {}
+    (((_, model), said),) = told(200_001).items()
+    assert model == "long"
+    assert "more than 200,000 tokens are dearer" in said
+    assert "set the model's contextTokens to 200000" in said
+
+
+@pytest.mark.usefixtures("_catalogue")
 @pytest.mark.parametrize(
     ("model", "context", "rates"),
     [

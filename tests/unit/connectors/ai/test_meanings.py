@@ -15,7 +15,6 @@ from asking import Asking
 from calls.calling import call
 from hypothesis import given
 from hypothesis import strategies as st
-from opposites import KINDS, PARAPHRASES, opposites
 
 from tradewind.connectors.ai.answer import Answer, Tokens
 from tradewind.connectors.ai.cache.cache import AnswerCache
@@ -23,6 +22,7 @@ from tradewind.connectors.ai.cache.meanings import Meanings, meaning_of
 from tradewind.connectors.ai.calls import AiCalls
 from tradewind.connectors.ai.keys.keys import Keys
 from tradewind.connectors.calls.kind import Sending
+from tradewind.infra.bench.parts.ai.opposites import KINDS, PARAPHRASES, opposites
 from tradewind.processors.ai.meaning.gate import MOST_CHARACTERS, plain
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.ai import AiAttempt, AiCall

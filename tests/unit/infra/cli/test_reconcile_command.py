@@ -50,11 +50,22 @@ def test_a_call_is_settled_by_the_tokens_on_the_bill(settled: list[AiAttempt]) -
     assert (second.input_tokens, second.output_tokens, second.event_id) == (0, 0, first.event_id)
 
 
+def test_tokens_of_a_cache_are_counted_apart(settled: list[AiAttempt]) -> None:
+    """Their prices are others, and no token is in two classes."""
+    cached = ("--cache-read", "1000", "--cache-write", "7")
+    code, said = run(HELD.call_id, "--tokens-in", "12", "--tokens-out", "3", *cached)
+    assert (code, "12 tokens in, of a cache 1,000 read and 7 written, 3 out" in said) == (0, True)
+    (made,) = settled
+    found = (made.input_tokens, made.cache_read_tokens, made.cache_write_tokens, made.output_tokens)
+    assert found == (12, 1_000, 7, 3)
+
+
 REFUSED: list[tuple[tuple[Any, ...], int, str]] = [
     (("nobody", "--tokens-in", "1", "--tokens-out", "1"), 1, "call nobody is not in suspense"),
     ((HELD.call_id,), 2, "--tokens-in and --tokens-out"),
     ((HELD.call_id, "--tokens-in", "1"), 2, "--tokens-in and --tokens-out"),
     (("--tokens-in", "1", "--tokens-out", "1"), 2, "name the CALL"),
+    (("--cache-read", "1"), 2, "name the CALL"),
     ((HELD.call_id, "--tokens-in", "-1", "--tokens-out", "1"), 2, "is not in the range"),
     ((HELD.call_id, "--tokens-in", str(MOST_TOKENS + 1), "--tokens-out", "1"), 2, "is not in the range"),
 ]
