@@ -33,10 +33,9 @@ def apply(file: Path | None, *, name: str | None, prices: bool, check: bool) -> 
     title, document = _document(file, name)
     settings = Settings()
     known = in_force(settings, open_codec(settings))
-    changes = _changes(title, document, known)
+    changes = changes_of(title, document, known)
     if prices:
         changes += list_prices(changes, known)
-    require_adapters(title, changes)
     for note in [*_unpriced(changes, known), *_keyless(changes, settings)]:
         click.echo(note, err=True)
     if check:
@@ -72,19 +71,6 @@ def list_prices(changes: Sequence[Setting], known: InForce) -> list[AiPrice]:
     for (provider, model), said in found.tiered.items():
         click.echo(f"note: {provider} {model}: {said}", err=True)
     return [one for one in found.prices if (one.tenant_id, one.provider, one.model) not in own]
-
-
-def require_adapters(title: str, changes: Sequence[Setting]) -> None:
-    """Refuse a file with an adapter that is not installed here: its provider could not be called."""
-    from tradewind.connectors.ai.calls import adapter_names  # noqa: PLC0415 - help comes at once
-    from tradewind.schemas.ai import AiProvider  # noqa: PLC0415
-
-    known = adapter_names()
-    if strange := {one.adapter for one in changes if isinstance(one, AiProvider) and one.active} - known:
-        raise click.ClickException(
-            f"{title} was not applied, and nothing has changed:\n  there is no adapter {', '.join(sorted(strange))} "
-            f"here; here are {', '.join(sorted(known))}. A package that has it must be installed here, too"
-        )
 
 
 def _unpriced(changes: Sequence[Setting], known: InForce) -> Iterator[str]:
@@ -130,13 +116,15 @@ def _document(file: Path | None, name: str | None) -> tuple[str, Any]:
         raise click.ClickException(f"{title} was not applied, and nothing has changed:\n  {said}") from None
 
 
-def _changes(title: str, document: Any, known: InForce) -> list[Setting]:
-    from tradewind.connectors.ai.catalogue import context_of  # noqa: PLC0415 - help comes at once
+def changes_of(title: str, document: Any, known: InForce) -> list[Setting]:
+    """Return what a file changes, or refuse it with everything that is wrong with it."""
+    from tradewind.connectors.ai.calls import adapter_names  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.ai.catalogue import context_of  # noqa: PLC0415
     from tradewind.processors.ai.settings_file.fields import Flaw  # noqa: PLC0415
     from tradewind.processors.ai.settings_file.file import read  # noqa: PLC0415
 
     models = {(one.name, str(model["name"])) for one in known.providers for model in one.models}
-    found = read(document, models, context_of)
+    found = read(document, models, context_of, adapter_names())
     if flaws := [one for one in found if isinstance(one, Flaw)]:
         said = "\n".join(f"  {one.path or title}: {one.text}" for one in flaws)
         raise click.ClickException(f"{title} was not applied, and nothing has changed:\n{said}")

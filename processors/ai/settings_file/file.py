@@ -73,11 +73,15 @@ Placed: TypeAlias = tuple[Found, Setting]
 
 
 def read(
-    document: Any, known_models: Collection[tuple[str, str]] = (), contexts: Contexts = lambda *_: None
+    document: Any,
+    known_models: Collection[tuple[str, str]] = (),
+    contexts: Contexts = lambda *_: None,
+    adapters: Collection[str] | None = None,
 ) -> list[Setting] | list[Flaw]:
     """Return the settings of a file, or everything that is wrong with it. No flaw tells a key.
 
-    `known_models` are (provider, model) of the settings in force: routes and prices may name them.
+    `known_models` are (provider, model) of the settings in force: routes and prices may name them. `adapters` are those
+    that providers in use may have; None for any.
     """
     if not isinstance(document, Mapping):
         return [Flaw("", "expected an object with the lists providers, routes and prices")]
@@ -92,9 +96,10 @@ def read(
             setting = _MAKERS[name](found, contexts, flaws)
             if len(flaws) == before and (flaw := flaw_of(setting)) is not None:
                 flaws.append(Flaw(found.path, flaw))
+            flaws += _of_no_adapter(found, setting, adapters)
             made.append((found, setting))
-    if not any(flaw.path.startswith("providers") for flaw in flaws):  # else its models are not known
-        flaws += _strangers(made, known_models)
+    unsure = _named(plain.get("providers")) if any(flaw.path.startswith("providers") for flaw in flaws) else ()
+    flaws += _strangers(made, known_models, unsure)
     if not made and not flaws:
         flaws.append(Flaw("", "it changes nothing: give it providers, routes or prices"))
     if len(made) > MOST_RECORDS:
@@ -149,8 +154,31 @@ _MAKERS: Final[Mapping[str, Callable[[Found, Contexts, list[Flaw]], Setting]]] =
 }
 
 
-def _strangers(made: list[Placed], known: Collection[tuple[str, str]]) -> list[Flaw]:
-    """Return the flaws of routes and prices that name a model that there is not."""
+def _of_no_adapter(found: Found, setting: Setting, adapters: Collection[str] | None) -> list[Flaw]:
+    """Return the flaw of a provider that could not be called."""
+    if not isinstance(setting, AiProvider) or adapters is None or not setting.active or setting.adapter in adapters:
+        return []
+    said = f"there is no adapter {setting.adapter!r} here; here are {', '.join(sorted(adapters))}"
+    return [Flaw(found.at("adapter"), f"{said}. A package that has it must be installed here, too")]
+
+
+def _named(providers: Any) -> Collection[str] | None:
+    """Return the names of the providers that a file seems to have, flawed or not; None if nobody can tell."""
+    if isinstance(providers, Mapping):
+        return [str(name) for name in providers]
+    if not isinstance(providers, list):
+        return None
+    names = [one.get("name", one.get("id")) if isinstance(one, Mapping) else None for one in providers]
+    return None if None in names else [str(name) for name in names]
+
+
+def _strangers(made: list[Placed], known: Collection[tuple[str, str]], unsure: Collection[str] | None) -> list[Flaw]:
+    """Return the flaws of routes and prices that name a model that there is not.
+
+    Of the providers that are `unsure`, which have flaws themselves, nobody knows the models; None for all.
+    """
+    if unsure is None:
+        return []
     own = {(one.name, str(model["name"])) for _, one in made if isinstance(one, AiProvider) for model in one.models}
     models, flaws = own | {*known}, []
     for found, one in made:
@@ -163,6 +191,6 @@ def _strangers(made: list[Placed], known: Collection[tuple[str, str]]) -> list[F
             flaws += [
                 Flaw(path, f"there is no model {model!r} of a provider {provider!r}")
                 for path, (provider, model) in places
-                if (provider, model) not in models
+                if (provider, model) not in models and provider not in unsure
             ]
     return flaws

@@ -21,6 +21,7 @@ from tradewind.schemas.tenancy import TenantCommand
 from tradewind.topics import TENANT_COMMANDS
 
 PREPARED_S = 300.0
+PATIENT_MS = 60_000  # a busy machine is no reason for another attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,9 @@ def prepare(settings: Settings, double: Double) -> AiPrice:
         keys=({**key, "concurrent": double.concurrent},),
         models=(model,),
         max_attempts=double.attempts,
+        connect_timeout_ms=PATIENT_MS,
+        first_token_timeout_ms=PATIENT_MS,
+        total_timeout_ms=PATIENT_MS,
     )
     candidates: tuple[Mapping[str, int | str], ...] = ({"provider": double.name, "model": "m", "weight": 1},)
     paid = replace(price, provider=double.name, model="m", price_id="double", cache_write_per_million=Decimal(2))

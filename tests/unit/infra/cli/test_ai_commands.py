@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import click
 import pytest
-from asking import provider
 from click.testing import CliRunner
 
+from tradewind.connectors.ai.in_force import InForce
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.tenancy import reading
 from tradewind.infra.cli.ai.ai import ai
-from tradewind.infra.cli.ai.apply import require_adapters
+from tradewind.infra.cli.ai.apply import changes_of
 from tradewind.infra.cli.known_tenants import require_tenant
 
 
@@ -32,9 +30,20 @@ def test_a_tenant_that_is_misspelt_is_told_from_one_that_is_quiet(monkeypatch: p
         require_tenant("alfa", settings)
 
 
-def test_an_adapter_that_is_not_installed_is_refused() -> None:
-    """Unless its provider is out of use."""
-    strange = replace(provider("one", "m"), adapter="opnai")
-    require_adapters("a.yaml", [provider("one", "m"), replace(strange, active=False)])
-    with pytest.raises(click.ClickException, match=r"was not applied.*\n.*no adapter opnai here; here are .*openai"):
-        require_adapters("a.yaml", [strange])
+def test_a_file_is_refused_with_all_that_is_wrong_with_it() -> None:
+    """Also an adapter that is not installed, beside a route to a provider that there is not; and the paths are told."""
+    models = [{"name": "m", "contextTokens": 1000}]
+    document = {
+        "providers": {"one": {"type": "opnai", "models": models}, "two": {"type": "paper", "models": models, "x": 1}},
+        "routes": {"general": ["one/m", "two/n", "three/m"]},
+    }
+    with pytest.raises(click.ClickException) as raised:
+        changes_of("a.yaml", document, InForce())
+    first, *flaws = raised.value.message.splitlines()
+    assert first == "a.yaml was not applied, and nothing has changed:"
+    paths = [line.strip().partition(": ")[0] for line in flaws]
+    assert paths == ["providers.two.x", "providers.one.type", "routes.general.candidates[2]"]
+    assert "no adapter 'opnai' here; here are anthropic, gemini, ollama, openai" in raised.value.message
+    document["providers"] = {"one": {"type": "opnai", "models": models, "enabled": False}}
+    document["routes"] = {"general": ["one/m"]}
+    assert len(changes_of("a.yaml", document, InForce())) == 2
