@@ -11,6 +11,7 @@ from tradewind.infra.cli.ai.apply import apply, templates
 from tradewind.infra.cli.ai.cache import cache
 from tradewind.infra.cli.ai.cost import cost
 from tradewind.infra.cli.ai.explain import explain
+from tradewind.infra.cli.ai.health import health
 from tradewind.infra.cli.ai.keys import keys
 from tradewind.infra.cli.ai.prices import prices
 from tradewind.infra.cli.ai.reconcile import reconcile
@@ -143,6 +144,7 @@ ai.add_command(keys)
 ai.add_command(prices)
 ai.add_command(cache)
 ai.add_command(explain)
+ai.add_command(health)
 ai.add_command(record)
 ai.add_command(reconcile)
 ai.add_command(templates)
