@@ -56,9 +56,14 @@ def begin_probe(state: State, call: AiCallState) -> None:
 
 
 def judge(state: State, call: AiCallState, verdict: Breaker, now: int) -> None:
-    """Take into account what came of a call."""
+    """Take into account what came of a call.
+
+    Calls that were in flight when a breaker opened say nothing new: only a probe makes it stay open for longer.
+    """
     key_id = call.key_id or ""
     key, breaker = key_state(state, call.provider, key_id), breaker_state(state, call.provider, key_id, call.model)
+    key_moves = not key.open_until or key.probe == call.call_id
+    model_moves = not breaker.open_until or breaker.probe == call.call_id
     if key.probe == call.call_id:
         key = replace(key, probe=None)
     if breaker.probe == call.call_id:
@@ -67,16 +72,16 @@ def judge(state: State, call: AiCallState, verdict: Breaker, now: int) -> None:
         case "SUCCESS":
             key = replace(key, open_until=0, failures=0)
             breaker = replace(breaker, failures=0, opened=0, open_until=0)
-        case "OPEN_KEY":
+        case "OPEN_KEY" if key_moves:
             wait_us = min(KEY_OPEN_US << min(key.failures, 10), KEY_LONGEST_US)
             key = replace(key, open_until=now + wait_us, failures=key.failures + 1)
-        case "OPEN_MODEL":
+        case "OPEN_MODEL" if model_moves:
             breaker = _opened(breaker, now)
         case "FAILURE":
             breaker = replace(breaker, failures=breaker.failures + 1)
-            if call.probe or breaker.failures >= MOST_FAILURES:
+            if model_moves and (call.probe or breaker.failures >= MOST_FAILURES):
                 breaker = _opened(breaker, now)
-        case "NOTHING":
+        case _:
             pass
     _keep_changed(state, key, breaker)
 

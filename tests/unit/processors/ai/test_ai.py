@@ -457,6 +457,27 @@ def test_a_key_that_is_refused_is_left_alone_at_once(outcome: str) -> None:
     assert asking.call(3, at=NOW + SECOND + KEY_OPEN_US).key_id == "bad", "somebody may have paid"
 
 
+@pytest.mark.parametrize(
+    ("outcome", "least", "opens_us"),
+    [("BAD_KEY", 1, KEY_OPEN_US), ("NO_MODEL", 1, FIRST_OPEN_US), ("TIMED_OUT", MOST_FAILURES, FIRST_OPEN_US)],
+)
+def test_calls_in_flight_when_a_breaker_opens_do_not_keep_it_open_for_longer(
+    outcome: str, least: int, opens_us: int
+) -> None:
+    """They say the same of the same moment; only a probe tells that it lasts."""
+    asking = Asking((*TWO[:2], route("one/m", max_attempts=1), *TWO[3:]))
+    flying = [asking.call(number) for number in range(least + 20)]
+    for one in flying:
+        asking.follow(one, outcome)
+    opened = NOW + SECOND
+    assert told(asking.ask(100, at=opened + opens_us - 1, deadline_ms=1)) == ("REFUSED", "RATE")
+    probe = asking.call(101, at=opened + opens_us)
+    assert probe.probe
+    asking.follow(probe, outcome, at=opened + opens_us)
+    assert told(asking.ask(102, at=opened + 3 * opens_us - 1, deadline_ms=1)) == ("REFUSED", "RATE"), "twice as long"
+    assert asking.call(103, at=opened + 3 * opens_us).probe
+
+
 def test_keys_are_paced_within_a_minute_s_limit() -> None:
     """Calls wait by `not_before`; in no minute are there more than the limit."""
     limited = provider("one", "m", keys=(key("k", requests_per_minute=60),))
