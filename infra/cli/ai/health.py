@@ -107,11 +107,11 @@ def _plain(one: Health) -> dict[str, Any]:
     }
 
 
-async def _ended(settings: Settings, hours: int) -> list[Mapping[str, Any]]:
+async def _ended(settings: Settings, hours: int) -> list[dict[str, Any]]:
     from tradewind.connectors.postgres.connection import connect  # noqa: PLC0415 - help comes at once
 
     connection = await connect(settings)
     try:
-        return list(await connection.fetch(ENDED, hours))
+        return [dict(row) for row in await connection.fetch(ENDED, hours)]
     finally:
         await connection.close()

@@ -89,7 +89,7 @@ async def _found(asked: Sequence[AiCall], seconds: float) -> Counter[str]:
     for number, one in enumerate(asked):
         now = number / RATE
         await cache.answer(one, Sending(), _ask)
-    return Counter(dict(cache.found))
+    return Counter({str(where): count for where, count in cache.found.items()})
 
 
 async def _ask(_call: AiCall, _sending: Sending) -> tuple[Answer, int]:

@@ -17,6 +17,7 @@ from statistics import median
 from typing import Final
 
 import tradewind
+from tradewind.connectors.ai.cache.memory import SECONDS
 from tradewind.infra.bench.parts.ai import hits, overhead, stream_memory
 from tradewind.infra.bench.parts.ai.deciding import decide_us
 from tradewind.infra.bench.parts.ai.mock import CHUNKS, WORD
@@ -143,7 +144,7 @@ def notes(size: Size) -> list[str]:
         f"{size.calls} calls of each driver in a run, 16 at once, after 50; {CHUNKS} chunks of {len(WORD)} characters",
         f"{size.streams:,} streams at once of {CHUNKS} chunks, {CHUNK_S * 1_000:.0f} ms apart: KiB of each further one",
         f"kept answers: {hits.REQUESTS:,} requests for {hits.PROMPTS:,} prompts by Zipf ({hits.EXPONENT})",
-        f"{hits.RATE:g} of these requests each second; an answer is kept for {hits.SECONDS / 60:.0f} min",
+        f"{hits.RATE:g} of these requests each second; an answer is kept for {SECONDS / 60:.0f} min",
         f"overhead: {overhead.RATE} requests/s for {size.seconds:.0f} s, less {wait_ms:.0f} ms of the provider",
         f"two hops of 4 partitions at {overhead.HOPS_RATE} events/s before and after the requests",
         f"load of the machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
