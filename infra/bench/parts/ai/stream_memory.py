@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Timer
 
 import numpy as np
 
@@ -43,35 +44,34 @@ def _at_once(url: str, redis: RedisSettings, streams: int) -> dict[str, dict[str
     with _started("reader", url, redis, streams) as reader:
         assert reader.stdout is not None
         if reader.stdout.readline().strip() != FOLLOWING:
-            raise _ended("reader", reader)
+            raise RuntimeError("the reader of the streams ended before it followed any")
         with _started("caller", url, redis, streams) as caller:
             return {"caller": _told("caller", caller), "reader": _told("reader", reader)}
 
 
 @contextmanager
 def _started(role: str, url: str, redis: RedisSettings, streams: int) -> Iterator[subprocess.Popen[str]]:
+    """Start a process, which does not outlive `TIMEOUT_S`."""
     command = [sys.executable, "-P", "-m", MODULE, role, url, str(streams)]
-    process = subprocess.Popen(
-        command, env=_environment(redis), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen(command, env=_environment(redis), stdout=subprocess.PIPE, text=True)
+    late = Timer(TIMEOUT_S, process.kill)
+    late.start()
     try:
         yield process
     finally:
+        late.cancel()
         process.kill()
         process.wait()
 
 
 def _told(role: str, process: subprocess.Popen[str]) -> dict[str, float]:
-    said, errors = process.communicate(timeout=TIMEOUT_S)
-    if process.returncode:
-        raise RuntimeError(f"the {role} of the streams failed: {errors[-2_000:]}")
+    """Return what a process says in its last line."""
+    assert process.stdout is not None
+    said = process.stdout.read()
+    if process.wait():
+        raise RuntimeError(f"the {role} of the streams ended with {process.returncode}, within {TIMEOUT_S:.0f} s")
     found: dict[str, float] = json.loads(said.splitlines()[-1])
     return found
-
-
-def _ended(role: str, process: subprocess.Popen[str]) -> RuntimeError:
-    _, errors = process.communicate(timeout=TIMEOUT_S)
-    return RuntimeError(f"the {role} of the streams ended early: {errors[-2_000:]}")
 
 
 @contextmanager
