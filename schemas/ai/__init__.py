@@ -35,7 +35,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AiAdmittedState(Event):
-    """State of the AI agent: which requests of a tenant it has taken."""
+    """State of the AI agent: the requests of a tenant that the agent has admitted."""
 
     SCHEMA: ClassVar[str] = "tradewind.ai.AiAdmittedState"
     VERSION: ClassVar[int] = 1
@@ -43,15 +43,15 @@ class AiAdmittedState(Event):
     tenant_id: str
     """the tenant"""
     hour_start: int
-    """first moment of the hour of the newest one"""
+    """first moment of the hour of the newest admitted request"""
     hour_count: int
-    """how many were admitted in that hour"""
+    """requests admitted in that hour"""
     day_start: int
-    """first moment of the day of the newest one"""
+    """first moment of the day of the newest admitted request, in UTC"""
     day_count: int
-    """how many were admitted in that day"""
+    """requests admitted in that day"""
     recent: tuple[str, ...]
-    """ids of the newest requests, oldest first"""
+    """ids of the newest admitted requests, oldest first"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -152,11 +152,11 @@ class AiAttempt(Event):
     provider: str
     """the provider by its name in the settings"""
     model: str
-    """the model that answered, as the provider names it; the one that was asked where none answered"""
+    """the model that answered, as the provider names it; if none answered, the model that was asked"""
     text: str
     """the answer's text; empty where there is none"""
     tool_calls: tuple[Mapping[str, str], ...]
-    """what the model calls; arguments are JSON"""
+    """tools that the model calls; arguments are JSON"""
     embeddings: tuple[bytes, ...]
     """EMBEDDING only: a vector for each input, of float32 in little endian"""
     input_tokens: int
@@ -168,7 +168,7 @@ class AiAttempt(Event):
     output_tokens: int
     """tokens of the answer, with those of reasoning"""
     counted: bool
-    """whether the provider told the tokens; where it did not, they are 0 and the cost is not known"""
+    """whether the provider counted the tokens; if not, the counts are 0 and the cost is not known"""
     source: Literal["UNKNOWN", "PROVIDER", "CACHE", "COALESCED"]
     """who gave the answer: the provider, a cache, or an equal call that was in flight"""
     semantic: bool
@@ -176,9 +176,9 @@ class AiAttempt(Event):
     total_us: int
     """µs from sending to the end; 0 where nothing was sent"""
     timeout: Literal["UNKNOWN", "CONNECT", "FIRST_TOKEN", "IDLE", "TOTAL"] | None = None
-    """TIMED_OUT only: which of the four waits ended it"""
+    """TIMED_OUT only: which of the four waits ended the call"""
     http_status: int | None = None
-    """status of the provider's answer; null where none came"""
+    """HTTP status of the provider's answer; null if no answer came"""
     retry_after_ms: int | None = None
     """how long the provider asks to wait, ms; null where it does not say"""
     error: str | None = None
@@ -188,9 +188,9 @@ class AiAttempt(Event):
     provider_request_id: str | None = None
     """the provider's own id of the call"""
     finish: Literal["UNKNOWN", "STOP", "LENGTH", "TOOL_CALLS", "FILTER"] | None = None
-    """why the answer ended; null where the provider did not say, so that it is not complete"""
+    """why the answer ended; null if the provider did not say, and the answer then counts as incomplete"""
     source_call_id: str | None = None
-    """CACHE and COALESCED only: the call that the answer was given to first"""
+    """CACHE and COALESCED only: the call that first got the answer"""
     first_token_us: int | None = None
     """µs from sending to the first token; null where none came"""
 
@@ -313,9 +313,9 @@ class AiBreakerState(Event):
     opened: int
     """how often in a row the breaker has opened"""
     open_until: int
-    """no call but one probe after this time; 0 while it is closed"""
+    """no call passes before this time, then one probe does; 0 while the breaker is closed"""
     probe: str | None = None
-    """the call that tests whether it answers again"""
+    """the call that tests whether the model answers again"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -364,9 +364,9 @@ class AiBudgetState(Event):
     reserved: Decimal
     """bounds of calls in flight"""
     suspense: Decimal
-    """bounds of calls whose end is not known"""
+    """bounds of calls of which nobody knows the end"""
     told_percent: int
-    """the largest share of the budget that an alert told of; 0 for none"""
+    """the largest share of the budget that an alert has reported, percent; 0 for none"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -480,13 +480,13 @@ class AiCall(Event):
     max_tokens: int
     """most tokens of the answer, as body says"""
     input_bound: int
-    """most tokens that the prompt can have: its bytes, and what tools and images add"""
+    """most tokens that the prompt can have: the bytes of the prompt, and what tools and images add"""
     stream: Literal["UNKNOWN", "NONE", "LIVE", "SURE"]
     """whether tokens are shown while they come"""
     cache: Literal["UNKNOWN", "EXACT", "SEMANTIC", "OFF"]
     """which answers to earlier requests may be given"""
     cache_only: bool
-    """whether to answer from the cache or not at all"""
+    """whether only the cache may answer"""
     probe: bool
     """whether the call tests a key or model whose breaker is open"""
     concurrent: int
@@ -500,7 +500,7 @@ class AiCall(Event):
     not_before: int
     """clock time before which the call is not sent"""
     deadline: int
-    """clock time after which the call is not sent, and at which one that was sent ends"""
+    """clock time after which the caller does not send the call. A call in flight ends at this time"""
     connect_timeout_ms: int
     """longest wait for a connection, ms"""
     first_token_timeout_ms: int
@@ -510,7 +510,7 @@ class AiCall(Event):
     total_timeout_ms: int
     """longest time of the whole call, ms"""
     base_url: str | None = None
-    """where the provider is; null for the place that the adapter knows"""
+    """address of the provider; null for the adapter's own"""
     key_id: str | None = None
     """id of the key, which the caller looks up; null where the provider needs none"""
 
@@ -664,7 +664,7 @@ class AiCallState(Event):
     attempt: int
     """number of the call among those of its request"""
     ts_called: int
-    """when it was decided: it is paid in the month of that time"""
+    """when the agent decided on the call, which counts in the month of this time"""
     currency: str
     """of the price"""
     price_id: str
@@ -680,11 +680,11 @@ class AiCallState(Event):
     per_call: Decimal
     """of the price"""
     reserved: Decimal
-    """most that it can cost"""
+    """most that the call can cost, in currency"""
     probe: bool
-    """whether it tests a breaker that is open"""
+    """whether the call tests an open breaker"""
     suspended: bool
-    """whether its end is not known: reserved stays in suspense until it is"""
+    """whether nobody knows the end of the call: reserved then stays in suspense"""
     key_id: str | None = None
     """id of the key; null where the provider needs none"""
 
@@ -761,19 +761,19 @@ class AiHourState(Event):
     provider: str
     """the provider"""
     currency: str
-    """of cost"""
+    """currency of cost, three letters of ISO 4217"""
     ts_start: int
     """first moment of the hour"""
     calls: int
-    """attempts that ended in it"""
+    """attempts that ended in the hour"""
     errors: int
-    """those of them in which the provider failed"""
+    """attempts of the hour in which the provider failed"""
     cost: Decimal
-    """of calls that were settled in it"""
+    """cost of the calls that were settled in the hour, in currency"""
     told_cost: bool
-    """whether an alert told of the cost"""
+    """whether an alert has reported the cost"""
     told_errors: bool
-    """whether an alert told of the errors"""
+    """whether an alert has reported the errors"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -822,9 +822,9 @@ class AiKeyState(Event):
     open_until: int
     """no call before this time, because the key has no credit or is refused; 0 where it works"""
     failures: int
-    """how often in a row it was found not to work"""
+    """how often in a row the key did not work"""
     probe: str | None = None
-    """the call that tests whether it works again"""
+    """the call that tests whether the key works again"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -908,7 +908,7 @@ class AiNowState(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AiOpenState(Event):
-    """State of the AI agent: how far a request has come that has no response."""
+    """State of the AI agent: a request that has no response yet."""
 
     SCHEMA: ClassVar[str] = "tradewind.ai.AiOpenState"
     VERSION: ClassVar[int] = 1
@@ -920,15 +920,15 @@ class AiOpenState(Event):
     request_id: str
     """the request"""
     call_id: str
-    """the call that it waits for"""
+    """the call that the request waits for"""
     calls: int
-    """how many calls were made"""
+    """calls of the request so far"""
     counted: int
-    """those of them that count against the route's limit: all but those that came back unsent"""
+    """calls that count against the route's limit: all except those that came back unsent"""
     tried: tuple[Mapping[str, bool | int | str], ...]
-    """how often each model was called, and whether it is over with it"""
+    """how often each model was called, and whether the request may call the model again"""
     context_tokens: int
-    """a model with no larger context was too small; 0 where none was"""
+    """largest context of a model that was too small, tokens; 0 if none was"""
     input_tokens: int
     """of all settled calls"""
     cache_read_tokens: int
@@ -1033,7 +1033,7 @@ class AiPrice(Event):
     parts: int
     """how many records the revision has: the agent applies all of them at the last, or none"""
     active: bool
-    """false takes it out of use"""
+    """false takes the price out of use"""
     price_id: str
     """derived from all that the price says"""
     provider: str
@@ -1043,21 +1043,21 @@ class AiPrice(Event):
     currency: str
     """three letters of ISO 4217"""
     valid_from: int
-    """clock time from which it holds, until the next one of the same model"""
+    """clock time from which the price holds, until the next price of the same model"""
     input_per_million: Decimal
-    """of a million input tokens, in currency; 0 is free"""
+    """price of a million input tokens, in currency; 0 is free"""
     cache_read_per_million: Decimal
-    """of a million tokens that the provider's cache served, in currency"""
+    """price of a million tokens that the provider's cache served, in currency"""
     cache_write_per_million: Decimal
-    """of a million tokens that were written to the provider's cache, in currency"""
+    """price of a million tokens that were written to the provider's cache, in currency"""
     output_per_million: Decimal
-    """of a million output tokens, in currency"""
+    """price of a million output tokens, in currency"""
     per_call: Decimal
-    """of each call that was answered, in currency"""
+    """price of each answered call, in currency"""
     origin: str
     """where the price comes from, such as genai-prices 0.0.71"""
     tenant_id: str | None = None
-    """the tenant that it is for, which goes before the price for all; null for all tenants"""
+    """the tenant whose price this is, which takes precedence over the price for all; null for all tenants"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -1211,7 +1211,7 @@ class AiProvider(Event):
     parts: int
     """how many records the revision has: the agent applies all of them at the last, or none"""
     active: bool
-    """false takes it out of use"""
+    """false takes the provider out of use"""
     name: str
     """name of the provider"""
     adapter: str
@@ -1231,17 +1231,17 @@ class AiProvider(Event):
     total_timeout_ms: int
     """longest time of a whole call, ms"""
     max_attempts: int
-    """how often one request may call it"""
+    """how often one request may call the provider"""
     backoff_ms: int
-    """wait before the second call to it where it says no time, ms"""
+    """wait before the second call if the provider names no time, ms"""
     backoff_factor: float
-    """how much longer each further wait is"""
+    """factor by which each further wait is longer"""
     alert_cost_per_hour: Decimal
-    """what it may cost in an hour before an alert; 0 for no alert"""
+    """an alert comes if the provider costs more in an hour; 0 for no alert"""
     tenant_id: str | None = None
-    """the tenant that it belongs to; null for all tenants"""
+    """the tenant that the provider belongs to; null for all tenants"""
     base_url: str | None = None
-    """where it is; null for the place that the adapter knows"""
+    """address of the provider; null for the adapter's own"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -1375,9 +1375,9 @@ class AiRequest(Event):
     prompt_values: tuple[Mapping[str, str], ...]
     """values of the prompt's places, by name"""
     inputs: tuple[str, ...]
-    """EMBEDDING only: the texts, of which each gets a vector"""
+    """EMBEDDING only: the texts; each gets a vector"""
     tools: tuple[Mapping[str, str], ...]
-    """what the model may call; parameters are a JSON Schema"""
+    """tools that the model may call; parameters are a JSON Schema"""
     max_tokens: int
     """most tokens of the answer; it is always sent, for it bounds the cost"""
     stop: tuple[str, ...]
@@ -1565,11 +1565,11 @@ class AiResponse(Event):
     text: str
     """the answer's text; empty where there is none"""
     tool_calls: tuple[Mapping[str, str], ...]
-    """what the model calls; arguments are JSON"""
+    """tools that the model calls; arguments are JSON"""
     embeddings: tuple[bytes, ...]
     """EMBEDDING only: a vector for each input, of float32 in little endian"""
     attempts: int
-    """how many calls were made"""
+    """calls of the request"""
     input_tokens: int
     """of all attempts: tokens of the prompt that no cache of the provider served; no token is in two classes"""
     cache_read_tokens: int
@@ -1579,7 +1579,7 @@ class AiResponse(Event):
     output_tokens: int
     """of all attempts: tokens of the answer, with those of reasoning"""
     cost: Decimal
-    """of all attempts that are settled by now, in currency"""
+    """cost of all attempts that are settled by now, in currency"""
     suspense: Decimal
     """most that attempts with an unknown end may cost besides, in currency"""
     currency: str
@@ -1589,7 +1589,7 @@ class AiResponse(Event):
     latency_us: int
     """µs from the request's ts_ingest to that of the record that ended it"""
     makes_orders: bool
-    """as the request says"""
+    """whether orders may follow from the answer, as the request says"""
     code: (
         Literal[
             "UNKNOWN",
@@ -1619,7 +1619,7 @@ class AiResponse(Event):
     finish: Literal["UNKNOWN", "STOP", "LENGTH", "TOOL_CALLS", "FILTER"] | None = None
     """why the answer ended; null where there is none"""
     provider: str | None = None
-    """who answered; null where nobody did"""
+    """the provider that answered; null if none did"""
     model: str | None = None
     """the model that answered; null where none did"""
     call_id: str | None = None
@@ -1770,7 +1770,7 @@ class AiRoute(Event):
     parts: int
     """how many records the revision has: the agent applies all of them at the last, or none"""
     active: bool
-    """false takes it out of use"""
+    """false takes the route out of use"""
     request_type: str
     """the type of request; * for those that have no route of their own"""
     strategy: Literal["UNKNOWN", "PRIORITY", "ROUND_ROBIN", "WEIGHT", "LATENCY", "COST"]
@@ -1780,7 +1780,7 @@ class AiRoute(Event):
     max_attempts: int
     """how many calls a request may take in all"""
     tenant_id: str | None = None
-    """the tenant that it belongs to; null for all tenants"""
+    """the tenant that the route belongs to; null for all tenants"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -1859,7 +1859,7 @@ class AiSettingsState(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AiTenantState(Event):
-    """State of the AI agent: what it reads of one tenant."""
+    """State of the AI agent: the fields of one tenant that the agent reads."""
 
     SCHEMA: ClassVar[str] = "tradewind.ai.AiTenantState"
     VERSION: ClassVar[int] = 1
@@ -1870,17 +1870,17 @@ class AiTenantState(Event):
     tenant_id: str
     """the tenant"""
     revision: int
-    """of the tenant"""
+    """revision of the tenant"""
     status: Literal["UNKNOWN", "ACTIVE", "SUSPENDED", "CLOSED"]
     """only an active tenant may ask"""
     currency: str
-    """of the tenant's budget"""
+    """currency of the tenant's budget, three letters of ISO 4217"""
     requests_per_hour: int
-    """most requests that are admitted in an hour"""
+    """most requests that the agent admits in an hour"""
     requests_per_day: int
-    """most requests that are admitted in a day"""
+    """most requests that the agent admits in a day of UTC"""
     budget_per_month: Decimal
-    """most that they may cost in a month, in currency"""
+    """most that requests may cost in a month of UTC, in currency"""
     routes: tuple[Mapping[str, str], ...]
     """the tenant's own routes, which go before all others"""
     quotas: tuple[Mapping[str, int | str], ...] = ()
@@ -1925,7 +1925,7 @@ class AiTurnState(Event):
     VERSION: ClassVar[int] = 1
 
     turn: int
-    """requests so far"""
+    """requests that have taken the route so far"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:

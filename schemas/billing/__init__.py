@@ -48,9 +48,9 @@ class Usage(Event):
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     tenant_id: str
-    """the tenant that used them"""
+    """the tenant that used the units"""
     ts_event: int
-    """when they were used, by the clock"""
+    """clock time at which the units were used"""
     ts_ingest: int
     """the time at which the record that reports the units entered Tradewind"""
     correlation_id: str
@@ -60,7 +60,7 @@ class Usage(Event):
     meter: str
     """what is counted, such as orders or ai.tokens.in"""
     dimension: str
-    """what the meter divides by; of AI: provider, model and request type, joined by bars"""
+    """what the meter counts apart, such as an instrument; for AI: provider, model and request type, joined by bars"""
     quantity: int
     """units of the meter; ai.cost counts millionths of the currency"""
     source: str
@@ -68,7 +68,7 @@ class Usage(Event):
     sequence: int
     """number of the record among those of its source and tenant, from 0 on, over all meters"""
     billable: bool
-    """whether the tenant pays for it"""
+    """whether the tenant pays for the units"""
     request_id: str | None = None
     """AI only: the request"""
     call_id: str | None = None
@@ -175,9 +175,9 @@ class UsageQuotaState(Event):
     ts_start: int
     """first moment of the period"""
     quantity: int
-    """units so far, over all dimensions"""
+    """units that the tenant has used so far, over all dimensions"""
     told_percent: int
-    """the largest share that was reported; 0 for none"""
+    """the largest share that rating has reported, percent; 0 for none"""
     quota: int = 0
     """the quota that told_percent refers to"""
 
@@ -205,7 +205,7 @@ class UsageQuotaState(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageSequenceState(Event):
-    """State of the agents that tell of usage: how far they have numbered that of one tenant."""
+    """State of the agents that report usage: how many records of one tenant the task has numbered."""
 
     SCHEMA: ClassVar[str] = "tradewind.billing.UsageSequenceState"
     VERSION: ClassVar[int] = 1
@@ -231,7 +231,7 @@ class UsageSequenceState(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageSourceState(Event):
-    """State of the rating agent: what it has had of one source and tenant."""
+    """State of the rating agent: the records that came from one source for one tenant."""
 
     SCHEMA: ClassVar[str] = "tradewind.billing.UsageSourceState"
     VERSION: ClassVar[int] = 1
@@ -243,17 +243,17 @@ class UsageSourceState(Event):
     highest: int
     """greatest sequence so far"""
     missing: tuple[int, ...]
-    """sequences below it that have not come, ascending"""
+    """sequences below highest that have not come, ascending"""
     recent: tuple[Mapping[str, int | str], ...]
     """the newest records, to know a repetition from a contradiction"""
     missing_told: bool
     """whether an alert has reported the missing records"""
     repeated: int
-    """how many records came again, and were dropped"""
+    """records that came again and were dropped"""
     ts_seen: int
     """when the newest record entered Tradewind"""
     missing_since: int | None = None
-    """when the oldest of them was missed first; null where none is missing"""
+    """when the oldest missing sequence was first missed; null if none is missing"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -285,7 +285,7 @@ class UsageSourceState(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageTenantState(Event):
-    """State of the rating agent: what it reads of one tenant."""
+    """State of the rating agent: the fields of one tenant that the agent reads."""
 
     SCHEMA: ClassVar[str] = "tradewind.billing.UsageTenantState"
     VERSION: ClassVar[int] = 1
@@ -296,7 +296,7 @@ class UsageTenantState(Event):
     tenant_id: str
     """the tenant"""
     revision: int
-    """of the tenant"""
+    """revision of the tenant"""
     ai_budget_per_month: Decimal
     """quota of the meter ai.cost, in the tenant's currency"""
     quotas: tuple[Mapping[str, int | str], ...] = ()
@@ -367,7 +367,7 @@ class UsageThreshold(Event):
     quota: int
     """units of the meter that the tenant may use in the period"""
     quantity: int
-    """units that the tenant has used by then"""
+    """units that the tenant had used when the share was reached"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -421,7 +421,7 @@ class UsageThreshold(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageTotal(Event):
-    """What a tenant has used of a meter and dimension in a period so far."""
+    """Units of one meter and dimension that a tenant has used in a period so far."""
 
     SCHEMA: ClassVar[str] = "tradewind.billing.UsageTotal"
     VERSION: ClassVar[int] = 1
@@ -456,17 +456,17 @@ class UsageTotal(Event):
     meter: str
     """what is counted, such as orders or ai.tokens.in"""
     dimension: str
-    """what the meter divides by; of AI: provider, model and request type, joined by bars"""
+    """what the meter counts apart, such as an instrument; for AI: provider, model and request type, joined by bars"""
     ts_start: int
     """first moment of the period, a month of UTC"""
     ts_end: int
     """first moment after the period"""
     quantity: int
-    """units of the period so far"""
+    """units that the tenant has used in the period so far"""
     billable_quantity: int
-    """those of them that the tenant pays for"""
+    """units that the tenant pays for"""
     records: int
-    """how many usage records they come from"""
+    """usage records that these units come from"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
