@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from typing import Any
@@ -19,6 +20,7 @@ from sinks.running import START, Publisher, envelope, questdb, running, tick, un
 
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.sinks import Batch
+from tradewind.connectors.sinks.loop.sink_loop import SinkLoop
 from tradewind.connectors.sinks.questdb.binary_lines import VERSION
 from tradewind.connectors.sinks.questdb.sink import QuestDbSink
 from tradewind.connectors.sinks.questdb.tables import TABLES, TableDiffers
@@ -204,11 +206,9 @@ async def test_an_hour_that_questdb_has_split_stays_whole_while_it_is_open(setti
 def test_a_table_of_another_shape_stops_the_sink_before_it_writes(settings: Settings, publisher: Publisher) -> None:
     """Where somebody has made a table without the keys, the sink says so."""
     questdb(settings, f"CREATE TABLE '{table(settings, 'ticks')}' (timestamp TIMESTAMP, seq LONG) TIMESTAMP(timestamp)")
-    with (
-        pytest.raises(TableDiffers, match="column symbol is missing"),
-        running(settings, QuestDbSink(settings), publisher.codec),
-    ):
-        time.sleep(3)
+    loop = SinkLoop(settings, QuestDbSink(settings), publisher.codec)
+    with pytest.raises(TableDiffers, match="column symbol is missing"):
+        loop.run(threading.Event())
 
 
 @pytest.mark.long

@@ -20,6 +20,8 @@ from tradewind.connectors.ai.deltas.reader import DeltaReader
 from tradewind.connectors.ai.deltas.writer import DeltaWriter
 
 ENTRIES = st.builds(Entry, st.integers(1, 3), st.integers(1, 4), st.sampled_from(["a", "b", "ab", "ä"]), st.booleans())
+SLACK_S = 5.0
+"""Of a busy machine; what would hang takes longer."""
 
 
 @pytest.fixture
@@ -92,7 +94,7 @@ async def test_a_server_that_hangs_slows_no_call_and_is_left_alone() -> None:
             provider.may_end.set()
         begun = time.monotonic()
         attempts = [await scene.perform(provider, call(stream="LIVE")) for provider in providers[:3]]
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - begun < SLACK_S
         assert {attempt.text for attempt in attempts} == {"the market is calm"}
     writer = DeltaWriter(server, limits=limits)
     server.asked = 0

@@ -27,6 +27,8 @@ from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.topics import TICKS, Topic
 
 FAST = Limits(retry_first_s=0.001, retry_most_s=0.002, stop_s=2.0)
+SLACK_S = 5.0
+"""Of a busy machine; what would hang takes longer."""
 
 
 def _unknown(schema_id: int) -> str:
@@ -249,8 +251,8 @@ def test_a_revoked_lease_ends_the_tries() -> None:
             time.sleep(0.001)
         lease.live = False
         start = time.monotonic()
-        writer.wait_for([lease], 2)
-        assert time.monotonic() - start < 1
+        writer.wait_for([lease], 4 * SLACK_S)
+        assert time.monotonic() - start < SLACK_S
 
     lease, _, counters = writing(sink, [tick(0)], revoke)
     assert lease.written == 0
@@ -263,7 +265,7 @@ def test_a_write_that_hangs_does_not_hold_up_the_stop() -> None:
 
     class Hanging(Store):
         async def write(self, batch: Batch) -> None:
-            hang.wait(10)
+            hang.wait(4 * SLACK_S)
 
     letters, counters, lease = Letters(), Counters(), Lease(TICKS, 0)
     writer = Writer(Hanging(), CODEC, letters, FAST, counters)
@@ -272,7 +274,7 @@ def test_a_write_that_hangs_does_not_hold_up_the_stop() -> None:
     time.sleep(0.1)
     start = time.monotonic()
     writer.stop(0.3)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < SLACK_S
     assert lease.written == 0
     hang.set()
 

@@ -13,6 +13,8 @@ import pytest
 from tradewind.streams.runtime.commit.bounded import IDLE_THREADS, NoAnswer, call_within
 
 STEP_S = 0.01
+SLACK_S = 5.0
+"""Of a busy machine; what would hang takes longer."""
 
 
 @pytest.fixture
@@ -109,7 +111,7 @@ def test_a_call_is_looked_after_some_times_a_second(never: threading.Event) -> N
     begun = time.monotonic()
     with pytest.raises(NoAnswer):
         call_within(lambda: bool(never.wait()) and None, 0.05, lambda: False)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < SLACK_S
 
 
 def test_a_call_is_left_behind_when_nobody_wants_it_any_more(never: threading.Event) -> None:
