@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from calls.calling import LIMITS, ORDERS, PROVIDER_LOG, Logged
-from tradewind.connectors.ai import calls as ai
+from tradewind.connectors.ai.calls import OURS
 from tradewind.connectors.calls import loop
 from tradewind.connectors.calls.limits import Limits
 from tradewind.infra.bench.parts.ai.held_caller import HeldCaller
@@ -19,10 +19,10 @@ from tradewind.infra.cli.processes.process_log import set_up_log
 def main() -> None:
     """Run until told to stop."""
     set_up_log()
-    ai.OURS = {**ai.OURS, "logged": lambda: Logged(Path(os.environ[PROVIDER_LOG]))}
     HeldCaller.orders = Orders(Path(os.environ[ORDERS]))
     loop.Caller = HeldCaller  # type: ignore[misc]
-    run_callers(("ai",), Limits(**json.loads(os.environ[LIMITS])))
+    adapters = {**OURS, "logged": lambda: Logged(Path(os.environ[PROVIDER_LOG]))}
+    run_callers(("ai",), Limits(**json.loads(os.environ[LIMITS])), adapters)
 
 
 if __name__ == "__main__":

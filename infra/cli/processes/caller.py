@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +17,7 @@ from tradewind.infra.services.ending import heard
 from tradewind.infra.up.gate import pass_gate
 
 if TYPE_CHECKING:
+    from tradewind.connectors.ai.adapter import Adapter
     from tradewind.connectors.calls.kind import Kind
     from tradewind.connectors.calls.limits import Limits
     from tradewind.connectors.calls.loop import Caller
@@ -43,8 +44,10 @@ def caller(names: tuple[str, ...]) -> None:
     run_callers(tuple(dict.fromkeys(names)))
 
 
-def run_callers(names: Sequence[str], limits: Limits | None = None) -> None:
-    """Perform calls until told to stop, with limits of service unless others are given.
+def run_callers(
+    names: Sequence[str], limits: Limits | None = None, adapters: Mapping[str, Callable[[], Adapter]] | None = None
+) -> None:
+    """Perform calls until told to stop, with the limits and the AI adapters of service unless others are given.
 
     Exits with 1 if a caller cannot continue.
     """
@@ -62,7 +65,8 @@ def run_callers(names: Sequence[str], limits: Limits | None = None) -> None:
     with telemetry(settings, process.replace(" ", "-")) as told, guarded(settings, process, told.health) as guard:
         tell_disk(told.health, settings)
         codec = open_codec(settings, PATIENT_ATTEMPTS)
-        callers = [Caller(settings, kind_named(name, settings, told), codec, limits) for name in names]
+        kinds = [kind_named(name, settings, told, adapters) for name in names]
+        callers = [Caller(settings, kind, codec, limits) for kind in kinds]
         watching = [CallerTelemetry(one, told) for one in callers]
 
         async def run() -> None:
@@ -80,7 +84,12 @@ def run_callers(names: Sequence[str], limits: Limits | None = None) -> None:
                 sys.exit(1)
 
 
-def kind_named(name: str, settings: Settings, told: Telemetry | None = None) -> Kind:
+def kind_named(
+    name: str,
+    settings: Settings,
+    told: Telemetry | None = None,
+    adapters: Mapping[str, Callable[[], Adapter]] | None = None,
+) -> Kind:
     """Return the kind of call of a name; its own metrics go to `told`."""
     from tradewind.connectors.ai.cache.cache import AnswerCache  # noqa: PLC0415 - help comes at once
     from tradewind.connectors.ai.cache.shared import shared_answers  # noqa: PLC0415
@@ -95,7 +104,7 @@ def kind_named(name: str, settings: Settings, told: Telemetry | None = None) -> 
     if told is not None and told.instruments is not None:
         told.instruments.add_source(points_of(cache))
     deltas = None if settings.redis.url is None else DeltaWriter(Link(settings.redis), settings.namespace)
-    return AiCalls(keys_of(settings), deltas=deltas, cache=cache)
+    return AiCalls(keys_of(settings), adapters, deltas, cache)
 
 
 async def _run(callers: Sequence[Caller], stop: asyncio.Event) -> None:

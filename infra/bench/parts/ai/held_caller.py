@@ -10,14 +10,13 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import cast
 
 import aiohttp
 
-from tradewind.connectors.ai import calls as ai
 from tradewind.connectors.ai.answer import Answer, Tokens
+from tradewind.connectors.ai.calls import OURS
 from tradewind.connectors.calls import loop
 from tradewind.connectors.calls.book import Step
 from tradewind.connectors.calls.call import Call, Unsent
@@ -94,8 +93,7 @@ def main() -> None:
     orders, limits = sys.argv[1:]
     HeldCaller.orders = Orders(Path(orders))
     loop.Caller = HeldCaller  # type: ignore[misc]
-    ai.OURS = {**ai.OURS, ADAPTER: partial(Double)}
-    run_callers(("ai",), Limits(**json.loads(limits)))
+    run_callers(("ai",), Limits(**json.loads(limits)), {**OURS, ADAPTER: Double})
 
 
 if __name__ == "__main__":
