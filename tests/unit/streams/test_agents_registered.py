@@ -111,5 +111,5 @@ def test_what_gives_no_agent_of_its_name_is_refused(install: Install, given: obj
 def test_more_agents_than_ports_are_refused(install: Install, tmp_path: Path) -> None:
     """Each process answers `/ready` on a port of its own."""
     install(**{f"agent{number}": REGRETS for number in range(40)})
-    with pytest.raises(AgentUnusable, match="has ports for 16 processes, and there are 48"):
+    with pytest.raises(AgentUnusable, match="has ports for 16 processes, and there are 49"):
         Plan().roles(tmp_path)
