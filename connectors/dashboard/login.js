@@ -9,6 +9,11 @@ export function codeOf(text) {
   return text.trim().split("#").at(-1) ?? "";
 }
 
+/** @param {string} text */
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
+
 export function Login() {
   const [problem, setProblem] = useState(/** @type {Problem | Error | null} */ (null));
   const [busy, setBusy] = useState(false);
@@ -26,11 +31,15 @@ export function Login() {
   }
 
   useEffect(() => {
-    const code = codeOf(location.hash);
-    if (code) {
+    function followed() {
+      const code = codeOf(location.hash);
+      if (!code) return;
       history.replaceState(null, "", "/login"); // it is good once, and must not stay in the history
       void enter(code);
     }
+    followed();
+    addEventListener("hashchange", followed); // a link that is pasted into a tab that shows this page
+    return () => removeEventListener("hashchange", followed);
   }, []);
 
   /** @param {SubmitEvent} event */
@@ -47,7 +56,7 @@ export function Login() {
         <p>Run <code>./dev users link</code> and open the link that it prints, or paste it here. Each is good once.</p>
         <label for="link">Link</label>
         <input id="link" name="link" autocomplete="off" spellcheck=${false} required disabled=${busy} />
-        ${problem && html`<p class="problem" role="alert">${problem.message}. ${problem instanceof Problem ? problem.remedy : ""}</p>`}
+        ${problem && html`<p class="problem" role="alert">${sentence(problem.message)} ${problem instanceof Problem ? sentence(problem.remedy) : ""}</p>`}
         <button type="submit" disabled=${busy}>${busy ? "Signing in" : "Sign in"}</button>
       </form>
     </main>

@@ -5,10 +5,8 @@ import { clock, seconds, utc } from "/assets/format.js";
 import { FlowPage } from "/assets/flow/page.js";
 import { html } from "/assets/html.js";
 import { logout, user } from "/assets/session.js";
-import { heard, link } from "/assets/stream.js";
+import { heard, link, stale } from "/assets/stream.js";
 import { theme, toggle } from "/assets/theme.js";
-
-const STALE_S = 5;
 
 export function Shell() {
   return html`
@@ -36,7 +34,7 @@ function Live() {
   }, []);
   const age = (now - heard.value) / 1000;
   const at = heard.value / 1000;
-  if (link.value === "live" && age < STALE_S) {
+  if (link.value === "live" && !stale.value) {
     return html`<span class="live" title=${utc(at)}><i class="dot ok"></i><span class="word">live</span> ${clock(at)}</span>`;
   }
   if (heard.value === 0) return html`<span class="live" role="status"><i class="dot wait"></i>connecting</span>`;

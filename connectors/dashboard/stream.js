@@ -5,6 +5,7 @@ import { accessToken, refresh, state as session } from "/assets/session.js";
 
 const FIRST_PAUSE_S = 0.5;
 const LONGEST_PAUSE_S = 8;
+const STALE_S = 5; // the flow comes each second
 const SILENCE_S = 20; // without a frame: the flow comes each second, so the connection is dead
 const NOT_SIGNED_IN = 4401;
 
@@ -12,6 +13,8 @@ const NOT_SIGNED_IN = 4401;
 export const link = signal("connecting");
 /** When the last frame came, ms since 1970. */
 export const heard = signal(0);
+/** Whether frames have stopped to come: what a page shows then is old, and must not look as if it were true now. */
+export const stale = signal(false);
 
 /** @type {Map<string, (data: any) => void>} channel -> what takes its frames */
 const takers = new Map();
@@ -49,6 +52,7 @@ function open() {
 /** @param {any} frame */
 function take(frame) {
   heard.value = Date.now();
+  stale.value = false;
   if (frame.op === "ready") {
     pause = FIRST_PAUSE_S;
     link.value = "live";
@@ -78,12 +82,13 @@ function close() {
 
 // A frozen network says nothing of it.
 setInterval(() => {
+  stale.value = heard.value > 0 && Date.now() - heard.value > STALE_S * 1000;
   if (socket !== null && link.value === "live" && Date.now() - heard.value > SILENCE_S * 1000) {
     close();
     link.value = "lost";
     open();
   }
-}, 2000);
+}, 1000);
 
 effect(() => {
   if (session.value === "in") {

@@ -9,7 +9,7 @@ import { PictureOf } from "/assets/flow/picture.js";
 import { Attention, Summary } from "/assets/flow/summary.js";
 import { html } from "/assets/html.js";
 import { get } from "/assets/session.js";
-import { subscribe } from "/assets/stream.js";
+import { heard, stale, subscribe } from "/assets/stream.js";
 
 const SYSTEM_EVERY_S = 5;
 const AGAIN_S = 3;
@@ -41,6 +41,16 @@ export function FlowPage() {
     return () => clearTimeout(timer);
   }, []);
 
+  // Why no numbers come, as far as the gateway can still say it.
+  const old = stale.value;
+  useEffect(() => {
+    if (!old) return undefined;
+    const ask = () => void get("/streams/flow").then((found) => setProblem(found.trouble && { message: `The gateway cannot ask Kafka: ${found.trouble}.`, remedy: "It asks again each second. ./dev doctor says what to do." }), setProblem);
+    ask();
+    const timer = setInterval(ask, SYSTEM_EVERY_S * 1000);
+    return () => clearInterval(timer);
+  }, [old]);
+
   useEffect(() => subscribe("flow", (data) => { now.value = data; setProblem(null); }), []);
 
   useEffect(() => {
@@ -67,14 +77,14 @@ export function FlowPage() {
   const found = readers(picture, now.value);
   const card = picture.cards.find((one) => one.id === chosen) ?? null;
   return html`
-    <main class="flow">
+    <main class="flow ${old ? "old" : ""}">
       <h1 class="hidden">Flow</h1>
       ${problem && html`<${Trouble} problem=${problem} />`}
       <div class="top">
         <${Summary} now=${now.value} system=${system.value} readers=${found} />
         ${!narrow && html`<button class="quiet" aria-pressed=${asList} onClick=${() => setAsList(!asList)}>${asList ? "Picture" : "List"}</button>`}
       </div>
-      <${Attention} known=${now.value !== null} found=${troubled(found)} system=${system.value} choose=${setChosen} />
+      <${Attention} old=${old ? heard.value / 1000 : null} known=${now.value !== null} found=${troubled(found)} system=${system.value} choose=${setChosen} />
       <div class="stage">
         ${narrow || asList
           ? html`<${List} picture=${picture} now=${now.value} choose=${setChosen} />`

@@ -1,6 +1,6 @@
 // @ts-check
 // What a person sees first: the numbers that sum it up, and what needs a look.
-import { count, rate, seconds } from "/assets/format.js";
+import { clock, count, rate, seconds } from "/assets/format.js";
 import { shortName } from "/assets/flow/model.js";
 import { STATES } from "/assets/flow/words.js";
 import { html } from "/assets/html.js";
@@ -31,8 +31,11 @@ function Tile({ name, value, unit = "", note = "", tone = "", title = "" }) {
   return html`<div class="tile ${tone}" title=${title}><dt>${name}</dt><dd>${value}<small>${unit}</small>${note && html`<small class="note" title=${note}>${note}</small>`}</dd></div>`;
 }
 
-/** What stands still, since when, and what to do. @param {{known: boolean, found: any[], system: any, choose: (id: string) => void}} props */
-export function Attention({ known, found, system, choose }) {
+/** What stands still, since when, and what to do. @param {{old: number | null, known: boolean, found: any[], system: any, choose: (id: string) => void}} props */
+export function Attention({ old, known, found, system, choose }) {
+  if (old !== null) {
+    return html`<p class="attention late" role="alert"><strong>These numbers are of ${clock(old)}.</strong> None have come since. The page connects again by itself; ./dev status shows the same in a terminal.</p>`;
+  }
   const down = (system?.services ?? []).filter((/** @type {any} */ one) => !one.healthy);
   const still = (system?.processes ?? []).filter((/** @type {any} */ one) => one.down || one.stands_still);
   if (found.length + down.length + still.length === 0) {
