@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("trading", "Repeat the transactions of an agent's journal, and compare the results."),
     "tenants": ("trading", "Create and change tenants, and see which revision is in force."),
     "users": ("access", "Create users of the gateway, and make links to sign in."),
+    "backtest": ("backtests", "Run a strategy on recorded quotes, and compare results."),
     "halt": ("trading", "Stop a tenant's trading, or resume it."),
     "ai": ("ai", "Ask a model; see and change providers, routes and prices; see what requests cost."),
     "usage": ("billing", "Show what a tenant has used."),

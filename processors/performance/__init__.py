@@ -1,0 +1,1 @@
+"""How an account did: returns, risk and costs, from its equity, fills and trades."""

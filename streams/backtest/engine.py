@@ -1,0 +1,309 @@
+"""Run quotes through the agents in event time: what is decided at t knows every order event before t, and none after.
+
+The agents in front of risk depend on quotes alone, so they take a whole block at once. From each decision on, the venue
+gets only quotes that arrived before the next one. The venue gets a quote as soon as the market agent knows that no
+decision which could fill at it is still to come: all quotes of a block, but for a tick that is in doubt (`leaps.py`).
+
+Memory is bounded by a block and by what the agents keep.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import merge
+from operator import itemgetter
+from typing import cast
+
+import numpy as np
+import polars as pl
+
+from tradewind.connectors.feeds.feed import NO_TICKS
+from tradewind.connectors.feeds.publishing.encoding import last_times
+from tradewind.connectors.kafka.ends import closing_ts
+from tradewind.processors.batch import Columns, Output, Segment, Table
+from tradewind.processors.market.leaps import doubt_key
+from tradewind.processors.market.quotes import Ints
+from tradewind.processors.portfolio.processor import MARK_INTERVAL_S
+from tradewind.schemas.event import US_PER_MS, Event
+from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest
+from tradewind.schemas.market import Bar, Heartbeat, Tick
+from tradewind.schemas.notifications import Alert
+from tradewind.schemas.portfolio import Position
+from tradewind.schemas.risk import Decision
+from tradewind.schemas.signals import Signal
+from tradewind.streams.backtest.stages import Stages, rows
+from tradewind.topics import BARS, DECISIONS, FILLS, ORDER_EVENTS, ORDER_REQUESTS, SIGNALS, TICKS
+
+LOWEST = np.iinfo(np.int64).min
+Name = tuple[str, str]
+"""Symbol and venue."""
+TOLD = Signal | OrderRequest | Decision | OrderEvent | Fill | Position | Alert
+OPENING, ENDING = "ACCEPTED", frozenset({"FILLED", "EXPIRED", "CANCELED", "REJECTED"})
+
+
+@dataclass(slots=True)
+class Counts:
+    """What passed."""
+
+    ticks: int = 0
+    bars: int = 0
+    """Of the strategy's length, and of the length that values positions."""
+    late: int = 0
+    """Quotes that came after their bar had closed."""
+    discarded: int = 0
+    """Quotes far ahead of their instrument, with which the next one disagreed."""
+    questions: int = 0
+    """Questions to models, which nobody answers in a backtest."""
+
+
+@dataclass(slots=True)
+class _Quotes:
+    """The quotes of a block, and how far the time of each instrument had come at each of them."""
+
+    frame: pl.DataFrame
+    places: Mapping[Name, tuple[Ints, Ints]]
+    """(k,) rows of an instrument, and (k,) the time that it has reached at each, µs."""
+
+    def place(self, name: Name, ts_event: int) -> int:
+        """Return the row at which an instrument reaches a time; the end where it does not."""
+        of = self.places.get(name)
+        if of is None:
+            return self.frame.height
+        at = int(np.searchsorted(of[1], ts_event))
+        return int(of[0][at]) if at < len(of[0]) else self.frame.height
+
+
+@dataclass(slots=True)
+class Engine:
+    """The trading path in one process. Call `feed` for each block of quotes, then `close` once."""
+
+    stages: Stages
+    tell: Callable[[Event], None]
+    """Gets each signal, request, decision, order event, fill, position and alert, in event time."""
+    grace_us: int
+    start: int | None = None
+    """Signals before this time lead to no order, µs: they are a warm-up's."""
+    counts: Counts = field(default_factory=Counts)
+    _waiting: pl.DataFrame | None = None
+    """Quotes that the market agent doubts: the venue has not had them."""
+    _reached: dict[Name, int] = field(default_factory=dict)
+    """Event time of the newest quote that is not in doubt, µs."""
+    _last: dict[Name, int] = field(default_factory=dict)
+    """Event time of the newest quote, µs."""
+    _open: set[str] = field(default_factory=set)
+    """Orders at the venue."""
+
+    def feed(self, ticks: pl.DataFrame) -> None:
+        """Process a block of quotes, columns as in `TICK_COLUMNS`, in the order of their arrival.
+
+        Raises `Refused` where an agent cannot process a record.
+        """
+        self.counts.ticks += ticks.height
+        for name, ts_event in last_times(ticks).items():
+            self._last[name] = max(ts_event, self._last.get(name, ts_event))
+        outputs = self.stages.market.run(_segment(ticks))
+        block = ticks if self._waiting is None else pl.concat([self._waiting, ticks])
+        block = self._without_discarded(block, [one for one in outputs if isinstance(one, Tick)])
+        block, self._waiting = self._doubted(block)
+        quotes = self._placed(block)
+        self._run(outputs, quotes, quotes.place)
+
+    def close(self) -> None:
+        """End the source: every bar closes, and open orders expire."""
+        beats = self._closing()
+        outputs = [one for segment in rows(TICKS.name, beats) for one in self.stages.market.run(segment)]
+        waiting = self._waiting
+        if waiting is not None:
+            lost = [one for one in outputs if isinstance(one, Tick)]
+            waiting, self._waiting = self._without_discarded(waiting, lost), None
+        quotes = self._placed(NO_TICKS if waiting is None else waiting)
+        self._run(outputs, quotes, quotes.place)
+        for segment in rows(TICKS.name, beats):
+            self._deliver(self.stages.execution.run(segment))
+
+    @property
+    def instruments(self) -> Sequence[Name]:
+        """The instruments that had quotes, sorted."""
+        return sorted(self._last)
+
+    @property
+    def ends(self) -> Mapping[Name, int]:
+        """Event time of the newest quote of each instrument, µs."""
+        return self._last
+
+    def _closing(self) -> list[Heartbeat]:
+        return [
+            Heartbeat(symbol=symbol, venue=venue, ts_event=at, ts_ingest=at // US_PER_MS * US_PER_MS, closing=True)
+            for (symbol, venue), ts in sorted(self._last.items())
+            for at in (closing_ts(ts, self.grace_us),)
+        ]
+
+    def _run(self, outputs: Sequence[Output], quotes: _Quotes, place: Callable[[Name, int], int]) -> None:
+        """Let decisions follow from a block, and give the venue the quotes between them."""
+        marks: list[tuple[int, Segment]] = []
+        asked: list[tuple[int, Event]] = []
+        for segment in self._bars(outputs):
+            marks += _marks(segment, place)
+            for event in _events(self.stages.signals.run(segment)):
+                if isinstance(event, Signal | Heartbeat):
+                    asked.append((place((event.symbol, event.venue), event.ts_event), event))
+                elif isinstance(event, Alert):
+                    self.tell(event)
+                else:
+                    self.counts.questions += 1
+        # By the place of the quote that closes the bar; of equal places, in the order in which they were decided.
+        marks.sort(key=itemgetter(0))
+        asked.sort(key=itemgetter(0))
+        fed = 0
+        for at, what in merge(marks, asked, key=itemgetter(0)):
+            if at > fed:
+                self._venue(quotes.frame, fed, at)
+                fed = at
+            if isinstance(what, Event):
+                self._ask(what)
+            else:
+                self._deliver(self.stages.portfolio.run(what))
+        self._venue(quotes.frame, fed, quotes.frame.height)
+
+    def _bars(self, outputs: Iterable[Output]) -> Iterator[Segment]:
+        """Yield what the market agent sends to strategies, as segments."""
+        events: list[Event] = []
+        for output in outputs:
+            if isinstance(output, Tick):
+                continue
+            if isinstance(output, Table):
+                yield from rows(BARS.name, events)
+                events = []
+                self.counts.bars += output.frame.height
+                yield _columns(output)
+            else:
+                self.counts.bars += isinstance(output, Bar)
+                events.append(output)
+        yield from rows(BARS.name, events)
+
+    def _ask(self, event: Event) -> None:
+        """Take a signal or heartbeat through sizing and risk to the venue."""
+        if isinstance(event, Signal):
+            self.tell(event)
+            if self.start is not None and event.ts_event < self.start:
+                return
+        for request in self.stages.sizing.events(SIGNALS.name, [event]):
+            if isinstance(request, OrderRequest):
+                self.tell(request)
+            decisions = self.stages.risk.events(ORDER_REQUESTS.name, [request])
+            for decision in decisions:
+                if isinstance(decision, Decision):
+                    self.tell(decision)
+                    self._deliver(self.stages.execution.events(DECISIONS.name, [decision]))
+
+    def _venue(self, frame: pl.DataFrame, start: int, stop: int) -> None:
+        """Give the venue the quotes of rows [start, stop): where no order is open, they change nothing."""
+        if stop > start and self._open:
+            self._deliver(self.stages.execution.run(_segment(frame[start:stop])))
+
+    def _deliver(self, outputs: Iterable[Output]) -> None:
+        """Tell what an agent sent, and give it to those who read it."""
+        for event in cast("Iterable[Event]", outputs):
+            self.tell(event)
+            if isinstance(event, OrderEvent):
+                if event.status == OPENING:
+                    self._open.add(event.order_id)
+                elif event.status in ENDING:
+                    self._open.discard(event.order_id)
+                self.stages.risk.events(ORDER_EVENTS.name, [event])
+            elif isinstance(event, Fill):
+                self._deliver(self.stages.portfolio.events(FILLS.name, [event]))
+
+    def _placed(self, block: pl.DataFrame) -> _Quotes:
+        """Return the quotes of a block with the time that each instrument has reached."""
+        if block.is_empty():
+            return _Quotes(block, {})
+        times = block["ts_event"].to_numpy()
+        places: dict[Name, tuple[Ints, Ints]] = {}
+        for name, own in _rows_of(block):
+            reached = np.maximum.accumulate(np.maximum(times[own], self._reached.get(name, LOWEST)))
+            self._reached[name] = int(reached[-1])
+            places[name] = own, reached
+        return _Quotes(block, places)
+
+    def _doubted(self, block: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+        """Return a block without the ticks that the market agent doubts, and those ticks."""
+        names = block.select("symbol", "venue").unique(maintain_order=True).rows()
+        doubted = [tick for name in names if (tick := self.stages.market.state.get(doubt_key(*name), Tick)) is not None]
+        if not doubted:
+            return block, None
+        # A doubted tick is the last of its instrument: the next one would have decided.
+        last = {name: int(own[-1]) for name, own in _rows_of(block)}
+        waits = sorted(last[tick.symbol, tick.venue] for tick in doubted)
+        kept = np.delete(np.arange(block.height), waits)
+        return block[kept], block[waits]
+
+    def _without_discarded(self, block: pl.DataFrame, sent: Sequence[Tick]) -> pl.DataFrame:
+        """Count the ticks that the market agent sends aside; return a block without those from the future."""
+        if not sent:
+            return block
+        aside: dict[Name, Counter[tuple[int, int]]] = defaultdict(Counter)
+        for tick in sent:
+            aside[tick.symbol, tick.venue][tick.seq, tick.ts_event] += 1
+        seqs, times = block["seq"].to_list(), block["ts_event"].to_list()
+        gone: list[int] = []
+        for name, own in _rows_of(block):
+            left, reached = aside[name], self._reached.get(name, LOWEST)
+            for row in own.tolist() if left else ():
+                of = seqs[row], times[row]
+                if not left[of]:
+                    reached = max(reached, of[1])
+                    continue
+                left[of] -= 1
+                if of[1] > reached:
+                    gone.append(row)
+        self.counts.discarded += len(gone)
+        self.counts.late += len(sent) - len(gone)
+        return block[np.delete(np.arange(block.height), gone)] if gone else block
+
+
+def _rows_of(block: pl.DataFrame) -> Iterator[tuple[Name, Ints]]:
+    """Yield each instrument of a block with its rows, in the order of arrival."""
+    symbol, venue = block["symbol"], block["venue"]
+    first = (symbol[0], venue[0])
+    if (symbol == first[0]).all() and (venue == first[1]).all():
+        yield first, np.arange(block.height)
+        return
+    numbered = block.select("symbol", "venue", pl.int_range(pl.len(), dtype=pl.Int64).alias("row"))
+    for name, part in numbered.group_by("symbol", "venue", maintain_order=True):
+        yield cast("Name", name), part["row"].to_numpy()
+
+
+def _segment(frame: pl.DataFrame) -> Columns:
+    """Return quotes as the market agent and the venue get them; a record's time is whole milliseconds."""
+    times = frame["ts_event"].to_numpy()
+    return Columns(TICKS.name, 0, Tick, frame, np.zeros(len(times), np.int64), times // US_PER_MS * US_PER_MS)
+
+
+def _columns(table: Table) -> Columns:
+    """Return bars as a segment."""
+    frame = table.frame
+    stamps = frame["ts_ingest"].to_numpy() // US_PER_MS * US_PER_MS
+    return Columns(BARS.name, 0, table.model, frame, np.zeros(len(stamps), np.int64), stamps)
+
+
+def _marks(segment: Segment, place: Callable[[Name, int], int]) -> Iterator[tuple[int, Segment]]:
+    """Yield the bars that value positions, each with its place."""
+    if segment.model is not Bar:
+        return
+    if isinstance(segment, Columns):
+        frame = segment.frame.filter(pl.col("interval_s") == MARK_INTERVAL_S)
+        bars = [Bar.from_dict(record) for record in frame.iter_rows(named=True)]
+    else:
+        bars = [bar for bar in cast("Sequence[Bar]", segment.events) if bar.interval_s == MARK_INTERVAL_S]
+    for bar in bars:
+        for one in rows(BARS.name, [bar]):
+            yield place((bar.symbol, bar.venue), bar.ts_event), one
+
+
+def _events(outputs: Iterable[Output]) -> Iterator[Event]:
+    for output in outputs:
+        assert not isinstance(output, Table)  # signals are not sent as tables
+        yield output

@@ -1,0 +1,30 @@
+"""Why a backtest gives no result.
+
+BacktestError
+├── BadInput           what was asked for cannot be run: nothing was computed
+├── NoTicks            the sources have no quote in the range
+├── Refused            an agent cannot process a record that the run led to
+└── UnknownResult      there is no result of that id
+"""
+
+from __future__ import annotations
+
+
+class BacktestError(ValueError):
+    """A backtest that cannot be run; the message says what, where and what to do."""
+
+
+class BadInput(BacktestError):
+    """What was asked for cannot be run: a strategy, parameter, tenant, symbol, time or capital."""
+
+
+class NoTicks(BacktestError):
+    """The sources have no quote in the range."""
+
+
+class Refused(BacktestError):
+    """An agent cannot process a record that the run led to. Live, the record would be a dead letter."""
+
+
+class UnknownResult(BacktestError):
+    """There is no result of that id."""

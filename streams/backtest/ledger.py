@@ -1,0 +1,228 @@
+"""What a run decided, as rows: orders, trades, equity, and counts of denials."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+import polars as pl
+
+from tradewind.processors.identity import instrument
+from tradewind.processors.money import ZERO, exact
+from tradewind.processors.performance.curve import Curve
+from tradewind.processors.performance.trades import Traded
+from tradewind.processors.portfolio.holding import Holding
+from tradewind.schemas.event import Event
+from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest
+from tradewind.schemas.notifications import Alert
+from tradewind.schemas.portfolio import Position
+from tradewind.schemas.risk import Decision
+from tradewind.schemas.signals import Signal
+from tradewind.streams.backtest.tables import Tables
+
+MONEY: Final = pl.Decimal(38, 10)
+TIME: Final = pl.Datetime("us", "UTC")
+ORDERS: Final[Mapping[str, Any]] = {
+    "order_id": pl.String,
+    "tenant_id": pl.String,
+    "account_id": pl.String,
+    "symbol": pl.String,
+    "venue": pl.String,
+    "strategy": pl.String,
+    "signal_id": pl.String,
+    "decided_at": TIME,
+    "side": pl.String,
+    "order_type": pl.String,
+    "quantity": MONEY,
+    "limit_price": MONEY,
+    "quote_bid": MONEY,
+    "quote_ask": MONEY,
+    "outcome": pl.String,
+    "codes": pl.String,
+    "reason": pl.String,
+    "status": pl.String,
+    "ended_at": TIME,
+    "price": MONEY,
+    "liquidity": pl.String,
+    "quote_seq": pl.Int64,
+}
+"""A row for each decision on an order, in the order in which the orders ended. `codes` are joined by spaces."""
+TRADES: Final[Mapping[str, Any]] = {
+    "tenant_id": pl.String,
+    "account_id": pl.String,
+    "symbol": pl.String,
+    "venue": pl.String,
+    "side": pl.String,
+    "quantity": MONEY,
+    "entered_at": TIME,
+    "entry_price": MONEY,
+    "exited_at": TIME,
+    "exit_price": MONEY,
+    "profit": MONEY,
+    "exit_order_id": pl.String,
+}
+"""A row for each part of a position that a fill closed. `entered_at` is the first fill of the position, and
+`entry_price` its average price before the exit."""
+EQUITY: Final[Mapping[str, Any]] = {
+    "ts_event": TIME,
+    "equity": MONEY,
+    "realised_pnl": MONEY,
+    "unrealised_pnl": MONEY,
+    "exposure": MONEY,
+}
+"""A row for each new version of a position. `exposure` is the sum of |quantity| * mark price."""
+DAILY: Final[Mapping[str, Any]] = {"ends_at": TIME, "equity": pl.Float64}
+"""A row for each session day, quiet ones included."""
+DENIED: Final = "DENIED"
+
+
+class StrategyFailed(Exception):
+    """The strategy was quarantined; the message is the alert's, with the place in its code."""
+
+
+@dataclass(slots=True)
+class _Held:
+    holding: Holding = field(default_factory=Holding)
+    entered_at: int = 0
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Takes the events of a run in event time. Keeps open orders and positions; rows go to tables."""
+
+    tables: Tables
+    curve: Curve
+    start: int | None = None
+    """Signals before this time are a warm-up's, and not counted, µs."""
+    counts: Counter[str] = field(default_factory=Counter)
+    denials: Counter[str] = field(default_factory=Counter)
+    traded: Traded = field(default_factory=Traded)
+    _orders: dict[str, Decision] = field(default_factory=dict)
+    """Decisions on orders that have not ended."""
+    _held: dict[str, _Held] = field(default_factory=dict)
+    _positions: dict[str, Position] = field(default_factory=dict)
+
+    def take(self, event: Event) -> None:
+        """Take one event. Raises `StrategyFailed` for the alert that the strategy is quarantined."""
+        match event:
+            case Signal():
+                self.counts["signals"] += self.start is None or event.ts_event >= self.start
+            case OrderRequest():
+                self.counts["requests"] += 1
+            case Decision():
+                self._on_decision(event)
+            case OrderEvent():
+                self._on_order_event(event)
+            case Fill():
+                self._on_fill(event)
+            case Position():
+                self._on_position(event)
+            case Alert():
+                raise StrategyFailed(event.message)
+
+    @property
+    def open_quantity(self) -> Mapping[str, Decimal]:
+        """Account and instrument -> what is still held."""
+        return {key: one.quantity for key, one in sorted(self._positions.items()) if one.quantity}
+
+    def _on_decision(self, decision: Decision) -> None:
+        self._orders[decision.order_id] = decision
+        self.counts["approved" if decision.outcome == "APPROVED" else "denied"] += 1
+        if decision.outcome == DENIED:
+            self.denials.update(decision.codes)
+            self._end(decision.order_id, DENIED, decision.ts_event)
+
+    def _on_order_event(self, event: OrderEvent) -> None:
+        self.counts[event.status.lower()] += 1
+        if event.status not in {"ACCEPTED", "FILLED"}:
+            self._end(event.order_id, event.status, event.ts_event)
+
+    def _on_fill(self, fill: Fill) -> None:
+        self.counts["fills"] += 1
+        order = self._orders.get(fill.order_id)
+        if order is not None:
+            mid = (order.quote_bid + order.quote_ask) / 2
+            self.traded.on_fill(fill.quantity if fill.side == "BUY" else -fill.quantity, fill.price, mid)
+            self._end(fill.order_id, "FILLED", fill.ts_event, fill)
+        self._on_holding(fill)
+
+    def _on_holding(self, fill: Fill) -> None:
+        held = self._held.setdefault(_key(fill), _Held())
+        before, units = held.holding, fill.quantity if fill.side == "BUY" else -fill.quantity
+        after = before.filled(units, fill.price)
+        closed = min(abs(units), abs(before.quantity)) if before.quantity * units < 0 else ZERO
+        if closed:
+            self.counts["trades"] += 1
+            self.traded.on_trade(after.realised_pnl - before.realised_pnl)
+            self.tables.trades.add(
+                (
+                    fill.tenant_id,
+                    fill.account_id,
+                    fill.symbol,
+                    fill.venue,
+                    "LONG" if before.quantity > 0 else "SHORT",
+                    closed,
+                    held.entered_at,
+                    before.average_price,
+                    fill.ts_event,
+                    fill.price,
+                    after.realised_pnl - before.realised_pnl,
+                    fill.order_id,
+                )
+            )
+        if before.quantity == 0 or (after.quantity != 0 and before.quantity * after.quantity < 0):
+            held.entered_at = fill.ts_event
+        held.holding = after
+
+    def _on_position(self, position: Position) -> None:
+        self._positions[_key(position)] = position
+        with exact():
+            realised = sum((one.realised_pnl for one in self._positions.values()), ZERO)
+            unrealised = sum((one.unrealised_pnl for one in self._positions.values()), ZERO)
+            exposure = sum((abs(one.quantity) * one.mark_price for one in self._positions.values()), ZERO)
+            equity = self.curve.capital + realised + unrealised
+        self.curve.take(position.ts_event, equity, exposure)
+        self.tables.equity.add((position.ts_event, equity, realised, unrealised, exposure))
+
+    def close(self) -> None:
+        """Write the equity of each session day."""
+        for row in self.curve.daily():
+            self.tables.daily.add(row)
+
+    def _end(self, order_id: str, status: str, ts_event: int, fill: Fill | None = None) -> None:
+        decision = self._orders.pop(order_id, None)
+        if decision is None:
+            return
+        self.tables.orders.add(
+            (
+                decision.order_id,
+                decision.tenant_id,
+                decision.account_id,
+                decision.symbol,
+                decision.venue,
+                decision.strategy,
+                decision.signal_id,
+                decision.ts_event,
+                decision.side,
+                decision.order_type,
+                decision.quantity,
+                decision.limit_price,
+                decision.quote_bid,
+                decision.quote_ask,
+                decision.outcome,
+                " ".join(decision.codes),
+                decision.reason,
+                status,
+                ts_event,
+                None if fill is None else fill.price,
+                None if fill is None else fill.liquidity,
+                None if fill is None else fill.quote_seq,
+            )
+        )
+
+
+def _key(of: Fill | Position) -> str:
+    return f"{of.tenant_id}/{of.account_id}/{instrument(of.symbol, of.venue)}"

@@ -1,0 +1,110 @@
+"""From what a person types to a plan: times, symbols, sources, the tenant and the strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from tradewind.connectors.feeds import Feed, Simulator, open_feed
+from tradewind.connectors.feeds.sources import SIMULATOR
+from tradewind.connectors.settings import Settings
+from tradewind.processors.market.instruments import INSTRUMENTS
+from tradewind.processors.signals.strategy import Strategy
+from tradewind.streams.backtest.errors import BadInput
+from tradewind.streams.backtest.run import CAPITAL, Plan
+from tradewind.streams.backtest.strategies import Chosen, Value, choose
+from tradewind.streams.backtest.ticks import Range
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+SECOND_US: Final = 1_000_000
+RATE: Final = 10.0  # quotes a second of the simulator: about as many as a busy currency pair has
+MOST_SIMULATED: Final = 10**9
+
+
+def planned(
+    strategy: str | Strategy,
+    sources: Sequence[str],
+    *,
+    parameters: Mapping[str, str | Value] | None = None,
+    symbols: Iterable[str] = (),
+    start: str | int | None = None,
+    stop: str | int | None = None,
+    tenant: str | None = None,
+    capital: str | Decimal | int = CAPITAL,
+    latency_ms: int | None = None,
+    seed: int = 1,
+    rate: float = RATE,
+    settings: Settings | None = None,
+) -> Plan:
+    """Return the plan of a backtest.
+
+    `strategy` is a name, a file, or a strategy that was built already. `start` and `stop` are ISO 8601, in UTC unless
+    they name a zone, or µs. `tenant` is the first of the settings unless given. `seed` and `rate` (quotes a second) are
+    the simulator's. Raises `BadInput` and `FeedError`.
+    """
+    known = settings or Settings()
+    chosen = (
+        Chosen(strategy, parameters or {}) if isinstance(strategy, Strategy) else choose(strategy, parameters or {})
+    )
+    within = Range(moment(start, "--from"), moment(stop, "--to"), frozenset(symbol.upper() for symbol in symbols))
+    allowed = {**INSTRUMENTS, **known.instruments}
+    strange = sorted(within.symbols - allowed.keys())
+    if strange:
+        raise BadInput(
+            f"unknown symbol {strange[0]}; known are {', '.join(sorted(allowed))}. Add it to TRADEWIND_INSTRUMENTS, "
+            "with its tick and lot size"
+        )
+    return Plan(
+        strategy=chosen.strategy,
+        parameters=chosen.parameters,
+        feeds=[_feed(source, within, seed, rate, known) for source in sources],
+        settings=_with_latency(known, latency_ms),
+        tenant=tenant or known.tenants[0].tenant_id,
+        within=within,
+        capital=_amount(capital),
+        seed=seed,
+    )
+
+
+def moment(given: str | int | None, named: str) -> int | None:
+    """Return a time as µs since 1970; raises `BadInput` for a text that is no time."""
+    if given is None or isinstance(given, int):
+        return given
+    try:
+        found = datetime.fromisoformat(given)
+    except ValueError:
+        raise BadInput(
+            f"{named} is {given!r}, no time: write 2014-05-01, or 2014-05-01T09:30:00, or with a zone "
+            "2014-05-01T09:30:00-04:00"
+        ) from None
+    passed = (found if found.tzinfo else found.replace(tzinfo=UTC)) - EPOCH
+    return (passed.days * 86_400 + passed.seconds) * SECOND_US + passed.microseconds
+
+
+def _feed(source: str, within: Range, seed: int, rate: float, settings: Settings) -> Feed:
+    if source != SIMULATOR:
+        return open_feed(source, symbols=settings.instruments)
+    start, stop = within.start, within.stop
+    if start is None or stop is None:
+        raise BadInput("the simulator needs --from and --to: it makes quotes for any time")
+    count = int(max(stop - start, 0) * rate / SECOND_US)
+    if count > MOST_SIMULATED:
+        raise BadInput(f"the simulator would make {count:,} quotes; the limit is {MOST_SIMULATED:,}: lower --rate")
+    return Simulator(seed=seed, rate=rate, start_us=start, count=count)
+
+
+def _with_latency(settings: Settings, latency_ms: int | None) -> Settings:
+    if latency_ms is None:
+        return settings
+    if latency_ms < 1:
+        raise BadInput(f"a latency of {latency_ms} ms: give 1 or more")
+    return settings.model_copy(update={"venue_latency_ms": latency_ms})
+
+
+def _amount(given: str | Decimal | int) -> Decimal:
+    try:
+        return Decimal(given)
+    except InvalidOperation:
+        raise BadInput(f"the capital is {given!r}: give an amount, such as 100000") from None

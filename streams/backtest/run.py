@@ -1,0 +1,271 @@
+"""One backtest: from what was asked for to a result in its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from tradewind.connectors.feeds import Feed
+from tradewind.connectors.kafka.json_events import time_to_json
+from tradewind.connectors.settings import Settings
+from tradewind.processors.performance.curve import Curve
+from tradewind.processors.performance.days import NEW_YORK_DAYS, UTC_DAYS
+from tradewind.processors.performance.metrics import metrics
+from tradewind.processors.signals.strategy import Strategy
+from tradewind.processors.tenancy.tenant import Tenant
+from tradewind.schemas.event import US_PER_MS
+from tradewind.streams.backtest import folder
+from tradewind.streams.backtest.engine import Engine
+from tradewind.streams.backtest.errors import BadInput, NoTicks
+from tradewind.streams.backtest.gaps import Gaps
+from tradewind.streams.backtest.identity import code_of, id_of
+from tradewind.streams.backtest.ledger import DAILY, EQUITY, ORDERS, TRADES, Ledger, StrategyFailed
+from tradewind.streams.backtest.stages import stages
+from tradewind.streams.backtest.tables import Table, Tables
+from tradewind.streams.backtest.ticks import Range, Ticks
+
+CAPITAL: Final = Decimal(100_000)
+LARGEST_CAPITAL: Final = Decimal(10) ** 15  # of the range of amounts, so that every sum fits its columns
+
+
+COUNTED: Final = ("signals", "requests", "approved", "denied", "fills", "expired", "canceled", "trades")
+STABLE: Final = ("USDT", "USDC")
+CODE: Final = 3  # letters of a currency (ISO 4217)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is asked for."""
+
+    strategy: Strategy
+    parameters: Mapping[str, Any]
+    feeds: Sequence[Feed]
+    settings: Settings
+    """Grace, leap and latency of the run; the tenants and the instruments."""
+    tenant: str
+    within: Range = field(default_factory=Range)
+    capital: Decimal = CAPITAL
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A result that is on disk."""
+
+    folder: Path
+    summary: Mapping[str, Any] = field(repr=False)
+    """What `result.json` holds."""
+    known: bool = False
+    """Whether the same result was there before."""
+
+    def _table(self, name: str) -> pl.DataFrame:
+        return pl.read_parquet(self.folder / f"{name}.parquet")
+
+    @property
+    def orders(self) -> pl.DataFrame:
+        """A row for each order request."""
+        return self._table("orders")
+
+    @property
+    def trades(self) -> pl.DataFrame:
+        """A row for each part of a position that was closed."""
+        return self._table("trades")
+
+    @property
+    def equity(self) -> pl.DataFrame:
+        """A row for each new version of a position."""
+        return self._table("equity")
+
+    @property
+    def failed(self) -> str | None:
+        """Why the strategy failed; None if it did not."""
+        failed: str | None = self.summary["failed"]
+        return failed
+
+
+def run(plan: Plan, data: Path, progress: Callable[[int, int], None] | None = None) -> Result:
+    """Run a backtest and write its result into a data folder.
+
+    `progress` gets the quotes so far, and the event time that is reached, µs. If the strategy fails, the result holds
+    what was decided before, and says why. Raises `BacktestError` and `FeedError`; then nothing is written.
+    """
+    tenant = tenant_of(plan)
+    _check(plan)
+    manifest = _manifest(plan, tenant)
+    with folder.draft(data) as drafted:
+        summary = _run(plan, tenant, drafted, progress)
+        summary = {"id": id_of(manifest), **manifest, **summary}
+        text = json.dumps(summary, indent=2, default=str, allow_nan=False)
+        (drafted / folder.SUMMARY).write_text(text + "\n", encoding="utf-8")
+        path, known = folder.publish(drafted, summary["id"])
+    return Result(path, json.loads(text), known)
+
+
+def load(data: Path, wanted: str) -> Result:
+    """Return a result by its id, or by the beginning of its id. Raises `UnknownResult`."""
+    path = folder.find(data, wanted)
+    return Result(path, json.loads((path / folder.SUMMARY).read_bytes()), known=True)
+
+
+def _run(plan: Plan, tenant: Tenant, drafted: Path, progress: Callable[[int, int], None] | None) -> Mapping[str, Any]:
+    schemas = {"orders": ORDERS, "trades": TRADES, "equity": EQUITY, "daily": DAILY}
+    tables = Tables(**{name: Table(drafted / f"{name}.parquet", schema) for name, schema in schemas.items()})
+    ticks = Ticks(plan.feeds, plan.within)
+    with ExitStack() as stack:
+        blocks = ticks.blocks()
+        stack.callback(blocks.close)
+        played = _Played(plan, tenant, tables)
+        failed = played.play(blocks, progress)
+    if failed is None:
+        _refuse_nothing(plan, ticks, played.engine)
+    played.ledger.close()
+    tables.close()
+    return {"failed": failed, "sources": [_source(source) for source in ticks.sources], **played.told()}
+
+
+class _Played:
+    """A run while it runs: the engine, what is written of it, and the gaps in its quotes."""
+
+    def __init__(self, plan: Plan, tenant: Tenant, tables: Tables) -> None:
+        self.gaps = Gaps()
+        self._curve = Curve(plan.capital, UTC_DAYS)
+        self.ledger = Ledger(tables, self._curve)
+        agents = stages(plan.settings, plan.strategy, tenant)
+        self.engine = Engine(agents, self.ledger.take, plan.settings.bar_grace_ms * US_PER_MS)
+
+    def play(self, blocks: Iterable[pl.DataFrame], progress: Callable[[int, int], None] | None) -> str | None:
+        """Run all quotes; return why the strategy failed, None if it did not."""
+        try:
+            for block in blocks:
+                self._begin(block)
+                self.gaps.take(block)
+                self.engine.feed(block)
+                _one_currency(self.engine)
+                if progress is not None:
+                    progress(self.engine.counts.ticks, int(block["ts_event"][-1]))
+            self.engine.close()
+        except StrategyFailed as error:
+            return str(error)
+        self._curve.reach(max(self.engine.ends.values(), default=0))
+        return None
+
+    def _begin(self, block: pl.DataFrame) -> None:
+        if self._curve.first is None:
+            crypto = block["symbol"][0].endswith(STABLE)
+            self._curve.days = UTC_DAYS if crypto else NEW_YORK_DAYS
+            self._curve.begin(int(block["ts_event"][0]))
+
+    def told(self) -> Mapping[str, Any]:
+        """Return what the summary says of the run."""
+        ledger, counts, names = self.ledger, self.engine.counts, self.engine.instruments
+        measured = metrics(self._curve, ledger.traded)
+        return {
+            "instruments": [".".join(name) for name in names],
+            "counts": {
+                **{name: getattr(counts, name) for name in counts.__slots__},
+                **{name: ledger.counts[name] for name in COUNTED},
+            },
+            "currency": currency_of(names[0][0]) if names else None,
+            "denials": dict(sorted(ledger.denials.items())),
+            "gaps": self.gaps.to_json(),
+            "equity": self._curve.equity,
+            "open": ledger.open_quantity,
+            "session_days_end": self._curve.days.name,
+            "metrics": measured.values,
+            "without_value": measured.why,
+        }
+
+
+def _source(source: Any) -> Mapping[str, Any]:
+    return {name: getattr(source, name) for name in source.__slots__}
+
+
+def tenant_of(plan: Plan) -> Tenant:
+    """Return the tenant that trades; raises `BadInput` if the settings have none of this name."""
+    known = {tenant.tenant_id: tenant for tenant in plan.settings.tenants}
+    if plan.tenant not in known:
+        raise BadInput(
+            f"there is no tenant {plan.tenant!r}; the tenants of the settings are: {', '.join(known)}. "
+            "Others stand in TRADEWIND_TENANTS"
+        )
+    return known[plan.tenant]
+
+
+def _check(plan: Plan) -> None:
+    if not (plan.capital.is_finite() and 0 < plan.capital <= LARGEST_CAPITAL):
+        raise BadInput(f"the capital is {plan.capital}: give an amount above 0, at most {LARGEST_CAPITAL:,}")
+    start, stop = plan.within.start, plan.within.stop
+    if start is not None and stop is not None and start >= stop:
+        raise BadInput(f"the range ends at {time_to_json(stop)}, and begins at {time_to_json(start)}: give a later end")
+    if not plan.feeds:
+        raise BadInput("no source is given: name files of quotes by --source FILE")
+
+
+def _one_currency(engine: Engine) -> None:
+    """Raise `BadInput` where instruments are quoted in several currencies: their profits have no sum."""
+    found = {currency_of(symbol): symbol for symbol, _ in engine.instruments}
+    if len(found) > 1:
+        told = ", ".join(f"{symbol} in {currency}" for currency, symbol in sorted(found.items()))
+        raise BadInput(f"the quotes are in several currencies ({told}), and profits are not converted: name --symbols")
+
+
+def currency_of(symbol: str) -> str:
+    """Return the currency that a symbol's prices are in, as venues write it at the symbol's end."""
+    return next((stable for stable in STABLE if symbol.endswith(stable)), symbol[-CODE:])
+
+
+def _refuse_nothing(plan: Plan, ticks: Ticks, engine: Engine) -> None:
+    """Raise `NoTicks` where nothing, or nothing of a symbol, was in the range; says what there is."""
+    seen = {symbol for symbol, _ in engine.instruments}
+    missing = sorted(plan.within.symbols - seen)
+    if seen and not missing:
+        return
+    told = "; ".join(
+        f"{source.name} has {source.ticks + source.outside:,} quotes"
+        + ("" if source.first is None else f" from {time_to_json(source.first)} to {time_to_json(source.last or 0)}")
+        + (f", and {source.rejected:,} rejected lines, the first: {source.first_rejection}" if source.rejected else "")
+        for source in ticks.sources
+    )
+    what = f"no quote of {', '.join(missing)}" if missing else "no quote"
+    raise NoTicks(f"there is {what} in the range: {told}. Choose another --from, --to, --symbols or --source")
+
+
+def _manifest(plan: Plan, tenant: Tenant) -> Mapping[str, Any]:
+    strategy, settings, within = plan.strategy, plan.settings, plan.within
+    return {
+        "strategy": {
+            "name": strategy.name,
+            "version": strategy.version,
+            "interval_s": strategy.interval_s,
+            "parameters": dict(sorted(plan.parameters.items())),
+        },
+        "code": code_of(settings, strategy),
+        "data": {
+            "sources": sorted(feed.source for feed in plan.feeds),
+            "from": within.start,
+            "to": within.stop,
+            "symbols": sorted(within.symbols),
+        },
+        "tenant": _plain(tenant),
+        "capital": plan.capital,
+        "venue_latency_ms": settings.venue_latency_ms,
+        "bar_grace_ms": settings.bar_grace_ms,
+        "tick_leap_s": settings.tick_leap_s,
+        "instruments_given": {name: _plain(one) for name, one in sorted(settings.instruments.items())},
+        "seed": plan.seed,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value object as JSON has it."""
+    slots = getattr(value, "__slots__", None)
+    return (
+        value if slots is None or isinstance(value, str | Decimal) else {of: _plain(getattr(value, of)) for of in slots}
+    )

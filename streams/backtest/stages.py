@@ -1,0 +1,102 @@
+"""The processors of the agents, each with a state of its own, without topics and codec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import numpy as np
+
+from tradewind.connectors.settings import Settings
+from tradewind.processors.batch import Output, PoisonRecord, Processor, Rows, Segment, Table
+from tradewind.processors.market.candles import SECOND_US
+from tradewind.processors.market.processor import bars
+from tradewind.processors.portfolio.processor import MARK_INTERVAL_S
+from tradewind.processors.signals.processor import signals as signals_processor
+from tradewind.processors.signals.strategy import Strategy
+from tradewind.processors.tenancy.seed import commands_of
+from tradewind.processors.tenancy.tenant import Tenant
+from tradewind.schemas.event import US_PER_MS, Event
+from tradewind.streams.agents import OURS
+from tradewind.streams.backtest.errors import Refused
+from tradewind.streams.backtest.state import BacktestState
+from tradewind.topics import TENANT_COMMANDS
+
+FIRST_US = 1  # of the commands that create the tenant: before any quote
+
+
+@dataclass(slots=True)
+class Stage:
+    """One agent: its processor and its state."""
+
+    name: str
+    processor: Processor
+    state: BacktestState = field(default_factory=BacktestState)
+
+    def run(self, segment: Segment) -> Sequence[Output]:
+        """Return what the agent makes of a segment. Raises `Refused` for a record that would be a dead letter."""
+        try:
+            return self.processor(self.state, segment)
+        except PoisonRecord as poison:
+            raise Refused(f"the agent {self.name} refuses a record of {segment.topic}: {poison.reason}") from poison
+
+    def events(self, topic: str, events: Iterable[Event]) -> list[Event]:
+        """Return what the agent makes of events, one segment for each run of a model."""
+        made: list[Event] = []
+        for segment in rows(topic, events):
+            for output in self.run(segment):
+                assert not isinstance(output, Table)  # only bars come as tables
+                made.append(output)
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The agents of the trading path."""
+
+    market: Stage
+    signals: Stage
+    sizing: Stage
+    risk: Stage
+    execution: Stage
+    portfolio: Stage
+
+
+def stages(settings: Settings, strategy: Strategy, tenant: Tenant) -> Stages:
+    """Return the agents, which know one strategy and one tenant.
+
+    The market agent makes only the bars that somebody reads: the strategy's, and those that value positions.
+    """
+    declared = {one.name: one.declare(settings).processor for one in OURS}
+    market = bars(
+        (strategy.interval_s, MARK_INTERVAL_S),
+        grace_us=settings.bar_grace_ms * US_PER_MS,
+        leap_us=settings.tick_leap_s * SECOND_US,
+    )
+    made = Stages(
+        Stage("market", market),
+        Stage("signals", signals_processor([strategy])),
+        Stage("sizing", declared["sizing"]),
+        Stage("risk", declared["risk"]),
+        Stage("execution", declared["execution"]),
+        Stage("portfolio", declared["portfolio"]),
+    )
+    commands = Stage("tenancy", declared["tenancy"])
+    changes = commands.events(TENANT_COMMANDS.name, commands_of([tenant], FIRST_US))
+    for stage in (made.sizing, made.risk):
+        stage.events("tenancy.changes", changes)
+    return made
+
+
+def rows(topic: str, events: Iterable[Event]) -> Iterator[Rows]:
+    """Yield events as segments, one for each unbroken run of a model."""
+    for _, run_of in groupby(events, type):
+        run = list(run_of)
+        stamps = np.array([ingested(event) for event in run], np.int64)
+        yield Rows(topic, 0, run, np.zeros(len(run), np.int64), stamps)
+
+
+def ingested(event: Event) -> int:
+    """Return the timestamp that the record of an event would have, µs: whole milliseconds of its `ts_ingest`."""
+    return int(event.ts_ingest) // US_PER_MS * US_PER_MS  # type: ignore[attr-defined]  # all of the path carry it

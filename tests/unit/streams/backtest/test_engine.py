@@ -1,0 +1,127 @@
+"""A backtest decides what the agents decide, however its quotes come in blocks; a case by hand is exact."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from backtesting import LOOSE, MARKET, RESTING, SECOND, Planned, frame_of
+from days.recorded import XAUUSD
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from processing import INSTRUMENTS, LEAP, quote_streams, tick
+
+from tradewind import Bar, Fill, Heartbeat, Settings, Strategy, Tick, View
+from tradewind.processors.tenancy.tenant import Sizing, Tenant
+from tradewind.schemas.event import Event
+from tradewind.schemas.portfolio import Position
+from tradewind.streams.backtest.planning import planned
+from tradewind.streams.backtest.run import Plan
+from tradewind.testing.equality import COMPARED, backtested, compare
+
+MORNING = {"start": "2014-05-01", "stop": "2014-05-01T00:12"}
+
+
+def gold(strategy: str, tenant: str) -> Plan:
+    """Return a plan on the first minutes of a day of real quotes."""
+    return planned(strategy, [str(XAUUSD.path)], tenant=tenant, settings=Settings(), **MORNING)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("strategy", "tenant"), [("ema_crossover_1s", "alpha"), ("ema_crossover_1s", "beta")])
+def test_it_decides_what_the_agents_decide_on_real_quotes(strategy: str, tenant: str) -> None:
+    """Market and limit orders: equal ids and equal bytes, through the codec, topics and hold of the runtime.
+
+    Positions are numbered in the order in which fills and bars reach the portfolio agent, which the hold delays.
+    """
+    found = compare(gold(strategy, tenant))
+    assert found.differing.keys() <= {"Position"}
+    assert found.equal["Fill"] > 3
+    assert found.equal["Signal"] > 5
+
+
+def test_a_changed_quote_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison can fail: it names the first event that differs."""
+    plan = gold("ema_crossover_1s", "alpha")
+    monkeypatch.setattr("tradewind.streams.backtest.engine.Engine._venue", lambda *_: None)
+    found = compare(plan)
+    assert not found.holds
+    assert found.first[0].kind == "Fill"
+    assert found.first[0].text == "the backtest lacks it"
+
+
+def decided(plan: Plan) -> list[tuple[str, dict[str, object]]]:
+    """Return what a backtest decides, in order."""
+    return [(type(event).__name__, event.to_dict()) for event in backtested(plan) if isinstance(event, COMPARED)]
+
+
+@given(quote_streams(), st.sets(st.integers(1, 60)), st.sampled_from([MARKET, RESTING]))
+@settings(deadline=None)
+def test_blocks_may_be_cut_anywhere(events: list[Tick | Heartbeat], places: set[int], tenant: Tenant) -> None:
+    """The same decisions in the same order: also where quotes are late, astray, in doubt or of several instruments."""
+    ticks = [event for event in events if isinstance(event, Tick)]
+    if not ticks:
+        return
+    bounds = sorted({0, len(ticks), *(place for place in places if place < len(ticks))})
+    blocks = [frame_of(ticks[start:stop]) for start, stop in pairwise(bounds)]
+    planner = Planned(tenant)
+    assert decided(planner.on(*blocks)) == decided(planner.on(frame_of(ticks)))
+
+
+@given(st.lists(st.tuples(st.sampled_from(INSTRUMENTS), st.integers(1, 900), st.integers(0, 9)), min_size=2))
+@settings(deadline=None, max_examples=20)
+def test_it_decides_what_the_agents_decide_on_drawn_quotes(steps: list[tuple[tuple[str, str], int, int]]) -> None:
+    """Several instruments, with silences of any length below a leap."""
+    now, ticks = 1_398_902_400 * SECOND, []
+    for number, ((symbol, venue), wait, level) in enumerate(steps):
+        now += wait * (wait % 7 + 1) * 1_000
+        ticks.append(tick(now, 1.0 + level / 1000, symbol=symbol, venue=venue, seq=number))
+    found = compare(Planned().on(frame_of(ticks)))
+    assert found.differing.keys() <= {"Position"}
+
+
+def test_a_tick_from_the_future_is_left_out() -> None:
+    """The next quote disagrees with it: no bar closes, and no order fills at it."""
+    quotes = [tick(n * SECOND // 4, 1.0 + (n % 5) / 100, seq=n) for n in range(40)]
+    astray = tick(quotes[20].ts_event + 2 * LEAP, 9.0, seq=99)
+    plan = Planned().on(frame_of([*quotes[:20], astray, *quotes[20:]]))
+    assert decided(plan) == decided(Planned().on(frame_of(quotes)))
+
+
+class Twice(Strategy):
+    """Buys at the second bar, and sells twice as much at the third."""
+
+    name, interval_s = "twice", 1
+
+    def on_bar(self, memory: dict[str, int], bar: Bar) -> View | None:
+        """Return the view of the bar."""
+        memory["bars"] = memory.get("bars", 0) + 1
+        sizes = {2: View("LONG", 0.25, "two"), 3: View("SHORT", 1.0, "three")}
+        return sizes.get(memory["bars"])
+
+
+def test_a_case_by_hand() -> None:
+    """Six quotes, two orders, a reversal: exact to the last decimal.
+
+    Mids of the bars' closes: 100, 110, 99. The bars of a second close at the first quote at or after their end + 0.5 s.
+    Variance after the second bar: 0.1^2 = 0.01, and 0.94 * 0.01 + 0.06 * 0.1^2 = 0.01 after the third: a deviation of
+    0.1 * sqrt(60) = 0.7745966692414834 a minute. Orders: floor(25 * 0.25 / (0.7745966692414834 * 110)) would be 0 whole
+    units, so the tenant risks 10,000: 2,500 / 85.2056 = 29.34 and 10,000 / 76.6851 = 130.40 ounces, rounded down.
+    """
+    start = 1_398_902_400 * SECOND
+    prices = [(0.1, 99.0, 101.0), (1.6, 109.0, 111.0), (2.6, 98.0, 100.0), (2.7, 98.0, 100.0), (3.6, 97.0, 99.0)]
+    prices.append((3.7, 96.5, 98.5))
+    ticks = [
+        Tick(symbol="XAUUSD", venue="T", seq=n, ts_event=start + round(at * SECOND), bid=bid, ask=ask)
+        for n, (at, bid, ask) in enumerate(prices)
+    ]
+    tenant = Tenant("h", ("main",), Sizing(Decimal(10_000), "MARKET"), LOOSE)
+    told: list[Event] = backtested(Planned(tenant, Twice()).on(frame_of(ticks)))
+    fills = [(fill.side, fill.quantity, fill.price, fill.quote_seq) for fill in told if isinstance(fill, Fill)]
+    # The buy is decided when the quote of 2.6 s closes the second bar, and fills at the ask of 2.7 s; the sell is
+    # decided at 3.6 s, and fills at the bid of 3.7 s.
+    assert fills == [("BUY", Decimal(29), Decimal(100), 3), ("SELL", Decimal(130), Decimal("96.5"), 5)]
+    last = [event for event in told if isinstance(event, Position)][-1]
+    assert (last.quantity, last.realised_pnl) == (Decimal(-101), Decimal("-101.5"))  # 29 * (96.5 - 100)
+    assert last.average_price == Decimal("96.5")
+    assert last.unrealised_pnl == Decimal(-101)  # 101 * (96.5 - 97.5), the mid of the closing quote

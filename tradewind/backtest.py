@@ -1,0 +1,75 @@
+"""Backtests in Python: the same run, and the same result, as `./dev backtest`.
+
+    from tradewind.backtest import load, run
+
+    result = run("ema_crossover", ["quotes.zip"], parameters={"fast": 3, "slow": 12})
+    print(result.summary["counts"])
+    print(result.trades)
+
+See docs/backtesting.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from tradewind.connectors.settings import Settings
+from tradewind.processors.signals.strategy import Strategy
+from tradewind.streams.backtest.errors import BacktestError
+from tradewind.streams.backtest.planning import RATE, planned
+from tradewind.streams.backtest.run import CAPITAL, Plan, Result
+from tradewind.streams.backtest.run import load as _load
+from tradewind.streams.backtest.run import run as _run
+from tradewind.streams.backtest.strategies import Value
+
+__all__ = ["BacktestError", "Plan", "Result", "load", "run"]
+
+
+def run(
+    strategy: str | Strategy,
+    sources: Sequence[str],
+    *,
+    parameters: Mapping[str, str | Value] | None = None,
+    symbols: Iterable[str] = (),
+    start: str | int | None = None,
+    stop: str | int | None = None,
+    tenant: str | None = None,
+    capital: str | Decimal | int = CAPITAL,
+    latency_ms: int | None = None,
+    seed: int = 1,
+    rate: float = RATE,
+    settings: Settings | None = None,
+    data: Path | None = None,
+) -> Result:
+    """Run a backtest, and write its result into `<data>/backtests/<id>/`; `data` is the settings' folder unless given.
+
+    `strategy` is an installed name, `FILE.py`, `FILE.py:CLASS`, `MODULE:CLASS`, or a strategy that was built already.
+    Then `parameters` only say how. `sources` are files of quotes, names of feeds, or `simulator`, whose `seed` and
+    `rate` (quotes a second) are given. `start` and `stop` are ISO 8601, in UTC unless they name a zone, or µs.
+
+    If the strategy fails, the result says so in `failed`. Raises `BacktestError` and `FeedError`, and writes nothing,
+    for input that cannot be run.
+    """
+    known = settings or Settings()
+    plan = planned(
+        strategy,
+        sources,
+        parameters=parameters,
+        symbols=symbols,
+        start=start,
+        stop=stop,
+        tenant=tenant,
+        capital=capital,
+        latency_ms=latency_ms,
+        seed=seed,
+        rate=rate,
+        settings=known,
+    )
+    return _run(plan, data or known.data)
+
+
+def load(wanted: str, data: Path | None = None) -> Result:
+    """Return an earlier result by its id, or by the beginning of its id. Raises `BacktestError`."""
+    return _load(data or Settings().data, wanted)
