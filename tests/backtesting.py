@@ -19,8 +19,8 @@ from tradewind.streams.backtest.run import Plan
 
 SECOND = 1_000_000
 LOOSE = Limits(Decimal(10) ** 12, Decimal(10) ** 12, 3_600 * SECOND)
-MARKET = Tenant("m", ("main",), Sizing(Decimal(25), "MARKET"), LOOSE)
-RESTING = Tenant("l", ("main",), Sizing(Decimal(25), "LIMIT", Decimal("0.0001"), 2 * SECOND), LOOSE)
+MARKET = Tenant("m", ("main",), Sizing(Decimal(25_000), "MARKET"), LOOSE)
+RESTING = Tenant("l", ("main",), Sizing(Decimal(25_000), "LIMIT", Decimal("0.0001"), 2 * SECOND), LOOSE)
 
 
 def frame_of(ticks: Iterable[Tick]) -> pl.DataFrame:

@@ -9,7 +9,6 @@ Memory is bounded by a block and by what the agents keep.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
@@ -19,18 +18,17 @@ from typing import cast
 import numpy as np
 import polars as pl
 
-from tradewind.connectors.feeds.feed import NO_TICKS
+from tradewind.connectors.feeds.feed import TICK_COLUMNS
 from tradewind.connectors.feeds.publishing.encoding import last_times
 from tradewind.connectors.kafka.ends import closing_ts
-from tradewind.processors.batch import Columns, Output, Segment, Table
-from tradewind.processors.market.leaps import doubt_key
-from tradewind.processors.market.quotes import Ints
+from tradewind.processors.batch import Columns, Output, Rows, Segment, Table
+from tradewind.processors.market.leaps import weigh
+from tradewind.processors.market.quotes import Ints, Quotes, quotes_of
 from tradewind.processors.portfolio.processor import MARK_INTERVAL_S
 from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest
 from tradewind.schemas.market import Bar, Heartbeat, Tick
 from tradewind.schemas.notifications import Alert
-from tradewind.schemas.portfolio import Position
 from tradewind.schemas.risk import Decision
 from tradewind.schemas.signals import Signal
 from tradewind.streams.backtest.stages import Stages, rows
@@ -39,7 +37,6 @@ from tradewind.topics import BARS, DECISIONS, FILLS, ORDER_EVENTS, ORDER_REQUEST
 LOWEST = np.iinfo(np.int64).min
 Name = tuple[str, str]
 """Symbol and venue."""
-TOLD = Signal | OrderRequest | Decision | OrderEvent | Fill | Position | Alert
 OPENING, ENDING = "ACCEPTED", frozenset({"FILLED", "EXPIRED", "CANCELED", "REJECTED"})
 
 
@@ -81,12 +78,14 @@ class Engine:
 
     stages: Stages
     tell: Callable[[Event], None]
-    """Gets each signal, request, decision, order event, fill, position and alert, in event time."""
+    """Gets each signal, request, decision, order event, fill, position and alert, and each bar that values positions,
+    in event time."""
     grace_us: int
+    leap_us: int
     start: int | None = None
     """Signals before this time lead to no order, µs: they are a warm-up's."""
     counts: Counts = field(default_factory=Counts)
-    _waiting: pl.DataFrame | None = None
+    _doubted: dict[Name, Tick] = field(default_factory=dict)
     """Quotes that the market agent doubts: the venue has not had them."""
     _reached: dict[Name, int] = field(default_factory=dict)
     """Event time of the newest quote that is not in doubt, µs."""
@@ -104,21 +103,20 @@ class Engine:
         for name, ts_event in last_times(ticks).items():
             self._last[name] = max(ts_event, self._last.get(name, ts_event))
         outputs = self.stages.market.run(_segment(ticks))
-        block = ticks if self._waiting is None else pl.concat([self._waiting, ticks])
-        block = self._without_discarded(block, [one for one in outputs if isinstance(one, Tick)])
-        block, self._waiting = self._doubted(block)
-        quotes = self._placed(block)
+        certain, discarded = self._certain(ticks)
+        self.counts.discarded += discarded
+        self.counts.late += sum(isinstance(one, Tick) for one in outputs) - discarded
+        quotes = self._placed(certain)
         self._run(outputs, quotes, quotes.place)
 
     def close(self) -> None:
         """End the source: every bar closes, and open orders expire."""
         beats = self._closing()
         outputs = [one for segment in rows(TICKS.name, beats) for one in self.stages.market.run(segment)]
-        waiting = self._waiting
-        if waiting is not None:
-            lost = [one for one in outputs if isinstance(one, Tick)]
-            waiting, self._waiting = self._without_discarded(waiting, lost), None
-        quotes = self._placed(NO_TICKS if waiting is None else waiting)
+        # The heartbeats are not before any quote, so they agree with those that are in doubt.
+        doubted = [tick.to_dict() for _, tick in sorted(self._doubted.items())]
+        self._doubted.clear()
+        quotes = self._placed(pl.DataFrame(doubted, schema=TICK_COLUMNS))
         self._run(outputs, quotes, quotes.place)
         for segment in rows(TICKS.name, beats):
             self._deliver(self.stages.execution.run(segment))
@@ -142,15 +140,15 @@ class Engine:
 
     def _run(self, outputs: Sequence[Output], quotes: _Quotes, place: Callable[[Name, int], int]) -> None:
         """Let decisions follow from a block, and give the venue the quotes between them."""
-        marks: list[tuple[int, Segment]] = []
-        asked: list[tuple[int, Event]] = []
+        marks: list[tuple[int, Event | Rows]] = []
+        asked: list[tuple[int, Event | Rows]] = []
         for segment in self._bars(outputs):
             marks += _marks(segment, place)
             for event in _events(self.stages.signals.run(segment)):
                 if isinstance(event, Signal | Heartbeat):
                     asked.append((place((event.symbol, event.venue), event.ts_event), event))
-                elif isinstance(event, Alert):
-                    self.tell(event)
+                elif isinstance(event, Alert):  # names no instrument; comes after what was sent before it
+                    asked.append((asked[-1][0] if asked else 0, event))
                 else:
                     self.counts.questions += 1
         # By the place of the quote that closes the bar; of equal places, in the order in which they were decided.
@@ -164,6 +162,7 @@ class Engine:
             if isinstance(what, Event):
                 self._ask(what)
             else:
+                self.tell(what.events[0])
                 self._deliver(self.stages.portfolio.run(what))
         self._venue(quotes.frame, fed, quotes.frame.height)
 
@@ -185,6 +184,9 @@ class Engine:
 
     def _ask(self, event: Event) -> None:
         """Take a signal or heartbeat through sizing and risk to the venue."""
+        if isinstance(event, Alert):
+            self.tell(event)
+            return
         if isinstance(event, Signal):
             self.tell(event)
             if self.start is not None and event.ts_event < self.start:
@@ -216,6 +218,25 @@ class Engine:
             elif isinstance(event, Fill):
                 self._deliver(self.stages.portfolio.events(FILLS.name, [event]))
 
+    def _certain(self, ticks: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+        """Return the quotes that the market agent takes, and how many it discards; what it doubts comes later.
+
+        A quote that was in doubt comes right before the one that agreed with it, where its bars close.
+        """
+        segment = _segment(ticks)
+        quotes = quotes_of(segment)
+        watermarks = [self._reached.get(name) for name in quotes.instruments]
+        doubted = [self._doubted.get(name) for name in quotes.instruments]
+        weighed = weigh(segment, quotes, watermarks, doubted, self.leap_us)
+        if weighed is None:
+            return ticks, 0
+        for name, tick in weighed.in_doubt.items():
+            if tick is None:
+                self._doubted.pop(name, None)
+            else:
+                self._doubted[name] = tick
+        return _frame(weighed.quotes), len(weighed.discarded)
+
     def _placed(self, block: pl.DataFrame) -> _Quotes:
         """Return the quotes of a block with the time that each instrument has reached."""
         if block.is_empty():
@@ -228,41 +249,6 @@ class Engine:
             places[name] = own, reached
         return _Quotes(block, places)
 
-    def _doubted(self, block: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-        """Return a block without the ticks that the market agent doubts, and those ticks."""
-        names = block.select("symbol", "venue").unique(maintain_order=True).rows()
-        doubted = [tick for name in names if (tick := self.stages.market.state.get(doubt_key(*name), Tick)) is not None]
-        if not doubted:
-            return block, None
-        # A doubted tick is the last of its instrument: the next one would have decided.
-        last = {name: int(own[-1]) for name, own in _rows_of(block)}
-        waits = sorted(last[tick.symbol, tick.venue] for tick in doubted)
-        kept = np.delete(np.arange(block.height), waits)
-        return block[kept], block[waits]
-
-    def _without_discarded(self, block: pl.DataFrame, sent: Sequence[Tick]) -> pl.DataFrame:
-        """Count the ticks that the market agent sends aside; return a block without those from the future."""
-        if not sent:
-            return block
-        aside: dict[Name, Counter[tuple[int, int]]] = defaultdict(Counter)
-        for tick in sent:
-            aside[tick.symbol, tick.venue][tick.seq, tick.ts_event] += 1
-        seqs, times = block["seq"].to_list(), block["ts_event"].to_list()
-        gone: list[int] = []
-        for name, own in _rows_of(block):
-            left, reached = aside[name], self._reached.get(name, LOWEST)
-            for row in own.tolist() if left else ():
-                of = seqs[row], times[row]
-                if not left[of]:
-                    reached = max(reached, of[1])
-                    continue
-                left[of] -= 1
-                if of[1] > reached:
-                    gone.append(row)
-        self.counts.discarded += len(gone)
-        self.counts.late += len(sent) - len(gone)
-        return block[np.delete(np.arange(block.height), gone)] if gone else block
-
 
 def _rows_of(block: pl.DataFrame) -> Iterator[tuple[Name, Ints]]:
     """Yield each instrument of a block with its rows, in the order of arrival."""
@@ -274,6 +260,24 @@ def _rows_of(block: pl.DataFrame) -> Iterator[tuple[Name, Ints]]:
     numbered = block.select("symbol", "venue", pl.int_range(pl.len(), dtype=pl.Int64).alias("row"))
     for name, part in numbered.group_by("symbol", "venue", maintain_order=True):
         yield cast("Name", name), part["row"].to_numpy()
+
+
+def _frame(quotes: Quotes) -> pl.DataFrame:
+    """Return quotes in the order in which they go on."""
+    order = np.argsort(quotes.index, kind="stable")
+    numbers = np.repeat(np.arange(len(quotes.instruments)), np.diff(np.array(quotes.bounds)))[order]
+    symbols, venues = ([name[part] for name in quotes.instruments] for part in (0, 1))
+    columns = {
+        "symbol": pl.Series(symbols, dtype=pl.String).gather(numbers),
+        "venue": pl.Series(venues, dtype=pl.String).gather(numbers),
+        "seq": quotes.seq[order],
+        "ts_event": quotes.ts_event[order],
+        "bid": quotes.bid[order],
+        "ask": quotes.ask[order],
+        "bid_size": quotes.size[order],
+        "ask_size": quotes.size[order],
+    }
+    return pl.DataFrame(columns, schema=TICK_COLUMNS)
 
 
 def _segment(frame: pl.DataFrame) -> Columns:
@@ -289,7 +293,7 @@ def _columns(table: Table) -> Columns:
     return Columns(BARS.name, 0, table.model, frame, np.zeros(len(stamps), np.int64), stamps)
 
 
-def _marks(segment: Segment, place: Callable[[Name, int], int]) -> Iterator[tuple[int, Segment]]:
+def _marks(segment: Segment, place: Callable[[Name, int], int]) -> Iterator[tuple[int, Rows]]:
     """Yield the bars that value positions, each with its place."""
     if segment.model is not Bar:
         return

@@ -21,6 +21,7 @@ from tradewind.schemas.notifications import Alert
 from tradewind.schemas.portfolio import Position
 from tradewind.schemas.risk import Decision
 from tradewind.schemas.signals import Signal
+from tradewind.streams.backtest.report.thinning import Thinned
 from tradewind.streams.backtest.tables import Tables
 
 MONEY: Final = pl.Decimal(38, 10)
@@ -95,6 +96,8 @@ class Ledger:
 
     tables: Tables
     curve: Curve
+    drawn: Thinned
+    """Equity as a report draws it."""
     start: int | None = None
     """Signals before this time are a warm-up's, and not counted, µs."""
     counts: Counter[str] = field(default_factory=Counter)
@@ -185,6 +188,7 @@ class Ledger:
             exposure = sum((abs(one.quantity) * one.mark_price for one in self._positions.values()), ZERO)
             equity = self.curve.capital + realised + unrealised
         self.curve.take(position.ts_event, equity, exposure)
+        self.drawn.add(position.ts_event, float(equity))
         self.tables.equity.add((position.ts_event, equity, realised, unrealised, exposure))
 
     def close(self) -> None:

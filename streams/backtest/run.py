@@ -15,18 +15,22 @@ import polars as pl
 from tradewind.connectors.feeds import Feed
 from tradewind.connectors.kafka.json_events import time_to_json
 from tradewind.connectors.settings import Settings
+from tradewind.processors.market.candles import SECOND_US
 from tradewind.processors.performance.curve import Curve
 from tradewind.processors.performance.days import NEW_YORK_DAYS, UTC_DAYS
 from tradewind.processors.performance.metrics import metrics
 from tradewind.processors.signals.strategy import Strategy
 from tradewind.processors.tenancy.tenant import Tenant
-from tradewind.schemas.event import US_PER_MS
+from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.streams.backtest import folder
 from tradewind.streams.backtest.engine import Engine
 from tradewind.streams.backtest.errors import BadInput, NoTicks
 from tradewind.streams.backtest.gaps import Gaps
 from tradewind.streams.backtest.identity import code_of, id_of
 from tradewind.streams.backtest.ledger import DAILY, EQUITY, ORDERS, TRADES, Ledger, StrategyFailed
+from tradewind.streams.backtest.report.curves import Curves
+from tradewind.streams.backtest.report.figures import figures
+from tradewind.streams.backtest.report.page import page
 from tradewind.streams.backtest.stages import stages
 from tradewind.streams.backtest.tables import Table, Tables
 from tradewind.streams.backtest.ticks import Range, Ticks
@@ -36,6 +40,7 @@ LARGEST_CAPITAL: Final = Decimal(10) ** 15  # of the range of amounts, so that e
 
 
 COUNTED: Final = ("signals", "requests", "approved", "denied", "fills", "expired", "canceled", "trades")
+REPORT: Final = "report.html"
 STABLE: Final = ("USDT", "USDC")
 CODE: Final = 3  # letters of a currency (ISO 4217)
 
@@ -84,6 +89,16 @@ class Result:
         return self._table("equity")
 
     @property
+    def daily(self) -> pl.DataFrame:
+        """A row for each session day."""
+        return self._table("daily")
+
+    @property
+    def report(self) -> Path:
+        """The report, for a browser."""
+        return self.folder / REPORT
+
+    @property
     def failed(self) -> str | None:
         """Why the strategy failed; None if it did not."""
         failed: str | None = self.summary["failed"]
@@ -100,12 +115,19 @@ def run(plan: Plan, data: Path, progress: Callable[[int, int], None] | None = No
     _check(plan)
     manifest = _manifest(plan, tenant)
     with folder.draft(data) as drafted:
-        summary = _run(plan, tenant, drafted, progress)
-        summary = {"id": id_of(manifest), **manifest, **summary}
+        played, told = _run(plan, tenant, drafted, progress)
+        summary = {"id": id_of(manifest), **manifest, **told}
         text = json.dumps(summary, indent=2, default=str, allow_nan=False)
         (drafted / folder.SUMMARY).write_text(text + "\n", encoding="utf-8")
+        _report(drafted, json.loads(text), played.curves)
         path, known = folder.publish(drafted, summary["id"])
     return Result(path, json.loads(text), known)
+
+
+def _report(drafted: Path, summary: Mapping[str, Any], curves: Curves) -> None:
+    trades, daily = (pl.read_parquet(drafted / f"{name}.parquet") for name in ("trades", "daily"))
+    text = page(summary, figures(summary, curves, trades, daily), curves.left_out)
+    (drafted / REPORT).write_text(text, encoding="utf-8")
 
 
 def load(data: Path, wanted: str) -> Result:
@@ -114,7 +136,9 @@ def load(data: Path, wanted: str) -> Result:
     return Result(path, json.loads((path / folder.SUMMARY).read_bytes()), known=True)
 
 
-def _run(plan: Plan, tenant: Tenant, drafted: Path, progress: Callable[[int, int], None] | None) -> Mapping[str, Any]:
+def _run(
+    plan: Plan, tenant: Tenant, drafted: Path, progress: Callable[[int, int], None] | None
+) -> tuple[_Played, Mapping[str, Any]]:
     schemas = {"orders": ORDERS, "trades": TRADES, "equity": EQUITY, "daily": DAILY}
     tables = Tables(**{name: Table(drafted / f"{name}.parquet", schema) for name, schema in schemas.items()})
     ticks = Ticks(plan.feeds, plan.within)
@@ -127,18 +151,20 @@ def _run(plan: Plan, tenant: Tenant, drafted: Path, progress: Callable[[int, int
         _refuse_nothing(plan, ticks, played.engine)
     played.ledger.close()
     tables.close()
-    return {"failed": failed, "sources": [_source(source) for source in ticks.sources], **played.told()}
+    return played, {"failed": failed, "sources": [_source(source) for source in ticks.sources], **played.told()}
 
 
 class _Played:
     """A run while it runs: the engine, what is written of it, and the gaps in its quotes."""
 
     def __init__(self, plan: Plan, tenant: Tenant, tables: Tables) -> None:
-        self.gaps = Gaps()
+        self.gaps, self.curves = Gaps(), Curves()
         self._curve = Curve(plan.capital, UTC_DAYS)
-        self.ledger = Ledger(tables, self._curve)
+        self.ledger = Ledger(tables, self._curve, self.curves.equity)
         agents = stages(plan.settings, plan.strategy, tenant)
-        self.engine = Engine(agents, self.ledger.take, plan.settings.bar_grace_ms * US_PER_MS)
+        settings = plan.settings
+        grace_us, leap_us = settings.bar_grace_ms * US_PER_MS, settings.tick_leap_s * SECOND_US
+        self.engine = Engine(agents, self._take, grace_us, leap_us)
 
     def play(self, blocks: Iterable[pl.DataFrame], progress: Callable[[int, int], None] | None) -> str | None:
         """Run all quotes; return why the strategy failed, None if it did not."""
@@ -155,6 +181,10 @@ class _Played:
             return str(error)
         self._curve.reach(max(self.engine.ends.values(), default=0))
         return None
+
+    def _take(self, event: Event) -> None:
+        self.ledger.take(event)
+        self.curves.take(event)
 
     def _begin(self, block: pl.DataFrame) -> None:
         if self._curve.first is None:

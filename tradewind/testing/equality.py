@@ -96,7 +96,7 @@ def backtested(plan: Plan) -> list[Event]:
     """Return what a backtest decides."""
     told: list[Event] = []
     agents = stages(plan.settings, plan.strategy, tenant_of(plan))
-    engine = Engine(agents, told.append, plan.settings.bar_grace_ms * US_PER_MS)
+    engine = Engine(agents, told.append, plan.settings.bar_grace_ms * US_PER_MS, plan.settings.tick_leap_s * SECOND_US)
     for block in Ticks(plan.feeds, plan.within).blocks():
         engine.feed(block)
     engine.close()

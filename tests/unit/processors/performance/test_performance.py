@@ -113,11 +113,11 @@ def test_an_account_by_hand() -> None:
     assert found.values["time_in_market"] == pytest.approx(0.5 / passed)
     assert found.values["average_exposure"] == pytest.approx((0.25 * 0.5 + 0.25 * 0.4) / passed)
     assert found.values["max_drawdown_intraday"] == pytest.approx(1_042 / 1_250 - 1)
-    assert found.values["max_drawdown"] == pytest.approx(1_042 / 1_250 - 1)  # at midnight, equity was 1,250
+    assert found.values["max_drawdown"] == 0.0  # the days ended with 1,000 and 1,042
     assert found.values["profit_factor"] == pytest.approx(7.0)
     assert found.values["win_rate"] == pytest.approx(0.5)
     assert found.values["shortfall"] == pytest.approx(1.0)  # 5 * 0.1 on each side
-    assert found.values["turnover"] == pytest.approx((5 * 100.1 + 5 * 109.9) / ((1_000 + 1_250 + 1_042) / 3))
+    assert found.values["turnover"] == pytest.approx((5 * 100.1 + 5 * 109.9) / ((1_000 + 1_000 + 1_042) / 3))
     assert found.values["sharpe"] is None
     assert found.why["sharpe"] == f"2 session days; a ratio of a year needs {FEWEST_DAYS}"
 

@@ -52,10 +52,10 @@ def test_the_same_backtest_again_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (first.known, again.known, other.known) == (False, True, False)
     assert bytes_of(first.folder) == bytes_of(other.folder)
     assert {path.name for path in (tmp_path / "a" / "backtests").iterdir()} == {first.folder.name}
-    assert load(tmp_path / "a", first.folder.name[:6]).summary == first.summary
+    assert load(first.folder.name[:6], tmp_path / "a").summary == first.summary
     assert first.orders["status"].to_list().count("FILLED") == first.summary["counts"]["fills"] > 5
     assert first.trades.height == first.summary["counts"]["trades"] > 2
-    assert first.equity["equity"][-1] == pytest.approx(float(first.summary["equity"]))
+    assert str(first.equity["equity"][-1]) == first.summary["equity"]
     slower = run_in(tmp_path / "a", "ema_crossover_1s", XAUUSD.path, parameters={"slow": "9"}, **SHORT)
     assert slower.folder != first.folder
 
