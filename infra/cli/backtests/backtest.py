@@ -207,6 +207,21 @@ def show(result: str, *, as_json: bool) -> None:
 
 
 @backtest.command()
+@click.argument("result")
+@click.option("--open", "opens", is_flag=True, help="Open it in the browser.")
+@plain_errors
+def report(result: str, *, opens: bool) -> None:
+    """Print where the report of a result is."""
+    from tradewind.connectors.settings import Settings  # noqa: PLC0415 - help comes at once
+    from tradewind.streams.backtest.run import load  # noqa: PLC0415
+
+    path = load(Settings().data, result).report.absolute()
+    click.echo(str(path))
+    if opens:
+        click.launch(path.as_uri())
+
+
+@backtest.command()
 @click.argument("results", nargs=-1, required=True, metavar="RESULT RESULT...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @plain_errors

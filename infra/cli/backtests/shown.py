@@ -34,7 +34,7 @@ def text_of(result: Result) -> str:
         ("equity", f"{Decimal(of['equity']):,.2f} of {Decimal(of['capital']):,.2f} {of['currency']}"),
         *(("  " + name, number(value)) for name, value in of["metrics"].items()),
         *(("still open", f"{key} {Decimal(quantity):f}") for key, quantity in of["open"].items()),
-        ("folder", str(result.folder)),
+        ("report", str(result.report)),
     ]
     text = aligned(lines)
     notes = [f"no {name}: {why}" for name, why in of["without_value"].items()]

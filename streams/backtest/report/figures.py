@@ -83,13 +83,13 @@ def _months(days: Iterable[tuple[int, float]], before: float) -> list[Mapping[st
     for at, amount in days:
         date = datetime.fromtimestamp(at / 1_000 - 1, UTC)
         ends.setdefault(date.year, {})[date.month] = amount
-    found = []
+    found: list[Mapping[str, Any]] = []
     for year, months in ends.items():
         first, row = before, list[float | None]()
         for month in range(1, MONTHS + 1):
-            amount = months.get(month)
-            row.append(None if amount is None else amount / before - 1)
-            before = before if amount is None else amount
+            after = months.get(month)
+            row.append(None if after is None else after / before - 1)
+            before = before if after is None else after
         found.append({"year": year, "months": row, "total": before / first - 1})
     return found
 
@@ -129,7 +129,8 @@ def _price(price: Decimal) -> str:
 def _named_falls(days: Sequence[tuple[int, float]], capital: float) -> list[Mapping[str, Any]]:
     """Return the deepest falls from a peak of the days' ends: when they began, were deepest and ended."""
     found: list[dict[str, Any]] = []
-    peak, fall = capital, None
+    peak = capital
+    fall: dict[str, Any] | None = None
     for number, (at, amount) in enumerate(days):
         if amount >= peak:
             if fall is not None:
