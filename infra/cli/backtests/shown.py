@@ -28,7 +28,7 @@ def text_of(result: Result) -> str:
         ("late, discarded", f"{of['counts']['late']:,}, {of['counts']['discarded']:,}"),
         ("gaps", f"{of['gaps']['count']:,} longer than {of['gaps']['longer_than_s']} s"),
         ("signals", f"{of['counts']['signals']:,}"),
-        ("orders", f"{of['counts']['requests']:,}: {of['counts']['approved']:,} approved, {_denied(of)}"),
+        ("targets", f"{of['counts']['requests']:,}: {of['counts']['approved']:,} orders approved, {_denied(of)}"),
         ("fills", f"{of['counts']['fills']:,}; {of['counts']['expired']:,} orders expired"),
         ("trades", f"{of['counts']['trades']:,}"),
         ("equity", f"{Decimal(of['equity']):,.2f} of {Decimal(of['capital']):,.2f} {of['currency']}"),

@@ -179,8 +179,9 @@ def _metrics(of: Mapping[str, Any]) -> str:
 
 
 def _orders(of: Mapping[str, Any]) -> list[tuple[str, str]]:
-    names = ("signals", "requests", "approved", "denied", "fills", "expired", "canceled")
-    return [(name.capitalize(), f"{of['counts'][name]:,}") for name in names]
+    names = {"signals": "Signals", "requests": "Targets", "approved": "Orders approved", "denied": "Orders denied"}
+    names |= {"fills": "Fills", "expired": "Expired", "canceled": "Canceled"}
+    return [(label, f"{of['counts'][name]:,}") for name, label in names.items()]
 
 
 def _falls(falls: Sequence[Mapping[str, Any]]) -> str:

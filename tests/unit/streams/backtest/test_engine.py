@@ -92,7 +92,7 @@ def test_a_tick_from_the_future_is_left_out() -> None:
 
 
 class Twice(Strategy):
-    """Buys at the second bar, and sells twice as much at the third."""
+    """Wants a quarter long at the second bar, and all short at the third."""
 
     name, interval_s = "twice", 1
 
@@ -108,8 +108,8 @@ def test_a_case_by_hand() -> None:
 
     Mids of the bars' closes: 100, 110, 99. The bars of a second close at the first quote at or after their end + 0.5 s.
     Variance after the second bar: 0.1^2 = 0.01, and 0.94 * 0.01 + 0.06 * 0.1^2 = 0.01 after the third: a deviation of
-    0.1 * sqrt(60) = 0.7745966692414834 a minute. Orders: floor(25 * 0.25 / (0.7745966692414834 * 110)) would be 0 whole
-    units, so the tenant risks 10,000: 2,500 / 85.2056 = 29.34 and 10,000 / 76.6851 = 130.40 ounces, rounded down.
+    0.1 * sqrt(60) = 0.7745966692414834 a minute. The tenant risks 10,000: the targets are 2,500 / 85.2056 = 29.34 and
+    -10,000 / 76.6851 = -130.40 ounces, rounded down to whole ones: it buys 29, and sells 29 + 130.
     """
     start = 1_398_902_400 * SECOND
     prices = [(0.1, 99.0, 101.0), (1.6, 109.0, 111.0), (2.6, 98.0, 100.0), (2.7, 98.0, 100.0), (3.6, 97.0, 99.0)]
@@ -123,8 +123,8 @@ def test_a_case_by_hand() -> None:
     fills = [(fill.side, fill.quantity, fill.price, fill.quote_seq) for fill in told if isinstance(fill, Fill)]
     # The buy is decided when the quote of 2.6 s closes the second bar, and fills at the ask of 2.7 s; the sell is
     # decided at 3.6 s, and fills at the bid of 3.7 s.
-    assert fills == [("BUY", Decimal(29), Decimal(100), 3), ("SELL", Decimal(130), Decimal("96.5"), 5)]
+    assert fills == [("BUY", Decimal(29), Decimal(100), 3), ("SELL", Decimal(159), Decimal("96.5"), 5)]
     last = [event for event in told if isinstance(event, Position)][-1]
-    assert (last.quantity, last.realised_pnl) == (Decimal(-101), Decimal("-101.5"))  # 29 * (96.5 - 100)
+    assert (last.quantity, last.realised_pnl) == (Decimal(-130), Decimal("-101.5"))  # 29 * (96.5 - 100)
     assert last.average_price == Decimal("96.5")
-    assert last.unrealised_pnl == Decimal(-101)  # 101 * (96.5 - 97.5), the mid of the closing quote
+    assert last.unrealised_pnl == Decimal(-130)  # 130 * (96.5 - 97.5), the mid of the closing quote
