@@ -29,8 +29,8 @@ WHERE ($1::text IS NULL OR tenant_id = $1) AND ($2::text IS NULL OR account_id =
 ORDER BY tenant_id, account_id, symbol, venue LIMIT $4
 """
 ORDERS: Final = """
-SELECT r.tenant_id, r.order_id, r.account_id, r.symbol, r.venue, r.side, r.order_type, r.quantity, r.limit_price,
-       r.time_in_force, r.expire_ts, r.strategy, r.ts_event, r.event_id,
+SELECT r.tenant_id, r.order_id, r.account_id, r.symbol, r.venue, r.deployment, r.strategy, r.mode, r.units, d.side,
+       d.quantity, r.order_type, d.limit_price, r.time_in_force, r.expire_ts, r.ts_event, r.event_id,
        coalesce(e.status, d.outcome, 'REQUESTED') AS status,
        coalesce(e.filled_quantity, 0) AS filled_quantity,
        coalesce(e.reason, d.reason, '') AS reason,
@@ -38,7 +38,7 @@ SELECT r.tenant_id, r.order_id, r.account_id, r.symbol, r.venue, r.side, r.order
        coalesce(e.ts_event, d.ts_event, r.ts_event) AS ts_status
 FROM order_requests r
 LEFT JOIN LATERAL (
-    SELECT outcome, codes, reason, ts_event FROM decisions
+    SELECT outcome, codes, reason, side, quantity, limit_price, ts_event FROM decisions
     WHERE order_id = r.order_id AND tenant_id = r.tenant_id ORDER BY ts_event LIMIT 1
 ) d ON true
 LEFT JOIN LATERAL (
@@ -51,7 +51,8 @@ WHERE ($1::text IS NULL OR r.tenant_id = $1) AND ($2::text IS NULL OR r.account_
 ORDER BY r.ts_event DESC, r.event_id DESC LIMIT $6
 """
 FILLS: Final = """
-SELECT tenant_id, order_id, account_id, symbol, venue, side, quantity, price, liquidity, strategy, ts_event, event_id
+SELECT tenant_id, order_id, account_id, symbol, venue, deployment, strategy, side, quantity, price, liquidity, ts_event,
+       event_id
 FROM fills
 WHERE ($1::text IS NULL OR tenant_id = $1) AND ($2::text IS NULL OR account_id = $2)
   AND ($3::text IS NULL OR order_id = $3)
@@ -92,7 +93,10 @@ class Reads:
     async def orders(
         self, tenant_id: str | None, account_id: str | None, order_id: str | None, after: Cursor, limit: int
     ) -> Page:
-        """Return orders with their states, newest first."""
+        """Return orders with their states, newest first.
+
+        What a deployment wants (`mode`, `units`) becomes an order (`side`, `quantity`) once risk has decided on it.
+        """
         return _page(await self._fetch(ORDERS, tenant_id, account_id, order_id, *after.place, limit + 1), limit)
 
     async def fills(

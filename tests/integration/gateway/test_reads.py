@@ -46,16 +46,16 @@ async def reads(settings: Settings, database: PostgresSettings) -> AsyncIterator
 
 async def _order(connection: Connection, tenant: str, order: str, at: datetime) -> None:
     await connection.execute(
-        "INSERT INTO order_requests VALUES ($1, $2, $3, $3, 'c', 'c', $4, 'main', 'EURUSD', 'SIM', 'BUY', 'MARKET', 7, "
-        "NULL, 'IOC', NULL, 's', 's', $5, $6, $7)",
+        "INSERT INTO order_requests VALUES ($1, $2, $3, $3, 'c', 'c', $4, 'main', 'EURUSD', 'SIM', 'd', 'TARGET', 7, "
+        "1, 1, 'MARKET', NULL, NULL, 'IOC', NULL, 's', 's', $5, $6, $7)",
         *(f"request {order}", tenant, at, order, *QUOTE),
     )
 
 
 async def _decide(connection: Connection, tenant: str, order: str, outcome: str, codes: list[str]) -> None:
     await connection.execute(
-        "INSERT INTO decisions VALUES ($1, $2, $3, $3, 'c', 'c', $4, $5, 'why', $6, 'main', 'EURUSD', 'SIM', 'BUY', "
-        "'MARKET', 7, NULL, 'IOC', NULL, 's', 's', $7, $8, $9)",
+        "INSERT INTO decisions VALUES ($1, $2, $3, $3, 'c', 'c', $4, $5, 'why', $6, 'main', 'EURUSD', 'SIM', 'd', "
+        "'BUY', 'MARKET', 7, NULL, 'IOC', NULL, 's', 's', $7, $8, $9)",
         *(f"decision {order}", tenant, NOON, outcome, codes, order, *QUOTE),
     )
 
@@ -69,8 +69,8 @@ async def _step(connection: Connection, order: str, sequence: int, status: str, 
 
 async def _fill(connection: Connection, tenant: str, order: str) -> None:
     await connection.execute(
-        "INSERT INTO fills VALUES ($1, $2, $3, $3, 'c', 'c', $4, 'main', 'EURUSD', 'SIM', 'BUY', 7, 1.25, 'TAKER', $5, "
-        "'s')",
+        "INSERT INTO fills VALUES ($1, $2, $3, $3, 'c', 'c', $4, 'main', 'EURUSD', 'SIM', 'd', 'BUY', 7, 1.25, "
+        "'TAKER', $5, 's')",
         *(f"fill {order}", tenant, NOON, order, 2**60),
     )
 
