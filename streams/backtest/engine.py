@@ -21,7 +21,7 @@ import polars as pl
 from tradewind.connectors.feeds.feed import TICK_COLUMNS
 from tradewind.connectors.feeds.publishing.encoding import last_times
 from tradewind.connectors.kafka.ends import closing_ts
-from tradewind.processors.batch import Columns, Output, Rows, Segment, Table
+from tradewind.processors.batch import Columns, Output, Rows, Segment, Table, events_of
 from tradewind.processors.market.leaps import weigh
 from tradewind.processors.market.quotes import Ints, Quotes, quotes_of
 from tradewind.processors.portfolio.processor import MARK_INTERVAL_S
@@ -105,7 +105,7 @@ class Engine:
         outputs = self.stages.market.run(_segment(ticks))
         certain, discarded = self._certain(ticks)
         self.counts.discarded += discarded
-        self.counts.late += sum(isinstance(one, Tick) for one in outputs) - discarded
+        self.counts.late += _aside(outputs) - discarded
         quotes = self._placed(certain)
         self._run(outputs, quotes, quotes.place)
 
@@ -144,7 +144,7 @@ class Engine:
         asked: list[tuple[int, Event | Rows]] = []
         for segment in self._bars(outputs):
             marks += _marks(segment, place)
-            for event in _events(self.stages.signals.run(segment)):
+            for event in events_of(self.stages.signals.run(segment)):
                 if isinstance(event, Signal | Heartbeat):
                     asked.append((place((event.symbol, event.venue), event.ts_event), event))
                 elif isinstance(event, Alert):  # names no instrument; comes after what was sent before it
@@ -170,16 +170,14 @@ class Engine:
         """Yield what the market agent sends to strategies, as segments."""
         events: list[Event] = []
         for output in outputs:
-            if isinstance(output, Tick):
-                continue
             if isinstance(output, Table):
                 yield from rows(BARS.name, events)
+                self.counts.bars += output.frame.height + sum(isinstance(event, Bar) for event in events)
                 events = []
-                self.counts.bars += output.frame.height
                 yield _columns(output)
             else:
-                self.counts.bars += isinstance(output, Bar)
-                events.append(output)
+                events += (event for event in events_of([output]) if not isinstance(event, Tick))
+        self.counts.bars += sum(isinstance(event, Bar) for event in events)
         yield from rows(BARS.name, events)
 
     def _ask(self, event: Event) -> None:
@@ -293,6 +291,11 @@ def _columns(table: Table) -> Columns:
     return Columns(BARS.name, 0, table.model, frame, np.zeros(len(stamps), np.int64), stamps)
 
 
+def _aside(outputs: Iterable[Output]) -> int:
+    """Return how many quotes the market agent sends aside."""
+    return sum(isinstance(event, Tick) for one in outputs if not isinstance(one, Table) for event in events_of([one]))
+
+
 def _marks(segment: Segment, place: Callable[[Name, int], int]) -> Iterator[tuple[int, Rows]]:
     """Yield the bars that value positions, each with its place."""
     if segment.model is not Bar:
@@ -305,9 +308,3 @@ def _marks(segment: Segment, place: Callable[[Name, int], int]) -> Iterator[tupl
     for bar in bars:
         for one in rows(BARS.name, [bar]):
             yield place((bar.symbol, bar.venue), bar.ts_event), one
-
-
-def _events(outputs: Iterable[Output]) -> Iterator[Event]:
-    for output in outputs:
-        assert not isinstance(output, Table)  # signals are not sent as tables
-        yield output

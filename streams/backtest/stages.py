@@ -9,7 +9,7 @@ from itertools import groupby
 import numpy as np
 
 from tradewind.connectors.settings import Settings
-from tradewind.processors.batch import Output, PoisonRecord, Processor, Rows, Segment, Table
+from tradewind.processors.batch import Output, PoisonRecord, Processor, Rows, Segment, events_of
 from tradewind.processors.market.candles import SECOND_US
 from tradewind.processors.market.processor import bars
 from tradewind.processors.portfolio.processor import MARK_INTERVAL_S
@@ -45,9 +45,7 @@ class Stage:
         """Return what the agent makes of events, one segment for each run of a model."""
         made: list[Event] = []
         for segment in rows(topic, events):
-            for output in self.run(segment):
-                assert not isinstance(output, Table)  # only bars come as tables
-                made.append(output)
+            made += events_of(self.run(segment))
         return made
 
 

@@ -112,7 +112,7 @@ def test_a_case_by_hand() -> None:
     -10,000 / 76.6851 = -130.40 ounces, rounded down to whole ones: it buys 29, and sells 29 + 130.
     """
     start = 1_398_902_400 * SECOND
-    prices = [(0.1, 99.0, 101.0), (1.6, 109.0, 111.0), (2.6, 98.0, 100.0), (2.7, 98.0, 100.0), (3.6, 97.0, 99.0)]
+    prices = [(0.1, 99.0, 101.0), (1.5, 109.0, 111.0), (2.5, 98.0, 100.0), (2.7, 98.0, 100.0), (3.5, 97.0, 99.0)]
     prices.append((3.7, 96.5, 98.5))
     ticks = [
         Tick(symbol="XAUUSD", venue="T", seq=n, ts_event=start + round(at * SECOND), bid=bid, ask=ask)
@@ -121,8 +121,8 @@ def test_a_case_by_hand() -> None:
     tenant = Tenant("h", ("main",), Sizing(Decimal(10_000), "MARKET"), LOOSE)
     told: list[Event] = backtested(Planned(tenant, Twice()).on(frame_of(ticks)))
     fills = [(fill.side, fill.quantity, fill.price, fill.quote_seq) for fill in told if isinstance(fill, Fill)]
-    # The buy is decided when the quote of 2.6 s closes the second bar, and fills at the ask of 2.7 s; the sell is
-    # decided at 3.6 s, and fills at the bid of 3.7 s.
+    # The buy is decided when the quote of 2.5 s closes the second bar, and fills at the ask of 2.7 s; the sell is
+    # decided at 3.5 s, and fills at the bid of 3.7 s.
     assert fills == [("BUY", Decimal(29), Decimal(100), 3), ("SELL", Decimal(159), Decimal("96.5"), 5)]
     last = [event for event in told if isinstance(event, Position)][-1]
     assert (last.quantity, last.realised_pnl) == (Decimal(-130), Decimal("-101.5"))  # 29 * (96.5 - 100)
