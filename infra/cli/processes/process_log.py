@@ -14,9 +14,8 @@ CHATTER = ("httpx",)
 
 def set_up_log() -> None:
     """Log what matters from now on, and warnings that repeat once a minute."""
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
-    repeats = Repeats()
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(repeats)
+    lines = logging.StreamHandler(sys.stderr)
+    lines.addFilter(Repeats())
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=[lines])
     for name in CHATTER:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -207,22 +207,39 @@ def decided(cluster: Cluster) -> dict[str, tuple[str, ...]]:
 
 
 def by_the_journal(cluster: Cluster, agent: Agent) -> dict[str, tuple[str, ...]]:
-    """Return the codes that each order must have by the tenants that came before it in the journal."""
+    """Return the codes that each order must have by what came before it in the journal: tenants, and orders."""
     found: dict[str, tuple[str, ...]] = {}
+    held: Counter[tuple[str | None, str, str]] = Counter()
+    """Units by tenant, instrument and deployment; all are of one account, and nothing fills or ends."""
     for known, event in told(cluster, agent, ORDER_REQUESTS):
         assert isinstance(event, OrderRequest)
-        found[event.order_id] = tuple(sorted(against(event, known.get(event.tenant_id or ""))))
+        owner = event.tenant_id, event.symbol
+        account = sum(units for key, units in held.items() if key[:2] == owner)
+        change = ordered(event, held[*owner, event.deployment])
+        codes = tuple(sorted(against(event, change, account, known.get(event.tenant_id or ""))))
+        found[event.order_id] = codes
+        if not codes:
+            held[*owner, event.deployment] += change
     return found
 
 
-def against(asked: OrderRequest, tenant: Tenant | None) -> Iterator[str]:
+def ordered(asked: OrderRequest, held: Decimal | int) -> Decimal:
+    """Return what is bought, or sold if negative, in whole lots; written apart from what is tested."""
+    change = asked.units - held if asked.mode == "TARGET" else asked.units
+    lots = change // asked.lot_size * asked.lot_size  # towards zero
+    return lots if abs(lots) >= asked.min_quantity else Decimal(0)
+
+
+def against(asked: OrderRequest, change: Decimal, account: Decimal | int, tenant: Tenant | None) -> Iterator[str]:
     """Yield why an order is denied by a revision; written apart from what is tested."""
     if tenant is None:
         yield "UNKNOWN_TENANT"
         return
     if tenant.status == "SUSPENDED":
         yield "TENANT_SUSPENDED"
-    if asked.units * asked.quote_ask > tenant.max_order_notional:
+    # Everybody buys, so that a sale is always of what a deployment holds, and opens nothing.
+    assert change >= 0 or account + change >= 0
+    if change > 0 and change * asked.quote_ask > tenant.max_order_notional:
         yield "MAX_ORDER_SIZE"
 
 

@@ -30,7 +30,8 @@ PRIVATE, FOREIGN = Ed25519PrivateKey.from_private_bytes(SECRET), Ed25519PrivateK
 class Clock:
     """A clock that a test moves."""
 
-    now = time.time()
+    def __init__(self) -> None:
+        self.now = time.time()
 
     def __call__(self) -> float:
         return self.now
