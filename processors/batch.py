@@ -131,14 +131,31 @@ class Table:
         return [self.model.from_dict(record) for record in self.frame.iter_rows(named=True)]
 
 
-Output = Event | Table
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The rows of several tables in one order, such as bars with heartbeats among them.
+
+    The runtime sends the rows of each table to one topic, so each model must have one output.
+    """
+
+    tables: tuple[Table, ...]
+    order: npt.NDArray[np.intp]
+    """(n,) index of the table whose next row comes, for each of the n rows of all tables."""
+
+    def events(self) -> list[Event]:
+        """Return the rows as events."""
+        rows = [iter(table.events()) for table in self.tables]
+        return [next(rows[at]) for at in self.order.tolist()]
+
+
+Output = Event | Table | Merged
 
 
 def events_of(outputs: Iterable[Output]) -> list[Event]:
     """Return all events that a processor sends, including those of tables."""
     found: list[Event] = []
     for output in outputs:
-        found += output.events() if isinstance(output, Table) else [output]
+        found += output.events() if isinstance(output, Table | Merged) else [output]
     return found
 
 

@@ -1,6 +1,6 @@
-"""Which instruments' ticks were published without a heartbeat that ends them: the execution agent holds their last.
+"""Which instruments' ticks were published without a heartbeat that ends them: their last bars stay open.
 
-Nothing of theirs that follows would let them go, and what is held blocks its partition for every instrument in it
+A first tick that nothing follows is doubted as well, so the execution agent holds it, with its partition
 (docs/observability.md, A held partition). A heartbeat says how far time has come; a closing one, that the source ends.
 """
 
@@ -12,15 +12,13 @@ from typing import Self
 
 from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.settings import Settings
-from tradewind.processors.identity import instrument
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.topics import TICKS, Topic
-from tradewind.topics.partitioner import partition_of
 
 MINUTE_US = 60_000_000
 CLOSED = TICKS
-"""The topic that is held, and so the one that is closed."""
+"""The topic whose sources end."""
 Name = tuple[str, str]
 """Symbol and venue."""
 
@@ -37,20 +35,18 @@ def closing_ts(last_ts: int, grace_us: int) -> int:
 class Ends:
     """How far each instrument's ticks and heartbeats went, of those that somebody publishes."""
 
-    latency_us: int
-    """A heartbeat lets ticks go that are so much later than itself."""
     grace_us: int
     newest: dict[Name, int] = field(default_factory=dict)
     """Event time of the newest tick or heartbeat, µs."""
-    held: dict[Name, int] = field(default_factory=dict)
-    """Event time of the newest tick that no heartbeat lets go, µs."""
+    open: dict[Name, int] = field(default_factory=dict)
+    """Event time of the newest tick that no heartbeat has reached, µs."""
     closed: set[Name] = field(default_factory=set)
     """Instruments whose last record is a closing heartbeat."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Return one that has seen nothing."""
-        return cls(settings.venue_latency_ms * 1000, settings.bar_grace_ms * 1000)
+        return cls(settings.bar_grace_ms * 1000)
 
     def note(self, event: Event) -> None:
         """Take an event in; others than ticks and heartbeats change nothing."""
@@ -60,16 +56,16 @@ class Ends:
         self.newest[name] = max(event.ts_event, self.newest.get(name, event.ts_event))
         self.closed.discard(name)
         if isinstance(event, Tick):
-            self.held[name] = max(event.ts_event, self.held.get(name, event.ts_event))
+            self.open[name] = max(event.ts_event, self.open.get(name, event.ts_event))
             return
-        if name in self.held and event.ts_event >= self.held[name] - self.latency_us:
-            del self.held[name]
-        if event.closing and name not in self.held:
+        if name in self.open and event.ts_event >= self.open[name]:
+            del self.open[name]
+        if event.closing and name not in self.open:
             self.closed.add(name)
 
     def copy(self) -> Self:
         """Return what is known now, apart from what comes later."""
-        return replace(self, newest=dict(self.newest), held=dict(self.held), closed=set(self.closed))
+        return replace(self, newest=dict(self.newest), open=dict(self.open), closed=set(self.closed))
 
     def closing(self) -> list[Heartbeat]:
         """Return a closing heartbeat of each instrument that has none, as a feed sends it at its end."""
@@ -86,15 +82,11 @@ class Ends:
             if (symbol, venue) not in self.closed
         ]
 
-    def partitions(self) -> list[int]:
-        """Return the partitions of the topic where ticks are held, ascending."""
-        return sorted({partition_of(instrument(*name).encode(), CLOSED.partitions) for name in self.held})
-
 
 def closed(topic: Topic, events: Iterable[Event], ends: Ends) -> Iterator[Event]:
     """Yield events, then a closing heartbeat for each of their instruments; raises `ValueError` for another topic."""
     if topic.name != CLOSED.name:
-        raise ValueError(f"{topic.name} cannot be closed: only {CLOSED.name} is held until heartbeats come")
+        raise ValueError(f"{topic.name} cannot be closed: only {CLOSED.name} has bars that close")
     for event in events:
         ends.note(event)
         yield event

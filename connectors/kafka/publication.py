@@ -31,7 +31,7 @@ def publish(
 
     - `topic`: a `Topic`, or its name without the namespace.
     - `close`: after the ticks, publish a closing heartbeat for each of their instruments, which counts as well. Without
-      it, the execution agent holds the last ticks of each instrument, and their partition, until a heartbeat follows.
+      it, the last bars of each instrument stay open until a later tick or heartbeat follows.
 
     Every `TRANSACTION_RECORDS` events are one transaction. Raises `UnknownTopic`, `TopicMissing`, or `WrongEvent` if an
     event does not belong on the topic. The message of `WrongEvent` says how many events were published before.

@@ -3,19 +3,23 @@
 Event time is kept per instrument (docs/architecture.md). A quote is in one bar of every interval, or it is late as a
 whole: if any of its bars has closed, it is in none of them. A closing heartbeat closes every bar of its instrument,
 because its source has ended. Later quotes of these bars are late.
+
+A bar is dated at the end of its interval plus the grace, whichever record closes it. When an instrument's time passes
+a second plus the grace, which is the time of any possible bar, the agent promises that nothing before the next one
+follows. The last bar of a time carries the promise (`reached_ts`), or a heartbeat does where there is no such bar.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tradewind.processors.batch import Output, Processor, Rows, Segment, State, Table, rows_of
+from tradewind.processors.batch import Merged, Micros, Output, Processor, Rows, Segment, State, Table, rows_of
 from tradewind.processors.identity import id_with, instrument
 from tradewind.processors.market.candles import (
     SECOND_US,
@@ -35,16 +39,19 @@ from tradewind.schemas.ranges import INTERVAL_MAX_S
 
 INTERVALS_S = (1, 60)
 NEVER = -1
+Time = TypeVar("Time", int, Ints)
 PRICE_FIELDS = tuple(f"{side}_{part}" for side in ("mid", "bid", "ask") for part in ("open", "high", "low", "close"))
 GRACE_US = 500_000
+FEW_ROWS = 16  # of bars and heartbeats: as many cost less as objects than as two tables
 
 
 def bars(intervals_s: Iterable[int] = INTERVALS_S, grace_us: int = GRACE_US, leap_us: int = LEAP_US) -> Processor:
-    """Return the market agent's processor: ticks and heartbeats -> bars, the same heartbeats, late and discarded ticks.
+    """Return the market agent's processor: ticks and heartbeats -> bars, heartbeats, late and discarded ticks.
 
-    A bar takes quotes until `grace_us` of event time after its end. If a tick is more than `leap_us` ahead of its
-    instrument's watermark, another tick has to agree (`leaps.py`). Raises `ValueError` for intervals that are not whole
-    seconds from 1 to `INTERVAL_MAX_S`.
+    A bar takes quotes until `grace_us` of event time after its end, which is the time of the bar. Of the heartbeats
+    only closing ones pass; the others become bars and promises (`next_decision`). If a tick is more than `leap_us`
+    ahead of its instrument's watermark, another tick has to agree (`leaps.py`). Raises `ValueError` for intervals that
+    are not whole seconds from 1 to `INTERVAL_MAX_S`.
     """
     intervals = tuple(sorted(set(intervals_s)))
     if not intervals or intervals[0] < 1 or intervals[-1] > INTERVAL_MAX_S or grace_us < 0 or leap_us < 1:
@@ -65,6 +72,11 @@ def bars(intervals_s: Iterable[int] = INTERVALS_S, grace_us: int = GRACE_US, lea
         raise TypeError(f"bars are made of ticks and heartbeats, not of {segment.model.__name__} ({segment.topic})")
 
     return process
+
+
+def next_decision(reached: Time, grace_us: int) -> Time:
+    """Return the first time after `reached` that a bar of any length can have, µs: a whole second plus the grace."""
+    return ((reached - grace_us) // SECOND_US + 1) * SECOND_US + grace_us  # type: ignore[return-value]
 
 
 class _Rules(NamedTuple):
@@ -117,18 +129,54 @@ def _on_quotes(
         still_open = own.start + np.flatnonzero(found == len(reached))
         _keep(state, symbol, venue, int(reached[-1]), [candles.one(row) for row in still_open.tolist()])
     closing = np.flatnonzero(places != NEVER)
-    at = quotes.index[places[closing]]
-    order = np.lexsort((candles.interval_s[closing], candles.ts_end[closing], at))
-    closing, at = closing[order], at[order]
-    names = [instrument(*name) for name in quotes.instruments]
-    made = _Closed(candles.take(closing), at, watermark[places[closing]], segment.ts_ingest[at])
-    table = Table(Bar, _bars(made, quotes.instruments, names))
+    order = np.lexsort((candles.interval_s[closing], candles.ts_end[closing], quotes.index[places[closing]]))
+    closing = closing[order]
+    closed_by = places[closing]
+    made = _Closed.at(candles.take(closing), due[closing], closed_by, segment.ts_ingest[quotes.index[closed_by]], rules)
+    made_bars = Table(Bar, _bars(made, quotes.instruments))
+    promised = next_decision(watermark, grace_us) - 1
+    untold = _untold(quotes, promised, known, grace_us)
+    untold[closed_by] = promised[closed_by] > made.reached  # of several bars, the last one decides
+    told = np.flatnonzero(untold)
+    told = told[np.lexsort((told, quotes.index[told]))]  # as they are sent
+    if late is None and not discarded and not len(told):
+        return [made_bars] if len(closing) else []
+    beats = Table(Heartbeat, _beats(quotes, told, promised[told], segment.ts_ingest))
+    rows = np.concatenate((closed_by, told))
+    at = quotes.index[rows]
+    merged_order = np.lexsort((rows, at))
+    sent = Merged((made_bars, beats), (merged_order >= len(closed_by)).astype(np.intp))
     if late is None and not discarded:
-        return [table] if len(at) else []
+        return [sent] if len(merged_order) > FEW_ROWS else [*sent.events()]
     made_late = [] if late is None else [(row, tick_at(segment, row)) for row in quotes.index[late].tolist()]
-    bars_sent = zip(at.tolist(), table.events(), strict=True)
-    # A record either closes bars or is late, and comes after the tick that it disagrees with.
-    return [event for _, event in sorted([*discarded, *bars_sent, *made_late], key=itemgetter(0))]
+    on_time = zip(at[merged_order].tolist(), sent.events(), strict=True)
+    # A record either passes a possible time of bars or is late, and comes after the tick that it disagrees with.
+    return [event for _, event in sorted([*discarded, *on_time, *made_late], key=itemgetter(0))]
+
+
+def _untold(quotes: Quotes, promised: Ints, known: list[BarsState | None], grace_us: int) -> npt.NDArray[np.bool_]:
+    """Return (n,) whether the time of its instrument passes a possible time of bars with each quote."""
+    untold = np.empty(len(quotes), np.bool_)
+    untold[1:] = promised[1:] > promised[:-1]
+    for (_, _, rows), before in zip(quotes.each(), known, strict=True):
+        first = int(promised[rows.start])
+        untold[rows.start] = before is None or first > next_decision(before.watermark, grace_us) - 1
+    return untold
+
+
+def _beats(quotes: Quotes, rows: Ints, promised: Ints, ts_ingest: Micros) -> pl.DataFrame:
+    """Return the promises of some quotes as a frame of heartbeats."""
+    numbers = np.searchsorted(np.array(quotes.bounds[1:]), rows, side="right")
+    symbols, venues = zip(*quotes.instruments, strict=True)
+    return pl.DataFrame(
+        {
+            "symbol": pl.Series(symbols, dtype=pl.String).gather(numbers),
+            "venue": pl.Series(venues, dtype=pl.String).gather(numbers),
+            "ts_event": promised,
+            "ts_ingest": ts_ingest[quotes.index[rows]],
+            "closing": np.zeros(len(rows), np.bool_),
+        }
+    )
 
 
 def _watermarks(quotes: Quotes, known: list[BarsState | None]) -> Ints:
@@ -194,20 +242,35 @@ def _on_heartbeats(state: State, segment: Rows, rules: _Rules) -> list[Output]:
         before = state.get(_key(symbol, venue), BarsState)
         watermark = heartbeat.ts_event if before is None else max(before.watermark, heartbeat.ts_event)
         candles = _opened(before)
+        closed_by = watermark
         if heartbeat.closing and candles:
             # So that none of these bars is ever opened again.
             closed_by = max(watermark, *(candle.ts_end + grace_us for candle in candles))
-        else:
-            closed_by = watermark
         due = [candle for candle in candles if candle.ts_end + grace_us <= closed_by]
         due.sort(key=lambda candle: (candle.ts_end, candle.interval_s))
         _keep(state, symbol, venue, closed_by, [candle for candle in candles if candle.ts_end + grace_us > closed_by])
+        told = -1 if before is None else next_decision(before.watermark, grace_us) - 1
         if due:
-            zeros = np.zeros(len(due), np.int64)
-            closed = _Closed(Candles.of(zeros.tolist(), due), zeros, zeros + watermark, zeros + ts_ingest)
-            sent += Table(Bar, _bars(closed, [(symbol, venue)], [instrument(symbol, venue)])).events()
-        sent.append(heartbeat)
+            # A closing heartbeat from before the instrument's time ends no source: others have gone on.
+            latest = watermark if watermark == heartbeat.ts_event else closed_by
+            closed = _closed_at(due, latest, int(ts_ingest), (symbol, venue), rules)
+            sent += closed
+            told = max(told, closed[-1].reached_ts)
+        promised = next_decision(closed_by, grace_us) - 1
+        if promised > told:
+            sent.append(Heartbeat(symbol=symbol, venue=venue, ts_event=promised, ts_ingest=int(ts_ingest)))
+        if heartbeat.closing:
+            sent.append(heartbeat)
     return sent
+
+
+def _closed_at(due: Sequence[Candle], latest: int, ts_ingest: int, of: tuple[str, str], rules: _Rules) -> list[Bar]:
+    """Return the bars of one instrument (symbol, venue) that one record closes, dated at `latest` at the latest."""
+    zeros = np.zeros(len(due), np.int64)
+    candles = Candles.of(zeros.tolist(), due)
+    times = np.minimum(candles.ts_end + rules.grace_us, latest)
+    made = _Closed.at(candles, times, zeros, zeros + ts_ingest, rules)
+    return cast("list[Bar]", Table(Bar, _bars(made, [of])).events())
 
 
 def _on_doubted(state: State, heartbeat: Heartbeat, ts_ingest: int, rules: _Rules) -> list[Output]:
@@ -232,17 +295,26 @@ class _Closed(NamedTuple):
     """n candles that close, in the order in which their bars are sent."""
 
     candles: Candles
-    at: Ints
-    """(n,) place in the segment of the record that closes each."""
     ts_event: Ints
-    """(n,) event time at which it closes, µs."""
+    """(n,) event time of the bar, µs."""
+    reached: Ints
+    """(n,) what each promises, µs: if no bar of its own time follows, that none before the next possible time does."""
     ts_ingest: Ints
-    """(n,) of that record, µs."""
+    """(n,) of the record that closes each, µs."""
+
+    @classmethod
+    def at(cls, candles: Candles, ts_event: Ints, records: Ints, ts_ingest: Ints, rules: _Rules) -> _Closed:
+        """Return candles that close at these times; `records` tells apart the records that close them."""
+        last = np.ones(len(records), np.bool_)
+        last[:-1] = (records[1:] != records[:-1]) | (ts_event[1:] != ts_event[:-1])
+        reached = np.where(last, next_decision(ts_event, rules.grace_us), ts_event) - 1
+        return cls(candles, ts_event, reached, ts_ingest)
 
 
-def _bars(closed: _Closed, instruments: Sequence[tuple[str, str]], names: Sequence[str]) -> pl.DataFrame:
+def _bars(closed: _Closed, instruments: Sequence[tuple[str, str]]) -> pl.DataFrame:
     """Return the bars as a frame."""
     candles = closed.candles
+    names = [instrument(*name) for name in instruments]
     intervals = set(candles.interval_s.tolist())
     id_of = {
         (number, interval_s): id_with("Bar", name, interval_s, after=0)
@@ -273,5 +345,6 @@ def _bars(closed: _Closed, instruments: Sequence[tuple[str, str]], names: Sequen
             "count": candles.quotes,
             "volume": means(candles.volume_sum, np.ones(len(ids), np.int64), VOLUME_SCALE),
             "quote_ts": candles.quote_ts,
+            "reached_ts": closed.reached,
         }
     )

@@ -4,7 +4,8 @@ The quarantine concerns one version of a strategy, in all instruments of the tas
 processor drops the half-written memory and sends one alert with the reason. Raising `version` ends the quarantine.
 
 What a strategy decides on a bar has the time of the bar. What it decides on news, on an answer, or on the end of a
-question, has the first time that no heartbeat has promised yet, and carries the closing quote of the last bar.
+question, has the first time that no heartbeat has promised yet, which is the time of the next possible bar. It carries
+the closing quote of the last bar.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ class _Asked:
 def signals(strategies: Iterable[Strategy], asker: Asker | None = None) -> Processor:
     """Return the signals agent's processor: bars, news, responses -> signals, requests, alerts and heartbeats.
 
-    Passes heartbeats on. For a bar at time t, emits a heartbeat at t - 1 µs. Without an `asker`, strategies that ask
-    find no prompt.
+    Passes heartbeats on. A bar that promises something (`reached_ts`) becomes a heartbeat behind its signals. Without
+    an `asker`, strategies that ask find no prompt.
 
     Raises `PoisonRecord` for a record that leads to a signal or request out of range, such as in the year 10000.
 
@@ -87,7 +88,7 @@ def _on_event(state: State, of: _Asked, event: Event, ts_ingest: int) -> list[Ev
         case News():
             return _on_news(state, of, event, ts_ingest)
         case Heartbeat():
-            return [event, *_on_time(state, of, event, ts_ingest)]
+            return [event, *_on_time(state, of, (event.symbol, event.venue), event.ts_event, ts_ingest)]
     raise TypeError(f"signals are not made of a {type(event).__name__}")
 
 
@@ -109,19 +110,21 @@ def _checked(strategies: Iterable[Strategy]) -> tuple[Strategy, ...]:
 
 
 def _on_bar(state: State, of: _Asked, bar: Bar, ts_ingest: int) -> list[Event]:
-    # No bar of the instrument that follows is earlier, and so nothing that this agent sends after it.
-    beat = Heartbeat(symbol=bar.symbol, venue=bar.venue, ts_event=bar.ts_event - 1, ts_ingest=ts_ingest)
-    sent: list[Event] = [beat]
+    sent: list[Event] = []
     asked = [strategy for strategy in of.strategies if strategy.interval_s == bar.interval_s]
     volatility = _volatility(state, bar) if asked else None
     if of.dated:
         _note_quote(state, bar, volatility)
-        sent += _on_time(state, of, beat, ts_ingest)
+        # No bar of the instrument that follows is earlier.
+        sent += _on_time(state, of, (bar.symbol, bar.venue), bar.ts_event - 1, ts_ingest)
     cause = Cause(bar.event_id, bar.event_id, bar.correlation_id, bar.ts_event, ts_ingest)
     on = _Quoted(bar.symbol, bar.venue, volatility or 0.0, bar.bid_close, bar.ask_close, bar.quote_ts)
     for strategy in asked:
         sent += _called(state, of, strategy, cause=cause, on=on, method=partial(_seen, strategy, bar))
-    return sent
+    if bar.reached_ts < bar.ts_event:
+        return sent  # another bar of this time may follow
+    beat = Heartbeat(symbol=bar.symbol, venue=bar.venue, ts_event=bar.reached_ts, ts_ingest=ts_ingest)
+    return [*sent, beat, *_on_time(state, of, (bar.symbol, bar.venue), beat.ts_event, ts_ingest)]
 
 
 def _seen(strategy: Strategy, bar: Bar, memory: dict[str, JSON]) -> View | None:
@@ -140,16 +143,16 @@ def _told(strategy: Strategy, answer: Answer | None, memory: dict[str, JSON]) ->
     return strategy.on_answer(memory, answer)
 
 
-def _on_time(state: State, of: _Asked, beat: Heartbeat, ts_ingest: int) -> list[Event]:
+def _on_time(state: State, of: _Asked, place: tuple[str, str], reached: int, ts_ingest: int) -> list[Event]:
     """Note how far the time of an instrument has come, and end the questions whose validity it has passed."""
     if not of.dated:
         return []
-    name = instrument(beat.symbol, beat.venue)
+    name = instrument(*place)
     known = state.get(f"{INSTRUMENT}{name}", InstrumentState)
     if known is None:
         return []  # no bar yet, and so no question
-    if beat.ts_event > known.reached:
-        known = replace(known, reached=beat.ts_event)
+    if reached > known.reached:
+        known = replace(known, reached=reached)
         state.put(f"{INSTRUMENT}{name}", known)
     sent: list[Event] = []
     for question in expired(state, name, known.reached):

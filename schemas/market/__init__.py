@@ -47,6 +47,7 @@ class Bar(Event):
         "count": "quotes",
         "volume": "volume",
         "quote_ts": "time",
+        "reached_ts": "reached",
     }
     RULES: ClassVar[tuple[str, ...]] = (
         "ts_start < ts_end",
@@ -56,7 +57,7 @@ class Bar(Event):
     event_id: str
     """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     ts_event: int
-    """event time: the time at the source of the event"""
+    """event time: the end of the interval and the grace, or the end of the source where that is earlier"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
     correlation_id: str
@@ -109,6 +110,8 @@ class Bar(Event):
     """the tenant that the event belongs to; null for market data, which all tenants share"""
     revision: int = 0
     """0 for the first issue; each later one replaces the one before"""
+    reached_ts: int = 0
+    """a promise, as a heartbeat's ts_event: each later event of the instrument on this topic is later; 0 promises nothing"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -141,6 +144,7 @@ class Bar(Event):
             count=record["count"],
             volume=record["volume"],
             quote_ts=record["quote_ts"],
+            reached_ts=record["reached_ts"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -173,6 +177,7 @@ class Bar(Event):
             "count": self.count,
             "volume": self.volume,
             "quote_ts": self.quote_ts,
+            "reached_ts": self.reached_ts,
         }
 
     def in_range(self) -> bool:
@@ -205,6 +210,7 @@ class Bar(Event):
             and self.count >= 1
             and 0.0 <= self.volume <= 1e32
             and 0 <= self.quote_ts <= 253370764800000000
+            and -1 <= self.reached_ts <= 253402214400000000
             and self.ts_start < self.ts_end
             and self.bid_close <= self.ask_close
         )

@@ -1,4 +1,4 @@
-"""A feed that died without closing holds its partition; a closing heartbeat by hand lets it go, and all behind it."""
+"""A feed that died holds up nobody, unless its last tick is in doubt; a closing heartbeat by hand ends it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from processing import SECOND, START, tick
+from processing import LEAP, SECOND, START, tick
 
 from tradewind.connectors.kafka.json_events import parse_event
 from tradewind.processors.market.instruments import INSTRUMENTS
@@ -59,18 +59,30 @@ def shown() -> Heartbeat:
     return event
 
 
-def test_a_closing_heartbeat_by_hand_releases_what_a_dead_feed_holds() -> None:
-    """Its own last ticks and every tick of its neighbour, whose orders fill; the orders of the dead one end."""
+def test_a_dead_feed_holds_up_no_neighbour() -> None:
+    """Its ticks go by the promises that they made themselves; what it leaves are open bars and orders."""
     pipeline = Pipeline(strategies=[Always()])
     execution = pipeline.agents["execution"]
-    fed(pipeline, quotes(DEAD, 0, 20))
+    sent = fed(pipeline, quotes(DEAD, 0, 20))
+    assert execution.positions()["market.ticks", PARTITION] == 80
+    sent += fed(pipeline, [event for first in range(20, 40) for event in quotes(ALIVE, first, first + 1)])
+    assert [event for event in sent if isinstance(event, Fill) and event.symbol == ALIVE]
+    assert {event.interval_s for event in sent if isinstance(event, Bar) and event.symbol == DEAD} == {1}
+
+
+def test_a_closing_heartbeat_by_hand_releases_what_a_dead_feed_holds() -> None:
+    """Its last tick, which is in doubt, and every tick of its neighbour, whose orders fill; those of the dead end."""
+    pipeline = Pipeline(strategies=[Always()])
+    execution = pipeline.agents["execution"]
+    morning = START + 2 * LEAP
+    fed(pipeline, [*quotes(DEAD, 0, 20), tick(morning, symbol=DEAD)])
     before = fed(pipeline, [event for first in range(20, 40) for event in quotes(ALIVE, first, first + 1)])
     position = execution.positions()["market.ticks", PARTITION]
-    assert position < 80, "the last ticks of the dead feed wait for a bar that never closes"
+    assert position == 80, "the last tick of the dead feed waits for one that agrees"
     assert [event for event in before if isinstance(event, OrderEvent) and event.symbol == ALIVE]
     assert not [event for event in before if isinstance(event, Fill) and event.symbol == ALIVE]
 
-    end = replace(shown(), ts_event=START + 60 * SECOND, ts_ingest=START + 60 * SECOND)
+    end = replace(shown(), ts_event=morning + 60 * SECOND, ts_ingest=morning + 60 * SECOND)
     after = fed(pipeline, [end])
     after += fed(pipeline, quotes(ALIVE, 40, 42))
     released = execution.positions()["market.ticks", PARTITION]

@@ -32,8 +32,8 @@ def publish(topic: str, file: TextIO, *, close: bool) -> None:
     command stops at the first line that is not an event of the topic, that is not strict JSON (NaN, a duplicate
     key, a number too large for a double), or that has a value out of range.
 
-    Agents wait with the last ticks of an instrument until a heartbeat follows, and with all later ticks of that
-    partition. If nothing else feeds the instrument, use --close.
+    The last bars of an instrument stay open until a later tick or heartbeat follows. If nothing else feeds the
+    instrument, use --close.
     """
     from tradewind.connectors.kafka.ends import CLOSED  # noqa: PLC0415 - help comes at once
     from tradewind.connectors.kafka.errors import WrongEvent  # noqa: PLC0415
@@ -67,7 +67,7 @@ def publish(topic: str, file: TextIO, *, close: bool) -> None:
 
 
 def _end(topic: Topic, ends: Ends, settings: Settings, *, close: bool) -> None:
-    """Publish the closing heartbeats of what was published, or say what is held without them."""
+    """Publish the closing heartbeats of what was published, or say what stays open without them."""
     from tradewind.connectors.kafka.json_events import time_to_json  # noqa: PLC0415
     from tradewind.connectors.kafka.publication import publish as publish_events  # noqa: PLC0415
 
@@ -75,15 +75,14 @@ def _end(topic: Topic, ends: Ends, settings: Settings, *, close: bool) -> None:
         count = publish_events(topic, ends.closing(), settings)
         click.echo(f"published {count:,} closing heartbeats", err=True)
         return
-    if not ends.held:
+    if not ends.open:
         return
-    (symbol, venue), ts_event = next(iter(ends.held.items()))
-    others = f" and of {len(ends.held) - 1:,} other instruments" if len(ends.held) > 1 else ""
-    where = ", ".join(map(str, ends.partitions()))
+    (symbol, venue), ts_event = next(iter(ends.open.items()))
+    others = f" and of {len(ends.open) - 1:,} other instruments" if len(ends.open) > 1 else ""
     click.echo(
-        f"warning: no heartbeat follows the last ticks of {symbol}.{venue} ({time_to_json(ts_event)}){others}. Until "
-        f"one follows, the execution agent holds these ticks, and every tick behind them in partition {where} of "
-        f"{topic.name}. Publish a heartbeat, or use --close if nobody else feeds these instruments.",
+        f"warning: no heartbeat follows the last ticks of {symbol}.{venue} ({time_to_json(ts_event)}){others}. Until a "
+        "later tick or a heartbeat follows, their last bars and their orders stay open. A first tick that nothing "
+        "follows also holds its partition. Use --close if nobody else feeds these instruments.",
         err=True,
     )
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.telemetry.trace_context import as_traced, is_traced
-from tradewind.processors.batch import Columns, Output, Segment, Table
+from tradewind.processors.batch import Columns, Merged, Output, Segment, Table
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.streams.runtime.agent import Agent, dead_letter_topic
@@ -46,6 +46,9 @@ class Router:
         for event in outputs:
             if isinstance(event, Table):
                 yield from self._table(event)
+                continue
+            if isinstance(event, Merged):
+                yield from self._merged(event)
                 continue
             routes = self._routes_of(type(event))
             ts_ingest = getattr(event, "ts_ingest", None)
@@ -87,6 +90,17 @@ class Router:
                 "carries"
             )
         return routes
+
+    def _merged(self, merged: Merged) -> Iterator[Outgoing]:
+        """Yield the records of several tables, in the order of the rows."""
+        for table in merged.tables:
+            if len(self._routes_of(table.model)) > 1:
+                raise AgentCrashed(
+                    f"agent {self._agent.name}: its processor returned merged tables, and more than one of its outputs "
+                    f"carries a {table.model.__name__}: return events"
+                )
+        rows = [self._table(table) for table in merged.tables]
+        return (next(rows[at]) for at in merged.order.tolist())
 
     def _table(self, table: Table) -> Iterator[Outgoing]:
         """Yield the records of a table, in the order of its rows; each key is encoded once."""

@@ -1,4 +1,4 @@
-"""Who publishes ticks by hand is told what they hold up, and can end it."""
+"""Who publishes ticks by hand is told what they leave open, and can end it."""
 
 from __future__ import annotations
 
@@ -23,36 +23,35 @@ from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.testing import Pipeline, rows
 from tradewind.topics import BARS, TICKS
 
-GRACE, LATENCY = 500_000, 50_000
+GRACE = 500_000
 Recorded = list[tuple[str, list[Event]]]
 
 
 def ends(events: Iterable[Event]) -> Ends:
     """Return the ends of events."""
-    found = Ends(LATENCY, GRACE)
+    found = Ends(GRACE)
     for event in events:
         found.note(event)
     return found
 
 
 @pytest.mark.parametrize(
-    ("events", "held"),
+    ("events", "left"),
     [
         ([tick(START)], {("EURUSD", "OANDA"): START}),
         ([tick(START), heartbeat(START)], {}),
-        ([tick(START), heartbeat(START - LATENCY)], {}),
-        ([tick(START), heartbeat(START - LATENCY - 1)], {("EURUSD", "OANDA"): START}),
+        ([tick(START), heartbeat(START - 1)], {("EURUSD", "OANDA"): START}),
         ([heartbeat(START), tick(START)], {("EURUSD", "OANDA"): START}),
         ([tick(START), heartbeat(START, symbol="XAUUSD")], {("EURUSD", "OANDA"): START}),
         ([tick(START + 9), tick(START), heartbeat(START + 9)], {}),
         ([], {}),
     ],
 )
-def test_a_tick_is_held_unless_a_heartbeat_of_its_instrument_follows_that_reaches_it(
-    events: list[Event], held: dict[Any, int]
+def test_a_tick_leaves_bars_open_unless_a_heartbeat_of_its_instrument_follows_that_reaches_it(
+    events: list[Event], left: dict[Any, int]
 ) -> None:
-    """As far as the hold's latency lets it."""
-    assert ends(events).held == held
+    """Later ticks do so, too, and leave bars open themselves."""
+    assert ends(events).open == left
 
 
 def test_each_instrument_that_is_not_closed_gets_a_closing_heartbeat_past_its_last_minute() -> None:
@@ -63,9 +62,9 @@ def test_each_instrument_that_is_not_closed_gets_a_closing_heartbeat_past_its_la
     ]
     again = [*events, tick(START + 9, symbol="XAUUSD")]
     assert [beat.symbol for beat in ends(again).closing()] == ["EURUSD", "XAUUSD"]
-    assert list(closed(TICKS, events, Ends(LATENCY, GRACE)))[: len(events)] == events
+    assert list(closed(TICKS, events, Ends(GRACE)))[: len(events)] == events
     with pytest.raises(ValueError, match=r"market\.bars cannot be closed"):
-        list(closed(BARS, events, Ends(LATENCY, GRACE)))
+        list(closed(BARS, events, Ends(GRACE)))
 
 
 @settings(max_examples=20)
@@ -77,7 +76,7 @@ def test_what_is_closed_is_held_by_nobody(drawn: list[tuple[str, int, bool]]) ->
         for symbol, at, beats in drawn
     ]
     pipeline = Pipeline(strategies=BUILT_IN)
-    for segment in rows(list(closed(TICKS, events, Ends(LATENCY, GRACE))), TICKS.name):
+    for segment in rows(list(closed(TICKS, events, Ends(GRACE))), TICKS.name):
         pipeline.feed(segment)
     pipeline.agents["execution"].run()
     positions = pipeline.agents["execution"].positions()
@@ -109,7 +108,7 @@ def ran(path: Path, events: Iterable[Event | str], *options: str, topic: str = "
 
 
 def test_publish_warns_of_ticks_that_no_heartbeat_ends(recorded: Recorded, tmp_path: Path) -> None:
-    """By name and partition, on standard error; and it says nothing where one does."""
+    """By name, on standard error; and it says nothing where one does."""
     done = ran(tmp_path, [tick(START), tick(START, symbol="XAUUSD")])
     assert done.exit_code == 0
     assert "warning: no heartbeat follows the last ticks of EURUSD.OANDA (2014-05-01T00:00:00.000000Z)" in done.stderr

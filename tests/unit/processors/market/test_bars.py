@@ -41,6 +41,7 @@ class Model:
     def __init__(self, intervals: tuple[int, ...] = (1, 60)) -> None:
         self.intervals = intervals
         self.watermark: dict[Any, int] = {}
+        self.promised: dict[Any, int] = {}
         self.held: dict[Any, dict[tuple[int, int], list[Tick]]] = {}
         self.doubted: dict[Any, Tick] = {}
         self.sent: list[tuple[Any, ...]] = []
@@ -86,10 +87,20 @@ class Model:
         closes = {key: start_end(key) + GRACE for key in mine}
         last = isinstance(event, Heartbeat) and event.closing
         due = sorted((key for key in mine if last or closes[key] <= now), key=lambda key: (start_end(key), key))
-        self.sent += [("bar", name, now, stamp, *key, summary(mine.pop(key))) for key in due]
+        ends = event.ts_event if last and event.ts_event == now else float("inf")
+        times = [min(closes[key], ends) for key in due]
+        for number, (key, at) in enumerate(zip(due, times, strict=True)):
+            promise = at - 1 if at in times[number + 1 :] else following(at) - 1
+            self.sent.append(("bar", name, at, stamp, *key, summary(mine.pop(key)), promise))
+            self.promised[name] = max(promise, self.promised.get(name, -1))
         self.watermark[name] = max([now, *(closes[key] for key in due)])
-        if isinstance(event, Heartbeat):
+        promise = following(self.watermark[name]) - 1
+        if promise > self.promised.get(name, -1):
+            self.sent.append(("heartbeat", name, promise, stamp))
+            self.promised[name] = promise
+        if last:
             self.sent.append(("heartbeat", name, event.ts_event, event.ts_ingest))
+        if isinstance(event, Heartbeat):
             return
         keys = [(interval, event.ts_event // (interval * SECOND) * interval * SECOND) for interval in self.intervals]
         if any(start_end(key) + GRACE <= self.watermark[name] for key in keys):
@@ -105,6 +116,14 @@ def one_by_one(events: list[Any]) -> list[tuple[Any, ...]]:
     for number, event in enumerate(events):
         model.arrive(event, 1_000 * (number + 1))
     return model.sent
+
+
+def following(reached: float) -> int:
+    """Return the first whole second and grace after a time."""
+    at = int(reached) // SECOND * SECOND - SECOND + GRACE
+    while at <= reached:
+        at += SECOND
+    return at
 
 
 def start_end(key: tuple[int, int]) -> int:
@@ -137,7 +156,8 @@ def plainly(events: list[Event]) -> list[tuple[Any, ...]]:
                 )
                 said = (*prices, event.spread_mean, event.count, event.volume, event.quote_ts)
                 name = (event.symbol, event.venue)
-                found.append(("bar", name, event.ts_event, event.ts_ingest, event.interval_s, event.ts_start, said))
+                facts = (event.ts_event, event.ts_ingest, event.interval_s, event.ts_start, said, event.reached_ts)
+                found.append(("bar", name, *facts))
     return found
 
 
@@ -219,7 +239,7 @@ def test_a_first_tick_that_is_further_ahead_than_a_heartbeat_is_not_believed(clo
     astray = tick(START + LEAP + 1)
     state = MemoryState()
     sent = run(bars((1,)), [astray, heartbeat(START, closing=closing)], state)
-    assert [type(event) for event in sent] == ([Tick] if closing else []) + [Heartbeat]
+    assert [type(event) for event in sent] == ([Tick, Heartbeat] if closing else []) + [Heartbeat]
     sent += run(bars((1,)), [tick(START + 1), heartbeat(START + SECOND, closing=True)], state)
     assert [event for event in sent if isinstance(event, Tick)] == [astray]
     assert [event.ts_start for event in sent if isinstance(event, Bar)] == [START]
@@ -247,14 +267,42 @@ def test_after_a_night_no_tick_is_missing() -> None:
     assert not [event for event in sent if isinstance(event, Tick)]
 
 
-def test_a_bar_closes_at_the_first_quote_past_its_grace() -> None:
-    """The quote's time is the bar's."""
+@pytest.mark.parametrize("after", [0, 1, 40 * SECOND])
+@pytest.mark.parametrize("what", [tick, heartbeat])
+def test_a_bar_has_the_time_of_its_end_and_grace_whatever_closes_it(what: Any, after: int) -> None:
+    """And it promises that no bar of an earlier second follows; a heartbeat promises what its closing record adds."""
     end = START + SECOND
-    sent = run(bars((1,)), [tick(START), tick(end + GRACE - 1), tick(end + GRACE)])
-    (made,) = sent
-    assert isinstance(made, Bar)
-    assert made.ts_event == end + GRACE
+    sent = run(bars((1,)), [tick(START), tick(end + GRACE - 1), what(end + GRACE + after)])
+    assert [event.ts_event for event in sent if isinstance(event, Heartbeat)] == [
+        START + GRACE - 1,
+        START + GRACE + SECOND - 1,
+        *([START + GRACE + 42 * SECOND - 1] if after > 1 else []),
+    ]
+    (made,) = only_bars(sent)
+    assert (made.ts_event, made.reached_ts) == (end + GRACE, end + GRACE + SECOND - 1)
     assert made.event_id == derive_id("Bar", "EURUSD.OANDA", 1, START, 0)
+
+
+def test_of_bars_of_one_time_the_last_one_promises() -> None:
+    """The bar of a minute follows the bar of its last second."""
+    sent = only_bars(run(bars(), [tick(START + 59 * SECOND), tick(START + 61 * SECOND)]))
+    assert [(made.interval_s, made.ts_event - START, made.reached_ts - START) for made in sent] == [
+        (1, 60 * SECOND + GRACE, 60 * SECOND + GRACE - 1),
+        (60, 60 * SECOND + GRACE, 61 * SECOND + GRACE - 1),
+    ]
+
+
+def test_a_source_that_ends_before_its_instruments_time_dates_no_bar_back() -> None:
+    """Its bars have the time that they would have had: another source goes on, and promises have been made."""
+    sent = run(bars((1,)), [tick(START), tick(START + SECOND + 9), heartbeat(START + SECOND, closing=True)])
+    assert [made.ts_event for made in only_bars(sent)] == [START + SECOND + GRACE, START + 2 * SECOND + GRACE]
+    sent = run(bars((1,)), [tick(START), tick(START + SECOND + 9), heartbeat(START + SECOND + 10, closing=True)])
+    assert [made.ts_event for made in only_bars(sent)] == [START + SECOND + 10] * 2
+
+
+def only_bars(events: list[Event]) -> list[Bar]:
+    """Return the bars among events."""
+    return [event for event in events if isinstance(event, Bar)]
 
 
 def test_a_quote_within_the_grace_is_in_its_bar_and_one_after_it_is_late() -> None:
@@ -267,25 +315,27 @@ def test_a_quote_within_the_grace_is_in_its_bar_and_one_after_it_is_late() -> No
     assert sent[-1] == late
 
 
-def test_a_heartbeat_closes_bars_and_passes_after_them() -> None:
-    """Silence closes bars as quotes do."""
-    beat = heartbeat(START + 70 * SECOND)
-    sent = run(bars(), [tick(START), beat])
-    assert [type(event) for event in sent] == [Bar, Bar, Heartbeat]
-    assert sent[-1] is beat
+def test_a_heartbeat_closes_bars_and_becomes_a_promise_after_them() -> None:
+    """Silence closes bars as quotes do. A second heartbeat within the same second adds nothing."""
+    sent = run(bars(), [tick(START), heartbeat(START + 70 * SECOND), heartbeat(START + 70 * SECOND + 1)])
+    assert [type(event) for event in sent] == [Heartbeat, Bar, Bar, Heartbeat]
+    assert isinstance(sent[-1], Heartbeat)
+    assert sent[-1].ts_event == START + 70 * SECOND + GRACE - 1
 
 
 def test_a_source_that_ends_closes_every_bar_and_opens_none_of_them_again() -> None:
     """What comes after the end for a closed bar is late, not a second bar."""
     sent = run(bars(), [tick(START), heartbeat(START, closing=True), tick(START + 1), heartbeat(START, closing=True)])
-    assert [type(event).__name__ for event in sent] == ["Bar", "Bar", "Heartbeat", "Tick", "Heartbeat"]
+    beats = [event for event in sent if isinstance(event, Heartbeat)]
+    assert [type(event) for event in sent if event not in beats] == [Bar, Bar, Tick]
+    assert [beat.ts_event for beat in beats if beat.closing] == [START, START]
+    assert {made.ts_event for made in only_bars(sent)} == {START}
 
 
 def test_a_wide_bar_sums_more_than_64_bits() -> None:
     """Sums are exact where a segment's sum leaves 64 bits."""
     quotes = [tick(START + number, 1.0, 1e8, bid_size=1e12, ask_size=1e12) for number in range(30)]
-    made = run(bars((1,)), [*quotes, heartbeat(START + 2 * SECOND)])
-    assert isinstance(made[0], Bar)
+    made = only_bars(run(bars((1,)), [*quotes, heartbeat(START + 2 * SECOND)]))
     assert (made[0].spread_mean, made[0].volume) == (1e8 - 1, 30e12)
 
 
@@ -294,7 +344,7 @@ def test_intervals_are_checked() -> None:
     with pytest.raises(ValueError, match="use 1 to"):
         bars((0, 1))
     with pytest.raises(TypeError, match="not of Bar"):
-        run(bars(), result(bars(), ingested([tick(START), heartbeat(START + 9 * SECOND)]))[0][:1])
+        run(bars(), only_bars(result(bars(), ingested([tick(START), heartbeat(START + 9 * SECOND)]))[0])[:1])
 
 
 @pytest.mark.parametrize("whole", [False, True])

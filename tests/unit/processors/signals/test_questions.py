@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from processing import SECOND, START, assert_law, bar, heartbeat, places
+from processing import SECOND, START, assert_law, bar, heartbeat, ingested, places, quote_streams, result
 
 from tests.unit.schemas.strategies import ordinary
 from tradewind.connectors.ai.prompt_files import prompts
@@ -17,13 +17,14 @@ from tradewind.connectors.settings import Settings
 from tradewind.processors.ai.prompts import prompt_from
 from tradewind.processors.batch import Processor, UnknownSymbol
 from tradewind.processors.identity import derive_id
+from tradewind.processors.market.processor import GRACE_US, bars
 from tradewind.processors.signals.processor import signals
 from tradewind.processors.signals.questions import LONGEST_VALID_S, MOST_OPEN, Asker
 from tradewind.processors.signals.sentiment import NewsSentiment
 from tradewind.processors.signals.strategy import JSON, Answer, Strategy, View
 from tradewind.schemas.ai import AiRequest, AiResponse
 from tradewind.schemas.event import UNKNOWN, Event
-from tradewind.schemas.market import Bar, Heartbeat, News
+from tradewind.schemas.market import Bar, Heartbeat, News, Tick
 from tradewind.schemas.notifications import Alert
 from tradewind.schemas.signals import QuestionsState, Signal
 from tradewind.testing import MemoryState, rows, run
@@ -357,6 +358,38 @@ def test_a_status_that_is_not_known_is_poison() -> None:
         run(asking(), [response(request, status=UNKNOWN)])
 
 
+def following(second: int) -> int:
+    """Return what a bar that closes at this second promises: nothing before the next second."""
+    return START + (second + 1) * SECOND - 1
+
+
+@given(quote_streams(), st.lists(st.tuples(st.integers(0, 90), st.sampled_from(["news", "answer", "failure"]))))
+def test_what_is_decided_without_a_bar_has_the_time_of_the_next_possible_bar(
+    stream: list[Any], others: list[tuple[int, str]]
+) -> None:
+    """News, answers and questions without one, at any place among bars and heartbeats: none breaks a promise."""
+    state, told, asked = MemoryState(), dict[Any, int](), list[AiRequest]()
+    ended = next((at for at, event in enumerate(stream) if getattr(event, "closing", False)), len(stream))
+    made = [one for one in result(bars(), ingested(stream[:ended]))[0] if not isinstance(one, Tick)]
+    for place, event in enumerate(made):
+        given_ = [event, *(_other(kind, asked, place) for at, kind in others if at == place)]
+        for sent in run(both(), [one for one in given_ if one is not None], state):
+            if isinstance(sent, Heartbeat):
+                told[sent.symbol, sent.venue] = sent.ts_event
+            elif isinstance(sent, Signal):
+                assert sent.ts_event > told.get((sent.symbol, sent.venue), -1)
+                assert (sent.ts_event - GRACE_US) % SECOND == 0
+            elif isinstance(sent, AiRequest):
+                asked.append(sent)
+
+
+def _other(kind: str, asked: list[AiRequest], place: int) -> Event | None:
+    if kind == "news":
+        return news(number=place, body="it says why")
+    status = "ANSWERED" if kind == "answer" else "FAILED"
+    return response(asked[-1], status=status) if asked else None
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[Event]:
     """Return bars and heartbeats of two instruments, and responses to what they asked: early, late, twice or never."""
@@ -374,7 +407,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
         else:
             now[symbol] += draw(st.sampled_from([1, 1, 1, 4]))
             event = (
-                closed(now[symbol], symbol=symbol)
+                closed(now[symbol], symbol=symbol, reached_ts=draw(st.sampled_from([0, following(now[symbol])])))
                 if kind == "bar"
                 else heartbeat(START + now[symbol] * SECOND - 1, symbol=symbol)
             )
