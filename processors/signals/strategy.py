@@ -105,7 +105,8 @@ class Strategy(ABC):
         """Ask a model about the instrument of this call, and return the id of the question.
 
         `prompt` is `name@version`, and `values` fill its places. The answer is of use for `valid_s` seconds of event
-        time, at most an hour. Call it within `on_bar`, `on_news` or `on_answer` only.
+        time, at most an hour. It acts at the time of the next possible bar, so less than a second is never enough. Call
+        this within `on_bar`, `on_news` or `on_answer` only.
 
         Returns None, and asks nothing, if 16 questions of this strategy about the instrument are open. Raises
         `PromptError` for a prompt that there is not, or values that do not fit it.
