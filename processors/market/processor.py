@@ -76,7 +76,7 @@ def bars(intervals_s: Iterable[int] = INTERVALS_S, grace_us: int = GRACE_US, lea
 
 def next_decision(reached: Time, grace_us: int) -> Time:
     """Return the first time after `reached` that a bar of any length can have, µs: a whole second plus the grace."""
-    return ((reached - grace_us) // SECOND_US + 1) * SECOND_US + grace_us  # type: ignore[return-value]
+    return ((reached - grace_us) // SECOND_US + 1) * SECOND_US + grace_us
 
 
 class _Rules(NamedTuple):
@@ -142,9 +142,9 @@ def _on_quotes(
     if late is None and not discarded and not len(told):
         return [made_bars] if len(closing) else []
     beats = Table(Heartbeat, _beats(quotes, told, promised[told], segment.ts_ingest))
-    rows = np.concatenate((closed_by, told))
-    at = quotes.index[rows]
-    merged_order = np.lexsort((rows, at))
+    sending = np.concatenate((closed_by, told))
+    at = quotes.index[sending]
+    merged_order = np.lexsort((sending, at))
     sent = Merged((made_bars, beats), (merged_order >= len(closed_by)).astype(np.intp))
     if late is None and not discarded:
         return [sent] if len(merged_order) > FEW_ROWS else [*sent.events()]

@@ -278,7 +278,7 @@ def test_a_bar_has_the_time_of_its_end_and_grace_whatever_closes_it(what: Any, a
         START + GRACE + SECOND - 1,
         *([START + GRACE + 42 * SECOND - 1] if after > 1 else []),
     ]
-    (made,) = only_bars(sent)
+    made, *_ = only_bars(sent)
     assert (made.ts_event, made.reached_ts) == (end + GRACE, end + GRACE + SECOND - 1)
     assert made.event_id == derive_id("Bar", "EURUSD.OANDA", 1, START, 0)
 

@@ -111,7 +111,7 @@ def test_a_signal_carries_the_closing_quote_and_its_bar() -> None:
     """Risk judges staleness on it, and its id is a fact of business."""
     closed = bar(START, bid_close=1.0, ask_close=1.5, quote_ts=START - 7)
     (segment,) = ingested([closed])
-    _, sent = signals([Every()])(MemoryState(), segment)
+    (sent,) = signals([Every()])(MemoryState(), segment)
     assert isinstance(sent, Signal)
     assert sent.event_id == derive_id("Signal", "every", closed.event_id)
     assert (sent.quote_bid, sent.quote_ask, sent.quote_ts) == (1.0, 1.5, START - 7)
