@@ -133,19 +133,20 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The rows of several tables in one order, such as bars with heartbeats among them.
+    """The rows of a table with a few events among them, such as bars with heartbeats.
 
-    The runtime sends the rows of each table to one topic, so each model must have one output.
+    Each of their models must have one output of the agent.
     """
 
-    tables: tuple[Table, ...]
-    order: npt.NDArray[np.intp]
-    """(n,) index of the table whose next row comes, for each of the n rows of all tables."""
+    table: Table
+    others: Sequence[Event]
+    order: Sequence[bool]
+    """n + m times whether the next of the m other events comes, and not the next of the n rows."""
 
     def events(self) -> list[Event]:
-        """Return the rows as events."""
-        rows = [iter(table.events()) for table in self.tables]
-        return [next(rows[at]) for at in self.order.tolist()]
+        """Return all of them as events."""
+        rows, others = iter(self.table.events()), iter(self.others)
+        return [next(others if other else rows) for other in self.order]
 
 
 Output = Event | Table | Merged

@@ -6,7 +6,7 @@ because its source has ended. Later quotes of these bars are late.
 
 A bar is dated at the end of its interval plus the grace, whichever record closes it. When an instrument's time passes
 a second plus the grace, which is the time of any possible bar, the agent promises that nothing before the next one
-follows. The last bar of a time carries the promise (`reached_ts`), or a heartbeat does where there is no such bar.
+follows. The last bar that a record closes carries the promise (`reached_ts`), or a heartbeat where it closes none.
 """
 
 from __future__ import annotations
@@ -42,7 +42,6 @@ NEVER = -1
 Time = TypeVar("Time", int, Ints)
 PRICE_FIELDS = tuple(f"{side}_{part}" for side in ("mid", "bid", "ask") for part in ("open", "high", "low", "close"))
 GRACE_US = 500_000
-FEW_ROWS = 16  # of bars and heartbeats: as many cost less as objects than as two tables
 
 
 def bars(intervals_s: Iterable[int] = INTERVALS_S, grace_us: int = GRACE_US, leap_us: int = LEAP_US) -> Processor:
@@ -132,24 +131,29 @@ def _on_quotes(
     order = np.lexsort((candles.interval_s[closing], candles.ts_end[closing], quotes.index[places[closing]]))
     closing = closing[order]
     closed_by = places[closing]
-    made = _Closed.at(candles.take(closing), due[closing], closed_by, segment.ts_ingest[quotes.index[closed_by]], rules)
-    made_bars = Table(Bar, _bars(made, quotes.instruments))
     promised = next_decision(watermark, grace_us) - 1
+    made = _Closed(
+        candles.take(closing),
+        due[closing],
+        _promises(due[closing], closed_by, promised[closed_by], grace_us),
+        segment.ts_ingest[quotes.index[closed_by]],
+    )
+    made_bars = Table(Bar, _bars(made, quotes.instruments))
     untold = _untold(quotes, promised, known, grace_us)
-    untold[closed_by] = promised[closed_by] > made.reached  # of several bars, the last one decides
+    untold[closed_by] = False  # the last bar that a record closes says it
     told = np.flatnonzero(untold)
     told = told[np.lexsort((told, quotes.index[told]))]  # as they are sent
     if late is None and not discarded and not len(told):
         return [made_bars] if len(closing) else []
-    beats = Table(Heartbeat, _beats(quotes, told, promised[told], segment.ts_ingest))
+    beats = _beats(quotes, told, promised[told], segment.ts_ingest)
     sending = np.concatenate((closed_by, told))
     at = quotes.index[sending]
-    merged_order = np.lexsort((sending, at))
-    sent = Merged((made_bars, beats), (merged_order >= len(closed_by)).astype(np.intp))
+    order = np.lexsort((sending, at))
+    sent = Merged(made_bars, beats, (order >= len(closed_by)).tolist())
     if late is None and not discarded:
-        return [sent] if len(merged_order) > FEW_ROWS else [*sent.events()]
+        return [sent] if len(closing) else [*beats]
     made_late = [] if late is None else [(row, tick_at(segment, row)) for row in quotes.index[late].tolist()]
-    on_time = zip(at[merged_order].tolist(), sent.events(), strict=True)
+    on_time = zip(at[order].tolist(), sent.events(), strict=True)
     # A record either passes a possible time of bars or is late, and comes after the tick that it disagrees with.
     return [event for _, event in sorted([*discarded, *on_time, *made_late], key=itemgetter(0))]
 
@@ -164,19 +168,28 @@ def _untold(quotes: Quotes, promised: Ints, known: list[BarsState | None], grace
     return untold
 
 
-def _beats(quotes: Quotes, rows: Ints, promised: Ints, ts_ingest: Micros) -> pl.DataFrame:
-    """Return the promises of some quotes as a frame of heartbeats."""
-    numbers = np.searchsorted(np.array(quotes.bounds[1:]), rows, side="right")
-    symbols, venues = zip(*quotes.instruments, strict=True)
-    return pl.DataFrame(
-        {
-            "symbol": pl.Series(symbols, dtype=pl.String).gather(numbers),
-            "venue": pl.Series(venues, dtype=pl.String).gather(numbers),
-            "ts_event": promised,
-            "ts_ingest": ts_ingest[quotes.index[rows]],
-            "closing": np.zeros(len(rows), np.bool_),
-        }
-    )
+def _promises(times: Ints, records: Ints, promised: Ints, grace_us: int) -> Ints:
+    """Return (n,) what each closed bar promises, µs.
+
+    `records` tells apart the records that close the bars, and `promised` is what their times promise. The last bar of a
+    record promises that. Of the others, the last one of a time promises that none before the next time follows.
+    """
+    last, of_record = np.ones((2, len(records)), np.bool_)
+    of_record[:-1] = records[1:] != records[:-1]
+    last[:-1] = of_record[:-1] | (times[1:] != times[:-1])
+    return np.where(of_record, promised, np.where(last, next_decision(times, grace_us), times) - 1)
+
+
+def _beats(quotes: Quotes, rows: Ints, promised: Ints, ts_ingest: Micros) -> list[Heartbeat]:
+    """Return the promises of some quotes."""
+    numbers = np.searchsorted(np.array(quotes.bounds[1:]), rows, side="right").tolist()
+    stamps = ts_ingest[quotes.index[rows]].tolist()
+    return [
+        Heartbeat(symbol=symbol, venue=venue, ts_event=ts_event, ts_ingest=stamp)
+        for (symbol, venue), ts_event, stamp in zip(
+            (quotes.instruments[number] for number in numbers), promised.tolist(), stamps, strict=True
+        )
+    ]
 
 
 def _watermarks(quotes: Quotes, known: list[BarsState | None]) -> Ints:
@@ -249,28 +262,20 @@ def _on_heartbeats(state: State, segment: Rows, rules: _Rules) -> list[Output]:
         due = [candle for candle in candles if candle.ts_end + grace_us <= closed_by]
         due.sort(key=lambda candle: (candle.ts_end, candle.interval_s))
         _keep(state, symbol, venue, closed_by, [candle for candle in candles if candle.ts_end + grace_us > closed_by])
-        told = -1 if before is None else next_decision(before.watermark, grace_us) - 1
+        promised = next_decision(closed_by, grace_us) - 1
         if due:
             # A closing heartbeat from before the instrument's time ends no source: others have gone on.
             latest = watermark if watermark == heartbeat.ts_event else closed_by
-            closed = _closed_at(due, latest, int(ts_ingest), (symbol, venue), rules)
-            sent += closed
-            told = max(told, closed[-1].reached_ts)
-        promised = next_decision(closed_by, grace_us) - 1
-        if promised > told:
+            zeros = np.zeros(len(due), np.int64)
+            times = np.minimum([candle.ts_end + grace_us for candle in due], latest)
+            reached = _promises(times, zeros, zeros + promised, grace_us)
+            closed = _Closed(Candles.of(zeros.tolist(), due), times, reached, zeros + ts_ingest)
+            sent += Table(Bar, _bars(closed, [(symbol, venue)])).events()
+        elif before is None or promised > next_decision(before.watermark, grace_us) - 1:
             sent.append(Heartbeat(symbol=symbol, venue=venue, ts_event=promised, ts_ingest=int(ts_ingest)))
         if heartbeat.closing:
             sent.append(heartbeat)
     return sent
-
-
-def _closed_at(due: Sequence[Candle], latest: int, ts_ingest: int, of: tuple[str, str], rules: _Rules) -> list[Bar]:
-    """Return the bars of one instrument (symbol, venue) that one record closes, dated at `latest` at the latest."""
-    zeros = np.zeros(len(due), np.int64)
-    candles = Candles.of(zeros.tolist(), due)
-    times = np.minimum(candles.ts_end + rules.grace_us, latest)
-    made = _Closed.at(candles, times, zeros, zeros + ts_ingest, rules)
-    return cast("list[Bar]", Table(Bar, _bars(made, [of])).events())
 
 
 def _on_doubted(state: State, heartbeat: Heartbeat, ts_ingest: int, rules: _Rules) -> list[Output]:
@@ -298,17 +303,9 @@ class _Closed(NamedTuple):
     ts_event: Ints
     """(n,) event time of the bar, µs."""
     reached: Ints
-    """(n,) what each promises, µs: if no bar of its own time follows, that none before the next possible time does."""
+    """(n,) what each promises, µs."""
     ts_ingest: Ints
     """(n,) of the record that closes each, µs."""
-
-    @classmethod
-    def at(cls, candles: Candles, ts_event: Ints, records: Ints, ts_ingest: Ints, rules: _Rules) -> _Closed:
-        """Return candles that close at these times; `records` tells apart the records that close them."""
-        last = np.ones(len(records), np.bool_)
-        last[:-1] = (records[1:] != records[:-1]) | (ts_event[1:] != ts_event[:-1])
-        reached = np.where(last, next_decision(ts_event, rules.grace_us), ts_event) - 1
-        return cls(candles, ts_event, reached, ts_ingest)
 
 
 def _bars(closed: _Closed, instruments: Sequence[tuple[str, str]]) -> pl.DataFrame:

@@ -92,15 +92,15 @@ class Router:
         return routes
 
     def _merged(self, merged: Merged) -> Iterator[Outgoing]:
-        """Yield the records of several tables, in the order of the rows."""
-        for table in merged.tables:
-            if len(self._routes_of(table.model)) > 1:
+        """Yield the records of a table and of the events among its rows, in their order."""
+        for model in sorted({merged.table.model, *map(type, merged.others)}, key=lambda model: model.__name__):
+            if len(self._routes_of(model)) > 1:
                 raise AgentCrashed(
-                    f"agent {self._agent.name}: its processor returned merged tables, and more than one of its outputs "
-                    f"carries a {table.model.__name__}: return events"
+                    f"agent {self._agent.name}: its processor returned a table with events among its rows, and more "
+                    f"than one of its outputs carries a {model.__name__}: return events"
                 )
-        rows = [self._table(table) for table in merged.tables]
-        return (next(rows[at]) for at in merged.order.tolist())
+        rows, others = self._table(merged.table), self.route(merged.others, None)
+        return (next(others if other else rows) for other in merged.order)
 
     def _table(self, table: Table) -> Iterator[Outgoing]:
         """Yield the records of a table, in the order of its rows; each key is encoded once."""

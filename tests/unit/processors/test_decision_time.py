@@ -93,9 +93,9 @@ def live(ticks: Sequence[Tick], offset_us: int) -> list[Event]:
 
 
 def decided(events: Iterable[Event], model: type[Event]) -> list[dict[str, Any]]:
-    """Return the facts of all events of a model, without the time at which they came in."""
+    """Return the facts of all events of a model, without the time at which they came in, and what bars promise."""
     found = (event.to_dict() for event in events if type(event) is model)
-    return sorted(({**one, "ts_ingest": 0} for one in found), key=lambda one: one["event_id"])
+    return sorted(({**one, "ts_ingest": 0, "reached_ts": 0} for one in found), key=lambda one: one["event_id"])
 
 
 def test_a_live_feed_and_a_file_give_the_same_fills() -> None:

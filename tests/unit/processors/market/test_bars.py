@@ -89,8 +89,10 @@ class Model:
         due = sorted((key for key in mine if last or closes[key] <= now), key=lambda key: (start_end(key), key))
         ends = event.ts_event if last and event.ts_event == now else float("inf")
         times = [min(closes[key], ends) for key in due]
+        closing_times = [closes[key] for key in due]
         for number, (key, at) in enumerate(zip(due, times, strict=True)):
             promise = at - 1 if at in times[number + 1 :] else following(at) - 1
+            promise = following(max([now, *closing_times])) - 1 if number == len(due) - 1 else promise
             self.sent.append(("bar", name, at, stamp, *key, summary(mine.pop(key)), promise))
             self.promised[name] = max(promise, self.promised.get(name, -1))
         self.watermark[name] = max([now, *(closes[key] for key in due)])
@@ -270,16 +272,18 @@ def test_after_a_night_no_tick_is_missing() -> None:
 @pytest.mark.parametrize("after", [0, 1, 40 * SECOND])
 @pytest.mark.parametrize("what", [tick, heartbeat])
 def test_a_bar_has_the_time_of_its_end_and_grace_whatever_closes_it(what: Any, after: int) -> None:
-    """And it promises that no bar of an earlier second follows; a heartbeat promises what its closing record adds."""
+    """And it promises that no earlier bar than the next possible one follows; the last one, what its record adds."""
     end = START + SECOND
     sent = run(bars((1,)), [tick(START), tick(end + GRACE - 1), what(end + GRACE + after)])
     assert [event.ts_event for event in sent if isinstance(event, Heartbeat)] == [
         START + GRACE - 1,
         START + GRACE + SECOND - 1,
-        *([START + GRACE + 42 * SECOND - 1] if after > 1 else []),
     ]
-    made, *_ = only_bars(sent)
+    made, *more = only_bars(sent)
     assert (made.ts_event, made.reached_ts) == (end + GRACE, end + GRACE + SECOND - 1)
+    assert [(one.ts_event, one.reached_ts) for one in more] == (
+        [(end + GRACE + SECOND, START + GRACE + 42 * SECOND - 1)] if after > 1 else []
+    )
     assert made.event_id == derive_id("Bar", "EURUSD.OANDA", 1, START, 0)
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import polars as pl
 import pytest
 from processing import SECOND, START, bar, request
@@ -10,7 +9,6 @@ from runtime.records import CODEC, NOWHERE, beat, chunk, tick
 
 from tradewind.connectors.telemetry.trace_context import as_traced
 from tradewind.processors.batch import Merged, Table
-from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Heartbeat, Tick
 from tradewind.streams.runtime.agent import Agent
 from tradewind.streams.runtime.errors import AgentCrashed
@@ -93,24 +91,16 @@ def test_events_may_follow_a_table() -> None:
     assert [type(CODEC.decode(out.value)) for out in outs if out.value] == [Bar, Heartbeat, Bar]
 
 
-def test_merged_tables_are_sent_in_their_order() -> None:
-    """As their events are; a model that goes to two topics has no one order, and is a bug."""
+def test_events_among_the_rows_of_a_table_are_sent_in_their_order() -> None:
+    """As all of them are as events; a model that goes to two topics has no one order, and is a bug."""
     bars, beats = [bar_of(number, "EURUSD") for number in range(3)], [beat(5), beat(6)]
-    tables = [
-        Table(type(of[0]), pl.DataFrame([one.to_dict() for one in of], schema=dict(empty_of(type(of[0])).schema)))
-        for of in (bars, beats)
-    ]
-    merged = Merged((tables[0], tables[1]), np.array([0, 1, 0, 0, 1]))
+    frame = pl.DataFrame([one.to_dict() for one in bars], schema=dict(CODEC.decode_columns(Bar, []).schema))
+    merged = Merged(Table(Bar, frame), beats, [False, True, False, False, True])
     events = [bars[0], beats[0], bars[1], bars[2], beats[1]]
     assert merged.events() == events
     assert list(router(BARS).route([merged], None)) == list(router(BARS).route(events, None))
     with pytest.raises(AgentCrashed, match="more than one of its outputs"):
         list(router(BARS, replace(BARS, name="other")).route([merged], None))
-
-
-def empty_of(model: type[Event]) -> pl.DataFrame:
-    """Return a frame of a model without rows."""
-    return CODEC.decode_columns(model, [])
 
 
 def test_records_of_events_in_a_chain_name_their_trace_and_bars_do_not() -> None:
