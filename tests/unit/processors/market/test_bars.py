@@ -319,12 +319,12 @@ def test_a_quote_within_the_grace_is_in_its_bar_and_one_after_it_is_late() -> No
     assert sent[-1] == late
 
 
-def test_a_heartbeat_closes_bars_and_becomes_a_promise_after_them() -> None:
+def test_a_heartbeat_closes_bars_and_the_last_one_has_its_promise() -> None:
     """Silence closes bars as quotes do. A second heartbeat within the same second adds nothing."""
     sent = run(bars(), [tick(START), heartbeat(START + 70 * SECOND), heartbeat(START + 70 * SECOND + 1)])
-    assert [type(event) for event in sent] == [Heartbeat, Bar, Bar, Heartbeat]
-    assert isinstance(sent[-1], Heartbeat)
-    assert sent[-1].ts_event == START + 70 * SECOND + GRACE - 1
+    assert [type(event) for event in sent] == [Heartbeat, Bar, Bar]
+    assert isinstance(sent[-1], Bar)
+    assert sent[-1].reached_ts == START + 70 * SECOND + GRACE - 1
 
 
 def test_a_source_that_ends_closes_every_bar_and_opens_none_of_them_again() -> None:
