@@ -35,7 +35,7 @@ from tradewind.processors.market.candles import (
 from tradewind.processors.market.leaps import LEAP_US, doubt_key, weigh
 from tradewind.processors.market.quotes import Ints, Quotes, quotes_of, tick_at
 from tradewind.schemas.market import Bar, BarsState, Heartbeat, Tick
-from tradewind.schemas.ranges import INTERVAL_MAX_S
+from tradewind.schemas.ranges import INTERVAL_MAX_S, LATER_END
 
 INTERVALS_S = (1, 60)
 NEVER = -1
@@ -131,7 +131,7 @@ def _on_quotes(
     order = np.lexsort((candles.interval_s[closing], candles.ts_end[closing], quotes.index[places[closing]]))
     closing = closing[order]
     closed_by = places[closing]
-    promised = next_decision(watermark, grace_us) - 1
+    promised = np.minimum(next_decision(watermark, grace_us) - 1, LATER_END)
     made = _Closed(
         candles.take(closing),
         due[closing],
@@ -177,7 +177,8 @@ def _promises(times: Ints, records: Ints, promised: Ints, grace_us: int) -> Ints
     last, of_record = np.ones((2, len(records)), np.bool_)
     of_record[:-1] = records[1:] != records[:-1]
     last[:-1] = of_record[:-1] | (times[1:] != times[:-1])
-    return np.where(of_record, promised, np.where(last, next_decision(times, grace_us), times) - 1)
+    of_time = np.where(last, next_decision(times, grace_us), times) - 1
+    return np.minimum(np.where(of_record, promised, of_time), LATER_END)
 
 
 def _beats(quotes: Quotes, rows: Ints, promised: Ints, ts_ingest: Micros) -> list[Heartbeat]:
@@ -262,7 +263,7 @@ def _on_heartbeats(state: State, segment: Rows, rules: _Rules) -> list[Output]:
         due = [candle for candle in candles if candle.ts_end + grace_us <= closed_by]
         due.sort(key=lambda candle: (candle.ts_end, candle.interval_s))
         _keep(state, symbol, venue, closed_by, [candle for candle in candles if candle.ts_end + grace_us > closed_by])
-        promised = next_decision(closed_by, grace_us) - 1
+        promised = min(next_decision(closed_by, grace_us) - 1, LATER_END)
         if due:
             # A closing heartbeat from before the instrument's time ends no source: others have gone on.
             latest = watermark if watermark == heartbeat.ts_event else closed_by

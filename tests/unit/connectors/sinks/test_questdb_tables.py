@@ -20,11 +20,11 @@ PARTITIONS = st.lists(
 
 @pytest.mark.parametrize("model", TABLES)
 def test_every_field_of_an_event_has_a_column(model: type[Event]) -> None:
-    """Nothing of an event is left out, but the envelope that market data shares."""
+    """Nothing of an event is left out, but the envelope that market data shares and a promise to readers of a topic."""
     table = TABLES[model]
     written = {*table.layout.tags, *(field.name for field in table.layout.fields), table.layout.time}
     names = {field.name for field in fields(model)}  # type: ignore[arg-type]
-    assert names - written <= {"tenant_id", "correlation_id", "causation_id"}
+    assert names - written <= {"tenant_id", "correlation_id", "causation_id", "reached_ts"}
 
 
 def test_a_table_takes_the_namespace_without_its_dot() -> None:
