@@ -74,7 +74,8 @@ def test_a_run_with_its_recording_is_done_again_equal() -> None:
     """The same answers at the same times, and so the same signals."""
     found = signals_of(recording_of_run(SECOND))
     assert len(found) > 5
-    assert all(signal.reason.startswith("told") for signal in found)
+    ended = TICKS[-1].ts_event + SECOND  # what is open when the source ends gets no answer
+    assert all(signal.reason.startswith("told") for signal in found if signal.ts_event < ended)
     assert found == signals_of(recording_of_run(SECOND)) == signals_of(Anything(SECOND))
 
 
