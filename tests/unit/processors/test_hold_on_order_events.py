@@ -416,7 +416,11 @@ def test_it_holds_for_many_histories() -> None:
     run_state_machine_as_test(machine(), settings=settings(max_examples=1_600, stateful_step_count=12, deadline=None))
 
 
-WRONG: tuple[Rule, ...] = ("first in, first out", "says what is processed", "counts ends as they come")
+WRONG = (
+    "first in, first out",
+    "says what is processed",
+    pytest.param("counts ends as they come", marks=pytest.mark.long),  # only one of some thousand histories is wrong
+)
 
 
 @pytest.mark.parametrize("wrong", WRONG)
@@ -425,9 +429,8 @@ def test_a_hold_without_one_of_its_rules_is_found_to_be_wrong(wrong: Rule) -> No
     with pytest.raises((AssertionError, BaseExceptionGroup)):
         run_state_machine_as_test(
             machine(wrong),
-            settings=settings(
-                max_examples=1_000, stateful_step_count=12, deadline=None, phases=[Phase.generate], derandomize=True
-            ),
+            # Ends at the first history that is wrong.
+            settings=settings(max_examples=50_000, stateful_step_count=12, deadline=None, phases=[Phase.generate]),
         )
 
 
