@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
 import signal
@@ -15,6 +14,7 @@ from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from confluent_kafka import Producer
 from processes.forking import Forked, forked
@@ -43,12 +43,11 @@ SHORT = Limits(session_s=1.5, transaction_s=2.0, rejoin_s=2.0, settle_s=2.0)
 """For tests that wait for the session of a killed caller."""
 LIMITS, PROVIDER_LOG, ORDERS = "TRADEWIND_TEST_LIMITS", "TRADEWIND_TEST_PROVIDER_LOG", "TRADEWIND_TEST_ORDERS"
 NEUTRAL = {"max_tokens": 64, "messages": [{"content": "how calm is the market?", "role": "user"}]}
-_numbers = itertools.count()
 
 
 def call(number: int | str | None = None, **changes: Any) -> AiCall:
-    """Make a call; its ids follow from its number, and all calls have different ones by default."""
-    id_ = derive_id("test call", next(_numbers) if number is None else number)
+    """Make a call; its ids follow from its number. By default no other call has them, of other processes neither."""
+    id_ = derive_id("test call", uuid4().hex if number is None else number)
     body = json.dumps({**NEUTRAL, **changes.pop("body", {})}, sort_keys=True, separators=(",", ":"))
     values: dict[str, Any] = {
         "event_id": id_, "tenant_id": "alpha", "ts_event": clock_us(), "ts_ingest": clock_us(), "correlation_id": id_,

@@ -224,10 +224,11 @@ class DeltaContract:
         async with Scene(links) as scene:
             following = scene.follow("alpha", asked.request_id)
             performing = asyncio.create_task(scene.perform(provider, asked))
-            await provider.told.wait()
+            await scene.until(lambda: provider.told.is_set() or performing.done())
             scene.reader.leave(following)
             provider.may_end.set()
-            assert (await performing).text == "the market is calm"
+            async with asyncio.timeout(SEEN_S):
+                assert (await performing).text == "the market is calm"
             scene.seen.clear()
             scene.follow("alpha", asked.request_id)
             await scene.until(lambda: scene.text == "the market is calm")
