@@ -7,7 +7,6 @@ import binascii
 import json
 import time
 from typing import Annotated, Any, Final, TypeAlias
-from urllib.parse import urlsplit
 
 from fastapi import Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +16,7 @@ from tradewind.connectors.gateway.auth.store import SESSION_S, Session
 from tradewind.connectors.gateway.auth.tokens import ACCESS_S
 from tradewind.connectors.gateway.cursors import Cursor
 from tradewind.connectors.gateway.gateway import Gateway
+from tradewind.connectors.gateway.guard import is_foreign
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.views.flow import STALE_S
 
@@ -229,9 +229,8 @@ def _no_cookie() -> bytes:
 
 
 def refuse_foreign(request: Request) -> None:
-    """Raise `Problem` for a request that a page of another origin has made: browsers name its origin."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
+    """Raise `Problem` for a request that a page of another origin has made."""
+    if is_foreign(request.headers.get("origin"), request.headers.get("host", "")):
         raise Problem(
             403,
             "FOREIGN_ORIGIN",

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from tradewind import __version__
 from tradewind.connectors.gateway import answers
+from tradewind.connectors.gateway.auth.bearer import bearer
 from tradewind.connectors.gateway.auth.roles import Who
 from tradewind.connectors.gateway.gateway import Gateway
 from tradewind.connectors.gateway.guard import Guard, too_large
@@ -133,16 +134,7 @@ def _only(route: Route) -> Callable[[Request], Who]:
     roles = route.roles or frozenset()
 
     def allowed(request: Request) -> Who:
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not token:
-            raise Problem(
-                401,
-                "NO_TOKEN",
-                "this route wants an access token",
-                "get one by POST /api/v1/auth/refresh, and send it as Authorization: Bearer ...",
-                pointer="header: Authorization",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
+        token = bearer(request.headers.get("authorization", ""))
         who = answers.gateway_of(request).tokens.verify(token)
         if who.role not in roles:
             raise Problem(

@@ -120,7 +120,7 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
 
     secret = secret_of(settings.data)
     tokens = Tokens(secret, settings.physical("tradewind"), time.time)
-    system = SystemView(declared.ports, lambda _: None)
+    system = SystemView(declared.ports)
     return Gateway(
         settings=settings,
         tokens=tokens,

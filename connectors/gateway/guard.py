@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -70,6 +71,11 @@ def known_host(given: str, hosts: frozenset[str]) -> bool:
     if not colon or not port.isdigit():
         name = given.lower()
     return name in hosts
+
+
+def is_foreign(origin: str | None, host: str) -> bool:
+    """Return whether a page of another origin has made a request: browsers name the origin."""
+    return origin is not None and urlsplit(origin).netloc.lower() != host.lower()
 
 
 async def answer(problem: Problem, send: Send) -> None:

@@ -9,8 +9,10 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tradewind.connectors.gateway.auth.bearer import bearer
 from tradewind.connectors.gateway.auth.roles import Role, Who
-from tradewind.connectors.gateway.problems import MEDIA_TYPE, Problem
+from tradewind.connectors.gateway.guard import answer
+from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.routes import PREFIX
 from tradewind.connectors.gateway.stream.hub import Hub
 
@@ -36,13 +38,12 @@ class HotLane:
             await self._app(scope, receive, send)
             return
         try:
-            status, headers, body = 200, [JSON], self._body(scope, wanted[1][:LONGEST], wanted[2])
+            body = self._body(scope, wanted[1][:LONGEST], wanted[2])
         except Problem as problem:
-            status, body = problem.status, problem.body()
-            headers = [(b"content-type", MEDIA_TYPE.encode())]
-            headers += [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
-        headers.append((b"content-length", str(len(body)).encode()))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+            await answer(problem, send)
+            return
+        headers = [JSON, (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     def _body(self, scope: Scope, symbol: str, what: str) -> bytes:
@@ -50,27 +51,16 @@ class HotLane:
         who = verify(_token(scope))
         if who.role not in self._roles:
             raise Problem(403, "FORBIDDEN", f"the role {who.role} may not read this", "ask an owner of your tenant")
-        if what == "tick":
-            return hub.data(("ticks", _instrument(hub, symbol))) or b"null"
         instrument = _instrument(hub, symbol)
+        if what == "tick":
+            return hub.data(("ticks", instrument)) or b"null"
         cells = (name for name in hub.symbols("bars") if name.rpartition(":")[0] == instrument)
         return b"[" + b",".join(data for name in cells if (data := hub.data(("bars", name)))) + b"]"
 
 
 def _token(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            kind, _, token = value.partition(b" ")
-            if kind.lower() == b"bearer" and token:
-                return str(token.decode("latin-1"))
-    raise Problem(
-        401,
-        "NO_TOKEN",
-        "this route wants an access token",
-        "get one by POST /api/v1/auth/refresh, and send it as Authorization: Bearer ...",
-        pointer="header: Authorization",
-        headers={"WWW-Authenticate": "Bearer"},
-    )
+    given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+    return bearer(given.decode("latin-1"))
 
 
 def _instrument(hub: Hub, symbol: str) -> str:

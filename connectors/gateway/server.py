@@ -7,14 +7,13 @@ import logging
 import socket
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import uvicorn
 from picows import WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
 from starlette.types import ASGIApp
 
 from tradewind.connectors.gateway.gateway import Gateway
-from tradewind.connectors.gateway.guard import known_host
+from tradewind.connectors.gateway.guard import is_foreign, known_host
 from tradewind.connectors.gateway.http import BoundedHttp
 from tradewind.connectors.gateway.problems import MEDIA_TYPE, Problem
 from tradewind.connectors.gateway.routes import PREFIX
@@ -61,7 +60,7 @@ class Door:
             )
         if path not in {STREAM_PATH, MARKET_PATH}:
             return Problem(404, "NO_SUCH_ROUTE", f"there is no WebSocket at {path[:200]}", f"use {STREAM_PATH}")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if is_foreign(origin, host):
             return Problem(403, "FOREIGN_ORIGIN", "a page of another origin may not do this", "use our own pages")
         if self.gateway is None or len(self.gateway.connections.open) >= STREAMS:
             return Problem(503, "TOO_MANY_CONNECTIONS", f"there are {STREAMS} WebSockets already", "try again later")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, Final
 
-import asyncpg
-
 from tradewind.connectors.gateway.auth.roles import Role
+from tradewind.connectors.gateway.database import STATEMENT_S, Database
 from tradewind.connectors.gateway.problems import Problem
-from tradewind.connectors.postgres.connection import Connection, Pool, pool
+from tradewind.connectors.postgres.connection import Connection
 from tradewind.connectors.settings import Settings
 
 LINK_S: Final = 3600
@@ -27,16 +25,6 @@ TWO_TABS_S: Final = 10
 TOKEN_BYTES: Final = 32
 CONNECTIONS: Final = 4
 """Logins and refreshes take milliseconds; reads of tables have a pool of their own."""
-STATEMENT_S: Final = 3.0
-AWAY: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.InterfaceError,
-)
-"""What a server raises that is away, starts, stops or has no connection left. Anything else is a bug of ours."""
 OPERATOR = "operator"
 """The user that the first link is for."""
 
@@ -65,14 +53,11 @@ class Store:
     """The tables of `access`. For one event loop."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._pool: Pool | None = None
-        self._opening = asyncio.Lock()
+        self._database = Database(settings, CONNECTIONS, "nothing was changed; try again, and see ./dev status")
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._pool is not None:
-            self._pool.terminate()
+        await self._database.close()
 
     async def ensure_operator(self) -> str:
         """Return the id of a user who may do everything; makes one where there is none."""
@@ -246,25 +231,8 @@ class Store:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
         """Lend a connection; raises `Problem` (503) where PostgreSQL does not answer."""
-        try:
-            if self._pool is None:
-                async with self._opening:
-                    if self._pool is None:
-                        self._pool = await _opened(pool(self._settings, CONNECTIONS, STATEMENT_S))
-            async with self._pool.acquire(timeout=STATEMENT_S) as connection:
-                yield connection  # type: ignore[misc] # a proxy of it
-        except AWAY as error:
-            raise Problem(
-                503,
-                "STORE_AWAY",
-                f"PostgreSQL does not answer: {type(error).__name__}",
-                "nothing was changed; try again, and see ./dev status",
-                headers={"Retry-After": "2"},
-            ) from error
-
-
-async def _opened(made: Awaitable[Pool]) -> Pool:
-    return await made
+        async with self._database.pool() as pool, pool.acquire(timeout=STATEMENT_S) as connection:
+            yield connection  # type: ignore[misc] # a proxy of it
 
 
 async def _user(connection: Connection, user_id: str) -> User | None:

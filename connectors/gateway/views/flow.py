@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaException
 
+from tradewind.connectors.gateway.views.view import View
 from tradewind.connectors.health.flow import Lag
 from tradewind.connectors.health.names import Known
 from tradewind.connectors.health.watch import Glance, Watch
@@ -48,15 +48,14 @@ class FlowSeen:
         return {"as_of": round(self.at_s, 3), "topics": self.topics, "readers": self.readers}
 
 
-class FlowView(threading.Thread):
+class FlowView(View):
     """Looks again and again, in a thread of its own."""
 
     def __init__(
         self, settings: Settings, known: Known, put: Callable[[FlowSeen], None], intents: Intents = dict
     ) -> None:
-        super().__init__(name="view of the flow", daemon=True)
+        super().__init__("the flow")
         self._settings, self._known, self._put, self._intents = settings, known, put, intents
-        self._closing = threading.Event()
         self._windows: defaultdict[tuple[str, str, int], deque[Seen]] = defaultdict(lambda: deque(maxlen=WINDOW))
         self._since: dict[tuple[str, str], tuple[State, float]] = {}
         """(group, topic) -> its state, and when this process first saw it."""
@@ -81,11 +80,6 @@ class FlowView(threading.Thread):
             self._closing.wait(max(0.0, begun + EVERY_S - time.monotonic()))
         if watch is not None:
             watch.close()
-
-    def close(self) -> None:
-        """Stop looking; returns after the look in progress."""
-        self._closing.set()
-        self.join()
 
     def take(self, glance: Glance, now: float) -> None:
         """Add a look to the windows, and hand on what they say."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from typing import Final
 
 from confluent_kafka import Message
 
 from tradewind.connectors.gateway.stream.hub import Channel, Key
+from tradewind.connectors.gateway.views.view import View
 from tradewind.connectors.gateway.wire import encoded, event_for_wire
 from tradewind.connectors.kafka.admin import require
 from tradewind.connectors.kafka.errors import StreamError
 from tradewind.connectors.kafka.records import raw_records
 from tradewind.connectors.registry import RegistryError
 from tradewind.connectors.settings import Settings
+from tradewind.processors.identity import instrument
 from tradewind.schemas.codec import Codec, UndecodableRecord
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Tick
@@ -32,13 +33,12 @@ Put = Callable[[dict[Key, bytes]], None]
 log = logging.getLogger(__name__)
 
 
-class Follower(threading.Thread):
+class Follower(View):
     """Follows one topic from its end, and keeps the last event of each cell."""
 
     def __init__(self, settings: Settings, codec: Codec, topic: Topic, channel: Channel, put: Put) -> None:
-        super().__init__(name=f"view of {topic.name}", daemon=True)
+        super().__init__(topic.name)
         self._settings, self._codec, self._topic, self._channel, self._put = settings, codec, topic, channel, put
-        self._closing = threading.Event()
         self._models: dict[bytes, bool] = {}
         self._cells: set[Key] = set()
         self._full = False
@@ -54,11 +54,6 @@ class Follower(threading.Thread):
                 self.trouble = str(error)
                 log.warning("the view of %s waits: %s", self._topic.name, error)
                 self._closing.wait(AGAIN_S)
-
-    def close(self) -> None:
-        """Stop; returns once the thread has ended."""
-        self._closing.set()
-        self.join()
 
     def _follow(self) -> None:
         partitions = range(require(self._settings, self._topic))
@@ -117,9 +112,9 @@ def cell_of(event: Event) -> Key | None:
     """Return the cell of an event: a tick's is its instrument, a bar's its instrument and interval."""
     match event:
         case Tick(symbol=symbol, venue=venue):
-            return "ticks", f"{symbol}.{venue}"
+            return "ticks", instrument(symbol, venue)
         case Bar(symbol=symbol, venue=venue, interval_s=interval):
-            return "bars", f"{symbol}.{venue}:{interval}"
+            return "bars", f"{instrument(symbol, venue)}:{interval}"
     return None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,15 +9,12 @@ from typing import Any, Final
 
 import asyncpg
 
-from tradewind.connectors.gateway.auth.store import AWAY
 from tradewind.connectors.gateway.cursors import Cursor, Place
-from tradewind.connectors.gateway.problems import Problem
-from tradewind.connectors.postgres.connection import Pool, pool
+from tradewind.connectors.gateway.database import STATEMENT_S, Database
 from tradewind.connectors.settings import Settings
+from tradewind.processors.money import shown
 
 CONNECTIONS: Final = 8
-STATEMENT_S: Final = 3.0
-"""Each query reads one page by an index: milliseconds."""
 MOST_POSITIONS: Final = 5_000
 """Of one answer: an account has one for each instrument that it ever traded."""
 POSITIONS: Final = """
@@ -73,14 +69,11 @@ class Reads:
     """The tables that the sink fills. For one event loop."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._pool: Pool | None = None
-        self._opening = asyncio.Lock()
+        self._database = Database(settings, CONNECTIONS, "try again, and see ./dev status")
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._pool is not None:
-            self._pool.terminate()
+        await self._database.close()
 
     async def positions(self, tenant_id: str | None, account_id: str | None, *, flat: bool) -> list[dict[str, Any]]:
         """Return what accounts hold; `flat` adds instruments that they hold nothing of any more.
@@ -106,20 +99,8 @@ class Reads:
         return _page(await self._fetch(FILLS, tenant_id, account_id, order_id, *after.place, limit + 1), limit)
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
-        try:
-            if self._pool is None:
-                async with self._opening:
-                    if self._pool is None:
-                        self._pool = await pool(self._settings, CONNECTIONS, STATEMENT_S)
-            return await self._pool.fetch(statement, *arguments, timeout=STATEMENT_S)
-        except AWAY as error:
-            raise Problem(
-                503,
-                "STORE_AWAY",
-                f"PostgreSQL does not answer: {type(error).__name__}",
-                "try again, and see ./dev status",
-                headers={"Retry-After": "2"},
-            ) from error
+        async with self._database.pool() as pool:
+            return await pool.fetch(statement, *arguments, timeout=STATEMENT_S)
 
 
 def _page(rows: list[asyncpg.Record], limit: int) -> Page:
@@ -136,7 +117,7 @@ def _row(row: asyncpg.Record) -> dict[str, Any]:
 def _value(value: Any) -> Any:
     match value:
         case Decimal():
-            return format(value.normalize(), "f")
+            return shown(value)
         case datetime():
             return value.isoformat(timespec="microseconds").replace("+00:00", "Z")
         case bool():

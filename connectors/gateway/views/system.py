@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tradewind.connectors.gateway.views.view import View
 from tradewind.processors.health.states import State
 
 EVERY_S: Final = 4.0
@@ -47,13 +47,12 @@ class SystemSeen:
         }
 
 
-class SystemView(threading.Thread):
+class SystemView(View):
     """Asks again and again."""
 
-    def __init__(self, ports: Ports, put: Callable[[SystemSeen], None]) -> None:
-        super().__init__(name="view of the system", daemon=True)
-        self._ports, self._put = ports, put
-        self._closing = threading.Event()
+    def __init__(self, ports: Ports) -> None:
+        super().__init__("the system")
+        self._ports = ports
         self.last: SystemSeen | None = None
 
     def run(self) -> None:
@@ -62,15 +61,9 @@ class SystemView(threading.Thread):
             begun = time.monotonic()
             try:
                 self.last = SystemSeen(time.time(), tuple(self._ports.services()), tuple(self._ports.processes()))
-                self._put(self.last)
             except (OSError, ValueError, KeyError, RuntimeError) as error:  # shown as stale, and tried again
                 log.warning("services and processes could not be asked: %s: %s", type(error).__name__, error)
             self._closing.wait(max(0.0, begun + EVERY_S - time.monotonic()))
-
-    def close(self) -> None:
-        """Stop asking; returns after the questions in progress."""
-        self._closing.set()
-        self.join()
 
     def intents(self) -> dict[tuple[str, str, int], State]:
         """Return the partitions that stand because their agent holds them until another input has caught up."""

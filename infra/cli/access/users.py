@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from tradewind.connectors.gateway.auth.roles import ROLES
 from tradewind.infra.cli.output import say_json
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from tradewind.connectors.settings import Settings
 
 Found = TypeVar("Found")
-ROLES = ("operator", "owner", "trader", "analyst", "viewer", "auditor")
 NAME = click.argument("name")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -77,6 +76,7 @@ def gateway(*, link_file: Path | None) -> None:
 async def _write_link(made: Gateway, url: str, file: Path) -> None:
     """Write a one-time link for the operator, again and again until PostgreSQL is there to keep it."""
     from tradewind.connectors.gateway.problems import Problem  # noqa: PLC0415 - help comes at once
+    from tradewind.infra.services.passwords import write_private  # noqa: PLC0415
 
     while True:
         try:
@@ -85,11 +85,7 @@ async def _write_link(made: Gateway, url: str, file: Path) -> None:
             log.warning("no link yet: %s", problem)
             await asyncio.sleep(1.0)
             continue
-        draft = file.with_name(f".{file.name}")
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            out.write(f"{link}\n")
-        draft.replace(file)
+        write_private(file, f"{link}\n")
         return
 
 

@@ -92,7 +92,7 @@ def test_services_and_processes_say_what_is_down_and_what_stands() -> None:
 def test_what_an_agent_holds_is_an_intent() -> None:
     """By group, topic and partition."""
     held = {"group": "tradewind.execution", "topic": "market.ticks", "partition": 2}
-    view = SystemView(Ports(list, list), lambda _: None)
+    view = SystemView(Ports(list, list))
     assert view.intents() == {}
     view.last = SystemSeen(1.0, (), ({"name": "execution", "held": [held]},))
     assert view.intents() == {("tradewind.execution", "market.ticks", 2): "HELD"}
