@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, localcontext
+from typing import Literal
 
 PLACES = Decimal("1e-10")  # the scale of every decimal in the schemas
 DIGITS = 80  # twice the 38 digits of a field and more: products of two fields are exact, and quotients round once
@@ -29,6 +30,16 @@ def money_of(value: float) -> Decimal:
 def shown(value: Decimal) -> str:
     """Return an amount for people: without exponent, and without zeros at its end."""
     return format(CONTEXT.normalize(value), "f")
+
+
+def signed_quantity(side: Literal["UNKNOWN", "BUY", "SELL"], quantity: Decimal) -> Decimal:
+    """Return units as they change a position: negative for a sell."""
+    match side:
+        case "BUY":
+            return quantity
+        case "SELL":
+            return -quantity
+    raise AssertionError("an order of an unknown side is refused before it is judged")
 
 
 def floored(value: Decimal, step: Decimal) -> Decimal:

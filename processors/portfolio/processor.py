@@ -13,7 +13,7 @@ from typing import cast
 
 from tradewind.processors.batch import PoisonRecord, Processor, Rows, Segment, State, checked, require_known, rows_of
 from tradewind.processors.identity import derive_id, instrument
-from tradewind.processors.money import ZERO, money_of
+from tradewind.processors.money import ZERO, money_of, signed_quantity
 from tradewind.processors.portfolio.holding import Holding
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import Fill
@@ -67,8 +67,7 @@ def _on_fill(state: State, index: int, fill: Fill, ts_ingest: int) -> Position:
         mark_ts=fill.ts_event,
         fills=0,
     )
-    units = fill.quantity if fill.side == "BUY" else -fill.quantity
-    holding = _holding(before).filled(units, fill.price)
+    holding = _holding(before).filled(signed_quantity(fill.side, fill.quantity), fill.price)
     for price in (EXACT_PRICE_MAX, ZERO):  # so that no bar and no fill that follow can fail
         worth = holding.unrealised_pnl(Decimal(price))
         if abs(worth) > AMOUNT_MAX:

@@ -12,8 +12,8 @@ from typing import Final
 
 from tradewind.processors.batch import State
 from tradewind.processors.identity import instrument
-from tradewind.processors.money import CONTEXT, ZERO
-from tradewind.processors.risk.target import Order, signed_quantity
+from tradewind.processors.money import CONTEXT, ZERO, signed_quantity
+from tradewind.processors.risk.target import Order
 from tradewind.schemas.execution import OrderEvent, OrderRequest
 from tradewind.schemas.risk import ExposureState, HoldingState, ReservationState, StrangersState
 

@@ -12,14 +12,13 @@ an event of an open order with an unknown status.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import cast
 
 from tradewind.processors.batch import PoisonRecord, Processor, Rows, Segment, State, checked, require_known, rows_of
 from tradewind.processors.billing.meters import ORDERS
 from tradewind.processors.billing.used_up import note_used, quota_of, used_up
 from tradewind.processors.identity import derive_id
-from tradewind.processors.money import CONTEXT
+from tradewind.processors.money import shown
 from tradewind.processors.risk.checks import Denial, Standing, denials, unknown_owner
 from tradewind.processors.risk.exposure import (
     after_decision,
@@ -178,9 +177,5 @@ def _decision(
 
 def _allowed(order: Order) -> str:
     if order.quantity:
-        return f"within all limits: the deployment goes from {_units(order.held)} to {_units(order.held_after)} units"
-    return f"no order is needed: the deployment holds {_units(order.held)} units"
-
-
-def _units(quantity: Decimal) -> str:
-    return f"{quantity.normalize(CONTEXT):f}"
+        return f"within all limits: the deployment goes from {shown(order.held)} to {shown(order.held_after)} units"
+    return f"no order is needed: the deployment holds {shown(order.held)} units"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
-from tradewind.processors.money import CONTEXT, ZERO, floored
+from tradewind.processors.money import CONTEXT, ZERO, floored, signed_quantity
 from tradewind.schemas.execution import OrderRequest
 
 Side: TypeAlias = Literal["BUY", "SELL"]
@@ -73,13 +73,3 @@ def order_of(request: OrderRequest, held: Decimal, exposure: Decimal) -> Order:
     limit_price = request.buy_limit if side == "BUY" else request.sell_limit
     touch = request.quote_ask if side == "BUY" else request.quote_bid
     return Order(side, quantity, limit_price, touch if limit_price is None else limit_price, held, exposure)
-
-
-def signed_quantity(side: Literal["UNKNOWN", "BUY", "SELL"], quantity: Decimal) -> Decimal:
-    """Return units as they change a position: negative for a sell."""
-    match side:
-        case "BUY":
-            return quantity
-        case "SELL":
-            return -quantity
-    raise AssertionError("an order of an unknown side is refused before it is judged")

@@ -80,10 +80,6 @@ class Engine:
     tell: Callable[[Event], None]
     """Gets each signal, request, decision, order event, fill, position and alert, and each bar that values positions,
     in event time."""
-    grace_us: int
-    leap_us: int
-    start: int | None = None
-    """Signals before this time lead to no order, µs: they are a warm-up's."""
     counts: Counts = field(default_factory=Counts)
     _doubted: dict[Name, Tick] = field(default_factory=dict)
     """Quotes that the market agent doubts: the venue has not had them."""
@@ -107,17 +103,17 @@ class Engine:
         self.counts.discarded += discarded
         self.counts.late += _aside(outputs) - discarded
         quotes = self._placed(certain)
-        self._run(outputs, quotes, quotes.place)
+        self._run(outputs, quotes)
 
     def close(self) -> None:
         """End the source: every bar closes, and open orders expire."""
-        beats = self._closing()
+        beats = closing_beats(self._last, self.stages.grace_us)
         outputs = [one for segment in rows(TICKS.name, beats) for one in self.stages.market.run(segment)]
         # The heartbeats are not before any quote, so they agree with those that are in doubt.
         doubted = [tick.to_dict() for _, tick in sorted(self._doubted.items())]
         self._doubted.clear()
         quotes = self._placed(pl.DataFrame(doubted, schema=TICK_COLUMNS))
-        self._run(outputs, quotes, quotes.place)
+        self._run(outputs, quotes)
         for segment in rows(TICKS.name, beats):
             self._deliver(self.stages.execution.run(segment))
 
@@ -131,22 +127,15 @@ class Engine:
         """Event time of the newest quote of each instrument, µs."""
         return self._last
 
-    def _closing(self) -> list[Heartbeat]:
-        return [
-            Heartbeat(symbol=symbol, venue=venue, ts_event=at, ts_ingest=at // US_PER_MS * US_PER_MS, closing=True)
-            for (symbol, venue), ts in sorted(self._last.items())
-            for at in (closing_ts(ts, self.grace_us),)
-        ]
-
-    def _run(self, outputs: Sequence[Output], quotes: _Quotes, place: Callable[[Name, int], int]) -> None:
+    def _run(self, outputs: Sequence[Output], quotes: _Quotes) -> None:
         """Let decisions follow from a block, and give the venue the quotes between them."""
         marks: list[tuple[int, Event | Rows]] = []
         asked: list[tuple[int, Event | Rows]] = []
         for segment in self._bars(outputs):
-            marks += _marks(segment, place)
+            marks += _marks(segment, quotes.place)
             for event in events_of(self.stages.signals.run(segment)):
                 if isinstance(event, Signal | Heartbeat):
-                    asked.append((place((event.symbol, event.venue), event.ts_event), event))
+                    asked.append((quotes.place((event.symbol, event.venue), event.ts_event), event))
                 elif isinstance(event, Alert):  # names no instrument; comes after what was sent before it
                     asked.append((asked[-1][0] if asked else 0, event))
                 else:
@@ -187,8 +176,6 @@ class Engine:
             return
         if isinstance(event, Signal):
             self.tell(event)
-            if self.start is not None and event.ts_event < self.start:
-                return
         for request in self.stages.sizing.events(SIGNALS.name, [event]):
             if isinstance(request, OrderRequest):
                 self.tell(request)
@@ -225,7 +212,7 @@ class Engine:
         quotes = quotes_of(segment)
         watermarks = [self._reached.get(name) for name in quotes.instruments]
         doubted = [self._doubted.get(name) for name in quotes.instruments]
-        weighed = weigh(segment, quotes, watermarks, doubted, self.leap_us)
+        weighed = weigh(segment, quotes, watermarks, doubted, self.stages.leap_us)
         if weighed is None:
             return ticks, 0
         for name, tick in weighed.in_doubt.items():
@@ -246,6 +233,15 @@ class Engine:
             self._reached[name] = int(reached[-1])
             places[name] = own, reached
         return _Quotes(block, places)
+
+
+def closing_beats(ends: Mapping[Name, int], grace_us: int) -> list[Heartbeat]:
+    """Return what ends each instrument, by the event time of its newest quote, µs."""
+    return [
+        Heartbeat(symbol=symbol, venue=venue, ts_event=at, ts_ingest=at // US_PER_MS * US_PER_MS, closing=True)
+        for (symbol, venue), ts in sorted(ends.items())
+        for at in (closing_ts(ts, grace_us),)
+    ]
 
 
 def _rows_of(block: pl.DataFrame) -> Iterator[tuple[Name, Ints]]:

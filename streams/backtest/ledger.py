@@ -11,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from tradewind.processors.identity import instrument
-from tradewind.processors.money import ZERO, exact
+from tradewind.processors.money import ZERO, exact, signed_quantity
 from tradewind.processors.performance.curve import Curve
 from tradewind.processors.performance.trades import Traded
 from tradewind.processors.portfolio.holding import Holding
@@ -98,8 +98,6 @@ class Ledger:
     curve: Curve
     drawn: Thinned
     """Equity as a report draws it."""
-    start: int | None = None
-    """Signals before this time are a warm-up's, and not counted, µs."""
     counts: Counter[str] = field(default_factory=Counter)
     denials: Counter[str] = field(default_factory=Counter)
     traded: Traded = field(default_factory=Traded)
@@ -112,7 +110,7 @@ class Ledger:
         """Take one event. Raises `StrategyFailed` for the alert that the strategy is quarantined."""
         match event:
             case Signal():
-                self.counts["signals"] += self.start is None or event.ts_event >= self.start
+                self.counts["signals"] += 1
             case OrderRequest():
                 self.counts["requests"] += 1
             case Decision():
@@ -145,16 +143,17 @@ class Ledger:
 
     def _on_fill(self, fill: Fill) -> None:
         self.counts["fills"] += 1
+        units = signed_quantity(fill.side, fill.quantity)
         order = self._orders.get(fill.order_id)
         if order is not None:
             mid = (order.quote_bid + order.quote_ask) / 2
-            self.traded.on_fill(fill.quantity if fill.side == "BUY" else -fill.quantity, fill.price, mid)
+            self.traded.on_fill(units, fill.price, mid)
             self._end(fill.order_id, "FILLED", fill.ts_event, fill)
-        self._on_holding(fill)
+        self._on_holding(fill, units)
 
-    def _on_holding(self, fill: Fill) -> None:
+    def _on_holding(self, fill: Fill, units: Decimal) -> None:
         held = self._held.setdefault(_key(fill), _Held())
-        before, units = held.holding, fill.quantity if fill.side == "BUY" else -fill.quantity
+        before = held.holding
         after = before.filled(units, fill.price)
         closed = min(abs(units), abs(before.quantity)) if before.quantity * units < 0 else ZERO
         if closed:

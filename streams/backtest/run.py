@@ -15,13 +15,12 @@ import polars as pl
 from tradewind.connectors.feeds import Feed
 from tradewind.connectors.kafka.json_events import time_to_json
 from tradewind.connectors.settings import Settings
-from tradewind.processors.market.candles import SECOND_US
 from tradewind.processors.performance.curve import Curve
 from tradewind.processors.performance.days import NEW_YORK_DAYS, UTC_DAYS
 from tradewind.processors.performance.metrics import metrics
 from tradewind.processors.signals.strategy import Strategy
 from tradewind.processors.tenancy.tenant import Tenant
-from tradewind.schemas.event import US_PER_MS, Event
+from tradewind.schemas.event import Event
 from tradewind.streams.backtest import folder
 from tradewind.streams.backtest.engine import Engine
 from tradewind.streams.backtest.errors import BadInput, NoTicks
@@ -116,12 +115,12 @@ def run(plan: Plan, data: Path, progress: Callable[[int, int], None] | None = No
     manifest = _manifest(plan, tenant)
     with folder.draft(data) as drafted:
         played, told = _run(plan, tenant, drafted, progress)
-        summary = {"id": id_of(manifest), **manifest, **told}
-        text = json.dumps(summary, indent=2, default=str, allow_nan=False)
+        text = json.dumps({"id": id_of(manifest), **manifest, **told}, indent=2, default=str, allow_nan=False)
         (drafted / folder.SUMMARY).write_text(text + "\n", encoding="utf-8")
-        _report(drafted, json.loads(text), played.curves)
+        summary = json.loads(text)
+        _report(drafted, summary, played.curves)
         path, known = folder.publish(drafted, summary["id"])
-    return Result(path, json.loads(text), known)
+    return Result(path, summary, known)
 
 
 def _report(drafted: Path, summary: Mapping[str, Any], curves: Curves) -> None:
@@ -162,9 +161,7 @@ class _Played:
         self._curve = Curve(plan.capital, UTC_DAYS)
         self.ledger = Ledger(tables, self._curve, self.curves.equity)
         agents = stages(plan.settings, plan.strategy, tenant)
-        settings = plan.settings
-        grace_us, leap_us = settings.bar_grace_ms * US_PER_MS, settings.tick_leap_s * SECOND_US
-        self.engine = Engine(agents, self._take, grace_us, leap_us)
+        self.engine = Engine(agents, self._take)
 
     def play(self, blocks: Iterable[pl.DataFrame], progress: Callable[[int, int], None] | None) -> str | None:
         """Run all quotes; return why the strategy failed, None if it did not."""

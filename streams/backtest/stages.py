@@ -21,7 +21,7 @@ from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.streams.agents import OURS
 from tradewind.streams.backtest.errors import Refused
 from tradewind.streams.backtest.state import BacktestState
-from tradewind.topics import TENANT_COMMANDS
+from tradewind.topics import TENANT_CHANGES, TENANT_COMMANDS
 
 FIRST_US = 1  # of the commands that create the tenant: before any quote
 
@@ -59,6 +59,9 @@ class Stages:
     risk: Stage
     execution: Stage
     portfolio: Stage
+    grace_us: int
+    leap_us: int
+    """The market agent's."""
 
 
 def stages(settings: Settings, strategy: Strategy, tenant: Tenant) -> Stages:
@@ -67,11 +70,8 @@ def stages(settings: Settings, strategy: Strategy, tenant: Tenant) -> Stages:
     The market agent makes only the bars that somebody reads: the strategy's, and those that value positions.
     """
     declared = {one.name: one.declare(settings).processor for one in OURS}
-    market = bars(
-        (strategy.interval_s, MARK_INTERVAL_S),
-        grace_us=settings.bar_grace_ms * US_PER_MS,
-        leap_us=settings.tick_leap_s * SECOND_US,
-    )
+    grace_us, leap_us = settings.bar_grace_ms * US_PER_MS, settings.tick_leap_s * SECOND_US
+    market = bars((strategy.interval_s, MARK_INTERVAL_S), grace_us=grace_us, leap_us=leap_us)
     made = Stages(
         Stage("market", market),
         Stage("signals", signals_processor([strategy])),
@@ -79,11 +79,13 @@ def stages(settings: Settings, strategy: Strategy, tenant: Tenant) -> Stages:
         Stage("risk", declared["risk"]),
         Stage("execution", declared["execution"]),
         Stage("portfolio", declared["portfolio"]),
+        grace_us,
+        leap_us,
     )
     commands = Stage("tenancy", declared["tenancy"])
     changes = commands.events(TENANT_COMMANDS.name, commands_of([tenant], FIRST_US))
     for stage in (made.sizing, made.risk):
-        stage.events("tenancy.changes", changes)
+        stage.events(TENANT_CHANGES.name, changes)
     return made
 
 

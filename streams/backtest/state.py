@@ -14,20 +14,20 @@ class BacktestState:
     """What a processor keeps, without a changelog. Nothing is ever taken back, so writes are kept at once."""
 
     def __init__(self) -> None:
-        self._values: dict[str, Event] = {}
+        self.values: dict[str, Event] = {}
 
     def get(self, key: str, model: type[E]) -> E | None:  # noqa: ARG002 - the processors' signature
         """Return the value, or None if there is none."""
-        return cast("E | None", self._values.get(key))
+        return cast("E | None", self.values.get(key))
 
     def put(self, key: str, value: Event) -> None:
         """Set a value."""
-        self._values[key] = value
+        self.values[key] = value
 
     def delete(self, key: str) -> None:
         """Remove a value. If there is none, do nothing."""
-        self._values.pop(key, None)
+        self.values.pop(key, None)
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Iterate over the keys with a prefix, sorted."""
-        return iter(sorted(key for key in self._values if key.startswith(prefix)))
+        return iter(sorted(key for key in self.values if key.startswith(prefix)))

@@ -17,18 +17,17 @@ import numpy as np
 import polars as pl
 
 from tradewind.connectors.feeds.publishing.encoding import last_times
-from tradewind.connectors.kafka.ends import closing_ts
 from tradewind.processors.batch import Columns
 from tradewind.processors.market.candles import SECOND_US
 from tradewind.processors.market.instruments import INSTRUMENTS
 from tradewind.processors.market.leaps import LEAP_US
 from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest
-from tradewind.schemas.market import Heartbeat, Tick
+from tradewind.schemas.market import Tick
 from tradewind.schemas.portfolio import Position
 from tradewind.schemas.risk import Decision
 from tradewind.schemas.signals import Signal
-from tradewind.streams.backtest.engine import Engine
+from tradewind.streams.backtest.engine import Engine, closing_beats
 from tradewind.streams.backtest.errors import BadInput
 from tradewind.streams.backtest.run import Plan, tenant_of
 from tradewind.streams.backtest.stages import stages
@@ -96,7 +95,7 @@ def backtested(plan: Plan) -> list[Event]:
     """Return what a backtest decides."""
     told: list[Event] = []
     agents = stages(plan.settings, plan.strategy, tenant_of(plan))
-    engine = Engine(agents, told.append, plan.settings.bar_grace_ms * US_PER_MS, plan.settings.tick_leap_s * SECOND_US)
+    engine = Engine(agents, told.append)
     for block in Ticks(plan.feeds, plan.within).blocks():
         engine.feed(block)
     engine.close()
@@ -124,15 +123,9 @@ def piped(plan: Plan) -> list[Event]:
             ends[name] = max(ts, ends.get(name, ts))
         for segment in _parts(block, grace_us, passed):
             told += (event for event in pipeline.feed(segment) if isinstance(event, COMPARED))
-    beats = [_closing(*name, closing_ts(ts, grace_us)) for name, ts in sorted(ends.items())]
-    for closing in rows(beats, TICKS.name):
+    for closing in rows(closing_beats(ends, grace_us), TICKS.name):
         told += (event for event in pipeline.feed(closing) if isinstance(event, COMPARED))
     return told
-
-
-def _closing(symbol: str, venue: str, ts_event: int) -> Heartbeat:
-    ts_ingest = ts_event // US_PER_MS * US_PER_MS
-    return Heartbeat(symbol=symbol, venue=venue, ts_event=ts_event, ts_ingest=ts_ingest, closing=True)
 
 
 def _parts(block: pl.DataFrame, grace_us: int, passed: dict[tuple[str, str], int]) -> Iterator[Columns]:

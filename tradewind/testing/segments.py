@@ -12,16 +12,14 @@ import polars as pl
 from tradewind.processors.batch import Columns, Processor, Rows, Segment, State, events_of, part
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Tick
+from tradewind.streams.backtest.state import BacktestState
 from tradewind.topics import TICKS
 
 E = TypeVar("E", bound=Event)
 
 
-class MemoryState:
-    """State in memory, as a processor sees the state of a task, without a changelog."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Event] = {}
+class MemoryState(BacktestState):
+    """State in memory, which notices that a value is read as another model than it was put."""
 
     def get(self, key: str, model: type[E]) -> E | None:
         """Return the value, or None where there is none; raises `TypeError` where it is of another model."""
@@ -29,18 +27,6 @@ class MemoryState:
         if value is not None and not isinstance(value, model):
             raise TypeError(f"state {key!r} is a {type(value).__name__}, read as a {model.__name__}")
         return value
-
-    def put(self, key: str, value: Event) -> None:
-        """Set a value."""
-        self.values[key] = value
-
-    def delete(self, key: str) -> None:
-        """Remove a value; does nothing where there is none."""
-        self.values.pop(key, None)
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Iterate over the keys with a prefix, sorted."""
-        return iter(sorted(key for key in self.values if key.startswith(prefix)))
 
 
 def rows(

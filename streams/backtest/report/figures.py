@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from tradewind.processors.money import shown
 from tradewind.streams.backtest.report.curves import Curves
 from tradewind.streams.backtest.report.thinning import Point, Thinned
 
@@ -110,7 +111,7 @@ def _named(trades: pl.DataFrame, *, descending: bool) -> list[Mapping[str, Any]]
         {
             "instrument": f"{row['symbol']}.{row['venue']}",
             "side": row["side"],
-            "quantity": f"{row['quantity'].normalize():f}",
+            "quantity": shown(row["quantity"]),
             "entered": f"{row['entered_at']:%Y-%m-%d %H:%M:%S}",
             "exited": f"{row['exited_at']:%Y-%m-%d %H:%M:%S}",
             "entry": _price(row["entry_price"]),
@@ -123,7 +124,7 @@ def _named(trades: pl.DataFrame, *, descending: bool) -> list[Mapping[str, Any]]
 
 def _price(price: Decimal) -> str:
     """Return a price in `DIGITS` digits: an average price has more than a quote."""
-    return f"{Decimal(f'{price:.{DIGITS}g}').normalize():f}"
+    return shown(Decimal(f"{price:.{DIGITS}g}"))
 
 
 def _named_falls(days: Sequence[tuple[int, float]], capital: float) -> list[Mapping[str, Any]]:
