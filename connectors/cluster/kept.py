@@ -9,7 +9,7 @@ from typing import TypeVar
 import asyncpg
 
 from tradewind.connectors.cluster.identity import Known
-from tradewind.connectors.postgres.connection import Connection, connect
+from tradewind.connectors.postgres.connection import LOST, Connection, connect
 from tradewind.connectors.settings import Settings
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def on_postgres(settings: Settings, work: Callable[[Connection], Awaitable[T]], 
 
     try:
         return asyncio.run(done())
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (*LOST, asyncpg.PostgresError) as error:
         raise KeptAway(
             f"PostgreSQL at {settings.postgres.url} does not answer ({error or type(error).__name__})"
         ) from error

@@ -10,18 +10,16 @@ from typing import Final
 import asyncpg
 
 from tradewind.connectors.gateway.problems import Problem
-from tradewind.connectors.postgres.connection import Pool, pool
+from tradewind.connectors.postgres.connection import LOST, Pool, pool
 from tradewind.connectors.settings import Settings
 
 STATEMENT_S: Final = 3.0
 """Each statement finds its rows by an index: milliseconds."""
 AWAY: Final = (
-    OSError,
-    TimeoutError,
+    *LOST,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
-    asyncpg.InterfaceError,
 )
 """What a server raises that is away, starts, stops or has no connection left. Anything else is a bug of ours."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 
@@ -13,6 +13,12 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 CONNECT_S = 5.0  # a server on the same network answers in milliseconds
 STATEMENT_S = 30.0  # a batch takes 0.2 s; what takes longer waits for a lock or a disk, and is tried again
 IDLE_IN_TRANSACTION_MS = 10_000  # a process that was stopped in a transaction lets go of its partitions after it
+LOST: Final = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises where the connection is lost, and not by the server's answer.
+
+The last one comes while the server's farewell has been read and the end of the connection has not. Only a new
+connection helps.
+"""
 
 
 def schema_of(settings: Settings) -> str:

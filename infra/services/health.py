@@ -10,13 +10,14 @@ import httpx
 from confluent_kafka import KafkaException
 from redis import RedisError
 
+from tradewind.connectors.postgres.connection import LOST
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.timeseries.product import WrongProduct
 from tradewind.infra.services.declaration import Service
 from tradewind.infra.services.embedded import services
 from tradewind.infra.services.service import ServiceHealth
 
-UNHEALTHY = (OSError, KafkaException, httpx.HTTPError, asyncpg.PostgresError, RedisError, ValueError, WrongProduct)
+UNHEALTHY = (*LOST, KafkaException, httpx.HTTPError, asyncpg.PostgresError, RedisError, ValueError, WrongProduct)
 """What clients raise of a service that does not answer as it should."""
 
 

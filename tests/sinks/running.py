@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -29,6 +30,11 @@ from tradewind.schemas.portfolio import Position
 from tradewind.topics import PARTITIONS, Topic
 
 START = 1_398_902_400_000_000
+TERMINATE = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+)
+"""Ends every other connection to a database."""
 FAST = Limits(linger_s=0.05, retry_first_s=0.05, retry_most_s=0.5, stall_s=0.5, stop_s=2.0)
 
 
@@ -186,13 +192,23 @@ def questdb(settings: Settings, query: str) -> list[list[Any]]:
 class Cable:
     """A TCP connection to a store, as many as wanted: it can be cut, so that the store is away, and mended."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
+    def __init__(self, host: str, port: int, *, tells_ends: bool = True) -> None:
+        """Connect to a store; without `tells_ends` a client reads the store's last words and not the end after them."""
+        self._target, self._tells_ends = (host, port), tells_ends
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
         self._cut = False
         threading.Thread(target=self._accept, daemon=True).start()
+
+    @classmethod
+    def through(cls, settings: Settings, *, tells_ends: bool = True) -> tuple[Cable, Settings]:
+        """Lay a cable to PostgreSQL; returns it and the settings that go through it."""
+        url = urlsplit(str(settings.postgres.url))
+        cable = cls(str(url.hostname), int(url.port or 0), tells_ends=tells_ends)
+        through = urlunsplit(url._replace(netloc=f"127.0.0.1:{cable.port}"))
+        postgres = settings.postgres.model_copy(update={"url": through})
+        return cable, settings.model_copy(update={"postgres": postgres})
 
     def cut(self) -> None:
         """End every connection, and each new one at once."""
@@ -220,6 +236,8 @@ class Cable:
         with suppress(OSError):
             while data := source.recv(65536):
                 sink.sendall(data)
+        if not self._tells_ends and source.getpeername() == self._target:
+            return
         for one in (source, sink):
             self._open.discard(one)
             with suppress(OSError):

@@ -17,7 +17,7 @@ from datetime import datetime
 import asyncpg
 
 from tradewind.connectors.ai.keys.sealing import BrokenSeal, Master, Sealed
-from tradewind.connectors.postgres.connection import Connection, connect
+from tradewind.connectors.postgres.connection import LOST, Connection, connect
 from tradewind.connectors.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ PAUSE_S = 1.0
 """After a question without an answer: calls that wait for their keys are told at once, instead of one by one."""
 SHORTEST, LONGEST = 8, 4_096
 """Characters of a key. A shorter one could not be hidden in texts, for it may stand there by chance."""
-SILENT = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+SILENT = (*LOST, asyncpg.PostgresError)
 """What a connection raises if PostgreSQL does not answer, or not as it should."""
 FIND = """
 SELECT tenant_id, key_id, master_id, nonce, box FROM ai_keys

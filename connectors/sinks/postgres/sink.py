@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import ClassVar, Literal
 
 import asyncpg
 
 from tradewind.connectors.kafka.topic_ids import as_printed, topic_ids
-from tradewind.connectors.postgres.connection import Connection, connect
+from tradewind.connectors.postgres.connection import LOST, Connection, connect
 from tradewind.connectors.postgres.domains import DOMAINS
 from tradewind.connectors.postgres.table import Domain, EventTable
 from tradewind.connectors.settings import Settings
@@ -121,9 +122,10 @@ class PostgresSink(Sink):
             await self._transaction(merge)
 
     async def close(self) -> None:
-        """Disconnect."""
+        """Disconnect, from a server that no longer answers too: nothing is unsaid between two transactions."""
         if self._connection is not None:
-            await self._connection.close(timeout=CLOSE_S)
+            with suppress(*LOST):
+                await self._connection.close(timeout=CLOSE_S)
 
     async def _advance(self, connection: Connection, batch: Batch) -> None:
         done = await connection.execute(ADVANCE, batch.topic.name, batch.partition, batch.epoch, batch.next_offset)
@@ -151,7 +153,7 @@ class PostgresSink(Sink):
             raise
         except asyncpg.PostgresError as error:
             raise _next_step(error) from error
-        except (asyncpg.InterfaceError, OSError) as error:
+        except LOST as error:
             if self._connection is not None:
                 self._connection.terminate()
                 self._connection = None

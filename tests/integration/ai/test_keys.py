@@ -14,6 +14,7 @@ from calls.provider import Conversation, Provider
 from click.testing import CliRunner
 from processes.pipeline import environment
 from pydantic import SecretStr
+from sinks.running import TERMINATE, Cable
 
 from tradewind.connectors.ai.calls import AiCalls
 from tradewind.connectors.ai.in_force import apply, in_force
@@ -63,10 +64,13 @@ async def run(settings: Settings, statement: str) -> list[asyncpg.Record]:
         await connection.close()
 
 
-async def test_a_stored_key_is_found_changed_and_refused_while_the_caller_runs(tables: Settings) -> None:
-    """An answer holds for seconds; a lost connection is opened anew."""
+@pytest.mark.parametrize("tells_ends", [True, False])
+async def test_a_stored_key_is_found_changed_and_refused_while_the_caller_runs(
+    tables: Settings, tells_ends: bool
+) -> None:
+    """An answer holds for seconds; a connection is opened anew, whether its end has been read or only announced."""
     clock = Clock()
-    store = KeyStore(tables, Master(MASTER), clock)
+    store = KeyStore(Cable.through(tables, tells_ends=tells_ends)[1], Master(MASTER), clock)
     await store.add("alpha", "MAIN", OWN)
     await store.add(None, "Main", SHARED)
     assert [await store.key(tenant, "main") for tenant in ("alpha", "beta")] == [OWN, SHARED]
@@ -75,8 +79,7 @@ async def test_a_stored_key_is_found_changed_and_refused_while_the_caller_runs(t
     assert await store.key("alpha", "MAIN") == OWN
     clock.now += KEPT_S
     assert await store.key("alpha", "MAIN") == LATER
-    await run(tables, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-              " AND datname = current_database()")  # fmt: skip
+    await run(tables, TERMINATE)
     clock.now += KEPT_S
     assert await store.key("alpha", "MAIN") == LATER
     assert [(one.tenant_id, one.key_id, one.flaw) for one in await store.stored()] == [

@@ -9,21 +9,20 @@ import subprocess
 import sys
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 import polars as pl
 import pytest
 from confluent_kafka.admin import AdminClient
 from processes.pipeline import environment
-from sinks.running import START, Cable, Publisher, envelope, fill, position, running, until
+from sinks.running import START, TERMINATE, Cable, Publisher, envelope, fill, position, running, until
 
 from tradewind.connectors.postgres.connection import connect
 from tradewind.connectors.postgres.domains import DOMAINS
 from tradewind.connectors.postgres.migrations import MigrationError, migrate
 from tradewind.connectors.postgres.table import Domain, Migration
 from tradewind.connectors.settings import PostgresSettings, Settings
-from tradewind.connectors.sinks import Batch, OwnerFenced, PoisonBatch
+from tradewind.connectors.sinks import Batch, OwnerFenced, PoisonBatch, StoreUnavailable
 from tradewind.connectors.sinks.postgres import PostgresSink
 from tradewind.processors.batch import Columns
 from tradewind.schemas.codec import Codec
@@ -294,10 +293,7 @@ class TestExactlyOnce:
         await asyncio.to_thread(self._away, migrated, publisher)
 
     def _away(self, settings: Settings, publisher: Publisher) -> None:
-        url = urlsplit(str(settings.postgres.url))
-        cable = Cable(str(url.hostname), int(url.port or 0))
-        through = urlunsplit(url._replace(netloc=f"127.0.0.1:{cable.port}"))
-        cut = settings.model_copy(update={"postgres": settings.postgres.model_copy(update={"url": through})})
+        cable, cut = Cable.through(settings)
         with running(settings, PostgresSink(cut), publisher.codec) as loop:
             for number in range(4):
                 publisher.publish(FILLS, [fill(one) for one in range(number * 2000, number * 2000 + 2000)])
@@ -308,6 +304,21 @@ class TestExactlyOnce:
             until(lambda: count(settings) == 8000, "all fills are there")
         assert loop.counters.dropped == 0
         self._offsets_say_what_the_rows_say(settings)
+
+    async def test_a_connection_that_the_server_ended_is_opened_anew(
+        self, migrated: Settings, database: PostgresSettings
+    ) -> None:
+        """The server's farewell is read before the end of the connection: the batch is tried again, and written."""
+        sink = PostgresSink(Cable.through(migrated, tells_ends=False)[1])
+        await sink.open()
+        claim = (await sink.claim([(FILLS.name, 0)]))[FILLS.name, 0]
+        await asyncio.to_thread(query, migrated, TERMINATE)
+        await asyncio.sleep(0.2)
+        with pytest.raises(StoreUnavailable):
+            await sink.write(batch([fill(1)], 1, claim.epoch))
+        await sink.write(batch([fill(1)], 1, claim.epoch))
+        assert await asyncio.to_thread(count, migrated) == 1
+        await sink.close()
 
     async def test_a_wrong_column_is_a_poison_and_not_a_stop(
         self, migrated: Settings, database: PostgresSettings
