@@ -32,12 +32,12 @@ MOST_BYTES = 256 * 1024 * 1024
 VARIABLE = f"{PREFIX}AI__RECORDING_FILE"
 
 
-def read(path: Path) -> Recording:
+def read(path: Path, most_bytes: int = MOST_BYTES) -> Recording:
     """Return the recording of a file; raises `UnreadableRecording`."""
     try:
         size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise UnreadableRecording(f"{path} has {size:,} bytes, above {MOST_BYTES:,}: record less of the log")
+        if size > most_bytes:
+            raise UnreadableRecording(f"{path} has {size:,} bytes, above {most_bytes:,}: record less of the log")
         with path.open(encoding="utf-8") as file:
             return recording_of(file)
     except (OSError, UnicodeDecodeError) as error:

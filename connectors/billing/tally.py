@@ -52,7 +52,14 @@ class _Stream:
 class Tally:
     """Counts for one door; for any thread. `now` returns the clock time, µs, and `elapsed` one that never steps, µs."""
 
-    def __init__(self, door: str, start: str, now: Callable[[], int], elapsed: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        door: str,
+        start: str,
+        now: Callable[[], int],
+        elapsed: Callable[[], int],
+        most_counters: int = MOST_COUNTERS,
+    ) -> None:
         self.source = f"{door}/{start}"
         if len(self.source) > NAME_CHARACTERS - BEGINNING or self.source.startswith(AGENTS):
             raise ValueError(
@@ -60,6 +67,7 @@ class Tally:
             )
         self.dropped = 0
         """Units that had no counter, because there were too many. They are not charged."""
+        self._most_counters = most_counters
         self._now = now
         self._elapsed = elapsed
         self._lock = Lock()
@@ -93,7 +101,7 @@ class Tally:
     @property
     def full(self) -> bool:
         """Whether the counters should be taken soon."""
-        return len(self._counters) > MOST_COUNTERS // 2
+        return len(self._counters) > self._most_counters // 2
 
     def take(self) -> list[Usage]:
         """Return what was counted since the last call, numbered; whoever takes it must send it."""
@@ -116,7 +124,7 @@ class Tally:
         if counter is not None:
             counter.units += units
             counter.last = max(counter.last, at)
-        elif len(self._counters) < MOST_COUNTERS:
+        elif len(self._counters) < self._most_counters:
             self._counters[key] = _Counter(units, at)
         else:
             self.dropped += units

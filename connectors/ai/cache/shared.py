@@ -49,7 +49,9 @@ class SharedAnswers(Protocol):
 class ValkeyAnswers:
     """Answers in Valkey or Redis."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: Settings, clock: Callable[[], float] = time.monotonic, most_writing: int = WRITING
+    ) -> None:
         """Use the server of the settings, which name one; connect when it is first asked."""
         redis = settings.redis
         assert redis.url is not None  # who has none has no shared answers
@@ -61,7 +63,7 @@ class ValkeyAnswers:
             socket_connect_timeout=ANSWER_S,
         )
         self._prefix = settings.physical(PREFIX)
-        self._clock = clock
+        self._clock, self._most_writing = clock, most_writing
         self._asked_from = 0.0
         self._room_until, self._room = 0.0, False
         self._writing: set[asyncio.Task[None]] = set()
@@ -80,7 +82,7 @@ class ValkeyAnswers:
 
     def put(self, key: str, kept: Kept) -> None:
         """Have an answer written, unless Valkey is half full, does not answer, or has too much to write."""
-        if self._clock() < self._asked_from or len(self._writing) >= WRITING:
+        if self._clock() < self._asked_from or len(self._writing) >= self._most_writing:
             return
         task = asyncio.create_task(self._write(f"{self._prefix}{key}", kept.line()))
         self._writing.add(task)

@@ -18,7 +18,6 @@ from pydantic import SecretStr
 from redis.exceptions import ConnectionError as NoConnection
 
 from tradewind.connectors.ai.answer import Answer, Tokens
-from tradewind.connectors.ai.cache import shared as module
 from tradewind.connectors.ai.cache.cache import AnswerCache
 from tradewind.connectors.ai.cache.kept import MOST_BYTES, Kept, kept_of, key_of, read
 from tradewind.connectors.ai.cache.memory import MemoryAnswers
@@ -295,11 +294,11 @@ def fake() -> FakeRedis:
     return FakeRedis()
 
 
-def valkey(fake: FakeRedis, clock: list[float] | None = None) -> ValkeyAnswers:
+def valkey(fake: FakeRedis, clock: list[float] | None = None, **limits: int) -> ValkeyAnswers:
     """Return the shared answers of a process."""
     now = clock or [1_000.0]
     settings = Settings(_env_file=None, namespace="test.", redis=RedisSettings(url="redis://127.0.0.1:1"))
-    found = ValkeyAnswers(settings, lambda: now[0])
+    found = ValkeyAnswers(settings, lambda: now[0], **limits)
     found._redis = fake
     return found
 
@@ -343,16 +342,15 @@ async def test_without_valkey_there_are_the_same_answers(fake: FakeRedis) -> Non
     assert read(kept().line(), equal(9, digest="e" * 32)) is None
 
 
-async def test_answers_take_at_most_half_of_valkey(fake: FakeRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_answers_take_at_most_half_of_valkey(fake: FakeRedis) -> None:
     """Others keep things there that must not be refused; and what is on its way is bounded."""
     now = [1_000.0]
-    shared = valkey(fake, now)
+    shared = valkey(fake, now, most_writing=2)
     fake.used = 50
     shared.put("full", kept())
     await asyncio.sleep(0.01)
     assert fake.values == {}
     fake.used, now[0] = 49, now[0] + 60.0
-    monkeypatch.setattr(module, "WRITING", 2)
     for number in range(5):
         shared.put(str(number), kept())
     await shared.close()

@@ -86,7 +86,7 @@ def test_a_file_that_is_no_recording_says_where(lines: list[str], said: str) -> 
         recording_of(lines)
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """Missing, of other bytes, or too large."""
     path = tmp_path / "answers.jsonl"
     with pytest.raises(UnreadableRecording, match=r"answers\.jsonl cannot be read"):
@@ -94,9 +94,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(UnreadableRecording, match=r"answers\.jsonl cannot be read"):
         read(path)
-    monkeypatch.setattr(module, "MOST_BYTES", 1)
     with pytest.raises(UnreadableRecording, match="2 bytes, above 1"):
-        read(path)
+        read(path, most_bytes=1)
 
 
 async def test_the_adapter_gives_the_recorded_answer_and_misses_all_others(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.schemas.strategies import examples
-from tradewind.connectors.billing import tally as module
 from tradewind.connectors.billing.tally import Tally
 from tradewind.processors.billing.sources import AGENTS
 from tradewind.processors.clock import month_end, month_name
@@ -31,10 +30,10 @@ class Clock:
         return self.at
 
 
-def tally(start: str = "1") -> tuple[Tally, Clock]:
+def tally(start: str = "1", **limits: int) -> tuple[Tally, Clock]:
     """Return a door's tally and its clock."""
     clock = Clock()
-    return Tally("door", start, clock, clock), clock
+    return Tally("door", start, clock, clock, **limits), clock
 
 
 COUNT = st.tuples(
@@ -136,10 +135,9 @@ def test_open_streams_are_counted_while_they_are_open() -> None:
     assert of.take() == []
 
 
-def test_counters_are_bounded_and_what_has_none_is_not_charged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counters_are_bounded_and_what_has_none_is_not_charged() -> None:
     """It is told how many units that were; what has a counter goes on."""
-    monkeypatch.setattr(module, "MOST_COUNTERS", 4)
-    of, _ = tally()
+    of, _ = tally(most_counters=4)
     for number in range(6):
         assert of.full is (number > 2)
         of.count("alpha", "market.ticks", f"S{number}", 3)
