@@ -25,7 +25,12 @@ class Link:
         assert settings.url is not None
         secret = revealed(settings.password)
         given = {} if secret is None else {"username": settings.user, "password": secret}
-        pool = ConnectionPool.from_url(settings.url, retry=Retry(NoBackoff(), 0), **given)
+        pool = ConnectionPool.from_url(
+            settings.url,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=None,  # `ask` has its own, and the package's would swallow the end of a task
+            **given,
+        )
         self._connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
 
     async def ask(self, commands: Sequence[Command], within_s: float) -> list[Any]:

@@ -154,7 +154,8 @@ class Worker:
             self._lease = None
         most_s = self._timings.stop_s
         try:
-            await asyncio.wait_for(self._app.stop(), most_s)
+            async with asyncio.timeout(most_s):
+                await self._app.stop()
         except TimeoutError:
             log.warning("%s: Faust did not stop within %.0f s; the group expels this member later", self.group, most_s)
         await self._in_thread(self._tasks.close)
@@ -294,7 +295,8 @@ class Worker:
         rest_s = self._pacing.rest_s(time.monotonic())
         if rest_s > 0:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._full.wait(), rest_s)
+                async with asyncio.timeout(rest_s):
+                    await self._full.wait()
             await asyncio.sleep(max(0.0, self._pacing.markers_s(time.monotonic())))
 
     def _gather(self, lease: Lease) -> Batch | None:
@@ -373,8 +375,8 @@ class Worker:
             )
         longest = min(self._timings.longest_pause_s, self._timings.pause_s * 2**self._failures)
         with contextlib.suppress(TimeoutError):
-            jittered = random.uniform(longest / 2, longest)  # noqa: S311 - jitter, not a secret
-            await asyncio.wait_for(self._interrupted.wait(), jittered)
+            async with asyncio.timeout(random.uniform(longest / 2, longest)):  # noqa: S311 - jitter, not a secret
+                await self._interrupted.wait()
 
     def _adapt(self, seconds: float) -> None:
         """Take less at once where processing is slow, so that a revocation need not wait long for it."""

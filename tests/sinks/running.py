@@ -198,6 +198,7 @@ class Cable:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
+        self._stores: set[socket.socket] = set()
         self._cut = False
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -229,6 +230,7 @@ class Cable:
                 continue
             server = socket.create_connection(self._target)
             self._open |= {client, server}
+            self._stores.add(server)
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
@@ -236,7 +238,7 @@ class Cable:
         with suppress(OSError):
             while data := source.recv(65536):
                 sink.sendall(data)
-        if not self._tells_ends and source.getpeername() == self._target:
+        if source in self._stores and not self._tells_ends:
             return
         for one in (source, sink):
             self._open.discard(one)

@@ -31,6 +31,21 @@ class TestOnValkey(DeltaContract):
     """The contract."""
 
 
+async def test_whoever_is_cancelled_while_it_asks_has_ended(links: Links) -> None:
+    """Wherever the question is by then: a reader that read on would hold up the end of its process."""
+    link = links()
+    await link.ask([("CLIENT", "ID")], 20.0)
+    for steps in range(8):
+        asking = asyncio.create_task(link.ask([("XREAD", "BLOCK", 0, "STREAMS", f"none-{steps}", "$")], 60.0))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait({asking}, timeout=2.0)
+        assert asking.cancelled(), f"it reads on after {steps} steps"
+        await link.ask([("CLIENT", "ID")], 20.0)
+    await link.close()
+
+
 @pytest.fixture
 def own(new_data: Callable[[], Path]) -> Iterator[Valkey]:
     """Give a Valkey of the test's own, to be killed."""
