@@ -156,6 +156,19 @@ class DiskSettings(_Part):
     """With less than this free, `up`, `status`, `doctor` and an alert warn. None: four times `stop_bytes`."""
 
 
+class ArchiveSettings(_Part):
+    """The archive of topics, in Parquet files."""
+
+    enabled: bool = False
+    """Whether `up` runs the sink `archive`."""
+    folder: Path | None = None
+    """Where its files are. None: the folder `archive` of the data folder."""
+    file_s: float = Field(default=300.0, gt=0)
+    """How long a record waits for others of its partition before it is in a file, s. Until then, Kafka has it."""
+    retention_bytes: int = Field(default=16 * 1024**3, ge=64 * 1024**2)
+    """Bytes that all files may take. Beyond them, the sink removes the oldest."""
+
+
 class GatewaySettings(_Part):
     """The gateway: HTTP and WebSocket for people and programs. It listens on loopback alone."""
 
@@ -213,6 +226,7 @@ class Settings(BaseSettings):
     otlp: OtlpSettings = OtlpSettings()
     watchdog: WatchdogSettings = WatchdogSettings()
     disk: DiskSettings = DiskSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     gateway: GatewaySettings = GatewaySettings()
     ai: AiSettings = AiSettings()
     ai_tenant: str = Field(default="alpha", min_length=1, max_length=256)
@@ -270,6 +284,11 @@ class Settings(BaseSettings):
     def physical(self, topic: Topic | str) -> str:
         """Return the name that a topic (or a group, or a table) has on this cluster."""
         return self.namespace + (topic if isinstance(topic, str) else topic.name)
+
+    @property
+    def archive_folder(self) -> Path:
+        """The folder of the archive."""
+        return self.archive.folder or self.data / "archive"
 
     @property
     def bootstrap(self) -> str:

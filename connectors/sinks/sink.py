@@ -28,6 +28,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import polars as pl
+from confluent_kafka import Message
 
 from tradewind.connectors.kafka.errors import BrokerUnavailable
 from tradewind.connectors.registry import RegistryUnavailable
@@ -36,6 +37,7 @@ from tradewind.processors.batch import Columns, Segment, part
 from tradewind.schemas.event import Event
 from tradewind.topics import Topic
 
+Form = Literal["rows", "columns", "bytes"]
 Origin = tuple[str, int]
 """Name of a topic (without the namespace) and number of a partition."""
 
@@ -73,7 +75,7 @@ class OwnerFenced(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """An unbroken run of one partition, decoded. It holds events of the topic's main model only, no heartbeats."""
+    """An unbroken run of one partition. Decoded, it holds events of the topic's main model only, no heartbeats."""
 
     topic: Topic
     partition: int
@@ -83,15 +85,22 @@ class Batch:
     """Where to continue once the batch is written, past ignored records and transaction markers."""
     epoch: int = 0
     """What `claim` returned for the partition; 0 if Kafka keeps the positions."""
+    begin: int = 0
+    """Every committed record from this position up to `next_offset` is in the run. Parts of a run keep its own."""
+    records: Sequence[Message] = ()
+    """Every record of the run, in order, heartbeats and tombstones included; for sinks of the form "bytes", whose
+    batches have no `data`."""
 
     def __len__(self) -> int:
-        return 0 if self.data is None else len(self.data)
+        return len(self.records) if self.data is None else len(self.data)
 
     @property
     def events(self) -> Sequence[Event]:
         """The events, in order; for sinks of the form "rows"."""
         if isinstance(self.data, Columns):
             raise TypeError(f"a batch of {self.topic.name} holds columns: read `frame`, or set form = 'rows'")
+        if self.records:
+            raise TypeError(f"a batch of {self.topic.name} holds bytes: read `records`, or set form = 'rows'")
         return () if self.data is None else self.data.events
 
     @property
@@ -103,16 +112,22 @@ class Batch:
 
     def split(self, at: int) -> tuple[Batch, Batch]:
         """Cut before record `at` (0 < at < n). The second part begins exactly where the first part ends."""
-        assert self.data is not None
-        middle = int(self.data.offsets[at])
+        middle = self.offset(at)
+        if self.data is None:
+            before, after = self.records[:at], self.records[at:]
+            return replace(self, records=before, next_offset=middle), replace(self, records=after)
         return (
             replace(self, data=part(self.data, 0, at), next_offset=middle),
             replace(self, data=part(self.data, at, len(self))),
         )
 
+    def offset(self, at: int) -> int:
+        """Return the offset of record `at` (0 <= at < n)."""
+        return int(self.records[at].offset() if self.data is None else self.data.offsets[at])
+
     def emptied(self) -> Batch:
         """Return the position of the batch without its events."""
-        return replace(self, data=None)
+        return replace(self, data=None, records=())
 
 
 class Sink(Protocol):
@@ -125,8 +140,9 @@ class Sink(Protocol):
     name: str
     """The consumer group is `tradewind.<name>`. Dead letters go to `<name>.dlq`."""
     topics: tuple[Topic, ...]
-    form: ClassVar[Literal["rows", "columns"]] = "rows"
-    """Whether batches hold events ("rows") or polars frames ("columns"), which are ten times as fast."""
+    form: ClassVar[Form] = "rows"
+    """Whether batches hold events ("rows"), polars frames ("columns"), which are ten times as fast, or every record as
+    it is ("bytes")."""
     outside: int = 0
     """Events that `write` left out, because they are older than what the store keeps."""
 

@@ -17,7 +17,8 @@ CONSUMERS = tuple(dict.fromkeys(name for topic in DOMAIN_TOPICS for name in (*to
 """Agents, sinks and feeds of ours, as the topics name them: importing the agents themselves takes a second."""
 CALLER_NAMES = ("caller-ai",)
 """Groups of `tradewind caller`."""
-SINK_NAMES = ("questdb", "influxdb", "postgres")
+ARCHIVE = "archive"
+SINK_NAMES = ("questdb", "influxdb", "postgres", ARCHIVE)
 """In the order in which `status` shows them, behind the agents."""
 
 
@@ -36,6 +37,7 @@ def topics_of(settings: Settings) -> tuple[str, ...]:
 def inputs_of(settings: Settings) -> dict[str, frozenset[str]]:
     """Return what each consumer group reads: group -> topics, by their names on the cluster."""
     ours = {name: [topic for topic in DOMAIN_TOPICS if name in topic.consumers] for name in CONSUMERS}
+    ours[ARCHIVE] = [topic for topic in DOMAIN_TOPICS if topic.cleanup == "delete"]
     return {
         settings.physical(f"tradewind.{consumer}"): frozenset(settings.physical(topic) for topic in read)
         for consumer, read in {**ours, **_installed(settings)}.items()
@@ -44,16 +46,19 @@ def inputs_of(settings: Settings) -> dict[str, frozenset[str]]:
 
 def sinks_of(settings: Settings) -> tuple[str, ...]:
     """Return the sinks that `up` runs, as far as the settings tell without asking the time-series store."""
-    return (hinted(settings.influx) or "questdb", "postgres")
+    archive = (ARCHIVE,) if settings.archive.enabled else ()
+    return (hinted(settings.influx) or "questdb", "postgres", *archive)
 
 
 def unused_of(settings: Settings) -> frozenset[str]:
-    """Return the group of the time-series sink that the settings leave out; none where they do not tell.
+    """Return the groups of the sinks that the settings leave out; no time-series sink where they do not tell.
 
-    That group has stood still since another store was chosen. Its lag concerns nobody.
+    Such a group has stood still since the settings were others. Its lag concerns nobody.
     """
     used = hinted(settings.influx)
-    return frozenset(settings.physical(f"tradewind.{kind}") for kind in TITLES if used not in (None, kind))
+    unused = [kind for kind in TITLES if used not in (None, kind)]
+    archive = () if settings.archive.enabled else (ARCHIVE,)
+    return frozenset(settings.physical(f"tradewind.{name}") for name in (*unused, *archive))
 
 
 def readers() -> tuple[str, ...]:
@@ -62,7 +67,7 @@ def readers() -> tuple[str, ...]:
 
 
 def _consumers() -> tuple[str, ...]:
-    return (*CONSUMERS, *(one.name for one in installed()))
+    return (*CONSUMERS, ARCHIVE, *(one.name for one in installed()))
 
 
 def _installed(settings: Settings) -> dict[str, tuple[Topic, ...]]:

@@ -40,6 +40,8 @@ class Plan:
     """Whether to go on with a Kafka that is not the known one."""
     timeseries: Kind = "questdb"
     """The time-series store that ticks, trades and bars are written to."""
+    archive: bool = False
+    """Whether every record is also written to Parquet files."""
 
     def roles(self, data: Path) -> tuple[Role, ...]:
         """Return every process to run for a data folder, in the order in which they start.
@@ -48,7 +50,8 @@ class Plan:
         """
         slot = slot_of(data)
         agents = (Role(name, ("worker", *roles, "--slot", slot), AGENTS) for name, roles in processes().items())
-        sinks = (Role(f"sink-{store}", ("sink", store), SINKS) for store in (self.timeseries, "postgres"))
+        stores = (self.timeseries, "postgres", *(("archive",) if self.archive else ()))
+        sinks = (Role(f"sink-{store}", ("sink", store), SINKS) for store in stores)
         caller = Role("caller", ("caller", "ai"), CALLERS)
         all_ports = Ports(self.base_port or DEFAULT_BASE)
         gateway = Role(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,7 @@ from confluent_kafka import Message
 from tradewind.connectors.sinks.loop.dead_letters import Rejected
 from tradewind.connectors.sinks.loop.lease import Run
 from tradewind.connectors.sinks.loop.money_columns import frame_of_rows, money_reader
-from tradewind.connectors.sinks.sink import Batch
+from tradewind.connectors.sinks.sink import Batch, Form
 from tradewind.processors.batch import Columns, Micros, Rows, Segment, without
 from tradewind.schemas.codec.errors import CodecError, MisalignedRecords, UndecodableRecord
 from tradewind.schemas.codec.wire import FRAME_BYTES, framed_id
@@ -54,12 +54,15 @@ class Decoded:
     rejected: tuple[Rejected, ...]
 
 
-def decode(run: Run, form: Literal["rows", "columns"], codec: Codec) -> Decoded:
+def decode(run: Run, form: Form, codec: Codec) -> Decoded:
     """Decode a run; heartbeats and tombstones are left out, what no schema fits or what is out of range is rejected.
 
-    So a store has what the agents were given, and nothing else.
+    So a store has what the agents were given, and nothing else. With the form "bytes", nothing is left out.
     """
     topic = run.lease.topic
+    if form == "bytes":
+        at = (run.next_offset, run.lease.epoch, run.begin)
+        return Decoded(Batch(topic, run.lease.partition, None, *at, run.messages), ())
     messages, rejected = _events_of(topic, run.messages, codec)
     segment: Segment | None = None
     if messages and form == "columns":
@@ -77,6 +80,7 @@ def decode(run: Run, form: Literal["rows", "columns"], codec: Codec) -> Decoded:
         segment if segment is not None and len(segment) else None,
         run.next_offset,
         run.lease.epoch,
+        run.begin,
     )
     return Decoded(batch, tuple(rejected))
 

@@ -83,7 +83,7 @@ class Lease:
 
     def hand_over(self) -> Run:
         """Return the records taken so far, and begin an empty run."""
-        run = Run(self, self.messages, self.size, self.next_offset)
+        run = Run(self, self.messages, self.size, self.next_offset, self.handed)
         self.messages, self.size, self.handed = [], 0, self.next_offset
         return run
 
@@ -103,3 +103,5 @@ class Run:
     messages: list[Message]
     size: int
     next_offset: int
+    begin: int = 0
+    """Position after the run before it."""

@@ -131,9 +131,8 @@ class SinkLoop:
         found = [f"{self.group}: {why}" for why in self.unread()]
         if self._paused:
             found.append(f"{self.group}: partitions are paused: {no_room(self._taken, self._writer.load)}")
-        if (trouble := self._writer.trouble) is not None:
-            found.append(f"{self.group}: {trouble}")
-        return found
+        troubles = (self._writer.trouble, self._writer.untended)
+        return [*found, *(f"{self.group}: {trouble}" for trouble in troubles if trouble is not None)]
 
     def run(self, stop: threading.Event) -> None:
         """Run until `stop` is set; raises what stopped the sink otherwise. Ends within 5 s of `stop`."""

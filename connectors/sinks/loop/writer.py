@@ -72,6 +72,8 @@ class Writer:
         """What is being done; None where the writer is idle."""
         self.trouble: str | None = None
         """What is being tried again, and why it failed; None where nothing is."""
+        self.untended: str | None = None
+        """Why tending the store failed the last time; None where it did not."""
 
     # -- for the consumer's thread ------------------------------------------------------------------------------------
 
@@ -149,9 +151,11 @@ class Writer:
         self._tend_at_s = time.monotonic() + self._limits.tend_s
         try:
             await self._sink.tend()
+            self.untended = None
         except Exception as error:
             if not is_transient(error):
                 raise
+            self.untended = f"tending the store failed: {error or type(error)}"
             log.error("sink %s: tending the store failed, trying again later: %s", self._sink.name, error)  # noqa: TRY400
 
     async def _claim(self, leases: list[Lease]) -> None:
@@ -227,8 +231,7 @@ class Writer:
         if len(batch) == 0:
             raise poison  # no record is to blame
         if len(batch) == 1:
-            assert batch.data is not None
-            offset = int(batch.data.offsets[0])
+            offset = batch.offset(0)
             message = next(message for message in run.messages if message.offset() == offset)
             log.error(
                 "sink %s: %s/%d offset %d is refused and goes to the dead letters: %s",

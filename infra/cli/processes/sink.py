@@ -33,18 +33,22 @@ log = logging.getLogger(__name__)
 
 def factories() -> Mapping[str, SinkFactory]:
     """Return every sink: ours, and those of installed packages."""
-    from tradewind.connectors.sinks.influxdb import InfluxDbSink  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.sinks.archive import ArchiveSink  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.sinks.influxdb import InfluxDbSink  # noqa: PLC0415
     from tradewind.connectors.sinks.postgres import PostgresSink  # noqa: PLC0415
     from tradewind.connectors.sinks.questdb.sink import QuestDbSink  # noqa: PLC0415
 
     installed = {point.name: point.load() for point in entry_points(group=ENTRY_POINTS)}
-    return {**installed, **{one.name: one for one in (QuestDbSink, InfluxDbSink, PostgresSink)}}
+    return {**installed, **{one.name: one for one in (QuestDbSink, InfluxDbSink, PostgresSink, ArchiveSink)}}
 
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def sink(names: tuple[str, ...]) -> None:
-    """Write topics to stores: questdb or influxdb (ticks, trades, bars), postgres (orders, fills, positions), your own.
+    """Write topics to stores.
+
+    The sinks are questdb or influxdb (ticks, trades, bars), postgres (orders, fills, positions), archive (every record,
+    as Parquet files), and your own.
 
     Stops within 5 s of SIGTERM or Ctrl-C. Exits 1 if a sink cannot continue.
     """

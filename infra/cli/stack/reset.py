@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 KEPT_BY_US = (
-    "workers", "logs", "run", "passwords", "reserve",
+    "workers", "logs", "run", "passwords", "reserve", "archive",
     "endpoints.json", "base-port", "format", "known-cluster.json", "up.json",
     "status.sqlite3", "status.sqlite3-wal", "status.sqlite3-shm",
 )  # fmt: skip

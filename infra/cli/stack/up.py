@@ -72,7 +72,7 @@ def up(
         start_detached(data, plan.arguments())
         return
     refuse_second(data)
-    plan = replace(plan, timeseries=chosen(settings, data))
+    plan = replace(plan, timeseries=chosen(settings, data), archive=settings.archive.enabled)
     had = kept_base(data) or DEFAULT_BASE
     plan = replace(plan, base_port=base_of(data, base_port))
     screen = Screen(every)

@@ -32,7 +32,7 @@ LETTER = DeadLetter(
     [
         (
             ("show", "nobody"),
-            "there is no agent or sink 'nobody'; there are: ai, caller-ai, execution, influxdb, market",
+            "there is no agent or sink 'nobody'; there are: ai, archive, caller-ai, execution, influxdb, market",
         ),
         (("list", "market", "nobody"), "there is no agent or sink 'nobody'"),
         (("redrive", "nobody"), "there is no agent or sink 'nobody'"),

@@ -36,6 +36,12 @@ def test_every_agent_and_sink_runs_once(tmp_path: Path) -> None:
         assert words.count(name) == 1
 
 
+def test_the_archive_runs_if_it_is_asked_for(tmp_path: Path) -> None:
+    """Beside the other sinks; otherwise there is none."""
+    found = [[role.name for role in Plan(archive=archive).roles(tmp_path)] for archive in (False, True)]
+    assert set(found[1]) - set(found[0]) == {"sink-archive"}
+
+
 def test_every_process_has_a_port_of_its_own_for_metrics(tmp_path: Path) -> None:
     """In the second half of what the base stands for, the same at every start."""
     for base in (None, 21_000):
