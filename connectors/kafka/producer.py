@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +46,16 @@ class Transactions(TransactionalProducer):
         super().__init__(settings, transactional_id, TRANSACTION_S, {"queue.buffering.max.messages": queued_records})
 
     def write(self, runs: Sequence[Run]) -> None:
-        """Write the runs in one transaction, again where the broker had it aborted.
+        """Write the runs in one transaction, again where the broker had it aborted. Raises as `transact` does."""
+
+        def produce() -> None:
+            for run in runs:
+                self._produce(run)
+
+        self.transact(produce)
+
+    def transact(self, produce: Callable[[], None]) -> None:
+        """Have `produce` write in one transaction, again where the broker had it aborted.
 
         Raises `ProducerLost` where this producer can go on no more and `NotDelivered` where the records are refused.
         After either, and after `BrokerUnavailable`, only the topics tell whether the transaction is there.
@@ -54,8 +63,7 @@ class Transactions(TransactionalProducer):
         for attempt in range(ATTEMPTS):
             try:
                 self.begin()
-                for run in runs:
-                    self._produce(run)
+                produce()
                 self.commit()
             except KafkaException as error:
                 cause = error.args[0]
@@ -87,16 +95,19 @@ class Transactions(TransactionalProducer):
         self.client.poll(0)
 
     def _produce_each(self, run: Run, timestamp_ms: int) -> None:
-        produce, topic, key, partition = self.client.produce, run.topic, run.key, run.partition
         for value in run.values:
-            deadline = math.inf
-            while True:
-                try:
-                    produce(topic, value, key, partition, timestamp=timestamp_ms)
-                except BufferError:
-                    deadline = self._waited(deadline)
-                else:
-                    break
+            self.put(run.topic, value, run.key, run.partition, timestamp=timestamp_ms)
+
+    def put(self, *record: Any, **more: Any) -> None:
+        """Hand a record to the client, as its `produce` takes it; wait for room. Raises `BrokerUnavailable`."""
+        deadline = math.inf
+        while True:
+            try:
+                self.client.produce(*record, **more)
+            except BufferError:
+                deadline = self._waited(deadline)
+            else:
+                return
 
     def _produce_many(self, run: Run) -> None:
         """Hand over many at a time: 1.1 µs a record instead of 1.8. The client takes them in order, up to its limit."""

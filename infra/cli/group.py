@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "publish": ("events", "Publish events to a topic."),
     "consume": ("events", "Print the events of a topic."),
     "dlq": ("dead_letters", "List, show and send back dead letters; skip a record that stops an agent."),
-    "replay": ("trading", "Repeat the transactions of an agent's journal, and compare the results."),
+    "replay": ("trading", "Copy topics to another namespace, or repeat an agent's journal and compare."),
     "archive": ("archive", "List, compare, compact and prune the Parquet files of topics."),
     "tenants": ("trading", "Create and change tenants, and see which revision is in force."),
     "users": ("access", "Create users of the gateway, and make links to sign in."),

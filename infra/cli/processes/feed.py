@@ -7,10 +7,11 @@ import sys
 import time
 from pathlib import Path
 from threading import Event, Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from tradewind.connectors.archive.errors import ArchiveError
 from tradewind.infra.cli.plain_errors import plain_errors
 from tradewind.infra.services.ending import heard
 from tradewind.infra.up.gate import pass_gate
@@ -18,9 +19,11 @@ from tradewind.infra.up.verdict import Verdict, write_verdict
 
 if TYPE_CHECKING:
     from tradewind.connectors.feeds.publishing.run import FeedReport
+    from tradewind.connectors.settings import Settings
 
 TELL_S = 1.0  # between lines of progress
 MOST_SPEED = "max"
+ARCHIVE = "archive:"
 GO_ON = "run it again to resume. Until then, execution does not process the last ticks"
 
 
@@ -40,7 +43,7 @@ class _Speed(click.ParamType):
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="FILE|simulator...")
+@click.argument("sources", nargs=-1, required=True, metavar="FILE|simulator|archive:TOPIC...")
 @click.option(
     "--speed",
     type=_Speed(),
@@ -82,6 +85,8 @@ def feed(  # noqa: PLR0917 - click passes them by name
     published exactly once: a stopped or killed feed resumes where it was, and a completely published file is not
     published again. At Ctrl-C or SIGTERM, the feed finishes its present block.
 
+    archive:TOPIC publishes the records of the archive to their topic again, byte for byte.
+
     Exits 1 if nothing of a source was published, or less than was rejected.
     """
     from tradewind.connectors.cluster.guard import guarded  # noqa: PLC0415 - help comes at once
@@ -95,6 +100,8 @@ def feed(  # noqa: PLR0917 - click passes them by name
 
     pass_gate()
     settings = Settings()
+    if any(source.startswith(ARCHIVE) for source in sources):
+        _from_archive(sources, settings, None if isinstance(speed, str) else speed, verdict, quiet=quiet)
     stop = Event()
     try:
         feeds = [
@@ -119,6 +126,45 @@ def feed(  # noqa: PLR0917 - click passes them by name
         click.echo(f"failed: {failure}", err=True)
     write_verdict(verdict, Verdict(not failures, "; ".join(failures or map(_counts, reports))))
     sys.exit(1 if failures else 0)
+
+
+def _from_archive(
+    sources: tuple[str, ...], settings: Settings, speed: float | None, verdict: Path | None, *, quiet: bool
+) -> NoReturn:
+    """Publish topics of the archive, and exit."""
+    from tradewind.connectors.cluster.guard import guarded  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.copying.copy import Copied, Copying  # noqa: PLC0415
+    from tradewind.connectors.copying.errors import CopyRefused  # noqa: PLC0415
+    from tradewind.connectors.copying.slice import Slice  # noqa: PLC0415
+    from tradewind.connectors.copying.source import ArchiveSource  # noqa: PLC0415
+    from tradewind.connectors.registry import PATIENT_ATTEMPTS, open_codec  # noqa: PLC0415
+    from tradewind.connectors.telemetry.process import telemetry  # noqa: PLC0415
+    from tradewind.infra.cli.trading.copying import Progress  # noqa: PLC0415
+    from tradewind.topics import DOMAIN_TOPICS, topic_named  # noqa: PLC0415
+
+    other = [source for source in sources if not source.startswith(ARCHIVE)]
+    if other:
+        raise click.UsageError(f"{other[0]} and {ARCHIVE}... are fed by two commands")
+    topics = tuple(topic_named(source.removeprefix(ARCHIVE), DOMAIN_TOPICS) for source in dict.fromkeys(sources))
+    stop = Event()
+    _stop_on_signals(stop)
+    try:
+        with telemetry(settings, "feed") as told, guarded(settings, "feed", told.health) as guard:
+            guard.start(stop.set)
+            codec = open_codec(settings, PATIENT_ATTEMPTS)
+            with ArchiveSource(settings, topics) as source:
+                copying = Copying(source, Slice(topics), settings, codec, speed, "tradewind.feed-archive", shared=True)
+                done: Copied = copying.run(stop, (lambda _: None) if quiet else Progress())
+    except (ArchiveError, CopyRefused) as error:  # of the source: another run would end in the same way
+        write_verdict(verdict, Verdict(well=False, text=str(error)))
+        raise
+    counts = ", ".join(f"{topic} {count:,}" for topic, count in sorted(done.topics.items()))
+    if done.finished and not done.count:
+        counts = "already published; nothing was published again"
+    text = f"archive: {counts or 'nothing published'}; {'finished' if done.finished else f'stopped; {GO_ON}'}"
+    click.echo(text)
+    write_verdict(verdict, Verdict(well=True, text=text))
+    sys.exit(0)
 
 
 def _stop_on_signals(stop: Event) -> None:

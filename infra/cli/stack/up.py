@@ -48,7 +48,8 @@ def up(
     """Start the services, the workers and a feed, and show what flows until Ctrl-C."""
     if more and not sources:
         raise click.UsageError(f"unexpected {' '.join(more)}: files to feed come after --feed")
-    missing = [source for source in (*sources, *more) if "." in source and not Path(source).is_file()]
+    given = [source for source in (*sources, *more) if not source.startswith("archive:")]
+    missing = [source for source in given if "." in source and not Path(source).is_file()]
     if missing:
         raise click.UsageError(f"there is no file {missing[0]}")
 

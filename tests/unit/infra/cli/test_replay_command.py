@@ -34,8 +34,17 @@ def test_it_runs_in_another_process_with_a_hash_seed_of_its_own(monkeypatch: pyt
     [
         (["--verify", "marked"], "there is no agent 'marked'; agents are: tenancy, "),
         (["--verify", "market", "-p", "4"], "market has partitions 0 to 3, not 4"),
-        (["--verify", "market", "--from", "-1"], "-1 is not in the range"),
-        ([], "Missing option '--verify'"),
+        (["--verify", "market", "--from", "-1"], "give the number of a journal entry"),
+        ([], "give --verify AGENT, or TOPIC... --into NAMESPACE"),
+        (["--verify", "market", "--into", "bt1"], "give --verify AGENT, or TOPIC... --into NAMESPACE"),
+        (["market.ticks", "--verify", "market"], "--verify takes an agent"),
+        (["--into", "bt1"], "name the topics to copy"),
+        (["market.ticks", "--into", "BT 1"], "write small letters"),
+        (["market.ticks", "--into", "bt1", "--speed", "fast"], "neither a number nor max"),
+        (["market.ticks", "--into", "bt1", "--from", "noon"], "is no time such as"),
+        (["market.ticks", "--into", "bt1", "--from", "2026-01-02", "--to", "2026-01-01"], "--from is not before --to"),
+        (["portfolio.positions", "--into", "bt1"], "portfolio.positions is compacted"),
+        (["market.ticks", "--into", "bt1", "--drop"], "name no topic"),
     ],
 )
 def test_what_cannot_be_verified_is_refused(
