@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +22,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.sources import JsonConfigSettingsSource
 
 from tradewind.connectors.ai.keys.master import master_bytes
+from tradewind.processors.execution.costs import MOST_FEE_BPS, MOST_SLIPPAGE_TICKS
 from tradewind.processors.market.instruments import Instrument
+from tradewind.processors.money import ZERO
 from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS, Tenant, refuse_twins
 from tradewind.topics import Topic
 
@@ -244,6 +247,10 @@ class Settings(BaseSettings):
     """How far a tick may be ahead of its instrument, in s of event time, before the next tick must agree with it."""
     venue_latency_ms: int = Field(default=50, ge=1)
     """Simulated venue: ms of event time between an order and the first quote that can fill the order."""
+    venue_slippage_ticks: int = Field(default=0, ge=0, le=MOST_SLIPPAGE_TICKS)
+    """Simulated venue: by how many ticks an order that takes liquidity fills worse than the quote."""
+    venue_fee_bps: Decimal = Field(default=ZERO, ge=0, le=MOST_FEE_BPS)
+    """Simulated venue: fee of each fill, in hundredths of a percent of what it is worth."""
 
     def __init__(self, **given: Any) -> None:
         """Read the settings; raises `SettingsRefused`, which names the variable that is wrong."""

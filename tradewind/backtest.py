@@ -38,6 +38,9 @@ def run(
     tenant: str | None = None,
     capital: str | Decimal | int = CAPITAL,
     latency_ms: int | None = None,
+    slippage_ticks: int | None = None,
+    fee_bps: str | Decimal | int | None = None,
+    warmup: int = 0,
     seed: int = 1,
     rate: float = RATE,
     settings: Settings | None = None,
@@ -48,6 +51,8 @@ def run(
     `strategy` is an installed name, `FILE.py`, `FILE.py:CLASS`, `MODULE:CLASS`, or a strategy that was built already.
     Then `parameters` only say how. `sources` are files of quotes, names of feeds, or `simulator`, whose `seed` and
     `rate` (quotes a second) are given. `start` and `stop` are ISO 8601, in UTC unless they name a zone, or µs.
+    `slippage_ticks` and `fee_bps` (hundredths of a percent of a fill's worth) are the venue's. The strategy sees
+    `warmup` bars of each instrument before `start`, and nothing is ordered on them.
 
     If the strategy fails, the result says so in `failed`. Raises `BacktestError` and `FeedError`, and writes nothing,
     for input that cannot be run.
@@ -63,6 +68,9 @@ def run(
         tenant=tenant,
         capital=capital,
         latency_ms=latency_ms,
+        slippage_ticks=slippage_ticks,
+        fee_bps=fee_bps,
+        warmup=warmup,
         seed=seed,
         rate=rate,
         settings=known,

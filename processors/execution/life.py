@@ -75,6 +75,7 @@ def fill(order: OpenOrderState, match: Match, ts_event: int, quote_seq: int, ts_
             side=order.side,
             quantity=order.quantity,
             price=match.price,
+            fee=match.fee,
             liquidity=match.liquidity,
             quote_seq=quote_seq,
             strategy=order.strategy,

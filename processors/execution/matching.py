@@ -16,7 +16,7 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 
 from tradewind.processors.market.quotes import Floats
-from tradewind.processors.money import money_of
+from tradewind.processors.money import ZERO, money_of
 from tradewind.schemas.execution import OpenOrderState
 
 Liquidity: TypeAlias = Literal["TAKER", "MAKER"]
@@ -40,6 +40,8 @@ class Match:
     """Index of the quote."""
     price: Decimal
     liquidity: Liquidity
+    fee: Decimal = ZERO
+    """What the venue takes for the fill, in the quote currency."""
 
 
 class Venue(Protocol):

@@ -13,7 +13,7 @@ from typing import cast
 
 from tradewind.processors.batch import PoisonRecord, Processor, Rows, Segment, State, checked, require_known, rows_of
 from tradewind.processors.identity import derive_id, instrument
-from tradewind.processors.money import ZERO, money_of, signed_quantity
+from tradewind.processors.money import CONTEXT, ZERO, money_of, signed_quantity
 from tradewind.processors.portfolio.holding import Holding
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import Fill
@@ -63,6 +63,7 @@ def _on_fill(state: State, index: int, fill: Fill, ts_ingest: int) -> Position:
         quantity=ZERO,
         cost=ZERO,
         realised_pnl=ZERO,
+        fees=ZERO,
         mark_price=fill.price,
         mark_ts=fill.ts_event,
         fills=0,
@@ -86,6 +87,7 @@ def _on_fill(state: State, index: int, fill: Fill, ts_ingest: int) -> Position:
         quantity=holding.quantity,
         cost=holding.cost,
         realised_pnl=holding.realised_pnl,
+        fees=CONTEXT.add(before.fees, fill.fee),
         mark_price=mark_price,
         mark_ts=mark_ts,
         fills=before.fills + 1,
@@ -175,6 +177,7 @@ def _position(of: PositionState, cause: Fill | Bar, ts_event: int, ts_ingest: in
         average_price=holding.average_price,
         realised_pnl=of.realised_pnl,
         unrealised_pnl=holding.unrealised_pnl(of.mark_price),
+        fees=of.fees,
         mark_price=of.mark_price,
         fills=of.fills,
     )

@@ -70,6 +70,7 @@ class Fill(Event):
         "venue": "name",
         "quantity": "quantity",
         "price": "exact_price",
+        "fee": "filled",
         "quote_seq": "any",
         "strategy": "name",
     }
@@ -100,6 +101,8 @@ class Fill(Event):
     """units"""
     price: Decimal
     """price"""
+    fee: Decimal
+    """what the venue takes for the fill, in the quote currency"""
     liquidity: Literal["UNKNOWN", "TAKER", "MAKER"]
     """whether the fill took or gave liquidity"""
     quote_seq: int
@@ -126,6 +129,7 @@ class Fill(Event):
             side=record["side"],
             quantity=record["quantity"],
             price=record["price"],
+            fee=record["fee"],
             liquidity=record["liquidity"],
             quote_seq=record["quote_seq"],
             strategy=record["strategy"],
@@ -147,6 +151,7 @@ class Fill(Event):
             "side": self.side,
             "quantity": self.quantity,
             "price": self.price,
+            "fee": self.fee,
             "liquidity": self.liquidity,
             "quote_seq": self.quote_seq,
             "strategy": self.strategy,
@@ -167,6 +172,7 @@ class Fill(Event):
             and 1 <= len(self.venue) <= 256
             and 0 < self.quantity <= 9999999999999999999999999999
             and 0 < self.price <= 10000000000000
+            and 0 <= self.fee <= 9999999999999999999999999999
             and 1 <= len(self.strategy) <= 256
         )
 

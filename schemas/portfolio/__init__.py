@@ -71,6 +71,7 @@ class Position(Event):
         "average_price": "amount",
         "realised_pnl": "amount",
         "unrealised_pnl": "amount",
+        "fees": "filled",
         "mark_price": "amount",
         "fills": "count",
     }
@@ -101,6 +102,8 @@ class Position(Event):
     """profit of closed quantity, in the quote currency"""
     unrealised_pnl: Decimal
     """profit of open quantity at mark_price"""
+    fees: Decimal
+    """fees of all fills, in the quote currency; no profit contains them"""
     mark_price: Decimal
     """price that the open quantity is valued at"""
     fills: int
@@ -125,6 +128,7 @@ class Position(Event):
             average_price=record["average_price"],
             realised_pnl=record["realised_pnl"],
             unrealised_pnl=record["unrealised_pnl"],
+            fees=record["fees"],
             mark_price=record["mark_price"],
             fills=record["fills"],
         )
@@ -145,6 +149,7 @@ class Position(Event):
             "average_price": self.average_price,
             "realised_pnl": self.realised_pnl,
             "unrealised_pnl": self.unrealised_pnl,
+            "fees": self.fees,
             "mark_price": self.mark_price,
             "fills": self.fills,
         }
@@ -165,6 +170,7 @@ class Position(Event):
             and -9999999999999999999999999999 <= self.average_price <= 9999999999999999999999999999
             and -9999999999999999999999999999 <= self.realised_pnl <= 9999999999999999999999999999
             and -9999999999999999999999999999 <= self.unrealised_pnl <= 9999999999999999999999999999
+            and 0 <= self.fees <= 9999999999999999999999999999
             and -9999999999999999999999999999 <= self.mark_price <= 9999999999999999999999999999
             and self.fills >= 0
         )
@@ -193,6 +199,8 @@ class PositionState(Event):
     """what the open quantity was bought for, negative when short, in the quote currency"""
     realised_pnl: Decimal
     """profit of closed quantity, in the quote currency"""
+    fees: Decimal
+    """fees of all fills, in the quote currency"""
     mark_price: Decimal
     """price that the open quantity is valued at"""
     mark_ts: int
@@ -211,6 +219,7 @@ class PositionState(Event):
             quantity=record["quantity"],
             cost=record["cost"],
             realised_pnl=record["realised_pnl"],
+            fees=record["fees"],
             mark_price=record["mark_price"],
             mark_ts=record["mark_ts"],
             fills=record["fills"],
@@ -226,6 +235,7 @@ class PositionState(Event):
             "quantity": self.quantity,
             "cost": self.cost,
             "realised_pnl": self.realised_pnl,
+            "fees": self.fees,
             "mark_price": self.mark_price,
             "mark_ts": self.mark_ts,
             "fills": self.fills,

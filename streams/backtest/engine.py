@@ -32,6 +32,7 @@ from tradewind.schemas.notifications import Alert
 from tradewind.schemas.risk import Decision
 from tradewind.schemas.signals import Signal
 from tradewind.streams.backtest.stages import Stages, rows
+from tradewind.streams.backtest.warmup import WarmUp
 from tradewind.topics import BARS, DECISIONS, FILLS, ORDER_EVENTS, ORDER_REQUESTS, SIGNALS, TICKS
 
 LOWEST = np.iinfo(np.int64).min
@@ -80,6 +81,10 @@ class Engine:
     tell: Callable[[Event], None]
     """Gets each signal, request, decision, order event, fill, position and alert, and each bar that values positions,
     in event time."""
+    start: int | None = None
+    """Nothing is ordered on bars that ended by then, µs."""
+    warmup_bars: int = 0
+    """How many of those the strategy sees of each instrument."""
     counts: Counts = field(default_factory=Counts)
     _doubted: dict[Name, Tick] = field(default_factory=dict)
     """Quotes that the market agent doubts: the venue has not had them."""
@@ -89,13 +94,18 @@ class Engine:
     """Event time of the newest quote, µs."""
     _open: set[str] = field(default_factory=set)
     """Orders at the venue."""
+    _warmup: WarmUp | None = None
+
+    def __post_init__(self) -> None:
+        if self.start is not None and self.warmup_bars:
+            self._warmup = WarmUp(self.start, self.warmup_bars, self.stages.interval_s, self._see)
 
     def feed(self, ticks: pl.DataFrame) -> None:
         """Process a block of quotes, columns as in `TICK_COLUMNS`, in the order of their arrival.
 
         Raises `Refused` where an agent cannot process a record.
         """
-        self.counts.ticks += ticks.height
+        self.counts.ticks += ticks.height if self._warmup is None else int((ticks["ts_event"] >= self.start).sum())
         for name, ts_event in last_times(ticks).items():
             self._last[name] = max(ts_event, self._last.get(name, ts_event))
         outputs = self.stages.market.run(_segment(ticks))
@@ -131,7 +141,9 @@ class Engine:
         """Let decisions follow from a block, and give the venue the quotes between them."""
         marks: list[tuple[int, Event | Rows]] = []
         asked: list[tuple[int, Event | Rows]] = []
-        for segment in self._bars(outputs):
+        segments = self._bars(outputs)
+        for segment in segments if self._warmup is None else self._warmup.after(segments):
+            self.counts.bars += len(segment) if segment.model is Bar else 0
             marks += _marks(segment, quotes.place)
             for event in events_of(self.stages.signals.run(segment)):
                 if isinstance(event, Signal | Heartbeat):
@@ -161,13 +173,22 @@ class Engine:
         for output in outputs:
             if isinstance(output, Table):
                 yield from rows(BARS.name, events)
-                self.counts.bars += output.frame.height + sum(isinstance(event, Bar) for event in events)
                 events = []
                 yield _columns(output)
             else:
                 events += (event for event in events_of([output]) if not isinstance(event, Tick))
-        self.counts.bars += sum(isinstance(event, Bar) for event in events)
         yield from rows(BARS.name, events)
+
+    def _see(self, segment: Segment) -> None:
+        """Show the strategy bars of the warm-up. Of what follows, only that it failed counts."""
+        for event in events_of(self.stages.signals.run(segment)):
+            if isinstance(event, Alert):
+                self.tell(event)
+
+    @property
+    def warmed(self) -> Mapping[Name, int]:
+        """How many warm-up bars the strategy saw of each instrument that had any."""
+        return {} if self._warmup is None else self._warmup.seen
 
     def _ask(self, event: Event) -> None:
         """Take a signal or heartbeat through sizing and risk to the venue."""

@@ -36,6 +36,11 @@ class Gaps:
             for at in np.flatnonzero(steps > GAP_US).tolist():
                 self._note((int(steps[at]), int(reached[at]), own))
 
+    @property
+    def instruments(self) -> list[Name]:
+        """The instruments that had quotes, sorted."""
+        return sorted(self._last)
+
     def _note(self, gap: tuple[int, int, Name]) -> None:
         self.count += 1
         if len(self._longest) < NAMED:

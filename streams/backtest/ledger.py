@@ -11,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from tradewind.processors.identity import instrument
-from tradewind.processors.money import ZERO, exact, signed_quantity
+from tradewind.processors.money import ZERO, exact, rounded, signed_quantity
 from tradewind.processors.performance.curve import Curve
 from tradewind.processors.performance.trades import Traded
 from tradewind.processors.portfolio.holding import Holding
@@ -47,6 +47,7 @@ ORDERS: Final[Mapping[str, Any]] = {
     "status": pl.String,
     "ended_at": TIME,
     "price": MONEY,
+    "fee": MONEY,
     "liquidity": pl.String,
     "quote_seq": pl.Int64,
 }
@@ -63,15 +64,18 @@ TRADES: Final[Mapping[str, Any]] = {
     "exited_at": TIME,
     "exit_price": MONEY,
     "profit": MONEY,
+    "fees": MONEY,
     "exit_order_id": pl.String,
 }
 """A row for each part of a position that a fill closed. `entered_at` is the first fill of the position, and
-`entry_price` its average price before the exit."""
+`entry_price` its average price before the exit. `profit` is what is left after `fees`: those of the exit, and of the
+entry the closed part's share."""
 EQUITY: Final[Mapping[str, Any]] = {
     "ts_event": TIME,
     "equity": MONEY,
     "realised_pnl": MONEY,
     "unrealised_pnl": MONEY,
+    "fees": MONEY,
     "exposure": MONEY,
 }
 """A row for each new version of a position. `exposure` is the sum of |quantity| * mark price."""
@@ -88,6 +92,21 @@ class StrategyFailed(Exception):
 class _Held:
     holding: Holding = field(default_factory=Holding)
     entered_at: int = 0
+    fees: Decimal = ZERO
+    """Fees of what is open."""
+
+    def split(self, fill: Fill, closed: Decimal) -> tuple[Decimal, Decimal]:
+        """Return the fees of what a fill closes, and of what is open after it; their sum is that of all of them.
+
+        A part has the share of its quantity, rounded once.
+        """
+        with exact():
+            if not closed:
+                return ZERO, self.fees + fill.fee
+            held = abs(self.holding.quantity)
+            of_entry = self.fees if closed == held else rounded(self.fees * closed / held)
+            of_exit = fill.fee if closed == fill.quantity else rounded(fill.fee * closed / fill.quantity)
+            return of_entry + of_exit, self.fees - of_entry + fill.fee - of_exit
 
 
 @dataclass(slots=True)
@@ -125,6 +144,15 @@ class Ledger:
                 raise StrategyFailed(event.message)
 
     @property
+    def account(self) -> Mapping[str, Decimal]:
+        """Deposits, realised profit, fees and cash: cash = deposits + realised_pnl - fees, to the last decimal."""
+        with exact():
+            realised = sum((one.realised_pnl for one in self._positions.values()), ZERO)
+            fees = sum((one.fees for one in self._positions.values()), ZERO)
+            cash = self.curve.capital + realised - fees
+        return {"deposits": self.curve.capital, "realised_pnl": realised, "fees": fees, "cash": cash}
+
+    @property
     def open_quantity(self) -> Mapping[str, Decimal]:
         """Account and instrument -> what is still held."""
         return {key: one.quantity for key, one in sorted(self._positions.items()) if one.quantity}
@@ -147,7 +175,7 @@ class Ledger:
         order = self._orders.get(fill.order_id)
         if order is not None:
             mid = (order.quote_bid + order.quote_ask) / 2
-            self.traded.on_fill(units, fill.price, mid)
+            self.traded.on_fill(units, fill.price, mid, fill.fee)
             self._end(fill.order_id, "FILLED", fill.ts_event, fill)
         self._on_holding(fill, units)
 
@@ -156,9 +184,12 @@ class Ledger:
         before = held.holding
         after = before.filled(units, fill.price)
         closed = min(abs(units), abs(before.quantity)) if before.quantity * units < 0 else ZERO
+        fees, held.fees = held.split(fill, closed)
         if closed:
+            with exact():
+                profit = after.realised_pnl - before.realised_pnl - fees
             self.counts["trades"] += 1
-            self.traded.on_trade(after.realised_pnl - before.realised_pnl)
+            self.traded.on_trade(profit)
             self.tables.trades.add(
                 (
                     fill.tenant_id,
@@ -171,7 +202,8 @@ class Ledger:
                     before.average_price,
                     fill.ts_event,
                     fill.price,
-                    after.realised_pnl - before.realised_pnl,
+                    profit,
+                    fees,
                     fill.order_id,
                 )
             )
@@ -185,10 +217,11 @@ class Ledger:
             realised = sum((one.realised_pnl for one in self._positions.values()), ZERO)
             unrealised = sum((one.unrealised_pnl for one in self._positions.values()), ZERO)
             exposure = sum((abs(one.quantity) * one.mark_price for one in self._positions.values()), ZERO)
-            equity = self.curve.capital + realised + unrealised
+            fees = sum((one.fees for one in self._positions.values()), ZERO)
+            equity = self.curve.capital + realised + unrealised - fees
         self.curve.take(position.ts_event, equity, exposure)
         self.drawn.add(position.ts_event, float(equity))
-        self.tables.equity.add((position.ts_event, equity, realised, unrealised, exposure))
+        self.tables.equity.add((position.ts_event, equity, realised, unrealised, fees, exposure))
 
     def close(self) -> None:
         """Write the equity of each session day."""
@@ -221,6 +254,7 @@ class Ledger:
                 status,
                 ts_event,
                 None if fill is None else fill.price,
+                None if fill is None else fill.fee,
                 None if fill is None else fill.liquidity,
                 None if fill is None else fill.quote_seq,
             )

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import Any, Final
 
 from tradewind.connectors.feeds import Feed, Simulator, open_feed
 from tradewind.connectors.feeds.sources import SIMULATOR
 from tradewind.connectors.settings import Settings
+from tradewind.processors.execution.costs import Costs
 from tradewind.processors.market.instruments import INSTRUMENTS
 from tradewind.processors.signals.strategy import Strategy
 from tradewind.streams.backtest.errors import BadInput
 from tradewind.streams.backtest.run import CAPITAL, Plan
 from tradewind.streams.backtest.strategies import Chosen, Value, choose
 from tradewind.streams.backtest.ticks import Range
+from tradewind.streams.backtest.warmup import MOST_BARS, SILENCE_US
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND_US: Final = 1_000_000
@@ -34,6 +36,9 @@ def planned(
     tenant: str | None = None,
     capital: str | Decimal | int = CAPITAL,
     latency_ms: int | None = None,
+    slippage_ticks: int | None = None,
+    fee_bps: str | Decimal | int | None = None,
+    warmup: int = 0,
     seed: int = 1,
     rate: float = RATE,
     settings: Settings | None = None,
@@ -42,13 +47,15 @@ def planned(
 
     `strategy` is a name, a file, or a strategy that was built already. `start` and `stop` are ISO 8601, in UTC unless
     they name a zone, or µs. `tenant` is the first of the settings unless given. `seed` and `rate` (quotes a second) are
-    the simulator's. Raises `BadInput` and `FeedError`.
+    the simulator's. A latency, slippage or fee that is None is that of the settings. Raises `BadInput` and `FeedError`.
     """
     known = settings or Settings()
     chosen = (
         Chosen(strategy, parameters or {}) if isinstance(strategy, Strategy) else choose(strategy, parameters or {})
     )
-    within = Range(moment(start, "--from"), moment(stop, "--to"), frozenset(symbol.upper() for symbol in symbols))
+    begins = moment(start, "--from")
+    warmup_us = _warmup_us(warmup, begins, chosen.strategy.interval_s)
+    within = Range(begins, moment(stop, "--to"), frozenset(symbol.upper() for symbol in symbols), warmup_us)
     allowed = {**INSTRUMENTS, **known.instruments}
     strange = sorted(within.symbols - allowed.keys())
     if strange:
@@ -60,11 +67,12 @@ def planned(
         strategy=chosen.strategy,
         parameters=chosen.parameters,
         feeds=[_feed(source, within, seed, rate, known) for source in sources],
-        settings=_with_latency(known, latency_ms),
+        settings=_at_venue(known, latency_ms, slippage_ticks, fee_bps),
         tenant=tenant or known.tenants[0].tenant_id,
         within=within,
-        capital=_amount(capital),
+        capital=_decimal(capital, "the capital", "100000"),
         seed=seed,
+        warmup=warmup,
     )
 
 
@@ -86,7 +94,7 @@ def moment(given: str | int | None, named: str) -> int | None:
 def _feed(source: str, within: Range, seed: int, rate: float, settings: Settings) -> Feed:
     if source != SIMULATOR:
         return open_feed(source, symbols=settings.instruments)
-    start, stop = within.start, within.stop
+    start, stop = within.reads_from, within.stop
     if start is None or stop is None:
         raise BadInput("the simulator needs --from and --to: it makes quotes for any time")
     count = int(max(stop - start, 0) * rate / SECOND_US)
@@ -95,16 +103,32 @@ def _feed(source: str, within: Range, seed: int, rate: float, settings: Settings
     return Simulator(seed=seed, rate=rate, start_us=start, count=count)
 
 
-def _with_latency(settings: Settings, latency_ms: int | None) -> Settings:
-    if latency_ms is None:
-        return settings
-    if latency_ms < 1:
+def _warmup_us(bars: int, begins: int | None, interval_s: int) -> int:
+    if not 0 <= bars <= MOST_BARS:
+        raise BadInput(f"a warm-up of {bars} bars: give 0 to {MOST_BARS:,}")
+    if bars and begins is None:
+        raise BadInput("--warmup needs --from: its bars come before that time")
+    return bars * interval_s * SECOND_US + SILENCE_US if bars else 0
+
+
+def _at_venue(
+    settings: Settings, latency_ms: int | None, slippage_ticks: int | None, fee_bps: str | Decimal | int | None
+) -> Settings:
+    given: dict[str, Any] = {"venue_latency_ms": latency_ms, "venue_slippage_ticks": slippage_ticks}
+    if fee_bps is not None:
+        given["venue_fee_bps"] = _decimal(fee_bps, "the fee", "2.5, in hundredths of a percent")
+    changed = settings.model_copy(update={name: value for name, value in given.items() if value is not None})
+    if changed.venue_latency_ms < 1:
         raise BadInput(f"a latency of {latency_ms} ms: give 1 or more")
-    return settings.model_copy(update={"venue_latency_ms": latency_ms})
+    try:
+        Costs(changed.venue_slippage_ticks, changed.venue_fee_bps)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    return changed
 
 
-def _amount(given: str | Decimal | int) -> Decimal:
+def _decimal(given: str | Decimal | int, named: str, example: str) -> Decimal:
     try:
         return Decimal(given)
     except InvalidOperation:
-        raise BadInput(f"the capital is {given!r}: give an amount, such as 100000") from None
+        raise BadInput(f"{named} is {given!r}: give a number, such as {example}") from None

@@ -57,6 +57,8 @@ class Plan:
     within: Range = field(default_factory=Range)
     capital: Decimal = CAPITAL
     seed: int = 1
+    warmup: int = 0
+    """Bars of each instrument before the range that the strategy sees, and on which nothing is ordered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ def _run(
         played = _Played(plan, tenant, tables)
         failed = played.play(blocks, progress)
     if failed is None:
-        _refuse_nothing(plan, ticks, played.engine)
+        _refuse_nothing(plan, ticks, {symbol for symbol, _ in played.gaps.instruments})
     played.ledger.close()
     tables.close()
     return played, {"failed": failed, "sources": [_source(source) for source in ticks.sources], **played.told()}
@@ -161,14 +163,17 @@ class _Played:
         self._curve = Curve(plan.capital, UTC_DAYS)
         self.ledger = Ledger(tables, self._curve, self.curves.equity)
         agents = stages(plan.settings, plan.strategy, tenant)
-        self.engine = Engine(agents, self._take)
+        self.engine = Engine(agents, self._take, plan.within.start, plan.warmup)
+        self._within = plan.within
 
     def play(self, blocks: Iterable[pl.DataFrame], progress: Callable[[int, int], None] | None) -> str | None:
         """Run all quotes; return why the strategy failed, None if it did not."""
         try:
             for block in blocks:
-                self._begin(block)
-                self.gaps.take(block)
+                counted = self._within.counted(block)
+                if counted.height:
+                    self._begin(counted)
+                    self.gaps.take(counted)
                 self.engine.feed(block)
                 _one_currency(self.engine)
                 if progress is not None:
@@ -191,7 +196,7 @@ class _Played:
 
     def told(self) -> Mapping[str, Any]:
         """Return what the summary says of the run."""
-        ledger, counts, names = self.ledger, self.engine.counts, self.engine.instruments
+        ledger, counts, names = self.ledger, self.engine.counts, self.gaps.instruments
         measured = metrics(self._curve, ledger.traded)
         return {
             "instruments": [".".join(name) for name in names],
@@ -202,7 +207,9 @@ class _Played:
             "currency": currency_of(names[0][0]) if names else None,
             "denials": dict(sorted(ledger.denials.items())),
             "gaps": self.gaps.to_json(),
+            "warmup_seen": {".".join(name): bars for name, bars in sorted(self.engine.warmed.items())},
             "equity": self._curve.equity,
+            "account": ledger.account,
             "open": ledger.open_quantity,
             "session_days_end": self._curve.days.name,
             "metrics": measured.values,
@@ -248,9 +255,8 @@ def currency_of(symbol: str) -> str:
     return next((stable for stable in STABLE if symbol.endswith(stable)), symbol[-CODE:])
 
 
-def _refuse_nothing(plan: Plan, ticks: Ticks, engine: Engine) -> None:
+def _refuse_nothing(plan: Plan, ticks: Ticks, seen: set[str]) -> None:
     """Raise `NoTicks` where nothing, or nothing of a symbol, was in the range; says what there is."""
-    seen = {symbol for symbol, _ in engine.instruments}
     missing = sorted(plan.within.symbols - seen)
     if seen and not missing:
         return
@@ -283,9 +289,12 @@ def _manifest(plan: Plan, tenant: Tenant) -> Mapping[str, Any]:
         "tenant": _plain(tenant),
         "capital": plan.capital,
         "venue_latency_ms": settings.venue_latency_ms,
+        "venue_slippage_ticks": settings.venue_slippage_ticks,
+        "venue_fee_bps": settings.venue_fee_bps,
         "bar_grace_ms": settings.bar_grace_ms,
         "tick_leap_s": settings.tick_leap_s,
         "instruments_given": {name: _plain(one) for name, one in sorted(settings.instruments.items())},
+        "warmup_bars": plan.warmup,
         "seed": plan.seed,
     }
 

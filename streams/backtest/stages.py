@@ -62,6 +62,8 @@ class Stages:
     grace_us: int
     leap_us: int
     """The market agent's."""
+    interval_s: int
+    """Of the strategy's bars."""
 
 
 def stages(settings: Settings, strategy: Strategy, tenant: Tenant) -> Stages:
@@ -81,6 +83,7 @@ def stages(settings: Settings, strategy: Strategy, tenant: Tenant) -> Stages:
         Stage("portfolio", declared["portfolio"]),
         grace_us,
         leap_us,
+        strategy.interval_s,
     )
     commands = Stage("tenancy", declared["tenancy"])
     changes = commands.events(TENANT_COMMANDS.name, commands_of([tenant], FIRST_US))

@@ -29,12 +29,25 @@ class Range:
     start: int | None = None
     stop: int | None = None
     symbols: frozenset[str] = frozenset()
+    warmup_us: int = 0
+    """How far before `start` quotes are read, for bars that strategies only see."""
+
+    @property
+    def reads_from(self) -> int | None:
+        """The event time from which on quotes are read, µs."""
+        return None if self.start is None else self.start - self.warmup_us
+
+    def counted(self, ticks: pl.DataFrame) -> pl.DataFrame:
+        """Return the quotes that were read and are not before the start."""
+        if self.start is None or not self.warmup_us:
+            return ticks
+        return ticks.filter(pl.col("ts_event") >= self.start)
 
     def of(self, ticks: pl.DataFrame) -> pl.DataFrame:
-        """Return the quotes that count."""
+        """Return the quotes that are read."""
         conditions = []
-        if self.start is not None:
-            conditions.append(pl.col("ts_event") >= self.start)
+        if self.reads_from is not None:
+            conditions.append(pl.col("ts_event") >= self.reads_from)
         if self.stop is not None:
             conditions.append(pl.col("ts_event") < self.stop)
         if self.symbols:
@@ -52,7 +65,7 @@ class Source:
     ticks: int = 0
     """Quotes in the range."""
     outside: int = 0
-    """Quotes that the range leaves out."""
+    """Quotes that the range leaves out, those of a warm-up included."""
     rejected: int = 0
     first_rejection: str = ""
     first: int | None = None
@@ -91,7 +104,7 @@ class Ticks:
                 if self._is_past(block.ticks):
                     return
                 kept = self.within.of(block.ticks)
-                _note(source, block.ticks, kept.height)
+                _note(source, block.ticks, self.within.counted(kept).height)
                 if kept.height:
                     yield kept
 

@@ -69,6 +69,7 @@ def fill(number: int, **changes: Any) -> Fill:
         "side": "BUY",
         "quantity": Decimal(number + 1),
         "price": Decimal("1.0812300001"),
+        "fee": Decimal("0.0000000001"),
         "liquidity": "TAKER",
         "quote_seq": number,
         "strategy": "ema",
@@ -78,7 +79,7 @@ def fill(number: int, **changes: Any) -> Fill:
 
 def position(version: int, **changes: Any) -> Position:
     """Make a version of a position."""
-    amounts = ("average_price", "realised_pnl", "unrealised_pnl", "mark_price")
+    amounts = ("average_price", "realised_pnl", "unrealised_pnl", "fees", "mark_price")
     values = envelope("position", version) | dict.fromkeys(amounts, Decimal(0))
     values |= {"account_id": "main", "symbol": "EURUSD", "venue": "OANDA", "version": version, "fills": version}
     return Position(**{**values, "quantity": Decimal(version), **changes})

@@ -18,6 +18,7 @@ import polars as pl
 
 from tradewind.connectors.feeds.publishing.encoding import last_times
 from tradewind.processors.batch import Columns
+from tradewind.processors.execution.costs import Costs
 from tradewind.processors.market.candles import SECOND_US
 from tradewind.processors.market.instruments import INSTRUMENTS
 from tradewind.processors.market.leaps import LEAP_US
@@ -95,7 +96,7 @@ def backtested(plan: Plan) -> list[Event]:
     """Return what a backtest decides."""
     told: list[Event] = []
     agents = stages(plan.settings, plan.strategy, tenant_of(plan))
-    engine = Engine(agents, told.append)
+    engine = Engine(agents, told.append, plan.within.start, plan.warmup)
     for block in Ticks(plan.feeds, plan.within).blocks():
         engine.feed(block)
     engine.close()
@@ -105,6 +106,10 @@ def backtested(plan: Plan) -> list[Event]:
 def piped(plan: Plan) -> list[Event]:
     """Return what the agents of a pipeline send. Raises `BadInput` for a setting that a pipeline does not take."""
     settings = plan.settings
+    if plan.warmup:
+        raise BadInput(
+            "--check takes no --warmup, since agents order on each bar: check from the warm-up on, without it"
+        )
     grace_us = settings.bar_grace_ms * US_PER_MS
     if settings.tick_leap_s * SECOND_US != LEAP_US:
         raise BadInput(f"--check needs TRADEWIND_TICK_LEAP_S={LEAP_US // SECOND_US}")
@@ -114,6 +119,7 @@ def piped(plan: Plan) -> list[Event]:
         grace_us,
         settings.venue_latency_ms * US_PER_MS,
         instruments={**INSTRUMENTS, **settings.instruments},
+        costs=Costs(settings.venue_slippage_ticks, settings.venue_fee_bps),
     )
     told: list[Event] = []
     ends: dict[tuple[str, str], int] = {}

@@ -10,6 +10,8 @@ from tradewind.connectors.ai.prompt_files import prompts
 from tradewind.processors.ai.processor import ai
 from tradewind.processors.ai.recording import Recording
 from tradewind.processors.batch import Columns, Segment, part
+from tradewind.processors.execution.costly_venue import CostlyVenue
+from tradewind.processors.execution.costs import Costs
 from tradewind.processors.execution.processor import execution as venue
 from tradewind.processors.market.instruments import INSTRUMENTS, Instrument
 from tradewind.processors.market.processor import GRACE_US, bars
@@ -73,6 +75,7 @@ class Pipeline:
         segment_records: int = SEGMENT_RECORDS,
         *,
         instruments: Mapping[str, Instrument] = INSTRUMENTS,
+        costs: Costs | None = None,
         recording: Recording | None = None,
         asker: Asker | None = None,
     ) -> None:
@@ -80,7 +83,8 @@ class Pipeline:
 
         With a `recording`, strategies get its answers, each when event time has reached the end of its call. For that,
         `run` feeds one tick at a time. A question that is not recorded raises `NotRecorded`. Without one, nobody
-        answers. `asker` says as whom strategies ask, and by which prompts; those of the settings without it.
+        answers. `asker` says as whom strategies ask, and by which prompts; those of the settings without it. `costs`
+        are the venue's.
         """
         self.broker = MemoryBroker()
         declared = {one.name: one.declare(self.broker.settings) for one in OURS}
@@ -91,8 +95,9 @@ class Pipeline:
         declared["market"] = replace(declared["market"], processor=bars(grace_us=grace_us))
         declared["signals"] = replace(declared["signals"], processor=signals(asked, asker or known))
         declared["sizing"] = replace(declared["sizing"], processor=sizing(instruments))
+        fills = CostlyVenue(costs or Costs(), instruments)
         hold = Hold(TICKS, DECISIONS, latency_us)
-        declared["execution"] = replace(declared["execution"], processor=venue(latency_us), hold=hold)
+        declared["execution"] = replace(declared["execution"], processor=venue(latency_us, fills), hold=hold)
         self.agents = {name: MemoryAgent(agent, self.broker) for name, agent in declared.items()}
         """Each agent by its name: its state, its dead letters, its positions."""
         self._segment_records = segment_records if recording is None else 1

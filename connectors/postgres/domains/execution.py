@@ -81,6 +81,7 @@ CREATE TABLE fills (
     side           text NOT NULL,
     quantity       numeric(38, 10) NOT NULL,
     price          numeric(38, 10) NOT NULL,
+    fee            numeric(38, 10) NOT NULL,
     liquidity      text NOT NULL,
     quote_seq      bigint NOT NULL,
     strategy       text NOT NULL
@@ -89,6 +90,7 @@ CREATE INDEX fills_by_time ON fills (tenant_id, ts_event);
 COMMENT ON TABLE fills IS 'Quantities of orders that were executed at a price.';
 COMMENT ON COLUMN fills.quantity IS 'Units.';
 COMMENT ON COLUMN fills.price IS 'Quote currency per unit.';
+COMMENT ON COLUMN fills.fee IS 'What the venue takes for it, in the quote currency.';
 COMMENT ON COLUMN fills.quote_seq IS 'Sequence of the quote that it was filled at.';
 """
 

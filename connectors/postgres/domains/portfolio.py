@@ -19,6 +19,7 @@ CREATE TABLE positions (
     average_price  numeric(38, 10) NOT NULL,
     realised_pnl   numeric(38, 10) NOT NULL,
     unrealised_pnl numeric(38, 10) NOT NULL,
+    fees           numeric(38, 10) NOT NULL,
     mark_price     numeric(38, 10) NOT NULL,
     fills          bigint NOT NULL,
     PRIMARY KEY (tenant_id, account_id, symbol, venue)
@@ -28,7 +29,8 @@ COMMENT ON TABLE positions IS 'What each account holds now: the newest version o
 COMMENT ON COLUMN positions.version IS
     'Rises by one with each event of the position; an older one never replaces a newer one.';
 COMMENT ON COLUMN positions.quantity IS 'Units, negative when short.';
-COMMENT ON COLUMN positions.realised_pnl IS 'Profit of closed quantity, in the quote currency.';
+COMMENT ON COLUMN positions.realised_pnl IS 'Profit of closed quantity, in the quote currency, before fees.';
+COMMENT ON COLUMN positions.fees IS 'Of all fills, in the quote currency.';
 """
 
 PORTFOLIO = Domain(

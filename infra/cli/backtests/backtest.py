@@ -69,6 +69,9 @@ def backtest() -> None:
 @click.option("--tenant", metavar="TENANT", help="Whose sizes and limits apply.  [default: the first of the settings]")
 @click.option("--capital", default="100000", show_default=True, help="What the tenant begins with.")
 @click.option("--latency-ms", type=int, metavar="MS", help="Of the venue.  [default: TRADEWIND_VENUE_LATENCY_MS]")
+@click.option("--slippage-ticks", type=int, metavar="TICKS", help="By which market orders fill worse than the quote.")
+@click.option("--fee-bps", metavar="BPS", help="Fee of each fill, in hundredths of a percent of its worth.")
+@click.option("--warmup", type=int, default=0, show_default=True, metavar="BARS", help="Bars before --from: seen only.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the simulator.")
 @click.option("--rate", type=float, default=10.0, show_default=True, help="Quotes a second of the simulator.")
 @click.option("--check", is_flag=True, help="Also run the agents with their topics in memory, and compare each event.")
@@ -85,6 +88,9 @@ def run(  # noqa: PLR0917 - click passes them by name
     tenant: str | None,
     capital: str,
     latency_ms: int | None,
+    slippage_ticks: int | None,
+    fee_bps: str | None,
+    warmup: int,
     seed: int,
     rate: float,
     check: bool,  # noqa: FBT001
@@ -110,6 +116,9 @@ def run(  # noqa: PLR0917 - click passes them by name
         tenant=tenant,
         capital=capital,
         latency_ms=latency_ms,
+        slippage_ticks=slippage_ticks,
+        fee_bps=fee_bps,
+        warmup=warmup,
         seed=seed,
         rate=rate,
         settings=settings,

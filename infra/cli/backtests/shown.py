@@ -8,13 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 from tradewind.connectors.kafka.json_events import time_to_json
 from tradewind.infra.cli.output import aligned
+from tradewind.processors.money import shown
 
 if TYPE_CHECKING:
     from tradewind.streams.backtest.run import Result
 
 Summary = Mapping[str, Any]
-MADE_OF = ("strategy", "code", "data", "tenant", "capital", "venue_latency_ms", "bar_grace_ms", "tick_leap_s", "seed")
-CAME = ("failed", "counts", "denials", "equity", "open", "metrics")
+MADE_OF = (
+    "strategy",
+    "code",
+    "data",
+    "warmup_bars",
+    "tenant",
+    "capital",
+    "venue_latency_ms",
+    "venue_slippage_ticks",
+    "venue_fee_bps",
+    "bar_grace_ms",
+    "tick_leap_s",
+    "seed",
+)
+CAME = ("failed", "counts", "denials", "equity", "account", "open", "metrics")
 
 
 def text_of(result: Result) -> str:
@@ -25,6 +39,7 @@ def text_of(result: Result) -> str:
         ("strategy", f"{of['strategy']['name']} {parameters(of)}".rstrip()),
         ("quotes", f"{of['counts']['ticks']:,} of {', '.join(of['instruments'])}"),
         *((f"  {one['name']}", _source(one)) for one in of["sources"]),
+        *(("warm-up", f"{bars:,} of {of['warmup_bars']:,} bars of {name}") for name, bars in of["warmup_seen"].items()),
         ("late, discarded", f"{of['counts']['late']:,}, {of['counts']['discarded']:,}"),
         ("gaps", f"{of['gaps']['count']:,} longer than {of['gaps']['longer_than_s']} s"),
         ("signals", f"{of['counts']['signals']:,}"),
@@ -32,6 +47,7 @@ def text_of(result: Result) -> str:
         ("fills", f"{of['counts']['fills']:,}; {of['counts']['expired']:,} orders expired"),
         ("trades", f"{of['counts']['trades']:,}"),
         ("equity", f"{Decimal(of['equity']):,.2f} of {Decimal(of['capital']):,.2f} {of['currency']}"),
+        *(("  " + name, shown(Decimal(amount))) for name, amount in of["account"].items()),
         *(("  " + name, number(value)) for name, value in of["metrics"].items()),
         *(("still open", f"{key} {Decimal(quantity):f}") for key, quantity in of["open"].items()),
         ("report", str(result.report)),

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from tradewind.connectors.kafka.json_events import time_to_json
+from tradewind.processors.money import shown
 from tradewind.streams.backtest.report.curves import MOST_INSTRUMENTS
 
 LABELS: Final[Mapping[str, tuple[str, str]]] = {
@@ -121,7 +122,8 @@ def _assumptions(of: Mapping[str, Any]) -> list[tuple[str, str]]:
             "decisions",
             f"on closed bars, {of['bar_grace_ms']} ms of event time after their end. The same code decides live.",
         ),
-        ("costs", "the spread of the quotes, which each fill pays. The simulated venue takes no fees."),
+        ("costs", _costs(of)),
+        *([("warm-up", _warmup(of))] if of["warmup_bars"] else []),
         ("tenant", f"{tenant['tenant_id']}: risk per trade {sizing['risk_per_trade']}, {sizing['order_type']} orders"),
         ("limits", _limits(tenant["limits"])),
         ("capital", f"{Decimal(of['capital']):,.2f} {of['currency']}; session days end at {of['session_days_end']}"),
@@ -129,6 +131,18 @@ def _assumptions(of: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("late quotes", f"{counts['late']:,}; {counts['discarded']:,} discarded, which were far ahead of their time"),
         ("gaps", _gaps(gaps)),
     ]
+
+
+def _costs(of: Mapping[str, Any]) -> str:
+    ticks, bps = of["venue_slippage_ticks"], Decimal(of["venue_fee_bps"])
+    slips = f"{ticks:,} tick{'s' * (ticks != 1)} more for what takes liquidity" if ticks else "no slippage"
+    fee = f"a fee of {shown(bps)} bps of each fill's worth" if bps else "no fees"
+    return f"the spread of the quotes, which each fill pays; {slips}; {fee}"
+
+
+def _warmup(of: Mapping[str, Any]) -> str:
+    seen = ", ".join(f"{bars:,} of {name}" for name, bars in of["warmup_seen"].items()) or "none were there"
+    return f"{of['warmup_bars']:,} bars of each instrument before the range, on which nothing is ordered: {seen}"
 
 
 def _limits(of: Mapping[str, Any]) -> str:

@@ -40,6 +40,7 @@ def fill(number: int, side: Literal["BUY", "SELL"], quantity: str, price: str, *
         "side": side,
         "quantity": Decimal(quantity),
         "price": Decimal(price),
+        "fee": Decimal(0),
         "liquidity": "TAKER",
         "quote_seq": number,
         "strategy": "test",

@@ -32,6 +32,7 @@ FILL = {
     "side": "BUY",
     "quantity": b"\x01",
     "price": b"\x02",
+    "fee": b"\x00",
     "liquidity": "TAKER",
     "quote_seq": 1,
 }

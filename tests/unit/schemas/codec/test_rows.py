@@ -49,6 +49,7 @@ FILL = Fill(
     side="BUY",
     quantity=Decimal("1000"),
     price=Decimal("1.0812345678"),
+    fee=Decimal("0.1"),
     liquidity="TAKER",
     quote_seq=9,
     strategy="trend",

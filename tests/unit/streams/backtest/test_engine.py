@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from backtesting import LOOSE, MARKET, RESTING, SECOND, Planned, frame_of
@@ -16,8 +17,9 @@ from tradewind import Bar, Fill, Heartbeat, Settings, Strategy, Tick, View
 from tradewind.processors.tenancy.tenant import Sizing, Tenant
 from tradewind.schemas.event import Event
 from tradewind.schemas.portfolio import Position
+from tradewind.schemas.signals import Signal
 from tradewind.streams.backtest.planning import planned
-from tradewind.streams.backtest.run import Plan
+from tradewind.streams.backtest.run import Plan, run
 from tradewind.testing.equality import COMPARED, backtested, compare
 
 MORNING = {"start": "2014-05-01", "stop": "2014-05-01T00:12"}
@@ -103,13 +105,15 @@ class Twice(Strategy):
         return sizes.get(memory["bars"])
 
 
-def test_a_case_by_hand() -> None:
-    """Six quotes, two orders, a reversal: exact to the last decimal.
+def test_a_case_by_hand(tmp_path: Path) -> None:
+    """Six quotes, two orders, slippage, fees, a reversal: exact to the last decimal, in events, result and report.
 
     Mids of the bars' closes: 100, 110, 99. The bars of a second close at the first quote at or after their end + 0.5 s.
     Variance after the second bar: 0.1^2 = 0.01, and 0.94 * 0.01 + 0.06 * 0.1^2 = 0.01 after the third: a deviation of
     0.1 * sqrt(60) = 0.7745966692414834 a minute. The tenant risks 10,000: the targets are 2,500 / 85.2056 = 29.34 and
-    -10,000 / 76.6851 = -130.40 ounces, rounded down to whole ones: it buys 29, and sells 29 + 130.
+    -10,000 / 76.6851 = -130.40 ounces, rounded down to whole ones: it buys 29, and sells 29 + 130. Each fill is 3 ticks
+    of 0.001 worse than its quote. The fees are 2.5 bps: 29 * 100.003 * 0.00025 = 0.72502175, and
+    159 * 96.497 * 0.00025 = 3.83575575, of which 29 / 159 = 0.69960325 belong to the trade that the sell closes.
     """
     start = 1_398_902_400 * SECOND
     prices = [(0.1, 99.0, 101.0), (1.5, 109.0, 111.0), (2.5, 98.0, 100.0), (2.7, 98.0, 100.0), (3.5, 97.0, 99.0)]
@@ -119,12 +123,67 @@ def test_a_case_by_hand() -> None:
         for n, (at, bid, ask) in enumerate(prices)
     ]
     tenant = Tenant("h", ("main",), Sizing(Decimal(10_000), "MARKET"), LOOSE)
-    told: list[Event] = backtested(Planned(tenant, Twice()).on(frame_of(ticks)))
-    fills = [(fill.side, fill.quantity, fill.price, fill.quote_seq) for fill in told if isinstance(fill, Fill)]
+    plan = Planned(tenant, Twice()).on(frame_of(ticks), slippage_ticks=3, fee_bps="2.5")
+    told: list[Event] = backtested(plan)
+    fills = [(fill.side, fill.quantity, fill.price, fill.fee, fill.quote_seq) for fill in told if type(fill) is Fill]
     # The buy is decided when the quote of 2.5 s closes the second bar, and fills at the ask of 2.7 s; the sell is
     # decided at 3.5 s, and fills at the bid of 3.7 s.
-    assert fills == [("BUY", Decimal(29), Decimal(100), 3), ("SELL", Decimal(159), Decimal("96.5"), 5)]
+    assert fills == [
+        ("BUY", Decimal(29), Decimal("100.003"), Decimal("0.72502175"), 3),
+        ("SELL", Decimal(159), Decimal("96.497"), Decimal("3.83575575"), 5),
+    ]
     last = [event for event in told if isinstance(event, Position)][-1]
-    assert (last.quantity, last.realised_pnl) == (Decimal(-130), Decimal("-101.5"))  # 29 * (96.5 - 100)
-    assert last.average_price == Decimal("96.5")
-    assert last.unrealised_pnl == Decimal(-130)  # 130 * (96.5 - 97.5), the mid of the closing quote
+    assert (last.quantity, last.realised_pnl) == (Decimal(-130), Decimal("-101.674"))  # 29 * (96.497 - 100.003)
+    assert (last.average_price, last.fees) == (Decimal("96.497"), Decimal("4.5607775"))
+    assert last.unrealised_pnl == Decimal("-130.39")  # 130 * (96.497 - 97.5), the mid of the closing quote
+    assert compare(plan).holds
+    result = run(plan, tmp_path)
+    account = {name: Decimal(amount) for name, amount in result.summary["account"].items()}
+    assert account == {
+        "deposits": Decimal(100_000),
+        "realised_pnl": Decimal("-101.674"),
+        "fees": Decimal("4.5607775"),
+        "cash": Decimal("99893.7652225"),
+    }
+    assert Decimal(result.summary["equity"]) == Decimal("99763.3752225")
+    trade = result.trades.row(0, named=True)
+    assert (trade["fees"], trade["profit"]) == (Decimal("1.424625"), Decimal("-103.098625"))
+    assert result.orders["fee"].to_list() == [fee for _, _, _, fee, _ in fills]
+    report = result.report.read_text()
+    assert "3 ticks more for what takes liquidity; a fee of 2.5 bps of each fill" in report
+    assert "<td>Fees</td><td class='n'>4.56</td>" in report
+
+
+class Noting(Strategy):
+    """Remembers the bars that it sees, and wants to be long at each but the first."""
+
+    name, interval_s = "noting", 1
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def on_bar(self, memory: dict[str, int], bar: Bar) -> View | None:
+        """Return the view of the bar."""
+        self.seen.append(bar.ts_start)
+        known, memory["known"] = "known" in memory, 1
+        return View("LONG", 0.5, "up") if known else None
+
+
+@given(st.integers(1, 30), st.integers(0, 40), st.sets(st.integers(1, 200)))
+@settings(deadline=None, max_examples=50)
+def test_a_warm_up_is_seen_and_not_ordered_on(bars: int, begins: int, places: set[int]) -> None:
+    """The newest bars before the start, or as many as there are; then the same bars as without a warm-up."""
+    start = 1_398_902_400 * SECOND
+    ticks = [tick(start + n * SECOND // 4, 1.0 + n % 7 / 1000, symbol="EURUSD", seq=n) for n in range(200)]
+    bounds = sorted({0, len(ticks), *(place for place in places if place < len(ticks))})
+    noting = Noting()
+    at = start + begins * SECOND
+    frames = [frame_of(ticks[one:other]) for one, other in pairwise(bounds)]
+    told = backtested(Planned(strategy=noting).on(*frames, start=at, warmup=bars))
+    there = range(max(begins - bars, 0), 50)
+    assert noting.seen == [start + n * SECOND for n in there]
+    signals = [event for event in told if isinstance(event, Signal)]
+    first = max(begins, there[0] + 1)  # its first bar makes no view
+    closes = [*(start + (n + 1) * SECOND + SECOND // 2 for n in range(first, 49)), ticks[-1].ts_event]
+    assert [signal.ts_event for signal in signals[:-1]] == closes[:-1]
+    assert len(signals) == len(closes)

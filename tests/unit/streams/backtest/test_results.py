@@ -56,8 +56,14 @@ def test_the_same_backtest_again_gives_the_same_bytes(tmp_path: Path) -> None:
     assert first.orders["status"].to_list().count("FILLED") == first.summary["counts"]["fills"] > 5
     assert first.trades.height == first.summary["counts"]["trades"] > 2
     assert str(first.equity["equity"][-1]) == first.summary["equity"]
-    slower = run_in(tmp_path / "a", "ema_crossover_1s", XAUUSD.path, parameters={"slow": "9"}, **SHORT)
-    assert slower.folder != first.folder
+    changes: list[dict[str, Any]] = [
+        {"parameters": {"slow": "9"}},
+        {"fee_bps": 1},
+        {"slippage_ticks": 1},
+        {"warmup": 1},
+    ]
+    others = [run_in(tmp_path / "a", "ema_crossover_1s", XAUUSD.path, **SHORT, **change) for change in changes]
+    assert len({one.folder for one in (first, *others)}) == 5
 
 
 def test_a_result_that_was_changed_is_found(tmp_path: Path) -> None:
@@ -101,6 +107,11 @@ def test_a_strategy_of_a_file_that_raises_has_a_result_that_says_where(tmp_path:
         ({"capital": "-1"}, "the capital is -1: give an amount above 0"),
         ({"capital": "NaN"}, "the capital is NaN: give an amount above 0"),
         ({"latency_ms": 0}, "a latency of 0 ms: give 1 or more"),
+        ({"slippage_ticks": -1}, "slippage of -1 ticks: use 0 to 1,000,000"),
+        ({"fee_bps": "-1"}, "a fee of -1 bps: use 0 to 1,000"),
+        ({"fee_bps": "free"}, "the fee is 'free': give a number, such as 2.5"),
+        ({"warmup": -1}, "a warm-up of -1 bars: give 0 to 100,000"),
+        ({"warmup": 5, "start": None}, "--warmup needs --from"),
     ],
 )
 def test_bad_input_is_refused_and_nothing_is_written(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
