@@ -22,6 +22,7 @@ from tradewind.streams.backtest.planning import RATE, planned
 from tradewind.streams.backtest.run import CAPITAL, Plan, Result
 from tradewind.streams.backtest.run import load as _load
 from tradewind.streams.backtest.run import run as _run
+from tradewind.streams.backtest.stored import opened
 from tradewind.streams.backtest.strategies import Value
 
 __all__ = ["BacktestError", "Plan", "Result", "load", "run"]
@@ -49,8 +50,9 @@ def run(
     """Run a backtest, and write its result into `<data>/backtests/<id>/`; `data` is the settings' folder unless given.
 
     `strategy` is an installed name, `FILE.py`, `FILE.py:CLASS`, `MODULE:CLASS`, or a strategy that was built already.
-    Then `parameters` only say how. `sources` are files of quotes, names of feeds, or `simulator`, whose `seed` and
-    `rate` (quotes a second) are given. `start` and `stop` are ISO 8601, in UTC unless they name a zone, or µs.
+    Then `parameters` only say how. `sources` are files of quotes, names of feeds, `kafka`, `questdb`, or `simulator`,
+    whose `seed` and `rate` (quotes a second) are given. `start` and `stop` are ISO 8601, in UTC unless they name a
+    zone, or µs.
     `slippage_ticks` and `fee_bps` (hundredths of a percent of a fill's worth) are the venue's. The strategy sees
     `warmup` bars of each instrument before `start`, and nothing is ordered on them.
 
@@ -75,7 +77,9 @@ def run(
         rate=rate,
         settings=known,
     )
-    return _run(plan, data or known.data)
+    folder = data or known.data
+    with opened(plan, folder) as whole:
+        return _run(whole, folder)
 
 
 def load(wanted: str, data: Path | None = None) -> Result:

@@ -3,6 +3,7 @@
 BacktestError
 ├── BadInput           what was asked for cannot be run: nothing was computed
 ├── NoTicks            the sources have no quote in the range
+├── Gone               retention has removed the beginning of the range
 ├── Refused            an agent cannot process a record that the run led to
 └── UnknownResult      there is no result of that id
 """
@@ -20,6 +21,10 @@ class BadInput(BacktestError):
 
 class NoTicks(BacktestError):
     """The sources have no quote in the range."""
+
+
+class Gone(BacktestError):
+    """Retention has removed the beginning of the range; the message names the first offset that is left."""
 
 
 class Refused(BacktestError):

@@ -17,6 +17,8 @@ from tradewind.streams.backtest.errors import BacktestError, UnknownResult
 FOLDER: Final = "backtests"
 SUMMARY: Final = "result.json"
 DRAFT: Final = ".draft-"
+COPY: Final = ".copy-"
+"""Beginnings of the names of folders that a process removes in the end; its number follows."""
 SHOWN: Final = 5  # ids that a message names
 
 
@@ -25,15 +27,15 @@ class NotTheSame(BacktestError):
 
 
 @contextmanager
-def draft(data: Path) -> Iterator[Path]:
-    """Make a folder for a result that is being written, and remove it in the end. Removes those of dead processes."""
+def draft(data: Path, kind: str = DRAFT) -> Iterator[Path]:
+    """Make a folder for what is being written, and remove it in the end. Removes those of dead processes."""
     root = data / FOLDER
     root.mkdir(parents=True, exist_ok=True)
-    for left in root.glob(f"{DRAFT}*"):
-        number = left.name.removeprefix(DRAFT)
+    for left in root.glob(f"{kind}*"):
+        number = left.name.removeprefix(kind)
         if number.isdecimal() and not psutil.pid_exists(int(number)):
             shutil.rmtree(left, ignore_errors=True)
-    folder = root / f"{DRAFT}{os.getpid()}"
+    folder = root / f"{kind}{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     try:

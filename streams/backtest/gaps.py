@@ -19,8 +19,14 @@ Name = tuple[str, str]
 
 @dataclass(slots=True)
 class Gaps:
-    """Silences of more than `GAP_US` between two quotes of an instrument, in the order of arrival."""
+    """Silences of more than `GAP_US` between two quotes of an instrument, in the order of arrival.
 
+    If a range is given, the silence before the first quote and the one after the last quote count as well.
+    """
+
+    start: int | None = None
+    """Where the range begins, µs."""
+    stop: int | None = None
     count: int = 0
     _longest: list[tuple[int, int, Name]] = field(default_factory=list)
     _last: dict[Name, int] = field(default_factory=dict)
@@ -30,11 +36,20 @@ class Gaps:
         for name, part in ticks.select("symbol", "venue", "ts_event").group_by("symbol", "venue", maintain_order=True):
             own: Name = (str(name[0]), str(name[1]))
             times = part["ts_event"].to_numpy()
-            reached = np.maximum.accumulate(np.concatenate(([self._last.get(own, times[0])], times)))
+            before = self._last.get(own, times[0] if self.start is None else self.start)
+            reached = np.maximum.accumulate(np.concatenate(([before], times)))
             self._last[own] = int(reached[-1])
             steps = np.diff(reached)
             for at in np.flatnonzero(steps > GAP_US).tolist():
                 self._note((int(steps[at]), int(reached[at]), own))
+
+    def close(self) -> None:
+        """Take the ends of the instruments into account, after the last block."""
+        if self.stop is None:
+            return
+        for name, last in sorted(self._last.items()):
+            if self.stop - last > GAP_US:
+                self._note((self.stop - last, last, name))
 
     @property
     def instruments(self) -> list[Name]:

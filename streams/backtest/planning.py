@@ -23,6 +23,8 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND_US: Final = 1_000_000
 RATE: Final = 10.0  # quotes a second of the simulator: about as many as a busy currency pair has
 MOST_SIMULATED: Final = 10**9
+STORED: Final = ("kafka", "questdb")
+"""Sources of a stack, whose quotes are copied before a run."""
 
 
 def planned(
@@ -66,7 +68,8 @@ def planned(
     return Plan(
         strategy=chosen.strategy,
         parameters=chosen.parameters,
-        feeds=[_feed(source, within, seed, rate, known) for source in sources],
+        feeds=[_feed(source, within, seed, rate, known) for source in sources if source not in STORED],
+        stored=_stored(sources),
         settings=_at_venue(known, latency_ms, slippage_ticks, fee_bps),
         tenant=tenant or known.tenants[0].tenant_id,
         within=within,
@@ -89,6 +92,13 @@ def moment(given: str | int | None, named: str) -> int | None:
         ) from None
     passed = (found if found.tzinfo else found.replace(tzinfo=UTC)) - EPOCH
     return (passed.days * 86_400 + passed.seconds) * SECOND_US + passed.microseconds
+
+
+def _stored(sources: Sequence[str]) -> Sequence[str]:
+    found = tuple(source for source in sources if source in STORED)
+    if found and len(sources) > 1:
+        raise BadInput(f"--source {found[0]} stands alone: the same quotes from two sources would count twice")
+    return found
 
 
 def _feed(source: str, within: Range, seed: int, rate: float, settings: Settings) -> Feed:

@@ -59,6 +59,10 @@ class Plan:
     seed: int = 1
     warmup: int = 0
     """Bars of each instrument before the range that the strategy sees, and on which nothing is ordered."""
+    stored: Sequence[str] = ()
+    """Sources of a stack whose quotes are not in `feeds` yet (`stored`)."""
+    notes: Sequence[str] = ()
+    """What a reader of the result must know of the sources."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,7 @@ class _Played:
     """A run while it runs: the engine, what is written of it, and the gaps in its quotes."""
 
     def __init__(self, plan: Plan, tenant: Tenant, tables: Tables) -> None:
-        self.gaps, self.curves = Gaps(), Curves()
+        self.gaps, self.curves = Gaps(plan.within.start, plan.within.stop), Curves()
         self._curve = Curve(plan.capital, UTC_DAYS)
         self.ledger = Ledger(tables, self._curve, self.curves.equity)
         agents = stages(plan.settings, plan.strategy, tenant)
@@ -179,6 +183,7 @@ class _Played:
                 if progress is not None:
                     progress(self.engine.counts.ticks, int(block["ts_event"][-1]))
             self.engine.close()
+            self.gaps.close()
         except StrategyFailed as error:
             return str(error)
         self._curve.reach(max(self.engine.ends.values(), default=0))
@@ -238,8 +243,7 @@ def _check(plan: Plan) -> None:
     start, stop = plan.within.start, plan.within.stop
     if start is not None and stop is not None and start >= stop:
         raise BadInput(f"the range ends at {time_to_json(stop)}, and begins at {time_to_json(start)}: give a later end")
-    if not plan.feeds:
-        raise BadInput("no source is given: name files of quotes by --source FILE")
+    assert not plan.stored, "a plan is opened before it is run"
 
 
 def _one_currency(engine: Engine) -> None:
@@ -260,12 +264,13 @@ def _refuse_nothing(plan: Plan, ticks: Ticks, seen: set[str]) -> None:
     missing = sorted(plan.within.symbols - seen)
     if seen and not missing:
         return
-    told = "; ".join(
+    found = [
         f"{source.name} has {source.ticks + source.outside:,} quotes"
         + ("" if source.first is None else f" from {time_to_json(source.first)} to {time_to_json(source.last or 0)}")
         + (f", and {source.rejected:,} rejected lines, the first: {source.first_rejection}" if source.rejected else "")
         for source in ticks.sources
-    )
+    ]
+    told = "; ".join([*found, *plan.notes]) or "the source has none"
     what = f"no quote of {', '.join(missing)}" if missing else "no quote"
     raise NoTicks(f"there is {what} in the range: {told}. Choose another --from, --to, --symbols or --source")
 
@@ -285,6 +290,7 @@ def _manifest(plan: Plan, tenant: Tenant) -> Mapping[str, Any]:
             "from": within.start,
             "to": within.stop,
             "symbols": sorted(within.symbols),
+            "notes": [*plan.notes],
         },
         "tenant": _plain(tenant),
         "capital": plan.capital,

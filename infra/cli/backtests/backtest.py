@@ -60,7 +60,12 @@ def backtest() -> None:
 @backtest.command(cls=_Run)
 @click.argument("strategy")
 @click.option(
-    SOURCE, "sources", multiple=True, required=True, metavar="FILE...", help="Files of quotes, a feed, or simulator."
+    SOURCE,
+    "sources",
+    multiple=True,
+    required=True,
+    metavar="FILE...",
+    help="Files of quotes, a feed, kafka, questdb, or simulator.",
 )
 @click.option("--symbols", default="", metavar="A,B", help="Only these symbols.  [default: all of the sources]")
 @click.option("--from", "start", metavar="TIME", help="Quotes from this time on, such as 2014-05-01T09:30, in UTC.")
@@ -104,6 +109,7 @@ def run(  # noqa: PLR0917 - click passes them by name
     from tradewind.connectors.settings import Settings  # noqa: PLC0415 - help comes at once
     from tradewind.streams.backtest.planning import planned  # noqa: PLC0415
     from tradewind.streams.backtest.run import run as run_plan  # noqa: PLC0415
+    from tradewind.streams.backtest.stored import opened  # noqa: PLC0415
 
     settings = Settings()
     plan = planned(
@@ -123,14 +129,15 @@ def run(  # noqa: PLR0917 - click passes them by name
         rate=rate,
         settings=settings,
     )
-    result = run_plan(plan, settings.data, None if quiet else _Progress())
-    if as_json:
-        say_json({**result.summary, "folder": str(result.folder)}, indent=2)
-    else:
-        from tradewind.infra.cli.backtests.shown import text_of  # noqa: PLC0415
+    with opened(plan, settings.data) as whole:
+        result = run_plan(whole, settings.data, None if quiet else _Progress())
+        if as_json:
+            say_json({**result.summary, "folder": str(result.folder)}, indent=2)
+        else:
+            from tradewind.infra.cli.backtests.shown import text_of  # noqa: PLC0415
 
-        click.echo(text_of(result))
-    equal = _checked(plan, quiet=as_json) if check else True
+            click.echo(text_of(result))
+        equal = _checked(whole, quiet=as_json) if check else True
     sys.exit(0 if equal and result.failed is None else 1)
 
 

@@ -39,6 +39,7 @@ def text_of(result: Result) -> str:
         ("strategy", f"{of['strategy']['name']} {parameters(of)}".rstrip()),
         ("quotes", f"{of['counts']['ticks']:,} of {', '.join(of['instruments'])}"),
         *((f"  {one['name']}", _source(one)) for one in of["sources"]),
+        *(("note", note) for note in of["data"]["notes"]),
         *(("warm-up", f"{bars:,} of {of['warmup_bars']:,} bars of {name}") for name, bars in of["warmup_seen"].items()),
         ("late, discarded", f"{of['counts']['late']:,}, {of['counts']['discarded']:,}"),
         ("gaps", f"{of['gaps']['count']:,} longer than {of['gaps']['longer_than_s']} s"),

@@ -128,6 +128,7 @@ def _assumptions(of: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("limits", _limits(tenant["limits"])),
         ("capital", f"{Decimal(of['capital']):,.2f} {of['currency']}; session days end at {of['session_days_end']}"),
         *(("source", _source(source)) for source in of["sources"]),
+        *(("note", note) for note in of["data"]["notes"]),
         ("late quotes", f"{counts['late']:,}; {counts['discarded']:,} discarded, which were far ahead of their time"),
         ("gaps", _gaps(gaps)),
     ]

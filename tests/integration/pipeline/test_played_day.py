@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from days.played import ASKING, FILES, HALTED, QUOTA, QUOTED, REASON, PlayedDay, check
-from days.recorded import BTCUSDT
+from days.recorded import BTCUSDT, XAUUSD
 
 from tradewind.connectors.kafka.consumption import consume
 from tradewind.connectors.registry import open_codec
 from tradewind.infra.status.report import report
 from tradewind.schemas.billing import UsageThreshold
 from tradewind.schemas.notifications import Alert
+from tradewind.schemas.signals import Signal
 from tradewind.streams.agents import OURS, Registered
+from tradewind.streams.backtest.planning import planned
+from tradewind.streams.backtest.stored import opened
 from tradewind.streams.replay import verify
-from tradewind.topics import ALERTS, USAGE_THRESHOLDS
+from tradewind.testing.equality import backtested
+from tradewind.topics import ALERTS, SIGNALS, USAGE_THRESHOLDS
 
 pytestmark = pytest.mark.timeout(600)  # the first of them plays the day
 
@@ -114,6 +119,25 @@ def test_shares_of_a_quota_are_told_once_to_every_task(played_day: PlayedDay) ->
     alerts = [record.event for record in consume(ALERTS, settings=played_day.settings)]
     codes = [alert.code for alert in alerts if isinstance(alert, Alert) and alert.source == "rating"]
     assert sorted(codes) == ["USAGE_QUOTA_100", "USAGE_QUOTA_50", "USAGE_QUOTA_80"]
+
+
+def test_a_backtest_on_what_the_stack_keeps_is_one_on_the_file(
+    played_day: PlayedDay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From Kafka, and from QuestDB page by page; and its signals are those that the agents sent."""
+    monkeypatch.setattr("tradewind.connectors.timeseries.quotes.PAGE_ROWS", 1_000)
+    name, of = "ema_crossover_1s", {"symbols": ["XAUUSD"], "settings": played_day.settings}
+    wanted = backtested(planned(name, [str(XAUUSD.path)], **of))  # type: ignore[arg-type]
+    for source in ("kafka", "questdb"):
+        with opened(planned(name, [source], **of), tmp_path) as plan:  # type: ignore[arg-type]
+            assert backtested(plan) == wanted
+            assert [feed.name for feed in plan.feeds] == [f"{source} XAUUSD.OANDA"]
+    assert not list(tmp_path.glob("backtests/*"))
+    live = [record.event for record in consume(SIGNALS, settings=played_day.settings)]
+    sent = [event for event in live if isinstance(event, Signal) and (event.strategy, event.symbol) == (name, "XAUUSD")]
+    decided = [event for event in wanted if isinstance(event, Signal)]
+    assert [replace(event, ts_ingest=0) for event in sent] == [replace(event, ts_ingest=0) for event in decided]
+    assert len(decided) > 20
 
 
 @pytest.mark.parametrize("agent", OURS, ids=lambda agent: agent.name)

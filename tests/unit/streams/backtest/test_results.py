@@ -188,3 +188,21 @@ def test_merged_streams_keep_each_order_and_follow_time(streams: list[list[tuple
         last = reached[venue]
     for number, frames in enumerate(blocks):
         assert [seq for venue, seq, _ in rows if venue == str(number)] == list(range(sum(f.height for f in frames)))
+
+
+def test_a_silent_beginning_and_end_are_gaps(tmp_path: Path) -> None:
+    """The range says how long quotes were missing; without a range, nobody knows."""
+    start, stop = "2014-04-30T23:00", "2014-05-01T20:00"
+    gaps = run_in(tmp_path, "ema_crossover", XAUUSD.path, start=start, stop=stop, tenant="alpha").summary["gaps"]
+    assert [gap["instrument"] for gap in gaps["longest"]] == ["XAUUSD.OANDA"] * gaps["count"]
+    assert gaps["longest"][0]["to"] - gaps["longest"][0]["from"] >= 3_600 * SECOND
+    assert gaps["longest"][-1]["to"] == 1_398_974_400 * SECOND
+    assert run_in(tmp_path, "ema_crossover", XAUUSD.path, tenant="alpha").summary["gaps"]["count"] == gaps["count"] - 2
+
+
+def test_a_source_of_a_stack_stands_alone(tmp_path: Path) -> None:
+    """The same quotes from two sources would count twice; and some source is needed."""
+    with pytest.raises(BacktestError, match="--source kafka stands alone"):
+        run_in(tmp_path, "ema_crossover", XAUUSD.path, Path("kafka"))
+    with pytest.raises(BacktestError, match="no source is given"):
+        run_in(tmp_path, "ema_crossover")
