@@ -24,6 +24,7 @@ from tradewind.schemas.market import Tick
 LEAP_US = 3_600_000_000
 OF_A_QUOTE = ("seq", "ts_event", "bid", "ask", "size")
 WAITED = -1  # instead of a row: the tick that was in doubt before the segment
+FIRST_LOOK = 64  # ticks that are compared at once after a doubt; then twice as many, while no tick leaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,7 @@ def weigh(
     for number, (_, _, rows) in enumerate(quotes.each()):
         times, watermark, waiting = quotes.ts_event[rows], watermarks[number], doubted[number]
         if waiting is not None or _leaps(times, watermark, leap_us):
-            verdicts[number] = _verdict(
-                times.tolist(), watermark, None if waiting is None else waiting.ts_event, leap_us
-            )
+            verdicts[number] = _verdict(times, watermark, None if waiting is None else waiting.ts_event, leap_us)
     if not verdicts:
         return None
 
@@ -92,35 +91,60 @@ def _leaps(times: Ints, watermark: int | None, leap_us: int) -> bool:
 class _Verdict(NamedTuple):
     """On the n quotes of one instrument, by their rows from 0 on, or `WAITED`."""
 
-    goes: list[tuple[int, int]]
-    """(row, row of the record at which it goes: its own, or that which it waited for)."""
+    goes: Ints
+    """(k,) rows that go, in this order."""
+    at: Ints
+    """(k,) row of the record at which each goes: its own, or that which it waited for."""
     discarded: list[tuple[int, int]]
     """(row, row of the record that disagreed)."""
     waits: int | None
     """The row that is in doubt in the end."""
 
 
-def _verdict(times: Sequence[int], reached: int | None, waiting_ts: int | None, leap_us: int) -> _Verdict:
-    """Weigh one tick after the other.
+def _verdict(times: Ints, reached: int | None, waiting_ts: int | None, leap_us: int) -> _Verdict:
+    """Weigh one tick after the other, but for runs of ticks that do not leap.
 
     Of two that leap, the second agrees with the first unless it is a leap behind: then it is the one to be doubted.
     """
-    goes: list[tuple[int, int]] = []
+    goes, at = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     discarded: list[tuple[int, int]] = []
     waiting = None if waiting_ts is None else (WAITED, waiting_ts)
-    for row, ts_event in enumerate(times):
+    row, look = 0, FIRST_LOOK
+    while row < len(times):
+        if waiting is None and reached is not None:
+            run = times[row : row + look]
+            calm = _calm(run, reached, leap_us)
+            if calm:
+                goes.append(np.arange(row, row + calm))
+                at.append(goes[-1])
+                row, reached = row + calm, max(reached, int(run[:calm].max()))
+            look = look * 2 if calm == len(run) else FIRST_LOOK
+            if calm == len(run):
+                continue
+        ts_event = int(times[row])
         leaps = reached is None or ts_event > reached + leap_us
         if waiting is not None:
-            agrees = leaps and ts_event + leap_us >= waiting[1]
-            (goes if agrees else discarded).append((waiting[0], row))
-            if agrees:
+            if leaps and ts_event + leap_us >= waiting[1]:
+                goes.append(np.array([waiting[0]]))
+                at.append(np.array([row]))
                 reached = waiting[1]
                 leaps = ts_event > reached + leap_us
+            else:
+                discarded.append((waiting[0], row))
         waiting = (row, ts_event) if leaps else None
         if not leaps:
-            goes.append((row, row))
+            goes.append(np.array([row]))
+            at.append(goes[-1])
             reached = ts_event if reached is None else max(reached, ts_event)
-    return _Verdict(goes, discarded, None if waiting is None else waiting[0])
+        row += 1
+    return _Verdict(np.concatenate(goes), np.concatenate(at), discarded, None if waiting is None else waiting[0])
+
+
+def _calm(times: Ints, reached: int, leap_us: int) -> int:
+    """Return how many of some ticks come before the first one that leaps."""
+    before = np.maximum.accumulate(np.concatenate(([reached], times[:-1])))
+    leaping = times > before + leap_us
+    return int(leaping.argmax()) if leaping.any() else len(times)
 
 
 def _after(quotes: Quotes, verdicts: Mapping[int, _Verdict], doubted: Sequence[Tick | None]) -> Quotes:
@@ -133,9 +157,9 @@ def _after(quotes: Quotes, verdicts: Mapping[int, _Verdict], doubted: Sequence[T
         first, stop = quotes.bounds[number], quotes.bounds[number + 1]
         goes = at = np.arange(first, stop)
         if number in verdicts:
-            found = verdicts[number].goes
-            goes = np.array([row_of[number] if row == WAITED else first + row for row, _ in found], np.int64)
-            at = np.array([first + row for _, row in found], np.int64)
+            found = verdicts[number]
+            goes = np.where(found.goes == WAITED, row_of.get(number, WAITED), first + found.goes)
+            at = first + found.at
         if len(goes):
             instruments.append(name)
             bounds.append(bounds[-1] + len(goes))

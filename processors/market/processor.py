@@ -44,13 +44,16 @@ PRICE_FIELDS = tuple(f"{side}_{part}" for side in ("mid", "bid", "ask") for part
 GRACE_US = 500_000
 
 
-def bars(intervals_s: Iterable[int] = INTERVALS_S, grace_us: int = GRACE_US, leap_us: int = LEAP_US) -> Processor:
+def bars(
+    intervals_s: Iterable[int] = INTERVALS_S, grace_us: int = GRACE_US, leap_us: int = LEAP_US, *, beats: bool = True
+) -> Processor:
     """Return the market agent's processor: ticks and heartbeats -> bars, heartbeats, late and discarded ticks.
 
     A bar takes quotes until `grace_us` of event time after its end, which is the time of the bar. Of the heartbeats
     only closing ones pass; the others become bars and promises (`next_decision`). If a tick is more than `leap_us`
-    ahead of its instrument's watermark, another tick has to agree (`leaps.py`). Raises `ValueError` for intervals that
-    are not whole seconds from 1 to `INTERVAL_MAX_S`.
+    ahead of its instrument's watermark, another tick has to agree (`leaps.py`). Without `beats`, for a reader that
+    waits for nobody, only bars promise something. Raises `ValueError` for intervals that are not whole seconds from 1
+    to `INTERVAL_MAX_S`.
     """
     intervals = tuple(sorted(set(intervals_s)))
     if not intervals or intervals[0] < 1 or intervals[-1] > INTERVAL_MAX_S or grace_us < 0 or leap_us < 1:
@@ -59,7 +62,7 @@ def bars(intervals_s: Iterable[int] = INTERVALS_S, grace_us: int = GRACE_US, lea
             f"{INTERVAL_MAX_S} s, 0 µs or more, and 1 µs or more"
         )
 
-    rules = _Rules(intervals, grace_us, leap_us)
+    rules = _Rules(intervals, grace_us, leap_us, beats)
 
     def process(state: State, segment: Segment) -> list[Output]:
         if not len(segment):
@@ -83,6 +86,7 @@ class _Rules(NamedTuple):
     """s, ascending."""
     grace_us: int
     leap_us: int
+    beats: bool
 
 
 def _on_ticks(state: State, segment: Segment, rules: _Rules) -> list[Output]:
@@ -139,9 +143,11 @@ def _on_quotes(
         segment.ts_ingest[quotes.index[closed_by]],
     )
     made_bars = Table(Bar, _bars(made, quotes.instruments))
-    untold = _untold(quotes, promised, known, grace_us)
-    untold[closed_by] = False  # the last bar that a record closes says it
-    told = np.flatnonzero(untold)
+    told = np.empty(0, np.int64)
+    if rules.beats:
+        untold = _untold(quotes, promised, known, grace_us)
+        untold[closed_by] = False  # the last bar that a record closes says it
+        told = np.flatnonzero(untold)
     told = told[np.lexsort((told, quotes.index[told]))]  # as they are sent
     if late is None and not discarded and not len(told):
         return [made_bars] if len(closing) else []
@@ -272,7 +278,7 @@ def _on_heartbeats(state: State, segment: Rows, rules: _Rules) -> list[Output]:
             reached = _promises(times, zeros, zeros + promised, grace_us)
             closed = _Closed(Candles.of(zeros.tolist(), due), times, reached, zeros + ts_ingest)
             sent += Table(Bar, _bars(closed, [(symbol, venue)])).events()
-        elif before is None or promised > next_decision(before.watermark, grace_us) - 1:
+        elif rules.beats and (before is None or promised > next_decision(before.watermark, grace_us) - 1):
             sent.append(Heartbeat(symbol=symbol, venue=venue, ts_event=promised, ts_ingest=int(ts_ingest)))
         if heartbeat.closing:
             sent.append(heartbeat)

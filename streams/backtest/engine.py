@@ -26,7 +26,7 @@ from tradewind.processors.market.leaps import weigh
 from tradewind.processors.market.quotes import Ints, Quotes, quotes_of
 from tradewind.processors.portfolio.processor import MARK_INTERVAL_S
 from tradewind.schemas.event import US_PER_MS, Event
-from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest
+from tradewind.schemas.execution import Fill, OrderEvent
 from tradewind.schemas.market import Bar, Heartbeat, Tick
 from tradewind.schemas.notifications import Alert
 from tradewind.schemas.risk import Decision
@@ -146,7 +146,9 @@ class Engine:
             self.counts.bars += len(segment) if segment.model is Bar else 0
             marks += _marks(segment, quotes.place)
             for event in events_of(self.stages.signals.run(segment)):
-                if isinstance(event, Signal | Heartbeat):
+                if isinstance(event, Heartbeat):
+                    continue  # a promise to agents that wait
+                if isinstance(event, Signal):
                     asked.append((quotes.place((event.symbol, event.venue), event.ts_event), event))
                 elif isinstance(event, Alert):  # names no instrument; comes after what was sent before it
                     asked.append((asked[-1][0] if asked else 0, event))
@@ -191,15 +193,12 @@ class Engine:
         return {} if self._warmup is None else self._warmup.seen
 
     def _ask(self, event: Event) -> None:
-        """Take a signal or heartbeat through sizing and risk to the venue."""
+        """Tell a signal or an alert, and take the signal through sizing and risk to the venue."""
+        self.tell(event)
         if isinstance(event, Alert):
-            self.tell(event)
             return
-        if isinstance(event, Signal):
-            self.tell(event)
         for request in self.stages.sizing.events(SIGNALS.name, [event]):
-            if isinstance(request, OrderRequest):
-                self.tell(request)
+            self.tell(request)
             decisions = self.stages.risk.events(ORDER_REQUESTS.name, [request])
             for decision in decisions:
                 if isinstance(decision, Decision):

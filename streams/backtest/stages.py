@@ -73,7 +73,9 @@ def stages(settings: Settings, strategy: Strategy, tenant: Tenant) -> Stages:
     """
     declared = {one.name: one.declare(settings).processor for one in OURS}
     grace_us, leap_us = settings.bar_grace_ms * US_PER_MS, settings.tick_leap_s * SECOND_US
-    market = bars((strategy.interval_s, MARK_INTERVAL_S), grace_us=grace_us, leap_us=leap_us)
+    # Nobody waits for promises here; they only end the questions of a strategy that takes answers.
+    beats = type(strategy).on_answer is not Strategy.on_answer
+    market = bars((strategy.interval_s, MARK_INTERVAL_S), grace_us, leap_us, beats=beats)
     made = Stages(
         Stage("market", market),
         Stage("signals", signals_processor([strategy])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,9 +35,9 @@ def weighed(
     return weigh(segment, quotes, *known, leap)
 
 
-@given(st.lists(A_QUOTE, min_size=1, max_size=14), WATERMARKS, WAITING)
+@given(st.lists(A_QUOTE, min_size=1, max_size=14), WATERMARKS, WAITING, st.sampled_from([1, 2, 64]))
 def test_quotes_are_weighed_as_a_loop_would(
-    given_quotes: list[tuple[int, int]], watermarks: tuple[int | None, ...], times: tuple[int | None, ...]
+    given_quotes: list[tuple[int, int]], watermarks: tuple[int | None, ...], times: tuple[int | None, ...], look: int
 ) -> None:
     """What goes and where, what is set aside and where, and what is in doubt in the end; each by its own time."""
     ticks = [tick(which, at, seq) for seq, (which, at) in enumerate(given_quotes)]
@@ -61,7 +62,9 @@ def test_quotes_are_weighed_as_a_loop_would(
         else:
             lane.append((one.seq, place))
             reached[which] = max(known, one.ts_event)
-    found = weighed(ticks, watermarks, tuple(before))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tradewind.processors.market.leaps.FIRST_LOOK", look)
+        found = weighed(ticks, watermarks, tuple(before))
     if found is None:
         assert not aside
         assert waiting == before

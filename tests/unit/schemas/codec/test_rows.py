@@ -215,7 +215,7 @@ def test_decimals_of_the_widest_value_pass() -> None:
 
 def test_a_decimal_of_other_bytes_is_undecodable() -> None:
     """A decimal has at least one byte and at most 38 digits."""
-    record = {**FILL.to_dict(), "quantity": b"", "price": b"\1"}
+    record = {**FILL.to_dict(), "quantity": b"", "price": b"\1", "fee": b"\0"}
     schema = json.loads(json.dumps(without_times(json.loads(SCHEMAS[Fill.SCHEMA][-1]))).replace('"logicalType"', '"x"'))
     for raw, reason in ((b"", "no bytes"), (b"\x7f" * 17, "more than 38 digits")):
         out = io.BytesIO()
