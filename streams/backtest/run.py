@@ -120,11 +120,11 @@ def run(plan: Plan, data: Path, progress: Callable[[int, int], None] | None = No
     _check(plan)
     manifest = _manifest(plan, tenant)
     with folder.draft(data) as drafted:
-        played, told = _run(plan, tenant, drafted, progress)
+        done, told = _run(plan, tenant, drafted, progress)
         text = json.dumps({"id": id_of(manifest), **manifest, **told}, indent=2, default=str, allow_nan=False)
         (drafted / folder.SUMMARY).write_text(text + "\n", encoding="utf-8")
         summary = json.loads(text)
-        _report(drafted, summary, played.curves)
+        _report(drafted, summary, done.curves)
         path, known = folder.publish(drafted, summary["id"])
     return Result(path, summary, known)
 
@@ -141,22 +141,35 @@ def load(data: Path, wanted: str) -> Result:
     return Result(path, json.loads((path / folder.SUMMARY).read_bytes()), known=True)
 
 
+def played(plan: Plan, blocks: Iterable[pl.DataFrame], folder_: Path) -> Mapping[str, Any]:
+    """Run a plan on quotes in memory, and write its tables; return what its summary says of the run."""
+    found = _Played(plan, tenant_of(plan), _tables(folder_))
+    found.play(blocks, None)
+    found.ledger.close()
+    found.ledger.tables.close()
+    return found.told()
+
+
+def _tables(drafted: Path) -> Tables:
+    schemas = {"orders": ORDERS, "trades": TRADES, "equity": EQUITY, "daily": DAILY}
+    return Tables(**{name: Table(drafted / f"{name}.parquet", schema) for name, schema in schemas.items()})
+
+
 def _run(
     plan: Plan, tenant: Tenant, drafted: Path, progress: Callable[[int, int], None] | None
 ) -> tuple[_Played, Mapping[str, Any]]:
-    schemas = {"orders": ORDERS, "trades": TRADES, "equity": EQUITY, "daily": DAILY}
-    tables = Tables(**{name: Table(drafted / f"{name}.parquet", schema) for name, schema in schemas.items()})
+    tables = _tables(drafted)
     ticks = Ticks(plan.feeds, plan.within)
     with ExitStack() as stack:
         blocks = ticks.blocks()
         stack.callback(blocks.close)
-        played = _Played(plan, tenant, tables)
-        failed = played.play(blocks, progress)
+        done = _Played(plan, tenant, tables)
+        failed = done.play(blocks, progress)
     if failed is None:
-        _refuse_nothing(plan, ticks, {symbol for symbol, _ in played.gaps.instruments})
-    played.ledger.close()
+        _refuse_nothing(plan, ticks, {symbol for symbol, _ in done.gaps.instruments})
+    done.ledger.close()
     tables.close()
-    return played, {"failed": failed, "sources": [_source(source) for source in ticks.sources], **played.told()}
+    return done, {"failed": failed, "sources": [_source(source) for source in ticks.sources], **done.told()}
 
 
 class _Played:
