@@ -402,3 +402,11 @@ def test_benches_get_an_environment_of_their_own(checkout: Checkout) -> None:
     assert not (checkout.root / ".venv-bench").exists()
     assert checkout.run("bench", "bars").stdout == "ran bench bars\n"
     assert (checkout.root / ".venv-bench" / "bin" / "python").exists()
+
+
+def test_the_bench_of_backtests_has_other_peers(checkout: Checkout) -> None:
+    """They are large, so no other bench waits for them."""
+    (checkout.root / "requirements-bench-backtest.lock").write_text("# nothing\n")
+    assert checkout.run("bench", "backtest").stdout == "ran bench backtest\n"
+    assert (checkout.root / ".venv-bench-backtest" / "bin" / "python").exists()
+    assert not (checkout.root / ".venv-bench").exists()

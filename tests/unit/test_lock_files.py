@@ -11,7 +11,8 @@ from packaging.utils import canonicalize_name
 
 from tradewind.infra.cli.checkout.tools import ROOT
 
-LOCKS = ("requirements.lock", "requirements-bench.lock")
+BENCHES = ("requirements-bench", "requirements-bench-backtest")
+LOCKS = ("requirements.lock", *(f"{bench}.lock" for bench in BENCHES))
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;\\]+)")
 
 
@@ -43,9 +44,10 @@ def test_the_lock_holds_what_the_project_asks_for() -> None:
         assert asked.specifier.contains(version, prereleases=True), f"{asked} is locked at {version}"
 
 
-def test_the_bench_lock_holds_the_peers() -> None:
-    """Every package of requirements-bench.in."""
-    locked = pins("requirements-bench.lock")
-    asked = [line for line in (ROOT / "requirements-bench.in").read_text().splitlines() if not line.startswith("#")]
+@pytest.mark.parametrize("bench", BENCHES)
+def test_a_bench_lock_holds_the_peers(bench: str) -> None:
+    """Every package that is asked for."""
+    locked = pins(f"{bench}.lock")
+    asked = [line for line in (ROOT / f"{bench}.in").read_text().splitlines() if not line.startswith("#")]
     assert asked
     assert {canonicalize_name(Requirement(line).name) for line in asked} <= locked.keys()
