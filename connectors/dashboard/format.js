@@ -45,3 +45,22 @@ export function clock(at) {
 export function utc(at) {
   return `${new Date(at * 1000).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** A size, in eight characters at the most. @param {string | number | null | undefined} value bytes */
+export function bytes(value) {
+  if (value === null || value === undefined) return "–";
+  let size = Number(value);
+  let unit = 0;
+  while (size >= 999.5 && unit < UNITS.length - 1) {
+    size /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 || size >= 99.5 ? size.toFixed(0) : size.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/** How long ago. @param {number} value seconds */
+export function ago(value) {
+  return value < 2 ? "now" : `${seconds(value)} ago`;
+}

@@ -4,6 +4,7 @@ import { effect } from "@preact/signals";
 import { render } from "preact";
 import { html } from "/assets/html.js";
 import { Login } from "/assets/login.js";
+import { path } from "/assets/router.js";
 import { refresh, state } from "/assets/session.js";
 import { Shell } from "/assets/shell.js";
 import "/assets/theme.js";
@@ -16,7 +17,10 @@ function Page() {
 }
 
 effect(() => {
-  if (state.value === "in" && location.pathname === "/login") history.replaceState(null, "", "/");
+  if (state.value === "in" && location.pathname === "/login") {
+    history.replaceState(null, "", "/");
+    path.value = "/";
+  }
 });
 
 // A link's code follows the `#`, which browsers send to nobody.

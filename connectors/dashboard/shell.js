@@ -2,17 +2,36 @@
 // What stands around every page: name, pages, whether the numbers are live, theme, user.
 import { useEffect, useState } from "preact/hooks";
 import { clock, seconds, utc } from "/assets/format.js";
-import { FlowPage } from "/assets/flow/page.js";
 import { html } from "/assets/html.js";
+import { pagesOf } from "/assets/pages.js";
+import { follow, path } from "/assets/router.js";
 import { logout, user } from "/assets/session.js";
 import { heard, link, stale } from "/assets/stream.js";
 import { theme, toggle } from "/assets/theme.js";
 
+/** @type {Map<string, import("preact").ComponentType>} what was loaded */
+const loaded = new Map();
+
 export function Shell() {
+  const pages = pagesOf(user.value?.role);
+  const page = pages.find((one) => one.path === path.value) ?? pages[0];
+  const [, setLoads] = useState(0);
+
+  useEffect(() => {
+    if (page === undefined) return;
+    document.title = page.path === "/" ? "Tradewind" : `${page.name} · Tradewind`;
+    if (loaded.has(page.path)) return;
+    void page.load().then((found) => {
+      loaded.set(page.path, found);
+      setLoads((count) => count + 1);
+    });
+  }, [page]);
+
+  const Page = page && loaded.get(page.path);
   return html`
     <header class="bar">
-      <a class="brand" href="/"><img src="/assets/icon.svg" alt="" width="22" height="22" /><span>Tradewind</span></a>
-      <nav aria-label="Pages"><a href="/" aria-current="page">Flow</a></nav>
+      <a class="brand" href="/" onClick=${follow} aria-label="Tradewind"><img src="/assets/icon.svg" alt="" width="22" height="22" /><span>Tradewind</span></a>
+      <nav aria-label="Pages">${pages.map((one) => html`<a key=${one.path} href=${one.path} onClick=${follow} aria-current=${one === page ? "page" : undefined}>${one.name}</a>`)}</nav>
       <span class="fill"></span>
       <${Live} />
       <button class="quiet" onClick=${toggle} aria-label=${`Use the ${theme.value === "dark" ? "light" : "dark"} theme`}>
@@ -21,7 +40,7 @@ export function Shell() {
       <span class="user" title=${user.value?.tenant ?? "all tenants"}>${user.value?.name}</span>
       <button class="quiet" onClick=${() => void logout()}>Sign out</button>
     </header>
-    <${FlowPage} />
+    ${Page ? html`<${Page} />` : html`<main class="boot" role="status">Loading</main>`}
   `;
 }
 

@@ -88,8 +88,8 @@ async def get_health_system(request: Request, response: Response) -> dict[str, A
     """Return services and processes, as they were asked in the last seconds."""
     seen = gateway_of(request).system.last
     if seen is None:
-        raise _not_yet("services and processes have not been asked yet")
-    _mark_stale(response, seen.at_s, 4 * STALE_S)
+        raise not_yet("services and processes have not been asked yet")
+    mark_stale(response, seen.at_s, 4 * STALE_S)
     return seen.to_json()
 
 
@@ -98,7 +98,7 @@ async def get_streams_flow(request: Request, response: Response) -> dict[str, An
     gateway = gateway_of(request)
     seen = gateway.flow.last
     if seen is not None:
-        _mark_stale(response, seen.at_s, STALE_S)
+        mark_stale(response, seen.at_s, STALE_S)
     trouble = gateway.flow.trouble
     return {"picture": gateway.picture, "now": None if seen is None else seen.to_json(), "trouble": trouble}
 
@@ -132,7 +132,7 @@ async def get_portfolio_positions(
     flat: bool = False,  # noqa: FBT001, FBT002 - a query
 ) -> dict[str, Any]:
     """Return what the tenant's accounts hold; `flat` adds instruments that they hold nothing of any more."""
-    gateway, who = gateway_of(request), _who(request)
+    gateway, who = gateway_of(request), who_of(request)
     rows = await gateway.reads.positions(who.tenant_id, account, flat=flat)
     return {**_written(gateway, response, "portfolio.positions"), "positions": rows}
 
@@ -141,7 +141,7 @@ async def get_orders_status(
     request: Request, response: Response, account: Account = None, cursor: CursorText = None, limit: Limit = 100
 ) -> dict[str, Any]:
     """Return the tenant's orders with their states, newest first."""
-    gateway, who = gateway_of(request), _who(request)
+    gateway, who = gateway_of(request), who_of(request)
     after = gateway.cursors.read("orders", who.tenant_id, cursor)
     page = await gateway.reads.orders(who.tenant_id, account, None, after, limit)
     following = gateway.cursors.made("orders", who.tenant_id, page.next)
@@ -150,7 +150,7 @@ async def get_orders_status(
 
 async def get_orders_id(request: Request, response: Response, id: OrderId) -> dict[str, Any]:  # noqa: A002 - the path's name
     """Return one order with its state and its fills; another tenant's is as unknown as one that never was."""
-    gateway, who = gateway_of(request), _who(request)
+    gateway, who = gateway_of(request), who_of(request)
     page = await gateway.reads.orders(who.tenant_id, None, id, Cursor(), 1)
     if not page.rows:
         raise Problem(
@@ -168,14 +168,15 @@ async def get_executions_history(
     request: Request, response: Response, account: Account = None, cursor: CursorText = None, limit: Limit = 100
 ) -> dict[str, Any]:
     """Return the tenant's fills, newest first."""
-    gateway, who = gateway_of(request), _who(request)
+    gateway, who = gateway_of(request), who_of(request)
     after = gateway.cursors.read("fills", who.tenant_id, cursor)
     page = await gateway.reads.fills(who.tenant_id, account, None, after, limit)
     following = gateway.cursors.made("fills", who.tenant_id, page.next)
     return {**_written(gateway, response, "execution.fills"), "fills": page.rows, "next": following}
 
 
-def _who(request: Request) -> Who:
+def who_of(request: Request) -> Who:
+    """Return who asks, as the check of the route's roles has found."""
     who: Who = request.state.who
     return who
 
@@ -187,7 +188,7 @@ def _written(gateway: Gateway, response: Response, topic: str) -> dict[str, Any]
     if seen is None or reader.get("lag_s") is None:
         return {"as_of": None}
     as_of = seen.at_s - reader["lag_s"]
-    _mark_stale(response, as_of, STALE_S)
+    mark_stale(response, as_of, STALE_S)
     return {"as_of": round(as_of, 3)}
 
 
@@ -240,12 +241,13 @@ def refuse_foreign(request: Request) -> None:
         )
 
 
-def _mark_stale(response: Response, at_s: float, bound_s: float) -> None:
+def mark_stale(response: Response, at_s: float, bound_s: float) -> None:
     """Say how old an answer is, where it is older than it should be."""
     age = time.time() - at_s
     if age > bound_s:
         response.headers["Tradewind-Stale"] = str(int(age))
 
 
-def _not_yet(detail: str) -> Problem:
+def not_yet(detail: str) -> Problem:
+    """Return the answer while the first look at something is still to come."""
     return Problem(503, "STARTING", detail, "try again in some seconds", headers={"Retry-After": "2"})

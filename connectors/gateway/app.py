@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from tradewind import __version__
-from tradewind.connectors.gateway import answers
+from tradewind.connectors.gateway import answers, stream_answers
 from tradewind.connectors.gateway.auth.bearer import bearer
 from tradewind.connectors.gateway.auth.roles import Who
 from tradewind.connectors.gateway.gateway import Gateway
@@ -46,6 +46,8 @@ SCHEMA: Final = {
         "pointer": {"type": "string", "description": "where: a JSON pointer, a parameter or a header"},
     },
 }
+ANSWERS: Final = (answers, stream_answers)
+"""Modules with the functions that answer."""
 log = logging.getLogger(__name__)
 
 
@@ -93,7 +95,7 @@ def _hot(app: FastAPI) -> tuple[Hub, Callable[[str], Who]]:
 
 
 def _add(app: FastAPI, route: Route) -> None:
-    answer = _not_built(route) if route.domain else getattr(answers, route.name, None)
+    answer = _not_built(route) if route.domain else _answer_of(route)
     if answer is None or (route.roles is not None and not route.roles):
         raise RouteIncomplete(f"{route.method} {route.path}: give it roles, and an answer or a domain")
     app.add_api_route(
@@ -107,6 +109,10 @@ def _add(app: FastAPI, route: Route) -> None:
         responses=PROBLEM,
         tags=[route.path.partition("/")[0]],
     )
+
+
+def _answer_of(route: Route) -> Callable[..., Awaitable[Any]] | None:
+    return next((found for module in ANSWERS if (found := getattr(module, route.name, None)) is not None), None)
 
 
 def _describe(app: FastAPI) -> None:

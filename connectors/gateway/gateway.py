@@ -18,9 +18,11 @@ from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.stream.connection import Connections
 from tradewind.connectors.gateway.stream.hub import Hub, Key
 from tradewind.connectors.gateway.views.flow import FlowSeen, FlowView
+from tradewind.connectors.gateway.views.inventory import InventoryView
 from tradewind.connectors.gateway.views.market import Follower, followers
 from tradewind.connectors.gateway.views.reads import Reads
 from tradewind.connectors.gateway.views.system import Ports, SystemView
+from tradewind.connectors.gateway.views.view import View
 from tradewind.connectors.gateway.wire import encoded
 from tradewind.connectors.health.names import Known
 from tradewind.connectors.settings import Settings
@@ -45,6 +47,11 @@ class Declared:
     own: tuple[Topic, ...] = ()
     """Topics of other packages."""
 
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """Every topic that is declared for people to read."""
+        return (*DOMAIN_TOPICS, *self.own)
+
 
 @dataclass(slots=True)
 class Gateway:
@@ -55,7 +62,9 @@ class Gateway:
     store: Store
     hub: Hub
     connections: Connections
+    declared: Declared
     flow: FlowView
+    inventory: InventoryView
     system: SystemView
     market: tuple[Follower, ...]
     picture: dict[str, Any]
@@ -63,15 +72,20 @@ class Gateway:
     cursors: Cursors
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The threads that look."""
+        return self.flow, self.inventory, self.system, *self.market
+
     def start(self) -> None:
         """Start the views, and look for sessions that have ended elsewhere."""
-        for thread in (self.flow, self.system, *self.market):
+        for thread in self.views:
             thread.start()
         self.tasks.add(asyncio.get_running_loop().create_task(self._watch_sessions(), name="watch of sessions"))
 
     def dead_views(self) -> list[str]:
         """Return the views whose threads have ended by a bug: the log has it. For any thread."""
-        dead = [one.name for one in (self.flow, self.system, *self.market) if not one.is_alive()]
+        dead = [one.name for one in self.views if not one.is_alive()]
         dead += [task.get_name() for task in self.tasks if task.done() and not task.cancelled() and task.exception()]
         return [f"the {name} has ended because of a bug: see the log" for name in dead]
 
@@ -81,8 +95,7 @@ class Gateway:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        closing = (self.flow.close, self.system.close, *(follower.close for follower in self.market))
-        await asyncio.gather(*(asyncio.to_thread(close) for close in closing))
+        await asyncio.gather(*(asyncio.to_thread(view.close) for view in self.views))
         await self.store.close()
         await self.reads.close()
 
@@ -127,10 +140,12 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
         store=Store(settings),
         hub=hub,
         connections=Connections(hub, tokens.verify, time.time),
+        declared=declared,
         flow=FlowView(settings, declared.known, put_flow, system.intents),
+        inventory=InventoryView(settings, declared.known),
         system=system,
         market=followers(settings, codec, put),
-        picture=picture_of((*DOMAIN_TOPICS, *declared.own), declared.order, declared.left_out),
+        picture=picture_of(declared.topics, declared.order, declared.left_out),
         reads=Reads(settings),
         cursors=Cursors(hashlib.sha256(b"tradewind cursors 1" + secret).digest()),
     )

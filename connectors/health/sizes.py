@@ -47,19 +47,24 @@ async def sizes(settings: Settings, topics: Iterable[str]) -> dict[str, int]:
     async with asyncio.timeout(TIMEOUT_S):
         await client.bootstrap()
         try:
-            nodes = [broker.nodeId for broker in client.cluster.brokers()]
-            answers = await asyncio.gather(*(client.send(node, _DescribeLogDirs()) for node in nodes))
+            found = await log_sizes(client, [broker.nodeId for broker in client.cluster.brokers()])
         finally:
             await client.close()
-    largest: dict[tuple[str, int], int] = defaultdict(int)
+    total = dict.fromkeys(topics, 0)
+    for (topic, _), size in found.items():
+        if topic in total:
+            total[topic] += size
+    return total
+
+
+async def log_sizes(client: AIOKafkaClient, nodes: Iterable[int]) -> dict[tuple[str, int], int]:
+    """Return the bytes of every partition's log on some brokers, replicas counted once."""
+    answers = await asyncio.gather(*(client.send(node, _DescribeLogDirs()) for node in nodes))
+    largest: defaultdict[tuple[str, int], int] = defaultdict(int)
     for answer in answers:
         for _error, _path, found in answer.folders:
             for topic, partitions in found:
                 for number, size, _lag, is_future in partitions:
                     if not is_future:
                         largest[topic, number] = max(largest[topic, number], size)
-    total = dict.fromkeys(topics, 0)
-    for (topic, _), size in largest.items():
-        if topic in total:
-            total[topic] += size
-    return total
+    return largest

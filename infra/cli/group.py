@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "topics": ("events", "List, create and check topics."),
     "publish": ("events", "Publish events to a topic."),
     "consume": ("events", "Print the events of a topic."),
+    "transactions": ("events", "List open transactions, and end those that keep readers waiting."),
     "dlq": ("dead_letters", "List, show and send back dead letters; skip a record that stops an agent."),
     "replay": ("trading", "Copy topics to another namespace, or repeat an agent's journal and compare."),
     "archive": ("archive", "List, compare, compact and prune the Parquet files of topics."),

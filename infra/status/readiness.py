@@ -41,9 +41,11 @@ def _asked(worker: WorkerState) -> WorkerState:
         reasons = tuple(reason for found in told["reasons"].values() for reason in found)
         held = tuple(Held(**one) for one in told.get("held", ()))
         waiting = tuple(Waiting(**one) for one in told.get("waiting", ()))
+        restoring = tuple(str(one["group"]) for one in told.get("restoring", ()))
     except (httpx.HTTPError, ValueError, KeyError, AttributeError, TypeError) as error:
         return replace(worker, ready=False, reasons=(f"{worker.url}/ready: {type(error).__name__}: {error}",))
-    return replace(worker, ready=answer.status_code == HTTPStatus.OK, reasons=reasons, held=held, waiting=waiting)
+    ready = answer.status_code == HTTPStatus.OK
+    return replace(worker, ready=ready, reasons=reasons, held=held, waiting=waiting, restoring=restoring)
 
 
 def _age_s(pid: int | None) -> float | None:

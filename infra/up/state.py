@@ -79,8 +79,10 @@ class WorkerState:
     age_s: float | None = None
     """How long the process has run; None where nobody asked, or it does not."""
     held: tuple[Held, ...] = ()
-    waiting: tuple[Waiting, ...] = ()
     """What its agents hold, if only for a moment."""
+    waiting: tuple[Waiting, ...] = ()
+    restoring: tuple[str, ...] = ()
+    """Groups whose tasks are being restored."""
     advice: str | None = None
     """The command that passes over the record that it stays down for; None where its log names none."""
 

@@ -24,6 +24,7 @@ from tradewind.connectors.gateway.stream.connection import Connections
 from tradewind.connectors.gateway.stream.hub import Hub, Key
 from tradewind.connectors.gateway.views.reads import Reads
 from tradewind.connectors.settings import PostgresSettings, Settings
+from tradewind.infra.cli.processes.gateway import declared_of
 
 HOSTS = ("127.0.0.1", "localhost")
 START_S = 20.0
@@ -116,33 +117,46 @@ class Served:
 @contextmanager
 def served() -> Iterator[Served]:
     """Serve in a thread until the body ends."""
-    made: list[Gateway] = []
-    loops: list[asyncio.AbstractEventLoop] = []
     users, reads = Users(), Reads(Settings(_env_file=None, postgres=PostgresSettings(url="postgresql://127.0.0.1:1/x")))
 
+    def make() -> Gateway:
+        hub, tokens = Hub(), Tokens(SECRET, "tradewind", time.time)
+        quiet = cast("Any", Quiet)
+        return Gateway(
+            settings=Settings(_env_file=None),
+            tokens=tokens,
+            store=cast("Any", users),
+            hub=hub,
+            connections=Connections(hub, tokens.verify, time.time),
+            declared=declared_of(Settings(_env_file=None)),
+            flow=quiet(),
+            inventory=quiet(),
+            system=quiet(),
+            market=(quiet(),),
+            picture={"cards": []},
+            reads=reads,
+            cursors=Cursors(SECRET),
+        )
+
+    with answering(make) as (port, gateway, loop):
+        yield Served(port, gateway, users, loop)
+
+
+@contextmanager
+def answering(make: Callable[[], Gateway]) -> Iterator[tuple[int, Gateway, asyncio.AbstractEventLoop]]:
+    """Serve a gateway that is made on the server's loop, in a thread; give its port, itself and the loop."""
+    made: list[Gateway] = []
+    loops: list[asyncio.AbstractEventLoop] = []
+
     def build(tell: Callable[[Gateway], None]) -> Any:
-        def make() -> Gateway:
-            hub, tokens = Hub(), Tokens(SECRET, "tradewind", time.time)
-            quiet = cast("Any", Quiet)
-            gateway = Gateway(
-                settings=Settings(_env_file=None),
-                tokens=tokens,
-                store=cast("Any", users),
-                hub=hub,
-                connections=Connections(hub, tokens.verify, time.time),
-                flow=quiet(),
-                system=quiet(),
-                market=(quiet(),),
-                picture={"cards": []},
-                reads=reads,
-                cursors=Cursors(SECRET),
-            )
+        def made_here() -> Gateway:
+            gateway = make()
             tell(gateway)
             made.append(gateway)
             loops.append(asyncio.get_running_loop())
             return gateway
 
-        return make_app(make, HOSTS)
+        return make_app(made_here, HOSTS)
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -156,7 +170,7 @@ def served() -> Iterator[Served]:
         time.sleep(0.01)
     assert server.started
     try:
-        yield Served(port, made[0], users, loops[0])
+        yield port, made[0], loops[0]
     finally:
         server.should_exit = True
         thread.join(START_S)

@@ -43,7 +43,7 @@ export function Attention({ old, known, found, system, choose }) {
   }
   const at = Date.now() / 1000;
   return html`
-    <ul class="attention" aria-label="Needs a look" role="status">
+    <div role="status"><ul class="attention" aria-label="Needs a look">
       ${down.map((/** @type {any} */ one) => html`<li class="bad" key=${one.name}><strong>${one.name} does not answer.</strong>${" "}<span>${one.detail}</span></li>`)}
       ${still.map((/** @type {any} */ one) => html`<li class="bad" key=${one.name}><strong>Process ${one.name}: ${one.down ? one.phase : "not ready"}.</strong>${" "}<span>${one.reasons[0] ?? "./dev logs " + one.name + " shows its last words."}</span></li>`)}
       ${found.slice(0, MOST_SHOWN).map((one) => html`
@@ -53,6 +53,6 @@ export function Attention({ old, known, found, system, choose }) {
           <span class="remedy">${STATES[one.state].remedy}</span>
         </li>`)}
       ${found.length > MOST_SHOWN && html`<li class="more">and ${found.length - MOST_SHOWN} more</li>`}
-    </ul>
+    </ul></div>
   `;
 }

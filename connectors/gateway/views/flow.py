@@ -27,9 +27,16 @@ WINDOW: Final = 90
 """Samples of each reader and partition: a minute and a half."""
 STALE_S: Final = 5.0
 """How old the last look may be before all it said is UNKNOWN."""
-Intents = Callable[[], Mapping[tuple[str, str, int], State]]
-"""Returns what processes say of partitions that stand by intent: (group, topic, partition) -> HELD or RESTORING."""
+Reads = tuple[str, str, int]
+"""(group, topic, partition), by their names on the cluster."""
+Intents = Callable[[], Mapping[Reads, State]]
+"""Returns what processes say of partitions that stand by intent: HELD or RESTORING."""
 log = logging.getLogger(__name__)
+
+
+def everywhere(group: str) -> Reads:
+    """Return what stands for all partitions of a group among intents."""
+    return group, "*", -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +63,12 @@ class FlowView(View):
     ) -> None:
         super().__init__("the flow")
         self._settings, self._known, self._put, self._intents = settings, known, put, intents
-        self._windows: defaultdict[tuple[str, str, int], deque[Seen]] = defaultdict(lambda: deque(maxlen=WINDOW))
+        self._windows: defaultdict[Reads, deque[Seen]] = defaultdict(lambda: deque(maxlen=WINDOW))
         self._since: dict[tuple[str, str], tuple[State, float]] = {}
         """(group, topic) -> its state, and when this process first saw it."""
         self.last: FlowSeen | None = None
+        self.windows: Mapping[Reads, tuple[Seen, ...]] = {}
+        """The last looks at each partition that each group reads, oldest first; replaced whole by each look."""
         self.trouble: str | None = None
         """Why the last look failed; None where it did not."""
 
@@ -85,12 +94,15 @@ class FlowView(View):
         """Add a look to the windows, and hand on what they say."""
         intents = self._intents()
         by_reader: defaultdict[tuple[str, str], list[tuple[Lag, State, float | None]]] = defaultdict(list)
+        windows: dict[Reads, tuple[Seen, ...]] = {}
         for lag in glance.lags:
             at = (lag.group, lag.topic, lag.partition)
             window = self._windows[at]
             window.append(Seen(now, lag.position, lag.end, lag.lag, lag.lag_seconds))
-            seen = tuple(window)
-            by_reader[lag.group, lag.topic].append((lag, state_of(seen, intents.get(at)), catch_up_s(seen)))
+            seen = windows[at] = tuple(window)
+            intent = intents.get(at) or intents.get(everywhere(lag.group))
+            by_reader[lag.group, lag.topic].append((lag, state_of(seen, intent), catch_up_s(seen)))
+        self.windows = windows
         self.last = FlowSeen(
             now,
             {

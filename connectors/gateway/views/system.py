@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tradewind.connectors.gateway.views.flow import everywhere
 from tradewind.connectors.gateway.views.view import View
 from tradewind.processors.health.states import State
 
-EVERY_S: Final = 4.0
+EVERY_S: Final = 2.0
 log = logging.getLogger(__name__)
 
 
@@ -22,7 +23,7 @@ class Ports:
     services: Callable[[], Sequence[Mapping[str, Any]]]
     """Returns `name`, `healthy`, `version`, `detail` of each service."""
     processes: Callable[[], Sequence[Mapping[str, Any]]]
-    """Returns `name`, `phase`, `ready`, `reasons`, `held` of each process of `up`; nothing where `up` does not run."""
+    """Returns `name`, `phase`, `ready`, `reasons`, `held`, `restoring` of each process; nothing where no `up` runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,13 @@ class SystemView(View):
             self._closing.wait(max(0.0, begun + EVERY_S - time.monotonic()))
 
     def intents(self) -> dict[tuple[str, str, int], State]:
-        """Return the partitions that stand because their agent holds them until another input has caught up."""
+        """Return what stands by intent: partitions that an agent holds, and groups that restore their state."""
         if self.last is None:
             return {}
-        return {
-            (held["group"], held["topic"], held["partition"]): "HELD"
-            for process in self.last.processes
-            for held in process["held"]
-        }
+        found: dict[tuple[str, str, int], State] = {}
+        for process in self.last.processes:
+            for held in process["held"]:
+                found[held["group"], held["topic"], held["partition"]] = "HELD"
+            for group in process["restoring"]:
+                found[everywhere(group)] = "RESTORING"
+        return found

@@ -145,6 +145,7 @@ def _processes(settings: Settings) -> list[dict[str, Any]]:
             "deaths": worker.deaths,
             "age_s": worker.age_s,
             "held": [asdict(held) for held in worker.held],
+            "restoring": list(worker.restoring),
         }
         for worker in with_readiness(read_state(settings.data.absolute()))
     ]

@@ -45,6 +45,7 @@ class Observer:
         telemetry.health.must_be_ready(f"agent {agent.name}", self.reasons)
         telemetry.health.add_details("held", self.held_partitions)
         telemetry.health.add_details("waiting", self.waiting)
+        telemetry.health.add_details("restoring", self.restoring)
 
     @property
     def traces(self) -> bool:
@@ -161,6 +162,11 @@ class Observer:
         return [
             {"group": self.group, "partitions": tasks, "reason": reason} for reason, tasks in sorted(by_reason.items())
         ]
+
+    def restoring(self) -> list[dict[str, object]]:
+        """Return the group while its tasks are being restored. For any thread."""
+        since_s = self._facts.restoring_since_s
+        return [] if since_s is None else [{"group": self.group, "seconds": round(time.monotonic() - since_s, 1)}]
 
     def held_partitions(self) -> list[dict[str, object]]:
         """Return each partition that is held: by what, since when, and how many records wait. For any thread."""

@@ -9,7 +9,7 @@ from confluent_kafka import Message
 from runtime.records import CODEC, NOWHERE, beat, tick
 
 from tradewind.connectors.gateway.stream.hub import Key
-from tradewind.connectors.gateway.views.flow import FlowSeen, FlowView
+from tradewind.connectors.gateway.views.flow import FlowSeen, FlowView, everywhere
 from tradewind.connectors.gateway.views.market import Follower
 from tradewind.connectors.gateway.views.system import Ports, SystemSeen, SystemView
 from tradewind.connectors.gateway.wire import event_for_wire
@@ -94,5 +94,22 @@ def test_what_an_agent_holds_is_an_intent() -> None:
     held = {"group": "tradewind.execution", "topic": "market.ticks", "partition": 2}
     view = SystemView(Ports(list, list))
     assert view.intents() == {}
-    view.last = SystemSeen(1.0, (), ({"name": "execution", "held": [held]},))
-    assert view.intents() == {("tradewind.execution", "market.ticks", 2): "HELD"}
+    process = {"name": "execution", "held": [held], "restoring": ["tradewind.risk"]}
+    view.last = SystemSeen(1.0, (), (process,))
+    assert view.intents() == {
+        ("tradewind.execution", "market.ticks", 2): "HELD",
+        everywhere("tradewind.risk"): "RESTORING",
+    }
+
+
+def test_a_group_that_restores_its_state_is_not_stopped() -> None:
+    """On none of its partitions; what it says of another group does not count."""
+    found: list[FlowSeen] = []
+    told = {everywhere("t.tradewind.market"): "RESTORING"}
+    view = FlowView(NOWHERE, known(NOWHERE), found.append, lambda: told)  # type: ignore[return-value, arg-type]
+    for second in range(20):
+        view.take(looked(lag("market.ticks", 1, 3, 9, 20.0)), 100.0 + second)
+    assert found[-1].readers["market"]["market.ticks"]["state"] == "RESTORING"
+    told.clear()
+    view.take(looked(lag("market.ticks", 1, 3, 9, 20.0)), 121.0)
+    assert found[-1].readers["market"]["market.ticks"]["state"] == "STOPPED"

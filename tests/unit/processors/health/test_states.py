@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tradewind.processors.health.lag_time import seconds_behind
 from tradewind.processors.health.states import (
@@ -102,3 +104,64 @@ def test_the_age_of_a_record_is_told_from_how_the_end_moved() -> None:
     assert seconds_behind(samples, 1_000, 104.0) == pytest.approx(4.0)
     assert seconds_behind(samples, 999, 104.0) is None
     assert seconds_behind([], 0, 104.0) is None
+
+
+LOOK = st.tuples(st.integers(0, 30), st.integers(0, 30))
+"""(records that came, records that were read) in a second."""
+
+
+def looks(steps: list[tuple[int, int]]) -> list[Seen]:
+    """Return what is seen of a reader that never goes back and never reads what is not there."""
+    end = position = 100
+    seen = [Seen(0.0, position, end, 0, 0.0)]
+    for at, (came, read) in enumerate(steps, 1):
+        end += came
+        position = min(end, position + read)
+        lag = end - position
+        seen.append(Seen(float(at), position, end, lag, 0.0 if lag == 0 else None))
+    return seen
+
+
+@given(st.lists(LOOK, max_size=80))
+def test_who_has_read_all_is_well_whatever_was_before(steps: list[tuple[int, int]]) -> None:
+    """Nobody is alarmed by a reader without a lag."""
+    end = 100 + sum(came for came, _ in steps)
+    last = Seen(float(len(steps) + 1), end, end, 0, 0.0)
+    assert state_of([*looks(steps), last]) in {"OK", "IDLE"}
+
+
+@given(st.lists(LOOK, max_size=80), st.integers(1, 50))
+def test_who_has_just_read_does_not_stand(steps: list[tuple[int, int]], read: int) -> None:
+    """Whatever the lag: a reader that moves is neither stalled nor stopped."""
+    before = looks(steps)
+    last = before[-1]
+    moved = Seen(last.at_s + 1, last.position + read, last.end + read + 5, last.end + 5 - last.position, 60.0)
+    assert state_of([*before, moved]) in {"OK", "WARNING", "CATCHING_UP"}
+
+
+@given(st.lists(LOOK, max_size=60), st.integers(1, 50))
+def test_who_does_not_read_is_stopped_in_time_and_held_only_by_intent(steps: list[tuple[int, int]], came: int) -> None:
+    """From any past: STALLED after `STALLED_S`, STOPPED after `STOPPED_S`, and never before."""
+    before = looks(steps)
+    last = before[-1]
+    states: list[State] = []
+    window = list(before)
+    for second in range(1, int(STOPPED_S) + 2):
+        end = last.end + came * second
+        window.append(Seen(last.at_s + second, last.position, end, end - last.position, float(second)))
+        states.append(state_of(window))
+    stood = next((at for at, seen in enumerate(reversed(before)) if seen.position != last.position or not seen.lag), 0)
+    assert states[-1] == "STOPPED"
+    assert state_of(window, "HELD") == "HELD"
+    if stood <= 1:
+        assert not {"STALLED", "STOPPED"} & set(states[: int(STALLED_S) - 1])
+
+
+@given(st.lists(LOOK, min_size=2, max_size=40), st.integers(1, 100), st.integers(0, 40))
+def test_who_goes_back_is_rewound_even_without_a_lag(steps: list[tuple[int, int]], back: int, after: int) -> None:
+    """For as long as the window shows it."""
+    before = looks(steps)
+    last = before[-1]
+    window = [*before, Seen(last.at_s + 1, last.position - back, last.end, last.end - last.position + back, 1.0)]
+    window += [Seen(last.at_s + 2 + at, last.end, last.end, 0, 0.0) for at in range(after)]
+    assert state_of(window) == "REWOUND"

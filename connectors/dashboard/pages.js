@@ -1,0 +1,17 @@
+// @ts-check
+// The pages, in the order of the menu. Each is loaded when it is first opened.
+
+/** @typedef {{path: string, name: string, roles: string[] | null, load: () => Promise<import("preact").ComponentType>}} Page */
+
+/** @type {Page[]} */
+export const PAGES = [
+  { path: "/", name: "Flow", roles: null, load: () => import("/assets/flow/page.js").then((found) => found.FlowPage) },
+  { path: "/topics", name: "Topics", roles: null, load: () => import("/assets/topics/page.js").then((found) => found.TopicsPage) },
+  { path: "/groups", name: "Groups", roles: null, load: () => import("/assets/groups/page.js").then((found) => found.GroupsPage) },
+  { path: "/transactions", name: "Transactions", roles: ["operator"], load: () => import("/assets/transactions/page.js").then((found) => found.TransactionsPage) },
+];
+
+/** The pages that a role may open. @param {string | undefined} role */
+export function pagesOf(role) {
+  return PAGES.filter((page) => page.roles === null || page.roles.includes(role ?? ""));
+}

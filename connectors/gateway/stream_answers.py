@@ -1,0 +1,57 @@
+"""What the routes under `streams/` answer, beside the flow."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import Request, Response
+
+from tradewind.connectors.gateway.answers import gateway_of, mark_stale, not_yet
+from tradewind.connectors.gateway.gateway import Gateway
+from tradewind.connectors.gateway.views.flow import STALE_S
+from tradewind.connectors.gateway.views.groups import GroupsSeen, groups_json
+from tradewind.connectors.gateway.views.inventory import EVERY_S, Inventory
+from tradewind.connectors.gateway.views.topics import TopicsSeen, topics_json
+from tradewind.connectors.gateway.views.transactions import transactions_json
+
+
+async def get_streams_topics(request: Request, response: Response) -> dict[str, Any]:
+    """Return what each topic carries, holds and keeps, and who reads it."""
+    gateway = gateway_of(request)
+    inventory = _inventory(gateway, response)
+    declared, namespace = gateway.declared, gateway.settings.namespace
+    topics = {topic.name: topic for topic in declared.topics}
+    seen = TopicsSeen(topics, declared.left_out, inventory, gateway.flow.last)
+    found = await asyncio.to_thread(topics_json, seen, namespace)
+    return {"as_of": round(inventory.at_s, 3), "trouble": gateway.inventory.trouble, "topics": found}
+
+
+async def get_streams_groups(request: Request, response: Response) -> dict[str, Any]:
+    """Return how far each consumer group is behind, whether that gets better, and who its members are."""
+    gateway = gateway_of(request)
+    seen = gateway.flow.last
+    if seen is None:
+        raise not_yet(gateway.flow.trouble or "the groups have not been asked yet")
+    mark_stale(response, seen.at_s, STALE_S)
+    known = gateway.declared.known
+    declared = {group: topics for group, topics in known.inputs.items() if group not in known.unused}
+    all_seen = GroupsSeen(declared, seen, gateway.flow.windows, gateway.inventory.last)
+    found = await asyncio.to_thread(groups_json, all_seen, gateway.settings.namespace)
+    return {"as_of": round(seen.at_s, 3), "trouble": gateway.flow.trouble, "groups": found}
+
+
+async def get_streams_transactions(request: Request, response: Response) -> dict[str, Any]:
+    """Return the open transactions, hanging ones first, with the commands that end them."""
+    gateway = gateway_of(request)
+    inventory = _inventory(gateway, response)
+    found = transactions_json(inventory, gateway.flow.last, gateway.settings.namespace)
+    return {"as_of": round(inventory.at_s, 3), "trouble": gateway.inventory.trouble, "transactions": found}
+
+
+def _inventory(gateway: Gateway, response: Response) -> Inventory:
+    seen = gateway.inventory.last
+    if seen is None:
+        raise not_yet(gateway.inventory.trouble or "the topics have not been asked yet")
+    mark_stale(response, seen.at_s, EVERY_S + STALE_S)
+    return seen

@@ -1,0 +1,166 @@
+"""A gateway whose views have seen what a test says, for pages with no row, one row, or hundreds of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final
+
+from gateway.serving import Served, served
+
+from tradewind.connectors.gateway.auth.store import User
+from tradewind.connectors.gateway.picture import picture_of
+from tradewind.connectors.gateway.views.flow import FlowView
+from tradewind.connectors.gateway.views.inventory import GroupSeen, Inventory, Member
+from tradewind.connectors.gateway.views.system import SystemSeen
+from tradewind.connectors.gateway.wire import encoded
+from tradewind.connectors.health.flow import Lag
+from tradewind.connectors.health.watch import Glance, TopicFlow
+from tradewind.connectors.settings import Settings
+from tradewind.processors.health.transactions import Coordinated, OpenTransaction, Writing, joined
+from tradewind.topics import DOMAIN_TOPICS, TICKS
+
+LOOKS: Final = 90
+PARTITIONS: Final = 4
+MIB: Final = 1024 * 1024
+AGENTS: Final = ("execution", "signals", "risk", "ai", "portfolio")
+SETTINGS = Settings(_env_file=None)
+DECLARED: Final = tuple(topic.name for topic in DOMAIN_TOPICS)
+Reader = tuple[str, str]
+"""(group, topic)."""
+
+
+@contextmanager
+def staged(rows: int, *, troubled: bool = True) -> Iterator[Served]:
+    """Serve a gateway with so many topics and groups (those that are declared first), and some transactions.
+
+    With `troubled`, one reader is stopped, one falls behind, one catches up, one is unknown, and a transaction hangs.
+    """
+    with served() as gateway:
+        given = gateway.gateway
+        quiet = given.flow, given.inventory, given.system
+        names = [*DECLARED, *(f"own.topic_with_a_long_name_{number}" for number in range(rows))][:rows]
+        inputs = _inputs(given.declared.known.inputs, names)
+        known = replace(given.declared.known, inputs=inputs)
+        given.declared = replace(given.declared, known=known)
+        given.picture.update(picture_of(DOMAIN_TOPICS, given.declared.order, given.declared.left_out))
+        flow = FlowView(SETTINGS, known, lambda seen: gateway.put(("flow", ""), encoded(seen.to_json())))
+        now = time.time()
+        for look in range(LOOKS):
+            flow.take(_glance(names, inputs, look, troubled=troubled), now - LOOKS + look + 1)
+        given.flow = flow
+        given.inventory.last = _inventory(names, inputs, now, rows if troubled else 0)
+        process = {
+            "name": "market",
+            "phase": "running",
+            "down": False,
+            "stands_still": False,
+            "reasons": [],
+            "held": [],
+        }
+        given.system.last = SystemSeen(now, ({"name": "kafka", "healthy": True, "detail": ""},), (process,))
+        try:
+            yield gateway
+        finally:
+            given.flow, given.inventory, given.system = quiet
+
+
+def linked(gateway: Served, role: str = "operator") -> str:
+    """Return the address that signs a user of a role in."""
+    code = f"{role}-{time.monotonic_ns():040}"
+    tenant = None if role == "operator" else "alpha"
+    gateway.users.links[code] = User(role, role, role, tenant)  # type: ignore[arg-type] # a role's name
+    return f"/login#{code}"
+
+
+def _inputs(declared: Mapping[str, frozenset[str]], names: list[str]) -> dict[str, frozenset[str]]:
+    """Return what groups read: the declared ones, and one more for each topic of ours that has none."""
+    wanted = set(names)
+    found = {group: topics & wanted for group, topics in sorted(declared.items()) if topics & wanted}
+    found |= {f"tradewind.own-{number}": frozenset({name}) for number, name in enumerate(names) if name not in DECLARED}
+    return dict(list(found.items())[: len(names)])
+
+
+def _glance(names: list[str], inputs: Mapping[str, frozenset[str]], look: int, *, troubled: bool) -> Glance:
+    """Return a look: each topic grows by a rate of its own, and each reader keeps up but for those in trouble."""
+    rates = {name: _rate(at) for at, name in enumerate(names)}
+    flows = tuple(TopicFlow(name, 10_000_000 + rate * look, float(rate)) for name, rate in rates.items())
+    lags: list[Lag] = []
+    for at, (group, topics) in enumerate(inputs.items()):
+        trouble = at % 8 if troubled else 0
+        if trouble == 5:
+            continue  # Kafka says nothing of it
+        for topic in sorted(topics):
+            lags += [_lag(group, topic, number, rates[topic] + 1, look, trouble) for number in range(PARTITIONS)]
+    return Glance({}, {}, flows, tuple(lags), 0)
+
+
+def _lag(group: str, topic: str, partition: int, rate: int, look: int, trouble: int) -> Lag:
+    end = 1_000_000 + rate * look
+    behind = {
+        1: rate * max(0, look - LOOKS + 40),  # stopped for 40 s
+        2: rate * (20 + look // 2),  # reads half of what comes
+        3: rate * (200 - 2 * look),  # catches up
+    }.get(trouble, 0 if look % 3 else rate // 2)
+    return Lag(group, topic, partition, behind, round(behind / rate, 2), end - behind, end)
+
+
+def _rate(at: int) -> int:
+    """Return the records per second of a topic: a quarter of them carry nothing."""
+    return 0 if at % 4 == 3 else 7 * (1 + at % 5) * 10 ** (at % 3)
+
+
+def _inventory(names: list[str], inputs: Mapping[str, frozenset[str]], now: float, transactions: int) -> Inventory:
+    places = {(name, number): (at, _rate(at)) for at, name in enumerate(names) for number in range(PARTITIONS)}
+    compacted = {topic.name for topic in DOMAIN_TOPICS if topic.cleanup == "compact"}
+    members = {
+        group: GroupSeen(
+            "STABLE" if at % 6 else "EMPTY",
+            (Member(f"{group}-0", "127.0.0.1", frozenset(of for of in places if of[0] in topics)),) if at % 6 else (),
+        )
+        for at, (group, topics) in enumerate(inputs.items())
+        if at % 8 != 5
+    }
+    return Inventory(
+        at_s=now,
+        sizes={
+            of: tuple((now - 60 + 4 * s, (at * 7 % 66) * MIB + (s * rate * 31)) for s in range(16))
+            for of, (at, rate) in places.items()
+        },
+        bounds={of: (1_000 * at, 1_000_000 + at) for of, (at, _) in places.items()},
+        ends={of: 1_000_000 + at + (120 if of == (TICKS.name, 3) else 0) for of, (at, _) in places.items()},
+        last_writes={
+            of: now - (0.3 if rate else at**3)
+            for of, (at, rate) in places.items()
+            if of[0] not in inputs or at % 11 != 10
+        },
+        configs={
+            name: {"cleanup.policy": "compact" if name in compacted else "delete", "retention.bytes": str(64 * MIB)}
+            for name in names
+        },
+        groups=members,
+        transactions=_transactions(names, now, transactions),
+    )
+
+
+def _transactions(names: list[str], now: float, count: int) -> tuple[OpenTransaction, ...]:
+    """Return a hanging, a long and a fresh transaction, and then more fresh ones."""
+    if not count:
+        return ()
+    first = TICKS.name if TICKS.name in names else names[0]
+    writing = [Writing((first, 3), 4_012, 7, 0, 999_870, now - 3_900)]
+    coordinated = [
+        Coordinated(
+            f"tradewind.{AGENTS[at % len(AGENTS)]}-{at}",
+            5_000 + at,
+            1,
+            "Ongoing",
+            now - (9 if at == 0 else 0.2),
+            10.0,
+            ((names[-1 - at % len(names)], at % PARTITIONS),),
+        )
+        for at in range(count - 1)
+    ]
+    return joined(coordinated, writing, now)

@@ -1,0 +1,97 @@
+"""Each page in Chromium, with none, one or many rows: nothing is cut, axe finds nothing, and the keyboard suffices."""
+
+from __future__ import annotations
+
+import pytest
+from browser.driving import LAPTOP, PHONE, Theme, chromium, flaws, violations
+from browser.screens import PAGES, ROWS, SIZES, THEMES, entered, turn_to
+from browser.stage import staged
+from playwright.async_api import Browser, Page, expect
+
+MANY = 40
+LOOKS = [(MANY, LAPTOP, "light"), (MANY, LAPTOP, "dark"), (MANY, PHONE, "light"), (0, LAPTOP, "light")]
+"""(rows, size, theme) that every run looks at; `-m long` looks at all of them."""
+ALL = [(rows, size, theme) for rows in ROWS for size in SIZES.values() for theme in THEMES]
+
+
+async def looked_at(browser: Browser, rows: int, size: tuple[int, int], theme: Theme) -> list[str]:
+    """Return what is wrong with the pages."""
+    found: list[str] = []
+    with staged(rows) as gateway:
+        async with entered(browser, gateway, size, theme) as page:
+            for name in PAGES:
+                await turn_to(page, name)
+                where = f"{name}, {rows} rows, {size[0]} px, {theme}"
+                found += [f"{where}: {flaw}" for flaw in (*await flaws(page), *await violations(page))]
+    return found
+
+
+async def test_pages_stand_well_and_are_accessible() -> None:
+    """Wide and narrow, light and dark, full and empty."""
+    async with chromium() as browser:
+        found = [flaw for rows, size, theme in LOOKS for flaw in await looked_at(browser, rows, size, theme)]
+    assert found == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("rows", "size", "theme"), ALL)
+async def test_pages_stand_well_with_every_number_of_rows(rows: int, size: tuple[int, int], theme: Theme) -> None:
+    """Up to hundreds."""
+    async with chromium() as browser:
+        assert await looked_at(browser, rows, size, theme) == []
+
+
+async def test_a_person_finds_what_stands_by_the_keyboard_alone() -> None:
+    """From the first page to a stopped reader in full, and back; and a hanging transaction names what ends it."""
+    with staged(MANY) as gateway:
+        async with chromium() as browser, entered(browser, gateway) as page:
+            await tab_to(page, "Groups")
+            await page.keyboard.press("Enter")
+            rows = page.get_by_role("region", name="Consumer groups").locator("tbody tr")
+            await expect(rows.first).to_contain_text("stopped")
+            await tab_to(page, "Need a look", exact=False)
+            await page.keyboard.press("Enter")
+            await expect(rows.filter(has_text="keeps up")).to_have_count(0)
+            name = await rows.first.get_by_role("button").inner_text()
+            await tab_to(page, name)
+            await page.keyboard.press("Enter")
+            full = page.get_by_role("complementary", name=f"{name} in full")
+            await expect(full).to_contain_text("nobody reads them")
+            await expect(full).to_contain_text("./dev doctor")
+            assert await violations(page) == []
+            await page.keyboard.press("Escape")
+            await expect(full).to_have_count(0)
+            await page.goto("/transactions")
+            first = page.locator("article").first
+            await expect(first).to_contain_text("hangs")
+            await expect(first).to_contain_text("./dev transactions abort market.ticks 3 --producer 4012")
+
+
+async def test_a_page_says_why_it_has_no_numbers_and_who_may_not_see_it() -> None:
+    """What the gateway answers stands on the page; a tenant's user has no link to a page of the platform."""
+    with staged(MANY) as gateway:
+        async with chromium() as browser, entered(browser, gateway, role="viewer") as page:
+            await expect(page.get_by_role("link", name="Topics")).to_be_visible()
+            await expect(page.get_by_role("link", name="Transactions")).to_have_count(0)
+            gateway.gateway.inventory.last = None
+            await turn_to_trouble(page, "Topics")
+            await expect(page.get_by_role("status").filter(has_text="not been asked yet")).to_be_visible()
+            await page.route("**/api/v1/streams/groups", lambda route: route.abort())
+            await turn_to_trouble(page, "Groups")
+            await expect(page.get_by_role("alert")).to_contain_text("./dev status")
+            assert await violations(page) == []
+
+
+async def turn_to_trouble(page: Page, name: str) -> None:
+    """Open a page that will have no rows."""
+    await page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
+
+
+async def tab_to(page: Page, name: str, *, exact: bool = True) -> None:
+    """Press Tab until something of a name has the focus."""
+    for _ in range(200):
+        await page.keyboard.press("Tab")
+        found = await page.evaluate("document.activeElement.innerText ?? ''")
+        if found == name if exact else name in found:
+            return
+    pytest.fail(f"Tab never comes to {name}")
