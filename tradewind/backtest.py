@@ -50,9 +50,9 @@ def run(
     """Run a backtest, and write its result into `<data>/backtests/<id>/`; `data` is the settings' folder unless given.
 
     `strategy` is an installed name, `FILE.py`, `FILE.py:CLASS`, `MODULE:CLASS`, or a strategy that was built already.
-    Then `parameters` only say how. `sources` are files of quotes, names of feeds, `kafka`, `questdb`, or `simulator`,
-    whose `seed` and `rate` (quotes a second) are given. `start` and `stop` are ISO 8601, in UTC unless they name a
-    zone, or µs.
+    Then `parameters` only say how. `sources` are files of quotes, names of feeds, `kafka`, `questdb`, `archive`, or
+    `simulator`, whose `seed` and `rate` (quotes a second) are given. `start` and `stop` are ISO 8601, in UTC unless
+    they name a zone, or µs.
     `slippage_ticks` and `fee_bps` (hundredths of a percent of a fill's worth) are the venue's. The strategy sees
     `warmup` bars of each instrument before `start`, and nothing is ordered on them.
 

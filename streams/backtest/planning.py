@@ -23,7 +23,7 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND_US: Final = 1_000_000
 RATE: Final = 10.0  # quotes a second of the simulator: about as many as a busy currency pair has
 MOST_SIMULATED: Final = 10**9
-STORED: Final = ("kafka", "questdb")
+STORED: Final = ("kafka", "questdb", "archive")
 """Sources of a stack, whose quotes are copied before a run."""
 
 

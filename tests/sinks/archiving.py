@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -21,6 +21,7 @@ MONDAY_MS = 20_000 * DAY_MS
 MONDAY = "2024-10-04"
 TOPIC = TICKS.name
 SCHEMA = '"string"'
+SCHEMAS: Mapping[str, str] = {"7": SCHEMA}
 
 
 def message(offset: int, ms: int = MONDAY_MS, *, value: bytes | None = None, partition: int = 0) -> Message:
@@ -47,11 +48,18 @@ def settings_for(folder: Path, **archive: object) -> Settings:
     return Settings(_env_file=None, data=folder, archive=ArchiveSettings(folder=folder / "archive", **archive))
 
 
-def write(folder: Path, records: Sequence[Message], day: str = MONDAY, begin: int | None = None) -> ArchiveFile:
+def write(
+    folder: Path,
+    records: Sequence[Message],
+    day: str = MONDAY,
+    begin: int | None = None,
+    partition: int = 0,
+    schemas: Mapping[str, str] = SCHEMAS,
+) -> ArchiveFile:
     """Write a file, as the sink does."""
     rows = frame_of(records)
     first, last = int(rows["offset"][0]), int(rows["offset"][-1])
-    file = ArchiveFile(folder, TOPIC, day, 0, first, last)
+    file = ArchiveFile(folder, TOPIC, day, partition, first, last)
     found = digest_of([rows])
     with locked(folder, TOPIC):
         write_draft(
@@ -60,13 +68,13 @@ def write(folder: Path, records: Sequence[Message], day: str = MONDAY, begin: in
                 rows,
                 Facts(
                     topic=TOPIC,
-                    partition=0,
+                    partition=partition,
                     begin=first if begin is None else begin,
                     next=last + 1,
                     count=found.count,
                     digest=found.hex(),
                     bytes=1,
-                    schemas={"7": SCHEMA},
+                    schemas=schemas,
                 ),
             ),
         )

@@ -65,7 +65,7 @@ def backtest() -> None:
     multiple=True,
     required=True,
     metavar="FILE...",
-    help="Files of quotes, a feed, kafka, questdb, or simulator.",
+    help="Files of quotes, a feed, kafka, questdb, archive, or simulator.",
 )
 @click.option("--symbols", default="", metavar="A,B", help="Only these symbols.  [default: all of the sources]")
 @click.option("--from", "start", metavar="TIME", help="Quotes from this time on, such as 2014-05-01T09:30, in UTC.")

@@ -1,4 +1,4 @@
-"""Quotes that a stack keeps, in Kafka or QuestDB: copied once, then read as feeds.
+"""Quotes that a stack keeps, in Kafka, QuestDB or the archive: copied once, then read as feeds.
 
 A topic has the quotes of several instruments in one partition, in the order in which they came in. A backtest merges
 instruments by event time. So the quotes of a range go to disk first, each instrument's to files of its own. Memory does

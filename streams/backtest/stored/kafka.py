@@ -6,7 +6,7 @@ a simulated feed runs faster than time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
@@ -18,11 +18,12 @@ from tradewind.connectors.feeds.feed import TICK_COLUMNS
 from tradewind.connectors.feeds.files.spool import Spool
 from tradewind.connectors.kafka.admin import require
 from tradewind.connectors.kafka.json_events import time_to_json
-from tradewind.connectors.kafka.offsets import Bounds, Offsets
+from tradewind.connectors.kafka.offsets import Offsets
 from tradewind.connectors.kafka.records import raw_records
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
 from tradewind.processors.batch import Columns
+from tradewind.schemas.codec import Codec
 from tradewind.schemas.codec.wire import FRAME_BYTES
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.streams.backtest.errors import Gone
@@ -38,8 +39,8 @@ NAMED: Final = 5  # partitions that a note names
 
 
 @dataclass(slots=True)
-class _Read:
-    """What was read, by partition."""
+class Read:
+    """What was read of a topic of ticks, by partition."""
 
     earliest: dict[int, int] = field(default_factory=dict)
     """Event time of the earliest quote of a wanted symbol that is left, µs."""
@@ -60,9 +61,26 @@ def copy_kafka(settings: Settings, within: Range, spool: Spool) -> list[str]:
         bounds = {at: found for (_, at), found in offsets.bounds((topic, at) for at in partitions).items()}
     finally:
         offsets.close()
-    read = _Read()
-    decoder = _Decoder(settings, topic, within.symbols)
-    for batch in raw_records(settings, topic, partitions, "earliest"):
+    firsts = {partition: first for partition, (first, _) in bounds.items()}
+    batches = raw_records(settings, topic, partitions, "earliest")
+    return copy_records(topic, firsts, batches, open_codec(settings), within, spool)
+
+
+def copy_records(  # noqa: PLR0917 - as `copy_kafka`, and what it reads
+    topic: str,
+    firsts: Mapping[int, int],
+    batches: Iterable[Sequence[Message]],
+    codec: Codec,
+    within: Range,
+    spool: Spool,
+) -> list[str]:
+    """Copy the quotes of a range among records to a spool; return what a reader of the result must know of them.
+
+    `firsts` has the first offset that is left of each partition. Raises `Gone`.
+    """
+    read = Read()
+    decoder = Decoder(codec, topic, within.symbols)
+    for batch in batches:
         for partition, ticks in decoder.ticks(batch, read):
             earliest = int(ticks["ts_event"].min())  # type: ignore[arg-type]  # times are whole numbers
             read.earliest[partition] = min(earliest, read.earliest.get(partition, earliest))
@@ -70,21 +88,21 @@ def copy_kafka(settings: Settings, within: Range, spool: Spool) -> list[str]:
             if kept.height:
                 read.symbols.update(kept["symbol"].unique())
                 spool.add(kept)
-    _refuse_what_is_gone(topic, bounds, within, read)
-    return _notes(topic, bounds, within, read)
+    _refuse_what_is_gone(topic, firsts, within, read)
+    return _notes(topic, firsts, within, read)
 
 
-class _Decoder:
-    """Decodes batches of messages."""
+class Decoder:
+    """Decodes batches of messages, as agents do."""
 
-    def __init__(self, settings: Settings, topic: str, symbols: Iterable[str]) -> None:
-        self._codec = open_codec(settings)
-        self._cutter = Cutter(self._codec)
+    def __init__(self, codec: Codec, topic: str, symbols: Iterable[str]) -> None:
+        self._codec = codec
+        self._cutter = Cutter(codec)
         self._topic = topic
         self._beats: dict[bytes, bool] = {}
         self._keys = tuple(f"{symbol}.".encode() for symbol in symbols)
 
-    def ticks(self, batch: Sequence[Message], read: _Read) -> Iterator[tuple[int, pl.DataFrame]]:
+    def ticks(self, batch: Sequence[Message], read: Read) -> Iterator[tuple[int, pl.DataFrame]]:
         """Yield (partition, quotes) of a batch; counts what is no event, or out of range."""
         wanted = (message for message in batch if self._wanted(message))
         by_partition = sorted(wanted, key=lambda message: message.partition())  # stable: offsets stay in order
@@ -123,9 +141,9 @@ class _Decoder:
         return self._codec.knows(schema_id) and self._codec.model_of(schema_id) is Heartbeat
 
 
-def _refuse_what_is_gone(topic: str, bounds: dict[int, Bounds], within: Range, read: _Read) -> None:
+def _refuse_what_is_gone(topic: str, firsts: Mapping[int, int], within: Range, read: Read) -> None:
     start = within.start
-    for partition, (first, _) in sorted(bounds.items()):
+    for partition, first in sorted(firsts.items()):
         earliest = read.earliest.get(partition)
         if first > 0 and start is not None and earliest is not None and earliest > start:
             raise Gone(
@@ -135,12 +153,12 @@ def _refuse_what_is_gone(topic: str, bounds: dict[int, Bounds], within: Range, r
             )
 
 
-def _notes(topic: str, bounds: dict[int, Bounds], within: Range, read: _Read) -> list[str]:
+def _notes(topic: str, firsts: Mapping[int, int], within: Range, read: Read) -> list[str]:
     notes = []
     missing = within.symbols - read.symbols if within.symbols else not read.symbols
     gone = [
         f"partition {partition} begins at offset {first:,}"
-        for partition, (first, _) in sorted(bounds.items())
+        for partition, first in sorted(firsts.items())
         if first > 0 and (within.start is None or (missing and partition not in read.earliest))
     ]
     if gone:

@@ -13,12 +13,13 @@ from tradewind.connectors.settings import Settings
 from tradewind.streams.backtest import folder
 from tradewind.streams.backtest.errors import BadInput
 from tradewind.streams.backtest.run import Plan
+from tradewind.streams.backtest.stored.archive import copy_archive
 from tradewind.streams.backtest.stored.kafka import copy_kafka
 from tradewind.streams.backtest.stored.questdb import copy_questdb
 from tradewind.streams.backtest.ticks import Range
 
 Copy = Callable[[Settings, Range, Spool], list[str]]
-COPIES: Final[Mapping[str, Copy]] = {"kafka": copy_kafka, "questdb": copy_questdb}
+COPIES: Final[Mapping[str, Copy]] = {"kafka": copy_kafka, "questdb": copy_questdb, "archive": copy_archive}
 """Source -> what copies its quotes."""
 
 
@@ -26,7 +27,7 @@ COPIES: Final[Mapping[str, Copy]] = {"kafka": copy_kafka, "questdb": copy_questd
 def opened(plan: Plan, data: Path) -> Iterator[Plan]:
     """Return a plan whose quotes are all in feeds; copies of them lie in a data folder until the end.
 
-    Raises `BacktestError`, `StreamError` and `NotReadable`.
+    Raises `BacktestError`, `StreamError`, `NotReadable` and `ArchiveError`.
     """
     if not plan.stored:
         if not plan.feeds:
