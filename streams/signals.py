@@ -8,8 +8,9 @@ from tradewind.processors.signals.built_in import BUILT_IN
 from tradewind.processors.signals.processor import signals as signals_processor
 from tradewind.processors.signals.questions import Asker
 from tradewind.processors.signals.strategy import Strategy
+from tradewind.processors.tenancy.known import waits_for_tenants
 from tradewind.streams.runtime import Agent
-from tradewind.topics import AI_REQUESTS, AI_RESPONSES, ALERTS, BARS, NEWS, SIGNALS
+from tradewind.topics import AI_REQUESTS, AI_RESPONSES, ALERTS, BARS, DEPLOYMENT_CHANGES, NEWS, SIGNALS
 
 STRATEGIES = "tradewind.strategies"
 
@@ -21,13 +22,14 @@ def strategies() -> tuple[Strategy, ...]:
 
 
 def signals(settings: Settings) -> Agent:
-    """Ask every strategy about bars and news, and models what strategies ask.
+    """Ask every deployment about bars and news, and models what deployments ask.
 
     A question is answered under the key of its instrument, so the answer reaches the task that has the memory.
     """
     return Agent(
         name="signals",
-        inputs=(AI_RESPONSES, NEWS, BARS),
+        inputs=(DEPLOYMENT_CHANGES, AI_RESPONSES, NEWS, BARS),
         outputs=(SIGNALS, AI_REQUESTS, ALERTS),
         processor=signals_processor(strategies(), Asker(settings.ai_tenant, prompts(settings), settings.ai_explain)),
+        waits=waits_for_tenants,
     )

@@ -16,6 +16,11 @@ from hypothesis import strategies as st
 
 from tradewind.processors.batch import Columns, Output, Processor, Rows, Segment, State, events_of
 from tradewind.processors.identity import derive_id
+from tradewind.processors.signals.deployments import Catalogue
+from tradewind.processors.signals.parameters import by_name
+from tradewind.processors.signals.processor import signals
+from tradewind.processors.signals.questions import Asker
+from tradewind.processors.signals.strategy import Strategy
 from tradewind.processors.tenancy.known import waits_for_tenants
 from tradewind.processors.tenancy.processor import tenancy
 from tradewind.processors.tenancy.seed import commands_of
@@ -24,6 +29,8 @@ from tradewind.schemas.event import Event
 from tradewind.schemas.execution import OrderRequest
 from tradewind.schemas.market import Bar, Heartbeat, Tick
 from tradewind.schemas.risk import Decision
+from tradewind.schemas.signals import Deployment
+from tradewind.schemas.tenancy import Seeded
 from tradewind.testing import MemoryState, columns, cut, rows, run
 
 SECOND = 1_000_000
@@ -61,6 +68,29 @@ def real_quotes(symbol: str, *, whole: bool = False) -> Columns:
 def tenant_events(tenants: Iterable[Tenant] = DEFAULT_TENANTS) -> list[Event]:
     """Return what the tenancy agent says of tenants that a first start creates, `Seeded` at its end."""
     return run(tenancy(), commands_of(tenants, 1))
+
+
+def deployment_events(strategies: Iterable[Strategy], tenants: Iterable[Tenant] = DEFAULT_TENANTS[:1]) -> list[Event]:
+    """Return what the tenancy agent says of a deployment of each strategy in each account, `Seeded` at its end."""
+    known = by_name(strategies)
+    made = run(tenancy(Catalogue(known, ())), commands_of(tenants, 1, known))
+    return [event for event in made if isinstance(event, Deployment | Seeded)]
+
+
+def deployed(
+    strategies: Iterable[Strategy], asker: Asker | None = None, tenants: Iterable[Tenant] = DEFAULT_TENANTS[:1]
+) -> Processor:
+    """Return an agent of signals that has been told of a deployment of each strategy in each account of tenants."""
+    known = by_name(strategies)
+    told = list(rows(deployment_events(known.values(), tenants)))
+    processor = signals(known.values(), asker)
+
+    def process(state: State, segment: Segment) -> Sequence[Output]:
+        for before in told:  # what is known already changes nothing
+            processor(state, before)
+        return processor(state, segment)
+
+    return process
 
 
 def knowing(processor: Processor, tenants: Iterable[Tenant] = DEFAULT_TENANTS) -> Processor:

@@ -9,7 +9,7 @@ from tradewind.topics.notifications import ALERTS
 from tradewind.topics.portfolio import POSITIONS
 from tradewind.topics.risk import DECISIONS, KILL_SWITCHES
 from tradewind.topics.runtime import CLOCK
-from tradewind.topics.signals import SIGNALS
+from tradewind.topics.signals import DEPLOYMENT_CHANGES, DEPLOYMENT_REFUSALS, DEPLOYMENTS, SIGNALS
 from tradewind.topics.tenancy import TENANT_CHANGES, TENANT_COMMANDS, TENANT_REFUSALS, TENANTS
 from tradewind.topics.topic import PARTITIONS, Topic
 
@@ -18,6 +18,9 @@ DOMAIN_TOPICS: tuple[Topic, ...] = (
     TENANT_CHANGES,
     TENANTS,
     TENANT_REFUSALS,
+    DEPLOYMENT_CHANGES,
+    DEPLOYMENTS,
+    DEPLOYMENT_REFUSALS,
     TICKS,
     TRADES,
     NEWS,
@@ -54,6 +57,9 @@ __all__ = [
     "BARS",
     "CLOCK",
     "DECISIONS",
+    "DEPLOYMENTS",
+    "DEPLOYMENT_CHANGES",
+    "DEPLOYMENT_REFUSALS",
     "DOMAIN_TOPICS",
     "FEED_POSITIONS",
     "FILLS",

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from tradewind.schemas.ai import AiAttempt, AiCall, AiPrice, AiProvider, AiRequest, AiResponse, AiRoute
-from tradewind.topics.topic import MIB, Topic
+from tradewind.topics.topic import KEEP_ALL, MIB, Topic
 
 if TYPE_CHECKING:
     from tradewind.schemas.event import Event
 
-KEEP_ALL = -1
 KEPT_BYTES = 256 * MIB  # a request may have 512 KiB: 500 of the largest, or a day of 10,000 ordinary ones
 SEGMENT_BYTES = 64 * MIB
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from tradewind.schemas.billing import Usage, UsageThreshold, UsageTotal
-from tradewind.topics.topic import Topic
+from tradewind.topics.topic import KEEP_ALL, Topic
 
 if TYPE_CHECKING:
     from tradewind.schemas.event import Event
-
-KEEP_ALL = -1
 
 
 def _tenant(event: Event) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol, cast
 import polars as pl
 
 from tradewind.schemas.event import Event
+from tradewind.schemas.tenancy import Seeded
 
 
 class _Instrument(Protocol):
@@ -15,11 +16,19 @@ class _Instrument(Protocol):
     venue: str
 
 
+class _Deployment(Protocol):
+    tenant_id: str
+    account_id: str
+    deployment: str
+
+
 class _Position(_Instrument, Protocol):
     tenant_id: str
     account_id: str
 
 
+SEEDED = "seeded"
+"""The key of what marks the end of a first start."""
 INSTRUMENT = ("symbol", "venue")
 """The columns of `instrument_key`."""
 
@@ -39,3 +48,11 @@ def position_key(event: Event) -> str:
     """`tenant/account/SYMBOL.VENUE` of a position."""
     of = cast("_Position", event)
     return f"{of.tenant_id}/{of.account_id}/{of.symbol}.{of.venue}"
+
+
+def deployment_key(event: Event) -> str:
+    """`tenant/account/name` of a deployment, or of what is said of one."""
+    if isinstance(event, Seeded):
+        return SEEDED
+    of = cast("_Deployment", event)
+    return f"{of.tenant_id}/{of.account_id}/{of.deployment}"

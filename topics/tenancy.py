@@ -5,29 +5,33 @@ from __future__ import annotations
 from typing import cast
 
 from tradewind.schemas.event import Event
+from tradewind.schemas.signals import DeploymentCommand
 from tradewind.schemas.tenancy import Seeded, Tenant, TenantCommand, TenantRefused
-from tradewind.topics.topic import Topic
-
-KEEP_ALL = -1
-SEEDED = "seeded"
+from tradewind.topics.keys import SEEDED, deployment_key
+from tradewind.topics.topic import KEEP_ALL, Topic
 
 
 def _tenant(event: Event) -> str:
     return SEEDED if isinstance(event, Seeded) else cast("Tenant | TenantCommand | TenantRefused", event).tenant_id
 
 
+def _command(event: Event) -> str:
+    return deployment_key(event) if isinstance(event, DeploymentCommand) else _tenant(event)
+
+
 TENANT_COMMANDS = Topic(
     name="tenancy.commands",
     model=TenantCommand,
-    also=(Seeded,),
-    key=_tenant,
+    also=(Seeded, DeploymentCommand),
+    key=_command,
     owner="tenancy",
-    producers=("prepare", "tenants"),
+    producers=("prepare", "tenants", "strategies"),
     consumers=("tenancy",),
     partitions=1,
     retention_bytes=KEEP_ALL,
 )
-"""One partition: commands have one order, so that `Seeded` follows all tenants that were known."""
+"""One partition: commands have one order, so that a tenant comes before its deployments, and `Seeded` after all that
+were known."""
 TENANT_CHANGES = Topic(
     name="tenancy.changes",
     model=Tenant,

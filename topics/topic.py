@@ -10,6 +10,7 @@ from tradewind.schemas.event import Event
 
 PARTITIONS = 4  # tasks of one agent run in parallel up to this; inputs of one agent must have equal counts
 MIB = 1024 * 1024
+KEEP_ALL = -1  # bytes: nothing is ever removed
 RETENTION_BYTES = 64 * MIB  # per partition, so that a week of a running feed does not fill a disk
 SEGMENT_BYTES = 16 * MIB  # retention removes whole segments only, so a segment is a fraction of what is kept
 

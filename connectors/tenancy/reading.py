@@ -1,4 +1,4 @@
-"""Reads tenants, and whether Tradewind was set up with any."""
+"""Reads tenants and deployments, and whether Tradewind was set up with any."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from tradewind.connectors.kafka.errors import TopicMissing
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
+from tradewind.schemas.signals import Deployment
 from tradewind.schemas.tenancy import Seeded, Tenant
-from tradewind.topics import TENANT_COMMANDS, TENANTS, Topic
+from tradewind.topics import DEPLOYMENTS, TENANT_COMMANDS, TENANTS, Topic
 
 
 def tenants(settings: Settings, codec: Codec | None = None) -> dict[str, Tenant]:
@@ -22,6 +23,17 @@ def tenants(settings: Settings, codec: Codec | None = None) -> dict[str, Tenant]
             if before is None or before.revision < tenant.revision:
                 found[tenant.tenant_id] = tenant
     return dict(sorted(found.items()))
+
+
+def deployments(settings: Settings, codec: Codec | None = None) -> list[Deployment]:
+    """Return the newest revision of each deployment, sorted by its place. Raises `TopicMissing` and `StreamError`."""
+    found: dict[str, Deployment] = {}
+    for record in readable(DEPLOYMENTS, settings, codec or open_codec(settings)):
+        if isinstance(one := record.event, Deployment):
+            before = found.get(DEPLOYMENTS.key(one))
+            if before is None or before.revision < one.revision:
+                found[DEPLOYMENTS.key(one)] = one
+    return [found[place] for place in sorted(found)]
 
 
 def accounts(settings: Settings) -> dict[str, tuple[str, ...]]:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("trading", "Copy topics to another namespace, or repeat an agent's journal and compare."),
     "archive": ("archive", "List, compare, compact and prune the Parquet files of topics."),
     "tenants": ("trading", "Create and change tenants, and see which revision is in force."),
+    "strategies": ("trading", "Deploy strategies to accounts, pause and retire them."),
     "users": ("access", "Create users of the gateway, and make links to sign in."),
     "backtest": ("backtests", "Run a strategy on recorded quotes, and compare results."),
     "halt": ("trading", "Stop a tenant's trading, or resume it."),

@@ -1,9 +1,13 @@
-"""A signal becomes one target for each account of each tenant, as large as the tenant's risk allows.
+"""A signal becomes a target for the account of its deployment, as large as the deployment's sizing says.
 
-    quantity = risk_per_trade * strength / (volatility * price), rounded down to a lot
+    VOLATILITY:  quantity = size * strength / (volatility * price), rounded down to a lot
+    NOTIONAL:    quantity = size * strength / price, rounded down to a lot
+    UNITS:       quantity = size * strength, rounded down to a lot
     target   = quantity of a LONG view, -quantity of a SHORT one, 0 of a FLAT one
 
-so that a move of one standard deviation per minute changes the order's value by risk_per_trade * strength. Source:
+where the size of VOLATILITY is the tenant's risk_per_trade, unless the deployment states one: a move of one standard
+deviation per minute changes the position's value by size * strength. A signal of no tenant, which no deployment gave,
+leads to a target for every account of every active tenant. Source:
 volatility targeting, e.g. Robert Carver, Systematic Trading (2015), chapter 9, with one minute as the horizon. A
 quantity below the instrument's minimum is 0. While the volatility is not known, only a FLAT view leads to a target.
 Risk knows what is held, and orders the difference. What is FLAT is ordered at the market, since it must not stay.
@@ -11,14 +15,14 @@ Risk knows what is held, and orders the difference. What is FLAT is ordered at t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from tradewind.processors.batch import PoisonRecord, Processor, Segment, State, checked, require_known, rows_of
 from tradewind.processors.identity import derive_id
 from tradewind.processors.market.instruments import INSTRUMENTS, Instrument
 from tradewind.processors.money import ZERO, ceiled, exact, floored, money_of
-from tradewind.processors.tenancy.known import all_known, note, note_seeded
+from tradewind.processors.tenancy.known import all_known, known, note, note_seeded
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import OrderRequest
 from tradewind.schemas.market import Heartbeat
@@ -61,17 +65,27 @@ def sizing(instruments: Mapping[str, Instrument] = INSTRUMENTS) -> Processor:
 def _on_signal(
     state: State, index: int, signal: Signal, instruments: Mapping[str, Instrument], ts_ingest: int
 ) -> list[Event]:
-    require_known(signal, index, "direction")
+    require_known(signal, index, "direction", "mode", "sizing")
     instrument = instruments.get(signal.symbol)
     if instrument is None:
         raise PoisonRecord(index, _unknown(signal.symbol))
     requests = (
         _request(signal, instrument, tenant, account_id, ts_ingest)
-        for tenant in all_known(state, SizingState)
+        for tenant, account_id in _owners(state, signal)
         if tenant.status == "ACTIVE"
-        for account_id in tenant.accounts
     )
     return [checked(request, index) for request in requests if request is not None]
+
+
+def _owners(state: State, signal: Signal) -> Iterator[tuple[SizingState, str]]:
+    """Yield each tenant and account that a signal concerns."""
+    if signal.tenant_id is None:
+        yield from ((tenant, account_id) for tenant in all_known(state, SizingState) for account_id in tenant.accounts)
+        return
+    tenant = known(state, signal.tenant_id, SizingState)
+    if tenant is not None:
+        wanted = tenant.accounts if signal.account_id is None else (signal.account_id,)
+        yield from ((tenant, account_id) for account_id in wanted if account_id in tenant.accounts)
 
 
 def _kept(tenant: Tenant) -> SizingState:
@@ -96,12 +110,17 @@ def _unknown(symbol: str) -> str:
 
 def quantity_of(signal: Signal, instrument: Instrument, tenant: SizingState) -> Decimal | None:
     """Return the units of a signal's target for a tenant; 0 below the instrument's minimum, None if nobody can tell."""
-    if signal.volatility < VOLATILITY_MIN:
-        return None
+    size = tenant.risk_per_trade if signal.size is None else signal.size
     with exact():
+        wanted = size * Decimal(repr(signal.strength))
         price = (money_of(signal.quote_bid) + money_of(signal.quote_ask)) / 2
-        moved = Decimal(repr(signal.volatility)) * price
-        wanted = tenant.risk_per_trade * Decimal(repr(signal.strength)) / moved
+        match signal.sizing:
+            case "VOLATILITY":
+                if signal.volatility < VOLATILITY_MIN:
+                    return None
+                wanted /= Decimal(repr(signal.volatility)) * price
+            case "NOTIONAL":
+                wanted /= price
     quantity = floored(wanted, instrument.lot_size)
     return quantity if quantity >= instrument.min_quantity else ZERO
 
@@ -147,10 +166,10 @@ def _request(
         causation_id=signal.event_id,
         order_id=derive_id("order", signal.event_id, tenant.tenant_id, account_id),
         account_id=account_id,
-        deployment=signal.strategy,
+        deployment=signal.deployment or signal.strategy,
         symbol=signal.symbol,
         venue=signal.venue,
-        mode="TARGET",
+        mode="TARGET" if signal.direction == "FLAT" else signal.mode,
         units=target,
         lot_size=instrument.lot_size,
         min_quantity=instrument.min_quantity,

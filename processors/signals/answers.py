@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from tradewind.processors.batch import State
+from tradewind.processors.signals.deployed import Deployed
 from tradewind.processors.signals.strategy import Answer
 from tradewind.schemas.ai import AiRequest, AiResponse
 from tradewind.schemas.signals import QuestionsState
@@ -17,8 +18,8 @@ Question: TypeAlias = Mapping[str, int | str]
 """An open question, as the state has it."""
 
 
-def keep(state: State, of: tuple[str, str], name: str, version: int, asked: Sequence[AiRequest]) -> None:
-    """Remember questions that a strategy has asked about an instrument (symbol, venue)."""
+def keep(state: State, of: tuple[str, str], deployed: Deployed, asked: Sequence[AiRequest]) -> None:
+    """Remember questions that a deployment has asked about an instrument (symbol, venue)."""
     if not asked:
         return
     key = f"{QUESTIONS}{asked[0].reply_key}"
@@ -28,8 +29,10 @@ def keep(state: State, of: tuple[str, str], name: str, version: int, asked: Sequ
     opened: tuple[Question, ...] = tuple(
         {
             "request_id": request.event_id,
-            "strategy": name,
-            "version": version,
+            "deployment": deployed.place,
+            "strategy": deployed.strategy.name,
+            "version": deployed.strategy.version,
+            "since": deployed.deployment.since,
             "prompt": request.prompt or "",
             "correlation_id": request.correlation_id,
             "valid_until": request.valid_until or 0,

@@ -9,8 +9,9 @@ from typing import Final
 
 from tradewind.processors.batch import State
 from tradewind.processors.identity import instrument
+from tradewind.processors.signals.deployed import MEMORY, Deployed
 from tradewind.processors.signals.questions import MOST_OPEN, Asker, Cause, Questions, collecting
-from tradewind.processors.signals.strategy import JSON, Strategy, View, flaw_of
+from tradewind.processors.signals.strategy import JSON, View, flaw_of
 from tradewind.schemas.ai import AiRequest
 from tradewind.schemas.signals import QuestionsState, StrategyState
 
@@ -25,22 +26,22 @@ class Failed(Exception):
 
 def call(
     state: State,
-    strategy: Strategy,
+    deployed: Deployed,
     of: tuple[str, str],
     asker: Asker,
     *,
     cause: Cause,
     method: Callable[[dict[str, JSON]], View | None],
 ) -> tuple[View | None, list[AiRequest]]:
-    """Return a strategy's view of an instrument (symbol, venue) and its questions; store its memory.
+    """Return a deployment's view of an instrument (symbol, venue) and its questions; store its memory.
 
     If any of them is unsound, raises `Failed` and stores nothing.
     """
     name = instrument(*of)
-    key = f"memory/{strategy.name}/{strategy.version}/{name}"
+    key = f"{MEMORY}{deployed.run}/{name}"
     before = state.get(key, StrategyState)
     memory: dict[str, JSON] = {} if before is None else json.loads(before.memory)
-    asked = Questions(asker, strategy.name, strategy.version, name, cause, lambda: _room(state, strategy, name))
+    asked = Questions(asker, deployed.run, name, cause, lambda: _room(state, deployed, name))
     try:
         with collecting(asked):
             view = method(memory)
@@ -53,14 +54,22 @@ def call(
     if flaw is not None:
         raise Failed(flaw)
     if before is None or text != before.memory:
-        kept = StrategyState(strategy=strategy.name, symbol=of[0], venue=of[1], memory=text)
+        kept = StrategyState(
+            tenant_id=deployed.deployment.tenant_id,
+            account_id=deployed.deployment.account_id,
+            deployment=deployed.deployment.deployment,
+            strategy=deployed.strategy.name,
+            symbol=of[0],
+            venue=of[1],
+            memory=text,
+        )
         state.put(key, kept)
     return view, asked.asked
 
 
-def _room(state: State, strategy: Strategy, name: str) -> int:
+def _room(state: State, deployed: Deployed, name: str) -> int:
     known = state.get(f"questions/{name}", QuestionsState)
-    return MOST_OPEN - sum(one["strategy"] == strategy.name for one in (() if known is None else known.open))
+    return MOST_OPEN - sum(one["deployment"] == deployed.place for one in (() if known is None else known.open))
 
 
 def _stored(memory: dict[str, JSON]) -> str:

@@ -1,7 +1,8 @@
-"""Call every strategy with bars, news, and the answers to what it asked; send signals, questions and alerts.
+"""Call every deployment with bars, news, and the answers to what it asked; send signals, questions and alerts.
 
-The quarantine concerns one version of a strategy, in all instruments of the task, because its code has failed. The
-processor drops the half-written memory and sends one alert with the reason. Raising `version` ends the quarantine.
+The quarantine concerns one deployment, in all instruments of the task, because its code has failed. The processor drops
+the half-written memory and sends one alert with the reason. Another version of the strategy, or other parameters, end
+the quarantine. A deployment that is retired, or trades an instrument no more, sends a FLAT signal where it had a view.
 
 What a strategy decides on a bar has the time of the bar. What it decides on news, on an answer, or on the end of a
 question, has the first time that no heartbeat has promised yet, which is the time of the next possible bar. It carries
@@ -20,52 +21,59 @@ from tradewind.processors.batch import Processor, Segment, State, checked, requi
 from tradewind.processors.identity import derive_id, instrument
 from tradewind.processors.signals.answers import Question, closed, expired, keep
 from tradewind.processors.signals.calling import Failed, call
+from tradewind.processors.signals.deployed import QUARANTINE, VIEW, Deployed, Deployments, note, place
+from tradewind.processors.signals.deployments import place_of
+from tradewind.processors.signals.parameters import by_name
 from tradewind.processors.signals.questions import Asker, Cause, explanation
-from tradewind.processors.signals.strategy import JSON, NAME_CHARACTERS, Answer, Strategy, View
+from tradewind.processors.signals.strategy import JSON, Answer, Strategy, View
 from tradewind.processors.signals.volatility import next_variance
+from tradewind.processors.tenancy.known import note_seeded
 from tradewind.schemas.ai import AiRequest, AiResponse
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Heartbeat, News
 from tradewind.schemas.notifications import Alert
-from tradewind.schemas.signals import InstrumentState, QuarantineState, Signal, VolatilityState
+from tradewind.schemas.signals import Deployment, InstrumentState, QuarantineState, Signal, ViewState, VolatilityState
+from tradewind.schemas.tenancy import Seeded
 
 MINUTE_S: Final = 60
 INSTRUMENT: Final = "instrument/"
 MADE_OF: Final = (Bar, Heartbeat, News, AiResponse)
+TOLD: Final = (Deployment, Seeded)
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """The strategies of an agent, and as whom they ask models."""
+    """The active deployments while a segment is processed, and as whom they ask models."""
 
-    strategies: tuple[Strategy, ...]
+    deployments: Deployments
+    lengths: frozenset[int]
+    """Lengths of the bars that the installed strategies look at, seconds."""
     asker: Asker
-    by_name: dict[str, Strategy]
-    dated: bool
-    """Whether any of them takes answers or news: then instruments have a state."""
 
 
 def signals(strategies: Iterable[Strategy], asker: Asker | None = None) -> Processor:
-    """Return the signals agent's processor: bars, news, responses -> signals, requests, alerts and heartbeats.
+    """Return the signals agent's processor: deployments, bars, news, responses -> signals, requests, alerts.
 
     Passes heartbeats on. A bar that promises something (`reached_ts`) becomes a heartbeat behind its signals. Without
-    an `asker`, strategies that ask find no prompt.
+    an `asker`, strategies that ask find no prompt. Strategies that no deployment runs are not called.
 
     Raises `PoisonRecord` for a record that leads to a signal or request out of range, such as in the year 10000.
 
     Raises `ValueError` where two strategies share a name, or where a name or an interval is unusable.
     """
-    asked = _checked(strategies)
-    dated = any(_overrides(strategy, "on_answer") or _overrides(strategy, "on_news") for strategy in asked)
-    of = _Asked(asked, asker or Asker(), {strategy.name: strategy for strategy in asked}, dated)
+    known, asks = by_name(strategies), asker or Asker()
+    lengths = frozenset(strategy.interval_s for strategy in known.values())
 
     def process(state: State, segment: Segment) -> list[Event]:
         if not len(segment):
             return []
+        if segment.model in TOLD:
+            return _on_changes(state, segment)
         if segment.model not in MADE_OF:
             raise TypeError(
                 f"signals are made of bars, news and responses, not of {segment.model.__name__} ({segment.topic})"
             )
+        of = _Asked(Deployments(state, known), lengths, asks)
         sent: list[Event] = []
         for index, (event, ts_ingest) in enumerate(
             zip(rows_of(segment).events, segment.ts_ingest.tolist(), strict=True)
@@ -77,6 +85,30 @@ def signals(strategies: Iterable[Strategy], asker: Asker | None = None) -> Proce
         return sent
 
     return process
+
+
+def _on_changes(state: State, segment: Segment) -> list[Event]:
+    """Note what changes deployments; return the FLAT signals of those that leave an instrument."""
+    sent: list[Event] = []
+    changes = zip(rows_of(segment).events, segment.ts_ingest.tolist(), strict=True)
+    for index, (event, ts_ingest) in enumerate(changes):
+        match event:
+            case Seeded():
+                note_seeded(state, event)
+            case Deployment():
+                left = note(state, index, event)
+                sent += [checked(_left(state, event, view, ts_ingest), index) for view in left]
+    return sent
+
+
+def _left(state: State, deployment: Deployment, view: ViewState, ts_ingest: int) -> Signal:
+    name = instrument(view.symbol, view.venue)
+    known = state.get(f"{INSTRUMENT}{name}", InstrumentState)
+    assert known is not None  # a view was on its quote
+    key = f"{deployment.event_id}/{name}"
+    cause = Cause(key, deployment.event_id, deployment.correlation_id, known.reached + 1, ts_ingest)
+    reason = "the deployment is retired" if deployment.status == "RETIRED" else f"{view.symbol} is traded no more"
+    return _signal(deployment, View("FLAT", 0.0, reason), cause, _last_quote(known))
 
 
 def _on_event(state: State, of: _Asked, event: Event, ts_ingest: int) -> list[Event]:
@@ -92,35 +124,21 @@ def _on_event(state: State, of: _Asked, event: Event, ts_ingest: int) -> list[Ev
     raise TypeError(f"signals are not made of a {type(event).__name__}")
 
 
-def _checked(strategies: Iterable[Strategy]) -> tuple[Strategy, ...]:
-    """Return strategies by name; raises `ValueError`."""
-    asked = tuple(sorted(strategies, key=lambda strategy: strategy.name))
-    names = [strategy.name for strategy in asked]
-    for strategy in asked:
-        name = strategy.name
-        if names.count(name) > 1 or not name.isprintable() or not 0 < len(name) <= NAME_CHARACTERS or "/" in name:
-            raise ValueError(
-                f"strategy {name!r}: give it a name of its own, 1 to {NAME_CHARACTERS} characters without a slash"
-            )
-        if strategy.interval_s < 1:
-            raise ValueError(
-                f"strategy {name!r}: interval_s is {strategy.interval_s}; it is the length of bars in seconds"
-            )
-    return asked
-
-
 def _on_bar(state: State, of: _Asked, bar: Bar, ts_ingest: int) -> list[Event]:
     sent: list[Event] = []
-    asked = [strategy for strategy in of.strategies if strategy.interval_s == bar.interval_s]
-    volatility = _volatility(state, bar) if asked else None
-    if of.dated:
-        _note_quote(state, bar, volatility)
-        # No bar of the instrument that follows is earlier.
-        sent += _on_time(state, of, (bar.symbol, bar.venue), bar.ts_event - 1, ts_ingest)
+    volatility = _volatility(state, bar) if bar.interval_s in of.lengths else None
+    _note_quote(state, bar, volatility)
+    # No bar of the instrument that follows is earlier.
+    sent += _on_time(state, of, (bar.symbol, bar.venue), bar.ts_event - 1, ts_ingest)
     cause = Cause(bar.event_id, bar.event_id, bar.correlation_id, bar.ts_event, ts_ingest)
     on = _Quoted(bar.symbol, bar.venue, volatility or 0.0, bar.bid_close, bar.ask_close, bar.quote_ts)
-    for strategy in asked:
-        sent += _called(state, of, strategy, cause=cause, on=on, method=partial(_seen, strategy, bar))
+    of_bar = instrument(bar.symbol, bar.venue)
+    for deployment, reason in of.deployments.broken_about(bar.symbol):
+        run = f"{place(deployment)}/{deployment.since}/0"
+        sent += _quarantined(state, run, _failure(deployment, 0, cause, reason), cause, of_bar)
+    for one in of.deployments.about(bar.symbol):
+        if one.strategy.interval_s == bar.interval_s:
+            sent += _called(state, of, one, cause=cause, on=on, method=partial(_seen, one.strategy, bar))
     if bar.reached_ts < bar.ts_event:
         return sent  # another bar of this time may follow
     beat = Heartbeat(symbol=bar.symbol, venue=bar.venue, ts_event=bar.reached_ts, ts_ingest=ts_ingest)
@@ -143,11 +161,9 @@ def _told(strategy: Strategy, answer: Answer | None, memory: dict[str, JSON]) ->
     return strategy.on_answer(memory, answer)
 
 
-def _on_time(state: State, of: _Asked, place: tuple[str, str], reached: int, ts_ingest: int) -> list[Event]:
+def _on_time(state: State, of: _Asked, about: tuple[str, str], reached: int, ts_ingest: int) -> list[Event]:
     """Note how far the time of an instrument has come, and end the questions whose validity it has passed."""
-    if not of.dated:
-        return []
-    name = instrument(*place)
+    name = instrument(*about)
     known = state.get(f"{INSTRUMENT}{name}", InstrumentState)
     if known is None:
         return []  # no bar yet, and so no question
@@ -166,10 +182,10 @@ def _on_news(state: State, of: _Asked, news: News, ts_ingest: int) -> list[Event
         return []  # no bar yet, and so no quote to trade at
     cause = Cause(news.event_id, news.event_id, news.correlation_id, known.reached + 1, ts_ingest)
     sent: list[Event] = []
-    for strategy in of.strategies:
-        if _overrides(strategy, "on_news"):
-            method = partial(_heard, strategy, news)
-            sent += _called(state, of, strategy, cause=cause, on=_last_quote(known), method=method)
+    for one in of.deployments.about(news.symbol):
+        if _overrides(one.strategy, "on_news"):
+            method = partial(_heard, one.strategy, news)
+            sent += _called(state, of, one, cause=cause, on=_last_quote(known), method=method)
     return sent
 
 
@@ -192,14 +208,14 @@ def _ended(
     answer: Answer | None,
     ts_ingest: int,
 ) -> list[Event]:
-    """Call the strategy that asked a question, if it is still there."""
-    strategy = of.by_name.get(str(question["strategy"]))
-    if strategy is None or strategy.version != question["version"]:
+    """Call the deployment that asked a question, if it is still there and active."""
+    one = of.deployments.at(str(question["deployment"]), int(question["since"]), int(question["version"]))
+    if one is None:
         return []
     request_id = str(question["request_id"])
     cause = Cause(request_id, request_id, str(question["correlation_id"]), known.reached + 1, ts_ingest)
-    method = partial(_told, strategy, answer)
-    return _called(state, of, strategy, cause=cause, on=_last_quote(known), method=method)
+    method = partial(_told, one.strategy, answer)
+    return _called(state, of, one, cause=cause, on=_last_quote(known), method=method)
 
 
 def _last_quote(known: InstrumentState) -> _Quoted:
@@ -221,29 +237,81 @@ class _Quoted:
 def _called(
     state: State,
     of: _Asked,
-    strategy: Strategy,
+    one: Deployed,
     *,
     cause: Cause,
     on: _Quoted,
     method: Callable[[dict[str, JSON]], View | None],
 ) -> list[Event]:
-    """Call a strategy; return its signal and questions, or the alert that it is quarantined."""
-    quarantine = f"quarantine/{strategy.name}/{strategy.version}"
-    if state.get(quarantine, QuarantineState) is not None:
+    """Call a deployment; return its signal and questions, or the alert that it is quarantined."""
+    if state.get(f"{QUARANTINE}{one.run}", QuarantineState) is not None:
         return []
-    place = (on.symbol, on.venue)
+    where = (on.symbol, on.venue)
     try:
-        view, asked = call(state, strategy, place, of.asker, cause=cause, method=method)
+        view, asked = call(state, one, where, of.asker, cause=cause, method=method)
     except Failed as failed:
-        reason = str(failed)
-        kept = QuarantineState(strategy=strategy.name, version=strategy.version, ts_event=cause.at, reason=reason)
-        state.put(quarantine, kept)
-        return [_alert(strategy, cause, instrument(*place), reason)]
-    keep(state, place, strategy.name, strategy.version, asked)
+        failure = _failure(one.deployment, one.strategy.version, cause, str(failed))
+        return _quarantined(state, one.run, failure, cause, instrument(*where))
+    keep(state, where, one, asked)
     if view is None:
         return [*asked]
-    signal = _signal(strategy, view, cause, on)
+    _note_view(state, one.deployment, view, where)
+    signal = _signal(one.deployment, view, cause, on)
     return [*asked, signal, *([explanation(of.asker, signal)] if of.asker.explains else [])]
+
+
+def _failure(deployment: Deployment, version: int, cause: Cause, reason: str) -> QuarantineState:
+    return QuarantineState(
+        tenant_id=deployment.tenant_id,
+        account_id=deployment.account_id,
+        deployment=deployment.deployment,
+        strategy=deployment.strategy,
+        version=version,
+        ts_event=cause.at,
+        reason=reason,
+    )
+
+
+def _quarantined(state: State, run: str, failure: QuarantineState, cause: Cause, name: str) -> list[Event]:
+    """Call a deployment no more; return the alert, once."""
+    if state.get(f"{QUARANTINE}{run}", QuarantineState) is not None:
+        return []
+    state.put(f"{QUARANTINE}{run}", failure)
+    where = place_of(failure.tenant_id, failure.account_id, failure.deployment)
+    alert = Alert(
+        event_id=derive_id("Alert", "STRATEGY_QUARANTINED", run, cause.key),
+        ts_event=cause.at,
+        ts_ingest=cause.ts_ingest,
+        correlation_id=cause.correlation_id,
+        causation_id=cause.event_id,
+        severity="CRITICAL",
+        source=failure.strategy,
+        code="STRATEGY_QUARANTINED",
+        message=(
+            f"deployment {where} of strategy {failure.strategy} (version {failure.version}) failed on {name} and is "
+            f"not asked again: {failure.reason}. Mend it and raise its version, or deploy it with other parameters."
+        ),
+    )
+    return [alert]
+
+
+def _note_view(state: State, deployment: Deployment, view: View, of: tuple[str, str]) -> None:
+    """Remember where a deployment has a view that is not flat: it must leave that when it ends."""
+    key = f"{VIEW}{place(deployment)}/{instrument(*of)}"
+    if view.direction == "FLAT":
+        state.delete(key)
+        return
+    known = state.get(key, ViewState)
+    if known is None or known.direction != view.direction:
+        kept = ViewState(
+            tenant_id=deployment.tenant_id,
+            account_id=deployment.account_id,
+            deployment=deployment.deployment,
+            symbol=of[0],
+            venue=of[1],
+            direction=view.direction,
+        )
+        state.put(key, kept)
 
 
 def _volatility(state: State, bar: Bar) -> float:
@@ -279,35 +347,24 @@ def _note_quote(state: State, bar: Bar, volatility: float | None) -> None:
     state.put(key, after)
 
 
-def _alert(strategy: Strategy, cause: Cause, name: str, reason: str) -> Alert:
-    return Alert(
-        event_id=derive_id("Alert", "STRATEGY_QUARANTINED", strategy.name, strategy.version, cause.key),
-        ts_event=cause.at,
-        ts_ingest=cause.ts_ingest,
-        correlation_id=cause.correlation_id,
-        causation_id=cause.event_id,
-        severity="CRITICAL",
-        source=strategy.name,
-        code="STRATEGY_QUARANTINED",
-        message=(
-            f"strategy {strategy.name} (version {strategy.version}) failed on {name} and is not asked again: {reason}. "
-            "Mend it and raise its version."
-        ),
-    )
-
-
-def _signal(strategy: Strategy, view: View, cause: Cause, on: _Quoted) -> Signal:
+def _signal(deployment: Deployment, view: View, cause: Cause, on: _Quoted) -> Signal:
     return Signal(
-        event_id=derive_id("Signal", strategy.name, cause.key),
+        event_id=derive_id("Signal", place(deployment), cause.key),
+        tenant_id=deployment.tenant_id,
         ts_event=cause.at,
         ts_ingest=cause.ts_ingest,
         correlation_id=cause.correlation_id,
         causation_id=cause.event_id,
         symbol=on.symbol,
         venue=on.venue,
-        strategy=strategy.name,
+        strategy=deployment.strategy,
+        account_id=deployment.account_id,
+        deployment=deployment.deployment,
         direction=view.direction,
         strength=float(view.strength),
+        mode=deployment.mode,
+        sizing=deployment.sizing,
+        size=deployment.size,
         volatility=on.volatility,
         quote_bid=on.bid,
         quote_ask=on.ask,

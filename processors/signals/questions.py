@@ -58,8 +58,8 @@ class Questions:
     """The questions of one call of a strategy."""
 
     asker: Asker
-    strategy: str
-    version: int
+    run: str
+    """The deployment, and what its memory belongs to."""
     instrument: str
     cause: Cause
     room: Callable[[], int]
@@ -83,7 +83,7 @@ class Questions:
         number = len(self.asked)
         return replace(
             _request(prompt, texts, self.asker.tenant_id, cause),
-            event_id=derive_id("AiRequest", self.strategy, self.version, self.instrument, cause.key, number),
+            event_id=derive_id("AiRequest", self.run, self.instrument, cause.key, number),
             makes_orders=True,  # whatever `on_answer` returns may become an order
             reply_key=self.instrument,
             deadline_ms=-(-valid_us // 1_000),

@@ -13,8 +13,10 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 from tradewind.processors.batch import Processor, Segment, State, checked, require_known, rows_of
 from tradewind.processors.identity import derive_id
+from tradewind.processors.signals.deployments import Catalogue, on_command
 from tradewind.processors.tenancy.keys import KEYS, Reason, is_name, read
 from tradewind.schemas.event import Event
+from tradewind.schemas.signals import DeploymentCommand
 from tradewind.schemas.tenancy import Seeded, Tenant, TenantCommand, TenantRefused
 
 Action: TypeAlias = Literal["CREATE", "SET", "SUSPEND", "RESUME", "CLOSE"]
@@ -30,14 +32,18 @@ STATUSES: Final[dict[tuple[Status | None, Action], Status]] = {
 }
 """(status, action) -> status; None is a tenant that does not exist. A closed tenant stays closed: its name is gone."""
 SETTING: Final = ("CREATE", "SET")
+NOTHING: Final = Catalogue({}, ())
+"""A catalogue of an agent that deploys nothing."""
 TENANT_BYTES: Final = (
     4_096  # of JSON: 5,000 tenants take 20 MB in each task, and a batch of 100 commands 2 MB of outputs
 )
 MOST_REASONS: Final = 64  # a refusal is a record, and a command may have thousands of keys
 
 
-def tenancy() -> Processor:
-    """Return the tenancy agent's processor: commands -> tenants and refusals; `Seeded` passes on.
+def tenancy(catalogue: Catalogue = NOTHING) -> Processor:
+    """Return the tenancy agent's processor: commands -> tenants, deployments and refusals; `Seeded` passes on.
+
+    `catalogue` says what can be deployed.
 
     Raises `PoisonRecord` for an action that is not known.
     """
@@ -52,6 +58,11 @@ def tenancy() -> Processor:
                 case TenantCommand():
                     require_known(event, index, "action")
                     sent += _on_command(state, index, event, ts_ingest)
+                case DeploymentCommand():
+                    require_known(event, index, "action")
+                    tenant = state.get(_key(event.tenant_id), Tenant)
+                    made = on_command(state, event, tenant, catalogue, ts_ingest)
+                    sent += (checked(one, index) for one in made)
                 case _:
                     raise TypeError(f"tenants are changed by commands, not by a {type(event).__name__}")
         return sent

@@ -1,4 +1,4 @@
-"""Tenants of the settings as commands: what a first start writes, so that there are tenants to trade."""
+"""Tenants of the settings, and their deployments, as commands: what a first start writes, so that there is trading."""
 
 from __future__ import annotations
 
@@ -9,16 +9,24 @@ from typing import Any
 
 from tradewind.processors.identity import derive_id
 from tradewind.processors.tenancy.tenant import Tenant
+from tradewind.schemas.signals import DeploymentCommand
 from tradewind.schemas.tenancy import Seeded, TenantCommand
 
 
-def commands_of(tenants: Iterable[Tenant], now_us: int) -> list[TenantCommand | Seeded]:
-    """Return a CREATE for each tenant, then `Seeded`.
+def commands_of(
+    tenants: Iterable[Tenant], now_us: int, strategies: Iterable[str] = ()
+) -> list[TenantCommand | DeploymentCommand | Seeded]:
+    """Return a CREATE for each tenant, a DEPLOY for each of its accounts and each strategy, then `Seeded`.
+
+    A deployment has the name of its strategy.
 
     Ids derive from what the commands say: a start that was cut short, and writes them again, changes nothing.
     """
-    creates = [_create(tenant, now_us) for tenant in tenants]
-    seeded_id = derive_id("Seeded", *(command.event_id for command in creates))
+    known, names = tuple(tenants), tuple(strategies)
+    creates = [_create(tenant, now_us) for tenant in known]
+    deploys = [_deploy(of, account, name, now_us) for of in known for account in of.accounts for name in names]
+    ids = [*(one.event_id for one in creates), *(one.event_id for one in deploys)]
+    seeded_id = derive_id("Seeded", *ids)
     seeded = Seeded(
         event_id=seeded_id,
         ts_event=now_us,
@@ -27,7 +35,7 @@ def commands_of(tenants: Iterable[Tenant], now_us: int) -> list[TenantCommand | 
         causation_id=seeded_id,
         tenants=len(creates),
     )
-    return [*creates, seeded]
+    return [*creates, *deploys, seeded]
 
 
 def _create(tenant: Tenant, now_us: int) -> TenantCommand:
@@ -54,6 +62,23 @@ def _create(tenant: Tenant, now_us: int) -> TenantCommand:
         action="CREATE",
         revision=0,
         changes=changes,
+    )
+
+
+def _deploy(tenant: Tenant, account_id: str, strategy: str, now_us: int) -> DeploymentCommand:
+    event_id = derive_id("seed", tenant.tenant_id, account_id, strategy)
+    return DeploymentCommand(
+        event_id=event_id,
+        tenant_id=tenant.tenant_id,
+        ts_event=now_us,
+        ts_ingest=now_us,
+        correlation_id=event_id,
+        causation_id=event_id,
+        account_id=account_id,
+        deployment=strategy,
+        action="DEPLOY",
+        revision=0,
+        changes=({"key": "strategy", "value": json.dumps(strategy)},),
     )
 
 

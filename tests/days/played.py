@@ -24,7 +24,9 @@ from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.kafka.publication import publish
 from tradewind.connectors.settings import Settings, revealed
 from tradewind.processors.identity import derive_id
+from tradewind.processors.signals.sentiment import NewsSentiment
 from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS
+from tradewind.schemas.signals import DeploymentCommand
 from tradewind.schemas.tenancy import TenantCommand
 from tradewind.topics import TENANT_COMMANDS
 
@@ -71,7 +73,7 @@ def play(settings: Settings, folder: Path) -> PlayedDay:
     pipeline = Pipeline(own, folder)
     try:
         pipeline.run("prepare")
-        publish(TENANT_COMMANDS, [quoted()], own)
+        publish(TENANT_COMMANDS, [quoted(), *silenced()], own)
         pipeline.run("halt", HALTED, "--reason", REASON)
         for name in pipeline.roles:
             pipeline.start(name)
@@ -111,6 +113,27 @@ def quoted() -> TenantCommand:
         revision=1,
         changes=({"key": "quotas", "value": json.dumps(QUOTA)},),
     )
+
+
+def silenced() -> list[DeploymentCommand]:
+    """Return the commands that leave one tenant to ask a model about the news, right after all have been deployed."""
+    now = time.time_ns() // 1000
+    return [
+        DeploymentCommand(
+            event_id=derive_id("silenced", tenant.tenant_id),
+            tenant_id=tenant.tenant_id,
+            ts_event=now,
+            ts_ingest=now,
+            correlation_id="test",
+            causation_id="test",
+            account_id=tenant.accounts[0],
+            deployment=NewsSentiment.name,
+            action="RETIRE",
+            revision=1,
+            changes=(),
+        )
+        for tenant in TENANTS[1:]
+    ]
 
 
 def heard(pipeline: Pipeline, folder: Path) -> None:

@@ -81,6 +81,8 @@ def view(number: int, **other: Any) -> Signal:
         "strategy": "test",
         "direction": "LONG",
         "strength": 1.0,
+        "mode": "TARGET",
+        "sizing": "VOLATILITY",
         "volatility": 0.001,
         "quote_bid": 1.0,
         "quote_ask": 1.0,

@@ -17,9 +17,12 @@ from tradewind.processors.market.instruments import INSTRUMENTS, Instrument
 from tradewind.processors.market.processor import GRACE_US, bars
 from tradewind.processors.portfolio.sizing import sizing
 from tradewind.processors.signals.built_in import BUILT_IN
+from tradewind.processors.signals.deployments import Catalogue
+from tradewind.processors.signals.parameters import by_name
 from tradewind.processors.signals.processor import signals
 from tradewind.processors.signals.questions import Asker
 from tradewind.processors.signals.strategy import Strategy
+from tradewind.processors.tenancy.processor import tenancy
 from tradewind.processors.tenancy.seed import commands_of
 from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS, Tenant
 from tradewind.schemas.event import Event
@@ -93,7 +96,10 @@ class Pipeline:
         by = known.prompts if asker is None else asker.prompts
         declared["ai"] = replace(declared["ai"], processor=ai(by))
         declared["market"] = replace(declared["market"], processor=bars(grace_us=grace_us))
-        declared["signals"] = replace(declared["signals"], processor=signals(asked, asker or known))
+        known_by_name = by_name(asked)
+        catalogue = Catalogue(known_by_name, instruments)
+        declared["tenancy"] = replace(declared["tenancy"], processor=tenancy(catalogue))
+        declared["signals"] = replace(declared["signals"], processor=signals(known_by_name.values(), asker or known))
         declared["sizing"] = replace(declared["sizing"], processor=sizing(instruments))
         fills = CostlyVenue(costs or Costs(), instruments)
         hold = Hold(TICKS, DECISIONS, latency_us)
@@ -101,7 +107,7 @@ class Pipeline:
         self.agents = {name: MemoryAgent(agent, self.broker) for name, agent in declared.items()}
         """Each agent by its name: its state, its dead letters, its positions."""
         self._segment_records = segment_records if recording is None else 1
-        self.broker.publish(TENANT_COMMANDS, *commands_of(tenants, FIRST_US))
+        self.broker.publish(TENANT_COMMANDS, *commands_of(tenants, FIRST_US, known_by_name))
         self.agents["tenancy"].run()
         ai_agent = self.agents["ai"]
         self._answers = None if recording is None else RecordedAnswers(ai_agent, self.broker, recording)

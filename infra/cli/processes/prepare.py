@@ -36,6 +36,8 @@ def prepare(*, accept_cluster: bool) -> None:
     from tradewind.connectors.registry import open_codec  # noqa: PLC0415
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
     from tradewind.connectors.tenancy.writing import seed  # noqa: PLC0415
+    from tradewind.processors.signals.parameters import by_name  # noqa: PLC0415
+    from tradewind.streams.signals import strategies  # noqa: PLC0415
 
     pass_gate()
     settings = Settings()
@@ -51,7 +53,7 @@ def prepare(*, accept_cluster: bool) -> None:
     ensure(settings, topics)
     applied = migrate(settings)
     restored = restore_switches(settings, codec)
-    seeded = seed(settings, codec)
+    seeded = seed(settings, codec, by_name(strategies()))
     seed_ai(settings, codec)
     # last: what was cut short before is refused again, or accepted again
     forgotten = remember(settings, names, before, accepted=accept_cluster)
@@ -62,6 +64,7 @@ def prepare(*, accept_cluster: bool) -> None:
     _tell_restored(restored)
     if seeded:
         click.echo(f"{seeded} tenants of the settings are created: change them with ./dev tenants")
+        click.echo("each of their accounts runs every strategy: change that with ./dev strategies")
     click.echo(f"schemas are registered, {len(topics)} topics exist, {len(applied)} migrations were applied")
 
 

@@ -166,7 +166,7 @@ def _carry_out(action: Any, tenant_id: str, values: tuple[str, ...], revision: i
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
     from tradewind.connectors.tenancy.writing import carry_out  # noqa: PLC0415
     from tradewind.processors.identity import derive_id  # noqa: PLC0415
-    from tradewind.schemas.tenancy import Tenant, TenantCommand  # noqa: PLC0415
+    from tradewind.schemas.tenancy import Tenant, TenantCommand, TenantRefused  # noqa: PLC0415
 
     settings = Settings()
     codec = open_codec(settings)
@@ -190,6 +190,7 @@ def _carry_out(action: Any, tenant_id: str, values: tuple[str, ...], revision: i
     if isinstance(answer, Tenant):
         say_json(_shown(answer), indent=2)
         return
+    assert isinstance(answer, TenantRefused)  # a command for a tenant leads to nothing else
     reasons = "\n".join(f"  {of['code']} {of['key']}: {of['text']}".replace(" :", ":") for of in answer.reasons)
     raise click.ClickException(f"{tenant_id} was not changed:\n{reasons}")
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from days.played import ASKING, FILES, HALTED, QUOTA, QUOTED, REASON, PlayedDay, check
+from days.played import ASKING, FILES, HALTED, QUOTA, QUOTED, REASON, TENANTS, PlayedDay, check
 from days.recorded import BTCUSDT, XAUUSD
 
 from tradewind.connectors.kafka.consumption import consume
@@ -105,6 +105,21 @@ def test_a_strategy_has_asked_about_the_news(played_day: PlayedDay) -> None:
     asked = [(one.tenant_id, one.prompt, one.reply_key) for one in played_day.ledger.ai_requests if one.prompt]
     assert asked == [("alpha", "news-sentiment@1", "EURUSD.OANDA")]
     assert {attempt.outcome for attempt in played_day.ledger.ai_attempts} == {"OK"}
+
+
+def test_each_account_runs_each_strategy_that_is_not_retired(played_day: PlayedDay) -> None:
+    """By deployments that a first start made of the settings; what one holds is named by its fills."""
+    told = json.loads(played_day.pipeline.run("strategies", "list", "--all", "--json"))
+    places = {(one["tenant_id"], one["account_id"], one["strategy"]): one["status"] for one in told["deployments"]}
+    assert places == {
+        (tenant.tenant_id, account, name): "RETIRED"
+        if name == "news_sentiment" and tenant is not TENANTS[0]
+        else "ACTIVE"
+        for tenant in TENANTS
+        for account in tenant.accounts
+        for name in told["strategies"]
+    }
+    assert {fill.deployment for fill in played_day.ledger.fills} == {"ema_crossover", "ema_crossover_1s"}
 
 
 def test_shares_of_a_quota_are_told_once_to_every_task(played_day: PlayedDay) -> None:

@@ -14,7 +14,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from processes.scraping import Scrape, readiness, served
-from processing import tenant_events
+from processing import deployed, tenant_events
 from runtime.agents import AGENTS
 from runtime.cluster import Cluster, soon, ticks
 from runtime.records import CODEC
@@ -32,7 +32,6 @@ from tradewind.connectors.telemetry.process import Telemetry, telemetry
 from tradewind.connectors.telemetry.spans import Spans
 from tradewind.connectors.telemetry.trace_context import span_id
 from tradewind.connectors.watchdogs.watch import watched
-from tradewind.processors.signals.processor import signals as signals_processor
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.schemas.notifications import Alert
@@ -329,9 +328,7 @@ async def test_one_trace_runs_from_the_bar_to_the_fill(
     cluster = Cluster(settings, tmp_path)
     agents: list[Agent] = [one.declare(settings) for one in TRADING]
     agents = [
-        Agent(agent.name, agent.inputs, agent.outputs, signals_processor([AlwaysLong()]))
-        if agent.name == "signals"
-        else agent
+        Agent(agent.name, agent.inputs, agent.outputs, deployed([AlwaysLong()])) if agent.name == "signals" else agent
         for agent in agents
     ]
     cluster.create(*agents)

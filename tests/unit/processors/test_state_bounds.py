@@ -78,8 +78,9 @@ def test_state_does_not_grow_with_time(seed: int) -> None:
     held = accounts * len(SYMBOLS)
     most = {
         "market": Counter({"bars": len(SYMBOLS), "doubted": len(SYMBOLS)}),
-        "signals": Counter({"volatility": len(SYMBOLS), "memory": len(SYMBOLS)}),
-        "tenancy": Counter({"tenant": owners}),
+        "signals": Counter({"volatility": len(SYMBOLS), "instrument": len(SYMBOLS), "memory": held, "view": held})
+        + Counter({"deployment": accounts * tasks, "seeded": tasks}),
+        "tenancy": Counter({"tenant": owners, "deployment": accounts}),
         "sizing": tenants,
         "risk": tenants + Counter({"exposure": held, "holding": held, "rate": owners * len(SYMBOLS)}),
         "portfolio": Counter({"position": accounts * len(SYMBOLS), "mark": len(SYMBOLS)}),

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from asking import request as ask
 from asking import route
-from processing import START, decision, heartbeat, knowing, request, tenant_events, tick
+from processing import START, decision, deployment_events, heartbeat, knowing, request, tenant_events, tick
 
 from tests.unit.schemas.strategies import ordinary
 from tradewind.connectors.settings import Settings
 from tradewind.processors.batch import Processor, UnknownSymbol
+from tradewind.processors.signals.built_in import BUILT_IN
 from tradewind.processors.tenancy.seed import commands_of
 from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS
 from tradewind.schemas.ai import AiAttempt, AiRequest, AiResponse, AiRoute
@@ -23,7 +24,7 @@ from tradewind.schemas.event import UNKNOWN, Event
 from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest
 from tradewind.schemas.portfolio import Position
 from tradewind.schemas.risk import Decision
-from tradewind.schemas.signals import Signal
+from tradewind.schemas.signals import Deployment, DeploymentCommand, Signal
 from tradewind.schemas.tenancy import Tenant, TenantCommand
 from tradewind.streams.agents import OURS
 from tradewind.testing import MemoryState, run
@@ -46,6 +47,8 @@ SOUND: Mapping[str, Event] = {
     Decision.SCHEMA: decision(1),
     Fill.SCHEMA: ordinary(Fill.SCHEMA, **OF_ALPHA, side="BUY"),
     TenantCommand.SCHEMA: commands_of(DEFAULT_TENANTS, 1)[0],
+    DeploymentCommand.SCHEMA: commands_of(DEFAULT_TENANTS[:1], 1, ["ema_crossover"])[1],
+    Deployment.SCHEMA: deployment_events(BUILT_IN)[0],
     Tenant.SCHEMA: tenant_events()[0],
     AiRequest.SCHEMA: ask(),
     AiAttempt.SCHEMA: ordinary(AiAttempt.SCHEMA, outcome="OK", source="PROVIDER"),
@@ -57,6 +60,12 @@ DECIDE = {
     ("sizing", Tenant.SCHEMA, "status"),
     ("sizing", Tenant.SCHEMA, "order_type"),
     ("sizing", Signal.SCHEMA, "direction"),
+    ("sizing", Signal.SCHEMA, "mode"),
+    ("sizing", Signal.SCHEMA, "sizing"),
+    ("tenancy", DeploymentCommand.SCHEMA, "action"),
+    ("signals", Deployment.SCHEMA, "status"),
+    ("signals", Deployment.SCHEMA, "mode"),
+    ("signals", Deployment.SCHEMA, "sizing"),
     ("risk", Tenant.SCHEMA, "status"),
     ("risk", OrderRequest.SCHEMA, "mode"),
     ("risk", OrderRequest.SCHEMA, "order_type"),
@@ -98,7 +107,8 @@ BEFORE: Mapping[tuple[str, str], Event] = {("risk", OrderEvent.SCHEMA): request(
 def told(agent: str) -> Processor:
     """Return an agent's processor; one that waits for tenants has been told of some."""
     declared = DECLARED[agent]
-    return declared.processor if declared.waits is None else knowing(declared.processor)
+    waits = declared.waits is not None and agent != "signals"  # which knows no tenants, but their deployments
+    return knowing(declared.processor) if waits else declared.processor
 
 
 def has_enum(kind: AvroType) -> bool:

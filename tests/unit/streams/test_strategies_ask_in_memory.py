@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from processing import SECOND, START, bar, tenant_events
+from processing import SECOND, START, bar, deployed, tenant_events
 
 from tests.unit.schemas.strategies import ordinary
 from tradewind.connectors.ai.answer import attempt_of
@@ -18,7 +18,6 @@ from tradewind.connectors.settings import Settings
 from tradewind.processors.ai.processor import ai as ai_processor
 from tradewind.processors.ai.prompts import prompt_from
 from tradewind.processors.ai.seed import first_settings, revised
-from tradewind.processors.signals.processor import signals as signals_processor
 from tradewind.processors.signals.questions import Asker
 from tradewind.processors.signals.strategy import JSON, Answer, Strategy, View
 from tradewind.schemas.ai import AiCall, AiRequest, AiResponse
@@ -59,7 +58,8 @@ class Desk:
         self.broker = MemoryBroker()
         prompts = {PROMPT.name: PROMPT}
         settings = Settings(_env_file=None)
-        asking = replace(signals(settings), processor=signals_processor([Asks()], Asker("alpha", prompts)))
+        told = deployed([Asks()], Asker("alpha", prompts))
+        asking = replace(signals(settings), processor=told, waits=None)
         self.signals = MemoryAgent(asking, self.broker)
         self.ai = MemoryAgent(replace(ai(settings), processor=ai_processor(prompts)), self.broker)
         self.broker.publish(TENANT_CHANGES, *tenant_events())
@@ -128,7 +128,7 @@ def test_the_example_of_the_page_asks_and_trades_on_the_answer() -> None:
     names: dict[str, Any] = {}
     exec(code[1], names)
     prompt = prompt_from("calm@1", text[1])
-    processor, state = signals_processor([names["Calm"]()], Asker("alpha", {prompt.name: prompt})), MemoryState()
+    processor, state = deployed([names["Calm"]()], Asker("alpha", {prompt.name: prompt})), MemoryState()
     asked = next(event for event in run(processor, [bar(START)], state) if isinstance(event, AiRequest))
     known = ordinary(AiResponse.SCHEMA, status="ANSWERED", code=None, json=None, text="yes, it is", tenant_id="alpha")
     told = replace(known, request_id=asked.event_id, reply_key=asked.reply_key, ts_event=START)  # type: ignore[type-var]

@@ -12,13 +12,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import Decision as Sampling
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
-from processing import START, bar
+from processing import START, bar, deployed
 from runtime.records import CODEC, NOWHERE, chunk
 
 from tradewind import Bar, Decision, Fill, Signal, Strategy, Tick, View
 from tradewind.connectors.telemetry.spans import Spans
 from tradewind.connectors.telemetry.trace_context import Traced, as_traced, is_traced, span_id, trace_id
-from tradewind.processors.signals.processor import signals
 from tradewind.streams.runtime import Agent
 from tradewind.streams.runtime.agent import redrive_topic
 from tradewind.streams.runtime.commit.outbox import Draft, Patience
@@ -42,7 +41,7 @@ class AlwaysLong(Strategy):
         return View("LONG", 1.0, "it is a test")
 
 
-AGENT = Agent(name="signals", inputs=(BARS,), outputs=(SIGNALS, ALERTS), processor=signals([AlwaysLong()]))
+AGENT = Agent(name="signals", inputs=(BARS,), outputs=(SIGNALS, ALERTS), processor=deployed([AlwaysLong()]))
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,8 @@ def signal(number: int = 0, **other: Any) -> Signal:
         "strategy": "test",
         "direction": "LONG",
         "strength": 1.0,
+        "mode": "TARGET",
+        "sizing": "VOLATILITY",
         "volatility": 0.0001,
         "quote_bid": 1.25,
         "quote_ask": 1.27,

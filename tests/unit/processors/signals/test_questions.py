@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from processing import SECOND, START, assert_law, bar, heartbeat, ingested, places, quote_streams, result
+from processing import SECOND, START, assert_law, bar, deployed, heartbeat, ingested, places, quote_streams, result
 
 from tests.unit.schemas.strategies import ordinary
 from tradewind.connectors.ai.prompt_files import prompts
@@ -18,7 +18,6 @@ from tradewind.processors.ai.prompts import prompt_from
 from tradewind.processors.batch import Processor, UnknownSymbol
 from tradewind.processors.identity import derive_id
 from tradewind.processors.market.processor import GRACE_US, bars
-from tradewind.processors.signals.processor import signals
 from tradewind.processors.signals.questions import LONGEST_VALID_S, MOST_OPEN, Asker
 from tradewind.processors.signals.sentiment import NewsSentiment
 from tradewind.processors.signals.strategy import JSON, Answer, Strategy, View
@@ -92,7 +91,7 @@ def response(request: AiRequest, after_s: float = 1.0, text: str = "calm", **oth
 
 def asking(*strategies: Strategy) -> Processor:
     """Return an agent whose strategies may ask."""
-    return signals(strategies or (Asking(),), ASKER)
+    return deployed(strategies or (Asking(),), ASKER)
 
 
 def both() -> Processor:
@@ -130,7 +129,7 @@ def test_an_answer_makes_a_signal_at_the_first_time_that_is_not_promised() -> No
     """It carries the last closing quote, and what the strategy remembers is what its bars left."""
     state = MemoryState()
     (request,) = of(run(asking(), [closed(0)], state), AiRequest)
-    run(signals([Asking()], ASKER), [heartbeat(START + SECOND // 2)], state)
+    run(deployed([Asking()], ASKER), [heartbeat(START + SECOND // 2)], state)
     (signal,) = run(asking(), [response(request)], state)
     assert isinstance(signal, Signal)
     assert (signal.direction, signal.reason, signal.strength) == ("LONG", "calm", 0.5)
@@ -210,7 +209,7 @@ def test_what_is_open_is_bounded() -> None:
     assert [len(one) for one in sent] == [10, MOST_OPEN - 10, 0]
     assert len({request.event_id for one in sent for request in one}) == MOST_OPEN
     assert counted(state)[:2] == (MOST_OPEN, MOST_OPEN)
-    memory = state.values["memory/asking/1/EURUSD.OANDA"]
+    memory = state.values["memory/alpha/main/asking/1/1/EURUSD.OANDA"]
     assert memory.memory == f'{{"asked": [{", ".join(["null"] * 10)}]}}'  # type: ignore[attr-defined]
     (signal,) = run(asking(Patient()), [response(sent[0][0])], state)
     assert signal.reason == "calm"  # type: ignore[attr-defined]
@@ -275,7 +274,7 @@ def test_a_failure_on_an_answer_quarantines() -> None:
     first, _ = of(run(asking(Fails()), [closed(0), closed(1)], state), AiRequest)
     (alert,) = run(asking(Fails()), [response(first)], state)
     assert isinstance(alert, Alert)
-    assert "half" not in state.values["memory/asking/1/EURUSD.OANDA"].memory  # type: ignore[attr-defined]
+    assert "half" not in state.values["memory/alpha/main/asking/1/1/EURUSD.OANDA"].memory  # type: ignore[attr-defined]
     assert run(asking(Fails()), [heartbeat(START + 9 * SECOND)], state) == [heartbeat(START + 9 * SECOND)]
     assert counted(state)[0] == 0
 
@@ -338,7 +337,7 @@ def test_news_are_heard_by_instrument_after_its_first_bar() -> None:
 )
 def test_the_sentiment_strategy_follows_what_the_model_says(sentiment: float, confidence: float, view: Any) -> None:
     """As strong as sentiment times confidence, and not below its least strength."""
-    state, agent = MemoryState(), signals([NewsSentiment()], Asker("alpha", prompts(Settings(_env_file=None))))
+    state, agent = MemoryState(), deployed([NewsSentiment()], Asker("alpha", prompts(Settings(_env_file=None))))
     run(agent, [bar(START)], state)
     (request,) = run(agent, [news()], state)
     assert isinstance(request, AiRequest)

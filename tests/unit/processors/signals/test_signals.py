@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from processing import START, as_columns, assert_law, bar, heartbeat, ingested, places, quote_streams, result
+from processing import START, as_columns, assert_law, bar, deployed, heartbeat, ingested, places, quote_streams, result
 
 from tradewind.processors.batch import Processor
 from tradewind.processors.identity import derive_id
 from tradewind.processors.market.processor import bars
 from tradewind.processors.signals.calling import MEMORY_BYTES
 from tradewind.processors.signals.ema import EmaCrossover
-from tradewind.processors.signals.processor import signals
 from tradewind.processors.signals.strategy import JSON, Strategy, View
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Heartbeat, Tick
@@ -90,7 +89,7 @@ WRONGS: dict[str, Any] = {
 
 def make() -> Processor:
     """Return an agent with a built-in, a good and a failing strategy."""
-    return signals((EmaCrossover(1, 2, 0.0), Every(), Fragile()))
+    return deployed((EmaCrossover(1, 2, 0.0), Every(), Fragile()))
 
 
 @given(quote_streams(), places)
@@ -111,9 +110,9 @@ def test_a_signal_carries_the_closing_quote_and_its_bar() -> None:
     """Risk judges staleness on it, and its id is a fact of business."""
     closed = bar(START, bid_close=1.0, ask_close=1.5, quote_ts=START - 7)
     (segment,) = ingested([closed])
-    (sent,) = signals([Every()])(MemoryState(), segment)
+    (sent,) = deployed([Every()])(MemoryState(), segment)
     assert isinstance(sent, Signal)
-    assert sent.event_id == derive_id("Signal", "every", closed.event_id)
+    assert sent.event_id == derive_id("Signal", "alpha/main/every", closed.event_id)
     assert (sent.quote_bid, sent.quote_ask, sent.quote_ts) == (1.0, 1.5, START - 7)
     assert (sent.ts_event, sent.ts_ingest, sent.causation_id) == (START, 1_000, closed.event_id)
     assert sent.volatility == 0.0
@@ -122,7 +121,7 @@ def test_a_signal_carries_the_closing_quote_and_its_bar() -> None:
 def test_heartbeats_pass_unchanged_in_their_order() -> None:
     """What risk and the venue wait for."""
     first, last = heartbeat(START), heartbeat(START + 9, closing=True)
-    sent = run(signals([Every()]), [first, bar(START + 1), last])
+    sent = run(deployed([Every()]), [first, bar(START + 1), last])
     assert [sent[0], sent[-1]] == [first, last]
 
 
@@ -131,7 +130,7 @@ def test_what_follows_a_heartbeat_is_later(stream: list[Any]) -> None:
     """Its promise, which the venue fills by: bars tell the time, and heartbeats where there is no bar."""
     told: dict[Any, int] = {}
     made = result(bars(), as_columns(ingested([one for one in stream if isinstance(one, Tick)])))[0]
-    for event in run(signals([Every()]), [one for one in made if not isinstance(one, Tick)]):
+    for event in run(deployed([Every()]), [one for one in made if not isinstance(one, Tick)]):
         if isinstance(event, Heartbeat):
             assert event.ts_event > told.get((event.symbol, event.venue), -1)
             told[event.symbol, event.venue] = event.ts_event
@@ -142,7 +141,7 @@ def test_what_follows_a_heartbeat_is_later(stream: list[Any]) -> None:
 def test_a_bar_that_promises_something_becomes_a_heartbeat_behind_its_signals() -> None:
     """A bar that another one of its time follows promises less than its own time, and becomes none."""
     first, last = bar(START, reached_ts=START - 1), bar(START, 1.5, interval_s=1, reached_ts=START + 999_999)
-    sent = run(signals([Every()]), [first, last])
+    sent = run(deployed([Every()]), [first, last])
     assert [type(event) for event in sent] == [Signal, Heartbeat]
     assert isinstance(sent[1], Heartbeat)
     assert sent[1].ts_event == START + 999_999
@@ -150,7 +149,7 @@ def test_a_bar_that_promises_something_becomes_a_heartbeat_behind_its_signals() 
 
 def test_volatility_is_the_weighted_deviation_of_returns() -> None:
     """RiskMetrics: the first return starts it, each further one has 6 % of the weight."""
-    sent = run(signals([Every()]), [bar(START + at, close) for at, close in enumerate((1.0, 1.1, 1.1))])
+    sent = run(deployed([Every()]), [bar(START + at, close) for at, close in enumerate((1.0, 1.1, 1.1))])
     found = [event.volatility for event in sent if isinstance(event, Signal)]
     assert found == pytest.approx([0.0, 0.1, math.sqrt(0.94) * 0.1])
 
@@ -160,27 +159,27 @@ def test_what_fails_is_quarantined_once_and_its_neighbours_go_on(wrong: str) -> 
     """One alert; no signal or memory of the failed bar; the others as if it had never been."""
     stream = [bar(START + at, symbol=symbol) for at in range(6) for symbol in ("EURUSD", "XAUUSD")]
     state = MemoryState()
-    sent = run(signals([Every(), Fragile(wrong)]), stream, state)
+    sent = run(deployed([Every(), Fragile(wrong)]), stream, state)
     alerts = [event for event in sent if isinstance(event, Alert)]
     assert [(alert.code, alert.source) for alert in alerts] == [("STRATEGY_QUARANTINED", "fragile")]
     assert alerts[0].message.encode()
     of_fragile = [event for event in sent if isinstance(event, Signal) and event.strategy == "fragile"]
     assert len(of_fragile) == 4
-    memory = state.get("memory/fragile/1/EURUSD.OANDA", StrategyState)
+    memory = state.get("memory/alpha/main/fragile/1/1/EURUSD.OANDA", StrategyState)
     assert memory is not None
     assert memory.memory == '{"seen": 2}'
     others = (Alert, Signal)
     rest = [event for event in sent if not isinstance(event, others) or getattr(event, "strategy", "") == "every"]
-    assert rest == run(signals([Every()]), stream)
+    assert rest == run(deployed([Every()]), stream)
 
 
 def test_an_alert_says_where_it_failed() -> None:
     """A person can mend it from the alert alone, and the text is the same on every machine."""
-    sent = run(signals([Fragile()]), [bar(START + at) for at in range(3)])
+    sent = run(deployed([Fragile()]), [bar(START + at) for at in range(3)])
     (alert,) = [event for event in sent if isinstance(event, Alert)]
     assert "KeyError: 'nothing'" in alert.message
     assert "test_signals.py" in alert.message
-    assert "/" not in alert.message.split("at agent")[-1]
+    assert "/" not in alert.message.split("asked again:")[-1]
 
 
 def test_a_new_version_is_out_of_quarantine_with_empty_memory() -> None:
@@ -191,22 +190,22 @@ def test_a_new_version_is_out_of_quarantine_with_empty_memory() -> None:
         version = 2
 
     state = MemoryState()
-    run(signals([Fragile()]), [bar(START + at) for at in range(4)], state)
-    assert said(run(signals([Fragile()]), [bar(START + 5)], state)) == []
-    sent = run(signals([Mended()]), [bar(START + 6)], state)
+    run(deployed([Fragile()]), [bar(START + at) for at in range(4)], state)
+    assert said(run(deployed([Fragile()]), [bar(START + 5)], state)) == []
+    sent = run(deployed([Mended()]), [bar(START + 6)], state)
     assert [event.reason for event in sent if isinstance(event, Signal)] == ["bar 1"]
 
 
 def test_memory_is_of_one_strategy_and_instrument() -> None:
     """What is remembered of one instrument is not seen by another."""
-    sent = run(signals([Every()]), [bar(START, symbol=symbol) for symbol in ("EURUSD", "XAUUSD", "EURUSD")])
+    sent = run(deployed([Every()]), [bar(START, symbol=symbol) for symbol in ("EURUSD", "XAUUSD", "EURUSD")])
     assert [event.reason for event in sent if isinstance(event, Signal)] == ["bar 1", "bar 1", "bar 2"]
 
 
 def test_names_are_checked() -> None:
     """Two strategies of one name would share memory and ids."""
     with pytest.raises(ValueError, match="a name of its own"):
-        signals([Every(), Every()])
+        deployed([Every(), Every()])
 
 
 def said(events: list[Event]) -> list[Event]:
@@ -217,7 +216,7 @@ def said(events: list[Event]) -> list[Event]:
 def ema(closes: list[float]) -> list[Event]:
     """Return what the crossover of 2 and 4 bars says of closes."""
     stream = [bar(START + at, close) for at, close in enumerate(closes)]
-    return run(signals([EmaCrossover(2, 4, 0.1)]), stream)
+    return run(deployed([EmaCrossover(2, 4, 0.1)]), stream)
 
 
 def test_the_crossover_turns_with_the_trend_and_says_so_once() -> None:
