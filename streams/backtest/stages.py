@@ -13,15 +13,21 @@ from tradewind.processors.batch import Output, PoisonRecord, Processor, Rows, Se
 from tradewind.processors.market.candles import SECOND_US
 from tradewind.processors.market.processor import bars
 from tradewind.processors.portfolio.processor import MARK_INTERVAL_S
+from tradewind.processors.signals.deployments import Catalogue
+from tradewind.processors.signals.parameters import by_name
 from tradewind.processors.signals.processor import signals as signals_processor
 from tradewind.processors.signals.strategy import Strategy
+from tradewind.processors.tenancy.processor import tenancy
 from tradewind.processors.tenancy.seed import commands_of
 from tradewind.processors.tenancy.tenant import Tenant
 from tradewind.schemas.event import US_PER_MS, Event
+from tradewind.schemas.signals import Deployment, DeploymentRefused
+from tradewind.schemas.tenancy import Seeded, TenantRefused
+from tradewind.schemas.tenancy import Tenant as TenantChange
 from tradewind.streams.agents import OURS
 from tradewind.streams.backtest.errors import Refused
 from tradewind.streams.backtest.state import BacktestState
-from tradewind.topics import TENANT_CHANGES, TENANT_COMMANDS
+from tradewind.topics import DEPLOYMENT_CHANGES, TENANT_CHANGES, TENANT_COMMANDS
 
 FIRST_US = 1  # of the commands that create the tenant: before any quote
 
@@ -67,9 +73,10 @@ class Stages:
 
 
 def stages(settings: Settings, strategy: Strategy, tenant: Tenant) -> Stages:
-    """Return the agents, which know one strategy and one tenant.
+    """Return the agents, which know one tenant, and one deployment of the strategy in each of its accounts.
 
-    The market agent makes only the bars that somebody reads: the strategy's, and those that value positions.
+    The market agent makes only the bars that somebody reads: the strategy's, and those that value positions. Raises
+    `Refused` where the tenant or the strategy would be refused.
     """
     declared = {one.name: one.declare(settings).processor for one in OURS}
     grace_us, leap_us = settings.bar_grace_ms * US_PER_MS, settings.tick_leap_s * SECOND_US
@@ -87,10 +94,15 @@ def stages(settings: Settings, strategy: Strategy, tenant: Tenant) -> Stages:
         leap_us,
         strategy.interval_s,
     )
-    commands = Stage("tenancy", declared["tenancy"])
-    changes = commands.events(TENANT_COMMANDS.name, commands_of([tenant], FIRST_US))
+    known = by_name([strategy])
+    commands = Stage("tenancy", tenancy(Catalogue(known, ())))
+    changes = commands.events(TENANT_COMMANDS.name, commands_of([tenant], FIRST_US, known))
+    for change in changes:
+        if isinstance(change, TenantRefused | DeploymentRefused):
+            raise Refused("; ".join(str(reason["text"]) for reason in change.reasons))
     for stage in (made.sizing, made.risk):
-        stage.events(TENANT_CHANGES.name, changes)
+        stage.events(TENANT_CHANGES.name, (one for one in changes if isinstance(one, TenantChange | Seeded)))
+    made.signals.events(DEPLOYMENT_CHANGES.name, (one for one in changes if isinstance(one, Deployment | Seeded)))
     return made
 
 
