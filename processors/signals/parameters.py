@@ -8,7 +8,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, get_type_hints
 
-from tradewind.processors.signals.strategy import JSON, NAME_CHARACTERS, Strategy
+from tradewind.processors.signals.strategy import JSON, Strategy
+from tradewind.processors.tenancy.keys import is_name
 
 TYPES: Final = (bool, int, float, str)
 """Types that a parameter may have; one of another type cannot be set."""
@@ -29,9 +30,9 @@ def by_name(strategies: Iterable[Strategy]) -> dict[str, Strategy]:
     names = [strategy.name for strategy in known]
     for strategy in known:
         name = strategy.name
-        if names.count(name) > 1 or not name.isprintable() or not 0 < len(name) <= NAME_CHARACTERS or "/" in name:
+        if names.count(name) > 1 or not is_name(name):
             raise ValueError(
-                f"strategy {name!r}: give it a name of its own, 1 to {NAME_CHARACTERS} characters without a slash"
+                f"strategy {name!r}: give it a name of its own, of up to 64 letters, digits, dots, dashes and underscores"
             )
         if strategy.interval_s < 1:
             raise ValueError(

@@ -34,7 +34,6 @@ JSON: TypeAlias = Any
 Direction: TypeAlias = Literal["LONG", "SHORT", "FLAT"]
 
 REASON_CHARACTERS = 500  # what a person reads in a table; a reason is written to every store
-NAME_CHARACTERS = 64  # a name is part of every id and key
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class Strategy(ABC):
     """
 
     name: ClassVar[str]
-    """The unique name of the strategy, which is part of the ids of its signals."""
+    """The unique name of the strategy, and of its first deployments: letters, digits, dots, dashes and underscores."""
     interval_s: ClassVar[int]
     """Length of its bars in seconds: 1 or 60."""
     version: ClassVar[int] = 1

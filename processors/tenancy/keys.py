@@ -177,7 +177,7 @@ KEYS: Final[Mapping[str, Key]] = {
 
 
 def is_name(text: str) -> bool:
-    """Return whether a text may name a tenant."""
+    """Return whether a text may name a tenant, a strategy or a deployment."""
     return NAME.fullmatch(text) is not None
 
 

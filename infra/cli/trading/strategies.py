@@ -91,6 +91,11 @@ def list_(*, tenant: str | None, with_retired: bool, as_json: bool) -> None:
         for name, of in known.items()
     ]
     click.echo(aligned(rows))
+    click.echo()
+    if not found:
+        whose = "no strategy is deployed" if tenant is None else f"no strategy is deployed for {tenant}"
+        click.echo(f"{whose}, so nothing is traded: ./dev strategies deploy TENANT/ACCOUNT/NAME STRATEGY")
+        return
     rows = [("deployment", "status", "strategy", "parameters", "instruments", "mode", "sizing")]
     rows += [
         (
@@ -104,7 +109,6 @@ def list_(*, tenant: str | None, with_retired: bool, as_json: bool) -> None:
         )
         for one in found
     ]
-    click.echo()
     click.echo(aligned(rows))
 
 
@@ -131,8 +135,7 @@ def deploy(
     """
     changes = [_value("strategy", strategy), *(_change(value) for value in values)]
     if parameters:
-        given = dict(_parameter(one) for one in parameters)
-        changes.append({"key": "parameters", "value": json.dumps(given)})
+        changes.append(_value("parameters", dict(_parameter(one) for one in parameters)))
     _carry_out("DEPLOY", place, changes, timeout_s)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -58,6 +59,11 @@ def create(tenant: str, values: tuple[str, ...], *, timeout_s: float) -> None:
     A VALUE is JSON, or text without quotes. A list of names may use commas: accounts=main,hedge. See docs/tenants.md.
     """
     _carry_out("CREATE", tenant, values, 0, timeout_s)
+    click.echo(
+        f"{tenant} trades nothing until a strategy is deployed to one of its accounts: "
+        f"./dev strategies deploy {tenant}/ACCOUNT/NAME STRATEGY",
+        err=True,
+    )
 
 
 @tenants.command(name="set")
@@ -105,17 +111,21 @@ def close(tenant: str, *, revision: int | None, timeout_s: float) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @plain_errors
 def list_(*, as_json: bool) -> None:
-    """List all tenants."""
+    """List all tenants, each with the number of its active deployments."""
     from tradewind.connectors.settings import Settings  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.tenancy.reading import deployments  # noqa: PLC0415
     from tradewind.connectors.tenancy.reading import tenants as read  # noqa: PLC0415
 
-    found = read(Settings())
+    settings = Settings()
+    found = read(settings)
     if as_json:
         say_json({name: _shown(one) for name, one in found.items()})
         return
-    rows = [("tenant", "status", "revision", "tier", "accounts")]
+    trading = Counter(one.tenant_id for one in deployments(settings) if one.status == "ACTIVE")
+    rows = [("tenant", "status", "revision", "tier", "accounts", "deployments")]
     rows += [
-        (one.tenant_id, one.status, str(one.revision), one.tier, ", ".join(one.accounts)) for one in found.values()
+        (name, one.status, str(one.revision), one.tier, ", ".join(one.accounts), str(trading[name]))
+        for name, one in found.items()
     ]
     click.echo(aligned(rows))
 

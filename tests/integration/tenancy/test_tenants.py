@@ -1,4 +1,4 @@
-"""Tenants by commands on real services: created, refused, suspended; and no order waits or is lost for it."""
+"""Tenants and deployments by commands on real services: made, refused, suspended; no order waits or is lost for it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
 from tradewind.infra.cli.processes.prepare import prepare
 from tradewind.infra.cli.trading.halt import halt
+from tradewind.infra.cli.trading.strategies import strategies
 from tradewind.infra.cli.trading.tenants import tenants
 from tradewind.schemas.execution import OrderRequest
 from tradewind.schemas.risk import Decision
@@ -31,6 +32,7 @@ from tradewind.streams.tenancy import tenancy
 from tradewind.topics import DECISIONS, ORDER_REQUESTS
 
 SOON_S = 60.0
+GOLD = ("--param", "fast=5", "instruments=XAUUSD", "sizing=UNITS", "size=10")
 GAMMA = ("accounts=main,hedge", "risk_per_trade=20", "max_order_notional=5000", "max_position_notional=90000")
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -70,7 +72,20 @@ async def test_tenants_change_while_their_orders_flow(settings: Settings) -> Non
         for code in ("UNKNOWN_KEY colour", "INVALID_VALUE risk_per_trade", "MISSING_KEY max_order_notional"):
             assert code in refused.output
         created = await run(tenants, "create", "gamma", *GAMMA)
-        assert json.loads(created.output)["accounts"] == ["hedge", "main"], created.output
+        assert json.loads(created.stdout)["accounts"] == ["hedge", "main"], created.output
+        assert "trades nothing until a strategy is deployed" in created.stderr
+        listed = await run(strategies, "list", "--tenant", "gamma")
+        assert "no strategy is deployed for gamma, so nothing is traded" in listed.output
+        made = await run(strategies, "deploy", "gamma/main/gold", "ema_crossover_1s", *GOLD)
+        told = json.loads(made.output)
+        assert (told["status"], told["revision"], told["instruments"]) == ("ACTIVE", 1, ["XAUUSD"])
+        assert json.loads(told["parameters"]) == {"fast": 5}
+        refused = await run(strategies, "deploy", "gamma/other/gold", "ema_crossover_1s", "--param", "fats=5")
+        assert (refused.exit_code, "NO_SUCH_ACCOUNT" in refused.output) == (1, True)
+        paused = await run(strategies, "pause", "gamma/main/gold")
+        assert (json.loads(paused.output)["status"], json.loads(paused.output)["revision"]) == ("PAUSED", 2)
+        stopped = await run(strategies, "resume", "gamma/main/silver")
+        assert (stopped.exit_code, "NO_SUCH_DEPLOYMENT" in stopped.output) == (1, True)
         waited = await run(tenants, "wait", "gamma")
         assert "revision 1 of gamma is in force in 13 of 13 tasks" in waited.output, waited.output
         found = await ordered(asked(21, "gamma"), asked(22, "gamma", "hedge"), asked(23, "gamma", "other"))

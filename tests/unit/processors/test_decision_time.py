@@ -64,7 +64,7 @@ class Always(Strategy):
 class EachMinute(Always):
     """The same on bars of a minute."""
 
-    name, interval_s = "each minute", 60
+    name, interval_s = "each-minute", 60
 
 
 def unlimited() -> Tenant:

@@ -54,7 +54,7 @@ LETTER = DeadLetter(
         (("skip", "signals", "market.bar", "0", "1"), "does not read 'market.bar'; did you mean market.bars? there"),
         (
             ("skip", "signals", "risk.decisions", "0", "1"),
-            "there are: ai.responses, market.bars, market.news, signals.redrive",
+            "there are: ai.responses, market.bars, market.news, signals.deployments, signals.redrive",
         ),
         (("skip", "signals", "market.bars", "4", "1"), "market.bars has partitions 0 to 3, not 4"),
         (("skip", "signals", "signals.redrive", "4", "1"), "signals.redrive has partitions 0 to 3, not 4"),
