@@ -29,13 +29,13 @@ from tradewind.schemas.codec import MODELS
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import BarsState
 from tradewind.schemas.runtime import DeadLetter, JournalEntry, StateSnapshot, TaskPosition
-from tradewind.schemas.signals import QuestionsState
+from tradewind.schemas.signals import DeploymentCommand, DeploymentRefused, QuestionsState
 from tradewind.schemas.tenancy import Tenant, TenantCommand, TenantRefused
 
 PLAIN = {str, int, float, bool, bytes, Decimal, NoneType}
 OF_RECORDS = {
     *(BarsState, DeadLetter, JournalEntry, StateSnapshot, TaskPosition),
-    *(Tenant, TenantCommand, TenantRefused),
+    *(Tenant, TenantCommand, TenantRefused, DeploymentCommand, DeploymentRefused),
     *(AiAttempt, AiProvider, AiRequest, AiResponse, AiRoute),
     *(AiOpenState, AiPricesState, AiTenantState, UsageSourceState, UsageTenantState, QuestionsState),
 }

@@ -19,7 +19,6 @@ from tradewind.schemas.codec.flat import frame_schema
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import Fill
 from tradewind.schemas.market import Bar, Heartbeat, Tick, Trade
-from tradewind.schemas.signals import Signal
 
 FLAT = [name for name in MODELS if frame_schema(NEWEST[name]) is not None]
 IDS = {name: number for number, name in enumerate(MODELS, 1)}
@@ -69,7 +68,7 @@ def same(frame: pl.DataFrame, rows: list[dict[str, Any]]) -> bool:
 
 def test_the_lean_models_are_flat() -> None:
     """What the hot path carries can be read by columns."""
-    assert {model.SCHEMA for model in (Tick, Trade, Heartbeat, Bar, Signal)} <= set(FLAT)
+    assert {model.SCHEMA for model in (Tick, Trade, Heartbeat, Bar)} <= set(FLAT)
 
 
 @pytest.mark.parametrize("name", FLAT)
@@ -106,7 +105,7 @@ def remove(value: bytes, place: int, octet: int) -> bytes:
     return value[:place] + value[place + 1 :]
 
 
-@pytest.mark.parametrize("name", [Tick.SCHEMA, Trade.SCHEMA, Heartbeat.SCHEMA, Signal.SCHEMA])
+@pytest.mark.parametrize("name", [Tick.SCHEMA, Trade.SCHEMA, Heartbeat.SCHEMA, Bar.SCHEMA])
 @given(data=st.data())
 @examples(120)
 def test_a_corrupt_record_is_refused_by_both_ways_of_reading_or_by_none(name: str, data: st.DataObject) -> None:
