@@ -32,7 +32,7 @@ def by_name(strategies: Iterable[Strategy]) -> dict[str, Strategy]:
         name = strategy.name
         if names.count(name) > 1 or not is_name(name):
             raise ValueError(
-                f"strategy {name!r}: give it a name of its own, of up to 64 letters, digits, dots, dashes and underscores"
+                f"strategy {name!r}: give it a name of its own, of up to 64 letters, digits, dots, dashes, underscores"
             )
         if strategy.interval_s < 1:
             raise ValueError(
