@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, Final, get_type_hints
 
 from tradewind.processors.signals.strategy import JSON, Strategy
@@ -54,7 +54,12 @@ def parameters_of(strategy: Strategy) -> dict[str, type]:
 
 def with_parameters(strategy: Strategy, text: str) -> Strategy:
     """Return a strategy like this one with other parameters, a JSON object; itself for `{}`. Raises `Unfit`."""
-    given: Mapping[str, JSON] = json.loads(text)
+    try:
+        given: JSON = json.loads(text)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise Unfit(f"the parameters of {strategy.name} are no JSON object: {text[:SHOWN]}")
     if not given:
         return strategy
     takes = parameters_of(strategy)

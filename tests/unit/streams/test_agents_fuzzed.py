@@ -23,6 +23,7 @@ from tradewind.schemas.codec import MODELS, SCHEMAS, EncodeError
 from tradewind.schemas.codec.wire import frame
 from tradewind.schemas.event import Event
 from tradewind.schemas.flaws import flaw_of
+from tradewind.schemas.signals import Deployment
 from tradewind.schemas.tenancy import Tenant
 from tradewind.streams.agents import OURS
 from tradewind.streams.runtime.work.pieces import Cutter
@@ -37,7 +38,7 @@ KNOWN = {"tenant_id": "alpha", "account_id": "main", "symbol": "EURUSD", "venue"
 """So that events meet: what they share decides what they do to each other."""
 IDS = {name: number for number, name in enumerate(sorted(MODELS), 1)}
 PARSED = {name: fastavro.parse_schema(json.loads(texts[-1])) for name, texts in SCHEMAS.items()}
-STATUS: dict[type[Event], str] = {Tenant: "ACTIVE"}
+STATUS: dict[type[Event], str] = {Tenant: "ACTIVE", Deployment: "ACTIVE"}
 OUTCOME: dict[type[Event], str] = {AiAttempt: "OK"}
 Given = tuple[Topic, Event]
 
@@ -55,6 +56,9 @@ def given_to(name: str) -> st.SearchStrategy[list[Given]]:
                 "outcome": OUTCOME.get(model, "APPROVED"),
                 "status": STATUS.get(model, "EXPIRED"),
                 "closing": True,
+                "strategy": "ema_crossover",
+                "version": None,
+                "instruments": ("*",),
                 "ts_event": 61_000_000,
             },
         )

@@ -228,7 +228,10 @@ def test_an_older_revision_changes_nothing() -> None:
     assert said(run(make(), [made[1], made[0], bar(START)])) == []
 
 
-@pytest.mark.parametrize("change", [{"strategy": "gone"}, {"version": 7}, {"parameters": '{"fast":1}'}])
+@pytest.mark.parametrize(
+    "change",
+    [{"strategy": "gone"}, {"version": 7}, {"parameters": '{"fast":1}'}, {"parameters": "{"}, {"parameters": "[1]"}],
+)
 def test_a_deployment_that_cannot_run_alerts_once(change: dict[str, Any]) -> None:
     """Its strategy was removed, or replaced by another version; its neighbours go on."""
     broken, sound = deployments(command(), command(name="two"))

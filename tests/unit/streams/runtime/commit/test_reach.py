@@ -120,7 +120,7 @@ def test_schemas_change_the_formats_of_those_that_use_them_and_of_nobody_else(co
     ("module", "concerned"),
     [
         ("processors.portfolio.holding", {"portfolio"}),
-        ("processors.signals.ema", {"signals"}),
+        ("processors.signals.ema", {"signals", "tenancy"}),
         ("processors.execution.matching", {"execution"}),
         ("processors.tenancy.switches", {"risk", "execution"}),
         ("schemas.codec.wire", {one.name for one in OURS}),
