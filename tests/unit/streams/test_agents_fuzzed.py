@@ -39,6 +39,8 @@ KNOWN = {"tenant_id": "alpha", "account_id": "main", "symbol": "EURUSD", "venue"
 IDS = {name: number for number, name in enumerate(sorted(MODELS), 1)}
 PARSED = {name: fastavro.parse_schema(json.loads(texts[-1])) for name, texts in SCHEMAS.items()}
 STATUS: dict[type[Event], str] = {Tenant: "ACTIVE", Deployment: "ACTIVE"}
+RUNNING = {"strategy": "ema_crossover", "version": None, "instruments": ("*",)}
+"""Of a deployment that can run."""
 OUTCOME: dict[type[Event], str] = {AiAttempt: "OK"}
 Given = tuple[Topic, Event]
 
@@ -56,9 +58,7 @@ def given_to(name: str) -> st.SearchStrategy[list[Given]]:
                 "outcome": OUTCOME.get(model, "APPROVED"),
                 "status": STATUS.get(model, "EXPIRED"),
                 "closing": True,
-                "strategy": "ema_crossover",
-                "version": None,
-                "instruments": ("*",),
+                **(RUNNING if model is Deployment else {}),
                 "ts_event": 61_000_000,
             },
         )
