@@ -64,3 +64,10 @@ export function bytes(value) {
 export function ago(value) {
   return value < 2 ? "now" : `${seconds(value)} ago`;
 }
+
+const STAMP = new Intl.DateTimeFormat(undefined, { month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hour12: false });
+
+/** A time with its day and milliseconds, in the reader's own zone. @param {number} at seconds since 1970 */
+export function stamp(at) {
+  return STAMP.format(new Date(at * 1000));
+}

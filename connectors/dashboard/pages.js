@@ -8,6 +8,8 @@ export const PAGES = [
   { path: "/", name: "Flow", roles: null, load: () => import("/assets/flow/page.js").then((found) => found.FlowPage) },
   { path: "/topics", name: "Topics", roles: null, load: () => import("/assets/topics/page.js").then((found) => found.TopicsPage) },
   { path: "/groups", name: "Groups", roles: null, load: () => import("/assets/groups/page.js").then((found) => found.GroupsPage) },
+  { path: "/messages", name: "Messages", roles: null, load: () => import("/assets/messages/page.js").then((found) => found.MessagesPage) },
+  { path: "/letters", name: "Letters", roles: ["operator"], load: () => import("/assets/letters/page.js").then((found) => found.LettersPage) },
   { path: "/transactions", name: "Transactions", roles: ["operator"], load: () => import("/assets/transactions/page.js").then((found) => found.TransactionsPage) },
 ];
 

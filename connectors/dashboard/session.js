@@ -26,6 +26,7 @@ export class Problem extends Error {
     this.status = status;
     this.code = body?.code ?? "";
     this.remedy = body?.remedy ?? "";
+    this.pointer = body?.pointer ?? "";
   }
 }
 
@@ -85,10 +86,20 @@ export function accessToken() {
 }
 
 /** Ask a route; a token that has just expired is replaced once. @param {string} path */
-export async function get(path) {
+export function get(path) {
+  return allowed(path, {}, {});
+}
+
+/** Have a route do something. @param {string} path @param {object} body */
+export function post(path, body) {
+  return allowed(path, { method: "POST", body: JSON.stringify(body) }, { "Content-Type": "application/json" });
+}
+
+/** @param {string} path @param {RequestInit} options @param {Record<string, string>} headers */
+async function allowed(path, options, headers) {
   for (let tried = 0; ; tried++) {
     try {
-      return await asked(path, { headers: { Authorization: `Bearer ${token}` } });
+      return await asked(path, { ...options, headers: { ...headers, Authorization: `Bearer ${token}` } });
     } catch (error) {
       if (!(error instanceof Problem) || error.status !== 401 || tried > 0) throw error;
       await refresh();

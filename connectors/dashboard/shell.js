@@ -31,7 +31,7 @@ export function Shell() {
   return html`
     <header class="bar">
       <a class="brand" href="/" onClick=${follow} aria-label="Tradewind"><img src="/assets/icon.svg" alt="" width="22" height="22" /><span>Tradewind</span></a>
-      <nav aria-label="Pages">${pages.map((one) => html`<a key=${one.path} href=${one.path} onClick=${follow} aria-current=${one === page ? "page" : undefined}>${one.name}</a>`)}</nav>
+      <nav class="scrolls" aria-label="Pages">${pages.map((one) => html`<a key=${one.path} href=${one.path} onClick=${follow} aria-current=${one === page ? "page" : undefined}>${one.name}</a>`)}</nav>
       <span class="fill"></span>
       <${Live} />
       <button class="quiet" onClick=${toggle} aria-label=${`Use the ${theme.value === "dark" ? "light" : "dark"} theme`}>

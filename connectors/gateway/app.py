@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from tradewind import __version__
-from tradewind.connectors.gateway import answers, stream_answers
+from tradewind.connectors.gateway import answers, letter_answers, stream_answers
 from tradewind.connectors.gateway.auth.bearer import bearer
 from tradewind.connectors.gateway.auth.roles import Who
 from tradewind.connectors.gateway.gateway import Gateway
@@ -46,7 +46,7 @@ SCHEMA: Final = {
         "pointer": {"type": "string", "description": "where: a JSON pointer, a parameter or a header"},
     },
 }
-ANSWERS: Final = (answers, stream_answers)
+ANSWERS: Final = (answers, letter_answers, stream_answers)
 """Modules with the functions that answer."""
 log = logging.getLogger(__name__)
 

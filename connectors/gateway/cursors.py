@@ -8,14 +8,15 @@ import hmac
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from tradewind.connectors.gateway.problems import Problem
 
 Place: TypeAlias = tuple[datetime, str]
 """Time and id of the last row of a page."""
 TAG_BYTES: Final = 16
-LONGEST: Final = 400
+LONGEST: Final = 2_000
+"""A search has an offset for each partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +41,30 @@ class Cursors:
         """Return the text of a cursor; None where there is no further page. `of` names the list."""
         if place is None:
             return None
-        body = json.dumps([place[0].isoformat(), place[1]]).encode()
-        return base64.urlsafe_b64encode(self._tag(of, tenant_id, body) + body).decode()
+        return self.token(of, tenant_id, [place[0].isoformat(), place[1]])
 
     def read(self, of: str, tenant_id: str | None, text: str | None) -> Cursor:
         """Return where a text says to go on; raises `Problem` (400) for one of another list, tenant or make."""
         if text is None:
             return Cursor()
+        at, event_id = self.opened(of, tenant_id, text)
+        return Cursor((datetime.fromisoformat(at), event_id))
+
+    def token(self, of: str, tenant_id: str | None, value: Any) -> str:
+        """Return a text that holds a value, of JSON, for one list and tenant."""
+        body = json.dumps(value, separators=(",", ":")).encode()
+        return base64.urlsafe_b64encode(self._tag(of, tenant_id, body) + body).decode()
+
+    def opened(self, of: str, tenant_id: str | None, text: str) -> Any:
+        """Return the value of a text; raises `Problem` (400) for one of another list, tenant or make."""
         try:
             whole = base64.b64decode(text[:LONGEST], altchars=b"-_", validate=True)
-            tag, body = whole[:TAG_BYTES], whole[TAG_BYTES:]
-            if not hmac.compare_digest(tag, self._tag(of, tenant_id, body)):
-                raise _foreign()
-            at, event_id = json.loads(body)
-            return Cursor((datetime.fromisoformat(at), event_id))
         except (binascii.Error, ValueError):
             raise _foreign() from None
+        tag, body = whole[:TAG_BYTES], whole[TAG_BYTES:]
+        if not hmac.compare_digest(tag, self._tag(of, tenant_id, body)):
+            raise _foreign()
+        return json.loads(body)
 
     def _tag(self, of: str, tenant_id: str | None, body: bytes) -> bytes:
         bound = json.dumps([of, tenant_id]).encode()

@@ -13,6 +13,8 @@ from typing import Any, Final
 from tradewind.connectors.gateway.auth.store import Store
 from tradewind.connectors.gateway.auth.tokens import ACCESS_S, Tokens, secret_of
 from tradewind.connectors.gateway.cursors import Cursors
+from tradewind.connectors.gateway.letters import Letters, Owners
+from tradewind.connectors.gateway.messages import Messages
 from tradewind.connectors.gateway.picture import picture_of
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.stream.connection import Connections
@@ -44,6 +46,8 @@ class Declared:
     left_out: frozenset[str]
     """Readers that do not run here, such as the sink of another time-series store."""
     ports: Ports
+    owners: Owners
+    """Who has dead letters."""
     own: tuple[Topic, ...] = ()
     """Topics of other packages."""
 
@@ -69,6 +73,8 @@ class Gateway:
     market: tuple[Follower, ...]
     picture: dict[str, Any]
     reads: Reads
+    messages: Messages
+    letters: Letters
     cursors: Cursors
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -147,5 +153,7 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
         market=followers(settings, codec, put),
         picture=picture_of(declared.topics, declared.order, declared.left_out),
         reads=Reads(settings),
+        messages=Messages(settings, codec, declared.known.topics, declared.topics),
+        letters=Letters.of(settings, codec, declared.owners),
         cursors=Cursors(hashlib.sha256(b"tradewind cursors 1" + secret).digest()),
     )

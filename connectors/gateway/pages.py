@@ -18,7 +18,7 @@ TYPES: Final = {
     ".svg": b"image/svg+xml",
 }
 IMPORT_MAP: Final = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
-PAGES: Final = frozenset({"/", "/login", "/topics", "/groups", "/transactions"})
+PAGES: Final = frozenset({"/", "/login", "/topics", "/groups", "/transactions", "/messages", "/letters"})
 """Paths that the page itself tells apart."""
 FILE: Final = re.compile(r"/assets/((?:[a-z0-9_-]+/)*[a-z0-9_.-]+)")
 

@@ -49,6 +49,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "streams/topics", EVERYONE, "Topics: rates, bytes, retention, last record, readers."),
     Route("GET", "streams/groups", EVERYONE, "Consumer groups: lag, trend, time to catch up, state, members."),
     Route("GET", "streams/transactions", PLATFORM, "Open transactions, who waits for them, and what ends them."),
+    Route("GET", "streams/messages", EVERYONE, "Records of a topic: newest first, filtered, step by step."),
+    Route("GET", "letters", PLATFORM, "Dead letters, counted by agent, error, topic and reason."),
+    Route("POST", "letters/redrive", PLATFORM, "Send dead letters back to their agent, each once."),
     Route("GET", "markets/live-data", EVERYONE, "The last tick and bars of each instrument."),
     Route("GET", "markets/{symbol}/tick", EVERYONE, "The last tick."),
     Route("GET", "markets/{symbol}/bars", EVERYONE, "The last bar of each interval."),
@@ -104,10 +107,7 @@ ROUTES: tuple[Route, ...] = (
     _later("analytics", "POST", "system/maintenance", PLATFORM, "Maintenance."),
     _later("billing", "GET", "usage", EVERYONE, "What the tenant has used."),
     _later("analytics", "GET", "streams/balance", PLATFORM, "Counts that must agree."),
-    _later("analytics", "GET", "streams/messages", EVERYONE, "Search of records."),
     _later("analytics", "POST", "streams/verify", PLATFORM, "Replay a journal and compare."),
-    _later("analytics", "GET", "letters", EVERYONE, "Dead letters."),
-    _later("analytics", "POST", "letters/redrive", PLATFORM, "Send dead letters back."),
     _later("analytics", "GET", "trace/{id}", EVERYONE, "From a tick to its position."),
 )
 """Each may be read in `docs/gateway.md`, which a test compares with this table and with OpenAPI."""

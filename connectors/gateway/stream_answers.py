@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Query as QueryOf
 from fastapi import Request, Response
 
-from tradewind.connectors.gateway.answers import gateway_of, mark_stale, not_yet
+from tradewind.connectors.gateway.answers import gateway_of, mark_stale, not_yet, who_of
 from tradewind.connectors.gateway.gateway import Gateway
+from tradewind.connectors.gateway.messages import Query
 from tradewind.connectors.gateway.views.flow import STALE_S
 from tradewind.connectors.gateway.views.groups import GroupsSeen, groups_json
 from tradewind.connectors.gateway.views.inventory import EVERY_S, Inventory
@@ -47,6 +49,12 @@ async def get_streams_transactions(request: Request, response: Response) -> dict
     inventory = _inventory(gateway, response)
     found = transactions_json(inventory, gateway.flow.last, gateway.settings.namespace)
     return {"as_of": round(inventory.at_s, 3), "trouble": gateway.inventory.trouble, "transactions": found}
+
+
+async def get_streams_messages(request: Request, query: Annotated[Query, QueryOf()]) -> dict[str, Any]:
+    """Return a step of a search: records of a topic, newest first. `next` goes on, `head` shows what came since."""
+    gateway = gateway_of(request)
+    return await gateway.messages.step(query, who_of(request), gateway.cursors)
 
 
 def _inventory(gateway: Gateway, response: Response) -> Inventory:

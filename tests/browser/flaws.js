@@ -13,6 +13,8 @@
     const told = style.textOverflow === "ellipsis" && (element.title || element.closest("[title]"));
     if (cut && !told && element.scrollWidth > element.clientWidth + 1) found.push(`text is cut: ${name(element)}`);
     const box = element.getBoundingClientRect();
+    const around = element.parentElement.getBoundingClientRect();
+    if (element.matches("input, button, select") && box.right > around.right + 1) found.push(`sticks out: ${name(element)}`);
     const scrolls = element.parentElement?.closest(".scrolls");
     if (!scrolls && box.width > 0 && box.right > innerWidth + 1) found.push(`beyond the right edge: ${name(element)}`);
   }

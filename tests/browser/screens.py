@@ -17,7 +17,7 @@ from browser.stage import linked, staged
 from gateway.serving import Served
 from playwright.async_api import Browser, Page, expect
 
-PAGES: Final = ("Flow", "Topics", "Groups", "Transactions")
+PAGES: Final = ("Flow", "Topics", "Groups", "Messages", "Letters", "Transactions")
 THEMES: Final[tuple[Theme, ...]] = get_args(Theme)
 SIZES: Final = {"laptop": LAPTOP, "phone": PHONE}
 ROWS: Final = (0, 1, 500)
@@ -39,6 +39,10 @@ async def turn_to(page: Page, name: str) -> None:
     await page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
     await expect(page.locator("main h1")).to_be_attached()
     await expect(page.locator(".skeleton")).to_have_count(0)
+    if name == "Messages":
+        await page.get_by_label("Topic").fill("market.ticks")
+        await page.get_by_role("button", name="Search", exact=True).click()
+        await expect(page.get_by_text("./dev consume market.ticks")).to_be_visible()
 
 
 async def shoot(folder: Path, rows: int) -> None:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, cast
 
 from gateway.serving import Served, served
 
 from tradewind.connectors.gateway.auth.store import User
 from tradewind.connectors.gateway.picture import picture_of
+from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.views.flow import FlowView
 from tradewind.connectors.gateway.views.inventory import GroupSeen, Inventory, Member
 from tradewind.connectors.gateway.views.system import SystemSeen
-from tradewind.connectors.gateway.wire import encoded
+from tradewind.connectors.gateway.wire import encoded, event_for_wire
 from tradewind.connectors.health.flow import Lag
 from tradewind.connectors.health.watch import Glance, TopicFlow
 from tradewind.connectors.settings import Settings
 from tradewind.processors.health.transactions import Coordinated, OpenTransaction, Writing, joined
+from tradewind.schemas.market import Tick
 from tradewind.topics import DOMAIN_TOPICS, TICKS
 
 LOOKS: Final = 90
@@ -32,6 +34,86 @@ Reader = tuple[str, str]
 """(group, topic)."""
 
 
+@dataclass
+class Found:
+    """Stands for searches: each finds ticks in two steps, with deleted keys and bytes that are no event among them."""
+
+    rows: int
+
+    async def step(self, query: Any, who: Any, cursors: Any) -> dict[str, Any]:
+        """Return half of what there is."""
+        if query.where == "prise > 1":
+            raise Problem(
+                422,
+                "BAD_FILTER",
+                "no field is called 'prise'; did you mean price?",
+                "see the docs",
+                pointer="query: where",
+            )
+        begin, end = (0, self.rows // 2) if query.cursor is None else (self.rows // 2, self.rows)
+        return {
+            "topic": query.topic,
+            "hits": [] if query.live else [_hit(at) for at in range(begin, min(end, begin + 60))],
+            "next": "next" if query.cursor is None and self.rows > 1 else None,
+            "head": "head",
+            "searched": {"records": 41_000, "bytes": 3_400_000},
+            "left": "120000" if query.cursor is None and self.rows > 1 else "0",
+            "consume": f"./dev consume {query.topic}",
+        }
+
+
+def _hit(at: int) -> dict[str, Any]:
+    found = {
+        "partition": at % 4,
+        "offset": str(10**12 - at),
+        "timestamp": 1_767_000_000 - at * 0.37,
+        "key": "EURUSD.OANDA",
+        "bytes": 61,
+    }
+    if at % 9 == 4:
+        return {**found, "deleted": True, "bytes": 0}
+    if at % 9 == 7:
+        return {**found, "hex": "00000000631f" * 12, "reason": "schema 99 is not one of ours"}
+    tick = Tick(
+        symbol="EURUSD", venue="OANDA", seq=2**60 + at, ts_event=1_767_000_000_000_000 - at, bid=1.17421, ask=1.17433
+    )
+    return {**found, "model": "Tick", "event": event_for_wire(tick)}
+
+
+@dataclass
+class Buried:
+    """Stands for dead letters: so many groups, of which every third is a sink's."""
+
+    rows: int
+    sent: int = 0
+
+    async def groups(self) -> dict[str, Any]:
+        """Return the groups."""
+        return {"groups": [self._group(at) for at in range(self.rows)], "owners": [*AGENTS], "unreadable": 0}
+
+    async def redrive(self, body: Any, who: Any) -> dict[str, Any]:
+        """Count, or send."""
+        self.sent += 12 if body.confirm else 0
+        left = [{"count": 3, "why": "do not hold the whole record, which was too large"}]
+        return {"agent": body.agent, "would_send": 12, "left_out": left, "sent": 12 if body.confirm else 0}
+
+    def _group(self, at: int) -> dict[str, Any]:
+        sink = at % 3 == 2
+        return {
+            "agent": "questdb" if sink else AGENTS[at % len(AGENTS)],
+            "error": "POISON" if at % 2 else "UNDECODABLE",
+            "topic": DECLARED[at % len(DECLARED)],
+            "attempt": 1 + at % 2,
+            "reason": ("bid of # is no price", "schema # is not one of ours", "quantity: # is off the step")[at % 3],
+            "letters": 15 + at,
+            "waiting": 0 if at % 4 == 3 else 15 + at,
+            "redriven": 15 + at if at % 4 == 3 else 0,
+            "oldest": "2026-11-29T09:00:00.000000Z",
+            "newest": "2026-11-30T09:00:00.000000Z",
+            "returns": not sink,
+        }
+
+
 @contextmanager
 def staged(rows: int, *, troubled: bool = True) -> Iterator[Served]:
     """Serve a gateway with so many topics and groups (those that are declared first), and some transactions.
@@ -41,6 +123,8 @@ def staged(rows: int, *, troubled: bool = True) -> Iterator[Served]:
     with served() as gateway:
         given = gateway.gateway
         quiet = given.flow, given.inventory, given.system
+        given.messages = cast("Any", Found(rows))
+        given.letters = cast("Any", Buried(rows if troubled else 0))
         names = [*DECLARED, *(f"own.topic_with_a_long_name_{number}" for number in range(rows))][:rows]
         inputs = _inputs(given.declared.known.inputs, names)
         known = replace(given.declared.known, inputs=inputs)

@@ -67,6 +67,33 @@ async def test_a_person_finds_what_stands_by_the_keyboard_alone() -> None:
             await expect(first).to_contain_text("./dev transactions abort market.ticks 3 --producer 4012")
 
 
+async def test_a_person_searches_a_topic_and_sends_letters_back() -> None:
+    """From a group of letters to the record; the button waits for the agent's name, and sends once."""
+    with staged(MANY) as gateway:
+        async with chromium() as browser, entered(browser, gateway) as page:
+            await turn_to(page, "Messages")
+            lines = page.locator(".hits .line")
+            await expect(lines).to_have_count(MANY)
+            await lines.first.click()
+            await expect(page.locator(".hits pre")).to_contain_text(f'"seq": "{2**60}"')
+            await page.get_by_label("Filter").fill("prise > 1")
+            await page.get_by_role("button", name="Search", exact=True).click()
+            await expect(page.get_by_role("alert")).to_contain_text("No field is called 'prise'")
+            assert await violations(page) == []
+            await turn_to(page, "Letters")
+            await page.get_by_role("button", name="execution").first.click()
+            send = page.get_by_role("button", name="Send 12")
+            await expect(send).to_be_disabled()
+            assert await violations(page) == []
+            await page.get_by_label("Type execution to send").fill("executio")
+            await expect(send).to_be_disabled()
+            await page.get_by_label("Type execution to send").fill("execution")
+            await send.click()
+            await expect(page.get_by_role("status").filter(has_text="12 letters were sent")).to_be_visible()
+            await expect(send).to_have_count(0)
+            assert gateway.gateway.letters.sent == 12  # type: ignore[attr-defined] # of the stage
+
+
 async def test_a_page_says_why_it_has_no_numbers_and_who_may_not_see_it() -> None:
     """What the gateway answers stands on the page; a tenant's user has no link to a page of the platform."""
     with staged(MANY) as gateway:

@@ -12,23 +12,28 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from runtime.records import CODEC
+
 from tradewind.connectors.gateway.app import make_app
 from tradewind.connectors.gateway.auth.roles import Role
 from tradewind.connectors.gateway.auth.store import Session, User
 from tradewind.connectors.gateway.auth.tokens import Tokens
 from tradewind.connectors.gateway.cursors import Cursors
 from tradewind.connectors.gateway.gateway import Gateway
+from tradewind.connectors.gateway.letters import Letters
+from tradewind.connectors.gateway.messages import Messages
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.server import listen, server_of
 from tradewind.connectors.gateway.stream.connection import Connections
 from tradewind.connectors.gateway.stream.hub import Hub, Key
 from tradewind.connectors.gateway.views.reads import Reads
-from tradewind.connectors.settings import PostgresSettings, Settings
+from tradewind.connectors.settings import KafkaSettings, PostgresSettings, Settings
 from tradewind.infra.cli.processes.gateway import declared_of
 
 HOSTS = ("127.0.0.1", "localhost")
 START_S = 20.0
 SECRET = bytes(range(32))
+NO_KAFKA = Settings(_env_file=None, kafka=KafkaSettings(bootstrap="127.0.0.1:1", answer_s=0.2))
 
 
 class Quiet:
@@ -121,6 +126,7 @@ def served() -> Iterator[Served]:
 
     def make() -> Gateway:
         hub, tokens = Hub(), Tokens(SECRET, "tradewind", time.time)
+        declared = declared_of(Settings(_env_file=None))
         quiet = cast("Any", Quiet)
         return Gateway(
             settings=Settings(_env_file=None),
@@ -128,13 +134,15 @@ def served() -> Iterator[Served]:
             store=cast("Any", users),
             hub=hub,
             connections=Connections(hub, tokens.verify, time.time),
-            declared=declared_of(Settings(_env_file=None)),
+            declared=declared,
             flow=quiet(),
             inventory=quiet(),
             system=quiet(),
             market=(quiet(),),
             picture={"cards": []},
             reads=reads,
+            messages=Messages(Settings(_env_file=None), CODEC, declared.known.topics, declared.topics),
+            letters=Letters.of(NO_KAFKA, CODEC, tuple),
             cursors=Cursors(SECRET),
         )
 

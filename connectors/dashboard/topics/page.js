@@ -6,6 +6,7 @@ import { ago, bytes, count, rate, seconds, utc } from "/assets/format.js";
 import { STATES, worst } from "/assets/flow/words.js";
 import { html } from "/assets/html.js";
 import { Aside, Command, Meter, Rows, State, Tile, Trouble } from "/assets/parts.js";
+import { follow } from "/assets/router.js";
 import { Table } from "/assets/table.js";
 
 const EVERY_S = 2;
@@ -97,6 +98,7 @@ function Full({ topic, now, close }) {
   return html`
     <${Aside} name=${topic.name} close=${close}>
       <p class="facts"><span>owner ${topic.owner}</span>${topic.model && html`<span>${topic.model}</span>`}<span>${topic.cleanup ?? "cleanup unknown"}</span>${topic.limit_bytes && html`<span>keeps ${bytes(topic.limit_bytes)}</span>`}</p>
+      <p><a href=${`/messages?topic=${encodeURIComponent(topic.name)}`} onClick=${follow}>Search its records</a></p>
       <${Command} text=${`./dev consume ${topic.name} --follow`} />
       ${topic.producers.length > 0 && html`<section><h3>Written by</h3><p>${topic.producers.join(", ")}</p></section>`}
       <section>

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +111,7 @@ def declared_of(settings: Settings) -> Declared:
     from tradewind.connectors.gateway.gateway import Declared  # noqa: PLC0415 - help comes at once
     from tradewind.connectors.gateway.views.system import Ports  # noqa: PLC0415
     from tradewind.connectors.timeseries.product import TITLES  # noqa: PLC0415
+    from tradewind.infra.cli.dead_letters.owners import owners_named  # noqa: PLC0415
     from tradewind.infra.status.names import CALLER_NAMES, known, sinks_of  # noqa: PLC0415
     from tradewind.streams.agents import OURS, installed  # noqa: PLC0415
 
@@ -117,6 +119,7 @@ def declared_of(settings: Settings) -> Declared:
         known=known(settings),
         order=(*(one.name for one in (*OURS, *installed())), *CALLER_NAMES),
         left_out=frozenset(TITLES.keys() - set(sinks_of(settings))),
+        owners=cache(lambda: tuple(owners_named((), settings))),
         ports=Ports(lambda: _services(settings), lambda: _processes(settings)),
     )
 
