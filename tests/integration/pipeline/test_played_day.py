@@ -139,7 +139,7 @@ def test_shares_of_a_quota_are_told_once_to_every_task(played_day: PlayedDay) ->
 def test_a_backtest_on_what_the_stack_keeps_is_one_on_the_file(
     played_day: PlayedDay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From Kafka, and from QuestDB page by page; and its signals are those that the agents sent."""
+    """From Kafka, and from QuestDB page by page; and its signals are those of its tenant's deployment."""
     monkeypatch.setattr("tradewind.connectors.timeseries.quotes.PAGE_ROWS", 1_000)
     name, of = "ema_crossover_1s", {"symbols": ["XAUUSD"], "settings": played_day.settings}
     wanted = backtested(planned(name, [str(XAUUSD.path)], **of))  # type: ignore[arg-type]
@@ -149,7 +149,8 @@ def test_a_backtest_on_what_the_stack_keeps_is_one_on_the_file(
             assert [feed.name for feed in plan.feeds] == [f"{source} XAUUSD.OANDA"]
     assert not list(tmp_path.glob("backtests/*"))
     live = [record.event for record in consume(SIGNALS, settings=played_day.settings)]
-    sent = [event for event in live if isinstance(event, Signal) and (event.strategy, event.symbol) == (name, "XAUUSD")]
+    signals = [event for event in live if isinstance(event, Signal) and event.tenant_id == plan.tenant]
+    sent = [event for event in signals if (event.strategy, event.symbol) == (name, "XAUUSD")]
     decided = [event for event in wanted if isinstance(event, Signal)]
     assert [replace(event, ts_ingest=0) for event in sent] == [replace(event, ts_ingest=0) for event in decided]
     assert len(decided) > 20
