@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import for_code
+from aiokafka.protocol.admin import DescribeConfigsRequest
 from aiokafka.structs import TopicPartition
 
 from tradewind.connectors.cluster.look import connection
+from tradewind.connectors.health.groups import Coordinators, GroupSeen
 from tradewind.connectors.health.ledger import Partition
 from tradewind.connectors.health.questions import (
     Abort,
@@ -26,6 +28,8 @@ from tradewind.connectors.health.sizes import log_sizes
 from tradewind.connectors.settings import Settings
 from tradewind.processors.health.transactions import Coordinated, OpenTransaction, Writing, joined
 
+TOPIC = 2
+"""What Kafka's DescribeConfigs calls a topic."""
 ANSWER_S = 5.0
 """How long one look may take; usual are 20 ms."""
 
@@ -78,6 +82,23 @@ class Brokers:
             if (leader := cluster.leader_for_partition(TopicPartition(topic, number))) not in {None, -1}
         }
         return Leaders(tuple(sorted(broker.nodeId for broker in cluster.brokers())), found)
+
+    async def groups(self, names: Iterable[str]) -> dict[str, GroupSeen]:
+        """Return those of some groups that exist, with their members."""
+        async with asyncio.timeout(ANSWER_S):
+            return await Coordinators(self._asked).described(names)
+
+    async def configs(self, leaders: Leaders, topics: Iterable[str], names: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return some settings of topics: topic -> name -> value."""
+        question = DescribeConfigsRequest([(TOPIC, topic, list(names)) for topic in sorted(topics)])
+        async with asyncio.timeout(ANSWER_S):
+            answer = await self._asked.send(leaders.nodes[0], question)
+        found = {}
+        for error, _, _, topic, entries in answer.resources:
+            if error:
+                raise for_code(error)(f"the settings of {topic}")
+            found[topic] = {entry[0]: entry[1] for entry in entries}
+        return found
 
     async def sizes(self, leaders: Leaders) -> dict[Partition, int]:
         """Return the bytes of every partition's log, replicas counted once."""

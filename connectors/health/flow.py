@@ -13,12 +13,12 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
 
+from tradewind.connectors.health.groups import Groups
 from tradewind.connectors.health.ledger import Counted, Partition
 from tradewind.connectors.health.names import Known
-from tradewind.connectors.kafka.client import PASSING, options, reading, until_settled
-from tradewind.connectors.kafka.offsets import Offsets, committed
+from tradewind.connectors.kafka.client import PASSING, reading, until_settled
+from tradewind.connectors.kafka.offsets import Offsets
 from tradewind.connectors.settings import Settings
 from tradewind.processors.health.lag_time import Sample, seconds_behind
 from tradewind.topics import DOMAIN_TOPICS
@@ -69,7 +69,7 @@ class Flow:
         self._unused = known.unused
         self._broadcast = {settings.physical(topic) for topic in DOMAIN_TOPICS if topic.broadcast}
         """A group reads as many of their partitions as it has tasks, and has positions in these."""
-        self._admin = AdminClient({**options(settings), "socket.timeout.ms": int(TIMEOUT_S * 1000)})
+        self._groups = Groups(settings, TIMEOUT_S)
         self._offsets = Offsets(settings, answer_s=TIMEOUT_S)
         self._peeker = Consumer(
             {
@@ -83,10 +83,11 @@ class Flow:
         """Close the clients."""
         self._peeker.close()
         self._offsets.close()
+        self._groups.close()
 
     def partitions(self) -> list[Partition]:
         """Return the partitions of our topics that exist; raises `KafkaException` where Kafka does not answer."""
-        found = self._admin.list_topics(timeout=TIMEOUT_S).topics
+        found = self._peeker.list_topics(timeout=TIMEOUT_S).topics
         return [
             (name, number) for name in sorted(self._topics & found.keys()) for number in sorted(found[name].partitions)
         ]
@@ -101,8 +102,7 @@ class Flow:
 
     def groups(self) -> list[str]:
         """Return the consumer groups of ours that exist."""
-        listed = until_settled(lambda: self._admin.list_consumer_groups(request_timeout=TIMEOUT_S).result(), TIMEOUT_S)
-        return sorted((self._inputs.keys() - self._unused) & {group.group_id for group in listed.valid})
+        return sorted((self._inputs.keys() - self._unused) & until_settled(self._groups.listed, TIMEOUT_S))
 
     def lags(
         self, groups: Iterable[str], ends: Mapping[Partition, int], counted: Mapping[Partition, Counted], *, ages: bool
@@ -112,7 +112,7 @@ class Flow:
         `counted` says where each partition's last record is: whoever is past it has only markers left to read.
         """
         groups = tuple(groups)
-        positions = until_settled(lambda: committed(self._admin, groups, TIMEOUT_S), TIMEOUT_S)
+        positions = until_settled(lambda: self._groups.committed(groups), TIMEOUT_S)
         elsewhere = {(group, topic) for group, (topic, _) in positions}
         inputs = [
             (group, of)

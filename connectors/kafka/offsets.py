@@ -1,22 +1,19 @@
-"""Asks where partitions begin and end, and where groups stand."""
+"""Asks where partitions begin and end."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from concurrent.futures import Future
-from typing import Any, Literal
+from typing import Literal
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
     OFFSET_END,
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
 
 from tradewind.connectors.kafka.client import options
 from tradewind.connectors.settings import Settings
@@ -125,19 +122,3 @@ class Offsets:
         if self._consumer is None:
             self._consumer = Consumer(self._options)
         return self._consumer
-
-
-def committed(admin: AdminClient, groups: Iterable[str], answer_s: float) -> dict[tuple[str, Place], int]:
-    """Return the offsets that groups have committed: (group, partition) -> offset. Raises `KafkaException`."""
-    asked: list[Future[Any]] = []
-    for group in groups:  # the client takes one group in a call; the calls run at once
-        asked += admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group)], request_timeout=answer_s
-        ).values()
-    answers = [answer.result() for answer in asked]
-    return {
-        (answer.group_id, (of.topic, of.partition)): of.offset
-        for answer in answers
-        for of in answer.topic_partitions
-        if of.offset >= 0
-    }

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from confluent_kafka.admin import AdminClient
-
-from tradewind.connectors.kafka.client import ANSWER_S, options
-from tradewind.connectors.kafka.offsets import committed
+from tradewind.connectors.health.groups import Groups
+from tradewind.connectors.kafka.client import ANSWER_S
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.tenancy.reading import readable
 from tradewind.schemas.codec import Codec
@@ -51,13 +49,13 @@ class Readers:
     """The agents that read tenants, and how far they are; asked by one connection."""
 
     def __init__(self, settings: Settings) -> None:
-        self._admin = AdminClient(options(settings))
+        self._asked = Groups(settings, ANSWER_S)
         self._topic = settings.physical(TENANT_CHANGES)
         self._groups = {settings.physical(f"tradewind.{agent}"): agent for agent in TENANT_CHANGES.consumers}
 
     def in_force(self, change: Change) -> list[InForce]:
         """Return for each agent how many of its tasks go by the change. Raises `KafkaException`."""
-        positions = committed(self._admin, self._groups, ANSWER_S)
+        positions = self._asked.committed(self._groups)
         found = []
         for group, agent in self._groups.items():
             # A group has positions in as many partitions as it has tasks, and none before its first start.

@@ -14,10 +14,11 @@ from tradewind.connectors.gateway.auth.store import User
 from tradewind.connectors.gateway.picture import picture_of
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.views.flow import FlowView
-from tradewind.connectors.gateway.views.inventory import GroupSeen, Inventory, Member
+from tradewind.connectors.gateway.views.inventory import Inventory
 from tradewind.connectors.gateway.views.system import SystemSeen
 from tradewind.connectors.gateway.wire import encoded, event_for_wire
 from tradewind.connectors.health.flow import Lag
+from tradewind.connectors.health.groups import GroupSeen, Member
 from tradewind.connectors.health.watch import Glance, TopicFlow
 from tradewind.connectors.settings import Settings
 from tradewind.processors.health.transactions import Coordinated, OpenTransaction, Writing, joined

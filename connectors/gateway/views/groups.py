@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from tradewind.connectors.gateway.views.flow import FlowSeen, Reads
-from tradewind.connectors.gateway.views.inventory import GroupSeen, Inventory
+from tradewind.connectors.gateway.views.inventory import Inventory
+from tradewind.connectors.health.groups import GroupSeen
 from tradewind.processors.health.states import Seen, worst
 from tradewind.processors.health.trend import trend
 

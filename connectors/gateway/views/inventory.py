@@ -12,13 +12,12 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from tradewind.connectors.gateway.views.view import View
 from tradewind.connectors.health.brokers import Brokers
+from tradewind.connectors.health.groups import GroupSeen
 from tradewind.connectors.health.ledger import Partition
 from tradewind.connectors.health.names import Known
-from tradewind.connectors.kafka.client import options, until_settled
 from tradewind.connectors.kafka.offsets import Bounds, Offsets
 from tradewind.connectors.settings import Settings
 from tradewind.processors.health.retention import Sample
@@ -32,24 +31,6 @@ SAMPLES: Final = 75
 """Five minutes of sizes: brokers write to disk in bursts."""
 CONFIGS: Final = ("cleanup.policy", "retention.bytes", "retention.ms")
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A consumer of a group."""
-
-    client_id: str
-    host: str
-    partitions: frozenset[Partition]
-
-
-@dataclass(frozen=True, slots=True)
-class GroupSeen:
-    """A consumer group as its coordinator knows it."""
-
-    state: str
-    """Kafka's own word: STABLE, EMPTY, PREPARING_REBALANCING and so on."""
-    members: tuple[Member, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +93,8 @@ class InventoryView(View):
                 written.close()
 
     async def _asking(self, stable: Offsets, written: Offsets) -> None:
-        admin = AdminClient({**options(self._settings), "socket.timeout.ms": int(ANSWER_S * 1000)})
-        configs: dict[str, dict[str, str]] = {}
+        configs: Mapping[str, Mapping[str, str]] = {}
+        wanted = sorted(self._known.inputs.keys() - self._known.unused)
         read_s = -CONFIGS_EVERY_S
         async with Brokers(self._settings) as brokers:
             while not self._closing.is_set():
@@ -122,7 +103,7 @@ class InventoryView(View):
                 partitions = sorted(of for of in leaders.by_partition if of[0] in self._topics)
                 topics = {topic for topic, _ in partitions}
                 if begun >= read_s + CONFIGS_EVERY_S or topics - configs.keys():
-                    configs, read_s = _configs(admin, topics), begun
+                    configs, read_s = await brokers.configs(leaders, topics, CONFIGS), begun
                 bounds = stable.bounds(partitions)
                 ends = written.listed(partitions, "latest")
                 behind = [of for of, (_, last) in bounds.items() if last < ends[of]]
@@ -135,41 +116,8 @@ class InventoryView(View):
                     ends=ends,
                     last_writes=await brokers.last_writes(leaders, partitions),
                     configs=configs,
-                    groups=_groups(admin, self._known),
+                    groups=await brokers.groups(wanted),
                     transactions=await brokers.transactions(leaders, behind, self._topics, now),
                 )
                 self.trouble = None
                 self._closing.wait(max(0.0, begun + EVERY_S - time.monotonic()))
-
-
-def _groups(admin: AdminClient, known: Known) -> dict[str, GroupSeen]:
-    """Return the groups of ours that exist, with their members."""
-    wanted = sorted(known.inputs.keys() - known.unused)
-    asked = admin.describe_consumer_groups(wanted, request_timeout=ANSWER_S)
-    found = {}
-    for name, answer in asked.items():
-        described = until_settled(answer.result, ANSWER_S)
-        if described.state.name == "DEAD":
-            continue  # what Kafka says of a group that is not there
-        found[name] = GroupSeen(
-            described.state.name,
-            tuple(
-                Member(
-                    one.client_id,
-                    one.host.removeprefix("/"),
-                    frozenset((of.topic, of.partition) for of in one.assignment.topic_partitions)
-                    if one.assignment is not None
-                    else frozenset(),
-                )
-                for one in described.members
-            ),
-        )
-    return found
-
-
-def _configs(admin: AdminClient, topics: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return how Kafka keeps each topic."""
-    asked = [ConfigResource(ResourceType.TOPIC, topic) for topic in sorted(topics)]
-    answers = admin.describe_configs(asked, request_timeout=ANSWER_S) if asked else {}
-    found = {resource.name: until_settled(answer.result, ANSWER_S) for resource, answer in answers.items()}
-    return {topic: {name: entries[name].value for name in CONFIGS} for topic, entries in found.items()}

@@ -8,10 +8,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from harness.distribution import own_brokers
 
+from tradewind.connectors.health.groups import Groups
+from tradewind.connectors.settings import KafkaSettings, Settings
 from tradewind.infra.services.embedded.kafka import Kafka
 
 GROUP, TRANSACTIONS = "readers", 300
@@ -51,7 +54,10 @@ def stable_offset(client: dict[str, Any]) -> int:
 
 @own_brokers
 def test_a_killed_broker_reads_offsets_once_and_ends_what_is_pending(broker: Kafka) -> None:
-    """Its metadata name it as leader: it would read them at once, again as it registers, and serve half of them."""
+    """Its metadata name it as leader: it would read them at once, again as it registers, and serve half of them.
+
+    Who asks it where groups stand gets an error while it is away, and an answer once it is back.
+    """
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
     admin.create_topics([NewTopic("in", 1, 1)])["in"].result(30)
     client = {"bootstrap.servers": broker.bootstrap, "log_level": 0}
@@ -61,14 +67,22 @@ def test_a_killed_broker_reads_offsets_once_and_ends_what_is_pending(broker: Kaf
     for offset in range(1, TRANSACTIONS + 1):
         commit(producer, group, offset)
     commit(producer, group, TRANSACTIONS + 1, end=False)
+    own = Settings(_env_file=None, kafka=KafkaSettings(bootstrap=broker.bootstrap))
+    groups, read = Groups(own, PENDING_S), {(GROUP, ("in", 0)): TRANSACTIONS}
+    assert groups.committed([GROUP]) == read
     log = broker.servers[0].command.log
     for orderly in (False, True):
         begin = log.stat().st_size
         fenced = log.with_name("kafka-fencing.log")
         fenced.unlink(missing_ok=True)
         broker.servers[0].stop() if orderly else broker.servers[0].kill()
+        with pytest.raises(KafkaException):
+            groups.committed([GROUP])
         broker.start()
         assert stable_offset(client) == TRANSACTIONS
         assert set(loadings(log, begin).values()) == {1}
         assert fenced.exists() is not orderly
+        assert groups.committed([GROUP, "nobody"]) == read
+        assert groups.listed() == {GROUP}
+    groups.close()
     group.close()

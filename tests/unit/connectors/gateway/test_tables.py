@@ -10,10 +10,11 @@ from runtime.records import NOWHERE
 
 from tradewind.connectors.gateway.views.flow import FlowSeen, FlowView
 from tradewind.connectors.gateway.views.groups import GroupsSeen, groups_json
-from tradewind.connectors.gateway.views.inventory import GroupSeen, Inventory, Member
+from tradewind.connectors.gateway.views.inventory import Inventory
 from tradewind.connectors.gateway.views.topics import TopicsSeen, topics_json
 from tradewind.connectors.gateway.views.transactions import transactions_json
 from tradewind.connectors.health.flow import Lag
+from tradewind.connectors.health.groups import GroupSeen, Member
 from tradewind.connectors.health.watch import Glance, TopicFlow
 from tradewind.infra.status.names import known
 from tradewind.processors.health.transactions import Coordinated, Writing, joined
