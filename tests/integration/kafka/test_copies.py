@@ -100,6 +100,10 @@ def test_a_killed_copy_goes_on_and_the_namespace_is_compared_and_removed(
     assert "first difference: market.ticks/0@-," in differing.output
     assert run("--into", name, "--drop", "--yes").exit_code == 0
     assert "there is nothing" in run("--into", name, "--drop", "--yes").output
+    anew = run(*TOPICS, "--into", name)
+    assert (anew.exit_code, "earlier run" in anew.output) == (0, False), anew.output
+    assert records(into, TICKS) == records(settings, TICKS)
+    assert run("--into", name, "--drop", "--yes").exit_code == 0
 
 
 def test_a_slice_is_copied_from_the_archive_as_from_kafka_and_fed_again(
