@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,10 @@ from confluent_kafka.admin import AdminClient
 from tradewind.connectors.copying.errors import CopyRefused
 from tradewind.connectors.kafka.admin import partition_counts
 from tradewind.connectors.kafka.client import options, stream_error
+from tradewind.connectors.kafka.errors import BrokerUnavailable
 from tradewind.connectors.settings import Settings
 
+AGAIN_S = 0.1  # between two looks at what is left
 GONE = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND}
 
 
@@ -49,8 +52,21 @@ def drop(settings: Settings, found: Contents) -> None:
             _settle(admin.delete_consumer_groups(list(found.groups)), settings)
         if found.topics:
             _settle(admin.delete_topics(list(found.topics)), settings)
+            _wait_until_gone(settings)
     except KafkaException as error:
         raise stream_error(error, f"removing the namespace {settings.namespace}", settings) from error
+
+
+def _wait_until_gone(settings: Settings) -> None:
+    """Brokers tell of a deleted topic for a moment: who copies into the namespace then would find it and lose it."""
+    deadline = time.monotonic() + settings.kafka.answer_s
+    while left := partition_counts(settings):
+        if time.monotonic() > deadline:
+            raise BrokerUnavailable(
+                f"Kafka still tells of {len(left)} topics of {settings.namespace} that it has deleted: look at the "
+                "brokers, and remove the namespace again"
+            )
+        time.sleep(AGAIN_S)
 
 
 def _settle(answers: dict[str, Future[Any]], settings: Settings) -> None:

@@ -69,7 +69,7 @@ async def _step(connection: Connection, order: str, sequence: int, status: str, 
 
 async def _fill(connection: Connection, tenant: str, order: str) -> None:
     await connection.execute(
-        "INSERT INTO fills VALUES ($1, $2, $3, $3, 'c', 'c', $4, 'main', 'EURUSD', 'SIM', 'd', 'BUY', 7, 1.25, "
+        "INSERT INTO fills VALUES ($1, $2, $3, $3, 'c', 'c', $4, 'main', 'EURUSD', 'SIM', 'd', 'BUY', 7, 1.25, 0, "
         "'TAKER', $5, 's')",
         *(f"fill {order}", tenant, NOON, order, 2**60),
     )
@@ -77,7 +77,7 @@ async def _fill(connection: Connection, tenant: str, order: str) -> None:
 
 async def _position(connection: Connection, tenant: str, symbol: str, quantity: int) -> None:
     await connection.execute(
-        "INSERT INTO positions VALUES ($1, 'main', $2, 'SIM', 1, $3, $4, $4, 'c', 'c', $5, 1.25, 0, 0, 1.25, 3)",
+        "INSERT INTO positions VALUES ($1, 'main', $2, 'SIM', 1, $3, $4, $4, 'c', 'c', $5, 1.25, 0, 0, 0, 1.25, 3)",
         *(tenant, symbol, f"position {tenant} {symbol}", NOON, Decimal(quantity)),
     )
 
