@@ -19,6 +19,7 @@ from runtime.timings import variables
 from processes.forking import Forked, forked
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.timeseries.product import hinted
+from tradewind.infra.services.ports import ports
 from tradewind.infra.up.plan import Plan
 from tradewind.streams.runtime.timings import USUAL, Timings
 
@@ -55,7 +56,8 @@ class Pipeline:
         """Have workers run with these timings; sinks have those of service."""
         self.settings = settings
         self.folder = folder
-        self.environment = {**environment(settings), **variables(timings)}
+        port = {"TRADEWIND_GATEWAY__PORT": str(ports(None).gateway)}  # others run beside it
+        self.environment = {**environment(settings), **variables(timings), **port}
         self.running: dict[str, Forked] = {}
         plan = Plan(timeseries=hinted(settings.influx) or "questdb")
         self.roles = {role.name: role.arguments for role in plan.roles(settings.data) if not role.ends}
