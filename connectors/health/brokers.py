@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import for_code
@@ -30,6 +30,7 @@ from tradewind.processors.health.transactions import Coordinated, OpenTransactio
 
 TOPIC = 2
 """What Kafka's DescribeConfigs calls a topic."""
+T = TypeVar("T")
 ANSWER_S = 5.0
 """How long one look may take; usual are 20 ms."""
 
@@ -57,13 +58,14 @@ class Brokers:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._client: AIOKafkaClient | None = None
+        self._coordinators: Coordinators | None = None
 
     async def __aenter__(self) -> Self:
         """Connect."""
         client = AIOKafkaClient(**connection(self._settings))
         async with asyncio.timeout(ANSWER_S):
             await client.bootstrap()
-        self._client = client
+        self._client, self._coordinators = client, Coordinators(client)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -86,7 +88,7 @@ class Brokers:
     async def groups(self, names: Iterable[str]) -> dict[str, GroupSeen]:
         """Return those of some groups that exist, with their members."""
         async with asyncio.timeout(ANSWER_S):
-            return await Coordinators(self._asked).described(names)
+            return await self._opened(self._coordinators).described(names)
 
     async def configs(self, leaders: Leaders, topics: Iterable[str], names: Sequence[str]) -> dict[str, dict[str, str]]:
         """Return some settings of topics: topic -> name -> value."""
@@ -189,6 +191,10 @@ class Brokers:
 
     @property
     def _asked(self) -> AIOKafkaClient:
-        if self._client is None:
+        return self._opened(self._client)
+
+    @staticmethod
+    def _opened(part: T | None) -> T:
+        if part is None:
             raise RuntimeError("use `async with Brokers(...)`")
-        return self._client
+        return part

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from concurrent.futures import TimeoutError as NoAnswer
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -52,7 +51,10 @@ class GroupSeen:
 
 
 class Coordinators:
-    """Asks the coordinators of groups; for one event loop. Methods raise `KafkaError` of aiokafka."""
+    """Asks the coordinators of groups; for one event loop.
+
+    Methods raise `KafkaError` of aiokafka. Then connect anew: the coordinator may be another broker by now.
+    """
 
     def __init__(self, client: AIOKafkaClient) -> None:
         self._client = client
@@ -106,15 +108,7 @@ class Coordinators:
             found = await self._client.send(anybody, FindCoordinatorRequest(group, GROUP))
             _refuse(found.error_code, group)
             self._known[group] = found.coordinator_id
-        try:
-            return await self._client.send(self._known[group], request)
-        except KafkaError:
-            self.forget()
-            raise
-
-    def forget(self) -> None:
-        """Forget who coordinates which group."""
-        self._known.clear()
+        return await self._client.send(self._known[group], request)
 
 
 class Groups:
@@ -134,7 +128,7 @@ class Groups:
     def close(self) -> None:
         """Let the connection go."""
         if self._thread.is_alive():
-            with suppress(NoAnswer, KafkaError, OSError):
+            with suppress(KafkaError, OSError):
                 self._run(self._left())
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
@@ -164,7 +158,7 @@ class Groups:
             return self._run(answer())
         except BrokerResponseError as error:
             raise _said(error.errno, error) from error
-        except (TimeoutError, NoAnswer) as error:
+        except TimeoutError as error:
             raise _said(confluent_kafka.KafkaError._TIMED_OUT, error) from error
         except (KafkaError, OSError) as error:
             raise _said(confluent_kafka.KafkaError._TRANSPORT, error) from error
