@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -12,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tradewind.connectors.gateway.auth.bearer import bearer
 from tradewind.connectors.gateway.auth.roles import Role, Who
 from tradewind.connectors.gateway.guard import answer
-from tradewind.connectors.gateway.problems import Problem
+from tradewind.connectors.gateway.problems import Problem, meant
 from tradewind.connectors.gateway.routes import PREFIX
 from tradewind.connectors.gateway.stream.hub import Hub
 
@@ -79,8 +78,8 @@ def _instrument(hub: Hub, symbol: str) -> str:
             f"name one: {', '.join(found)}",
             pointer="path",
         )
-    close = get_close_matches(symbol, [*known, *(name.rpartition(".")[0] for name in known)], n=1)
-    remedy = f"did you mean {close[0]}?" if close else "GET /api/v1/markets/live-data lists what has been quoted"
+    names = [*known, *(name.rpartition(".")[0] for name in known)]
+    remedy = meant(symbol, names, "GET /api/v1/markets/live-data lists what has been quoted")
     raise Problem(
         404, "UNKNOWN_SYMBOL", f"no quote of {symbol} has come since the gateway started", remedy, pointer="path"
     )

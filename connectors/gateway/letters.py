@@ -6,14 +6,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from tradewind.connectors.dead_letters import Owner, Plan, Wanted, letters, marks, plan, send, survey, tally
 from tradewind.connectors.gateway.auth.roles import Who
-from tradewind.connectors.gateway.problems import Problem
+from tradewind.connectors.gateway.problems import Problem, meant
 from tradewind.connectors.kafka.admin import partition_counts
 from tradewind.connectors.kafka.consumption import Undecodable
 from tradewind.connectors.kafka.errors import StreamError
@@ -115,8 +114,7 @@ class Letters:
         known = {one.name: one for one in self.owners()}
         owner = known.get(name)
         if owner is None:
-            close = get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else "GET /api/v1/letters lists who has letters"
+            hint = meant(name, known, "GET /api/v1/letters lists who has letters")
             raise Problem(404, "UNKNOWN_AGENT", f"there is no agent or sink {name}", hint, pointer="#/agent")
         if owner.returns is None:
             raise Problem(

@@ -8,7 +8,6 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Annotated, Any, Final, Literal
 
 from confluent_kafka import Message
@@ -16,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tradewind.connectors.gateway.auth.roles import Who
 from tradewind.connectors.gateway.cursors import LONGEST, Cursors
-from tradewind.connectors.gateway.problems import Problem
+from tradewind.connectors.gateway.problems import Problem, meant
 from tradewind.connectors.gateway.wire import event_for_wire
 from tradewind.connectors.health.messages import Searcher, Step
 from tradewind.connectors.kafka.admin import partition_counts
@@ -168,8 +167,7 @@ class Messages:
 
     def _scope(self, query: Query, who: Who) -> _Scope:
         if query.topic not in self._known:
-            close = get_close_matches(query.topic, self._known, n=1)
-            hint = f"did you mean {close[0]}?" if close else "GET /api/v1/streams/topics lists the topics"
+            hint = meant(query.topic, self._known, "GET /api/v1/streams/topics lists the topics")
             raise Problem(404, "UNKNOWN_TOPIC", f"there is no topic {query.topic}", hint, pointer="query: topic")
         declared = self._declared.get(query.topic)
         models = declared.models if declared is not None else tuple(_kept(query.topic))

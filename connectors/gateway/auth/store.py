@@ -8,12 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import Any, Final
 
 from tradewind.connectors.gateway.auth.roles import Role
 from tradewind.connectors.gateway.database import STATEMENT_S, Database
-from tradewind.connectors.gateway.problems import Problem
+from tradewind.connectors.gateway.problems import Problem, meant
 from tradewind.connectors.postgres.connection import Connection
 from tradewind.connectors.settings import Settings
 
@@ -80,8 +79,7 @@ class Store:
                 known = [
                     row["name"] for row in await connection.fetch("SELECT name FROM users ORDER BY name LIMIT 1000")
                 ]
-                close = get_close_matches(name, known, n=1)
-                hint = f"did you mean {close[0]}?" if close else "./dev users list shows them"
+                hint = meant(name, known, "./dev users list shows them")
                 raise Problem(404, "UNKNOWN_USER", f"there is no user {name}", hint)
         return str(found)
 
