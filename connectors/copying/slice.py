@@ -57,16 +57,16 @@ def times_of(rows: pl.DataFrame, topic: Topic, by: By, codec: Codec) -> Times:
         return ingested
     found = ingested.copy()
     numbered = rows.select("value", "schema_id").with_row_index("row").filter(pl.col("schema_id").is_not_null())
-    for part in numbered.partition_by("schema_id"):
+    for (schema_id,), part in numbered.partition_by("schema_id", as_dict=True).items():
         at, values = part["row"].to_numpy(), part["value"].to_list()
-        found[at] = _event_times(values, topic, codec, ingested[at])
+        found[at] = _event_times(values, schema_id, topic, codec, ingested[at])
     return found
 
 
-def _event_times(values: Sequence[bytes], topic: Topic, codec: Codec, ingested: Times) -> Times:
+def _event_times(values: Sequence[bytes], schema_id: int, topic: Topic, codec: Codec, ingested: Times) -> Times:
     """Return the times of records of one schema, µs; those that have none, as `ingested` says."""
     try:
-        model = next((model for model in topic.models if codec.model_of(_schema_id(values[0])) is model), None)
+        model = next((model for model in topic.models if codec.model_of(schema_id) is model), None)
     except UndecodableRecord:
         return ingested
     if model is None or EVENT_TIME not in {of.name for of in fields(cast("type", model))}:
@@ -83,7 +83,3 @@ def _event_time(value: bytes, codec: Codec, ingested: int) -> int:
         return int(getattr(codec.decode(value), EVENT_TIME, ingested))
     except UndecodableRecord:
         return ingested
-
-
-def _schema_id(value: bytes) -> int:
-    return int.from_bytes(value[1:5], "big")
