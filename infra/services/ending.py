@@ -51,6 +51,17 @@ def heard() -> list[signal.Signals]:
     return [number for number in NUMBERS if (number, signal.getsignal(number)) != (signal.SIGHUP, signal.SIG_IGN)]
 
 
+def stop_on_signals(stop: threading.Event) -> None:
+    """End a command in order on the first signal, by the event; at once on the second."""
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in heard():
+        signal.signal(number, ask)
+
+
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Raise `Ended` in this block when a signal ends the command; within another such block this changes nothing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ import click
 
 from tradewind.connectors.archive.errors import ArchiveError
 from tradewind.infra.cli.plain_errors import plain_errors
-from tradewind.infra.services.ending import heard
+from tradewind.infra.services.ending import stop_on_signals
 from tradewind.infra.up.gate import pass_gate
 from tradewind.infra.up.verdict import Verdict, write_verdict
 
@@ -108,7 +107,7 @@ def feed(  # noqa: PLR0917 - click passes them by name
             open_feed(source, seed=seed, rate=rate, symbols=symbols, sessions=not no_sessions, history_s=history)
             for source in sources
         ]
-        _stop_on_signals(stop)
+        stop_on_signals(stop)
         with telemetry(settings, "feed") as told, guarded(settings, "feed", told.health) as guard:
             tell_disk(told.health, settings)
             guard.start(stop.set)
@@ -147,7 +146,7 @@ def _from_archive(
         raise click.UsageError(f"{other[0]} and {ARCHIVE}... are fed by two commands")
     topics = tuple(topic_named(source.removeprefix(ARCHIVE), DOMAIN_TOPICS) for source in dict.fromkeys(sources))
     stop = Event()
-    _stop_on_signals(stop)
+    stop_on_signals(stop)
     try:
         with telemetry(settings, "feed") as told, guarded(settings, "feed", told.health) as guard:
             guard.start(stop.set)
@@ -165,17 +164,6 @@ def _from_archive(
     click.echo(text)
     write_verdict(verdict, Verdict(well=True, text=text))
     sys.exit(0)
-
-
-def _stop_on_signals(stop: Event) -> None:
-    """End in order on the first signal, at once on the second."""
-
-    def ask(number: int, _frame: object) -> None:
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    for number in heard():
-        signal.signal(number, ask)
 
 
 class _Progress:

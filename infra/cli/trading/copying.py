@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from tradewind.infra.cli.output import aligned, say_json
-from tradewind.infra.services.ending import heard
+from tradewind.infra.services.ending import stop_on_signals
 
 if TYPE_CHECKING:
     from tradewind.connectors.copying.copy import Copied
@@ -59,7 +58,8 @@ def copy(wanted: Wanted) -> None:
     settings = Settings()
     into = target(settings, wanted.into)
     of = _slice(wanted)
-    stop = stopped_by_signals()
+    stop = Event()
+    stop_on_signals(stop)
     with source_of(wanted.source, settings, of.topics) as source:
         done = Copying(source, of, into, open_codec(settings), wanted.speed).run(stop, Progress())
     say_copied(done, into.namespace, as_json=wanted.as_json)
@@ -154,19 +154,6 @@ def _moment(given: str | None, name: str) -> int | None:
         return time_from_json(text)
     except (ValueError, OverflowError) as error:
         raise click.UsageError(f"{name} {given!r} is no time such as 2026-01-31T09:00:00Z ({error})") from None
-
-
-def stopped_by_signals() -> Event:
-    """Return an event that the first signal sets; the second ends at once."""
-    stop = Event()
-
-    def ask(number: int, _frame: object) -> None:
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    for number in heard():
-        signal.signal(number, ask)
-    return stop
 
 
 class Progress:
