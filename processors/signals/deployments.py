@@ -16,7 +16,7 @@ from tradewind.processors.batch import State
 from tradewind.processors.identity import derive_id
 from tradewind.processors.signals.parameters import Unfit, UnknownParameter, with_parameters
 from tradewind.processors.signals.strategy import Strategy
-from tradewind.processors.tenancy.keys import DECIMAL, is_name
+from tradewind.processors.tenancy.keys import DECIMAL, is_name, told
 from tradewind.schemas.ranges import RANGES
 from tradewind.schemas.signals import Deployment, DeploymentCommand, DeploymentRefused
 from tradewind.schemas.tenancy import Tenant
@@ -48,7 +48,6 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 MOST: Final = 64  # deployments of a tenant, retired ones included: each is asked about each bar of its instruments
 MOST_SYMBOLS: Final = 64
 BYTES: Final = 4_096  # of JSON, as of a tenant
-MOST_REASONS: Final = 64
 Code: TypeAlias = str
 
 
@@ -297,9 +296,6 @@ def _of_strategy(made: Deployment, catalogue: Catalogue) -> list[Reason]:
 def _refused(
     command: DeploymentCommand, current: Deployment | None, reasons: list[Reason], ts_ingest: int
 ) -> DeploymentRefused:
-    told = [{"code": of.code, "key": of.key, "text": of.text} for of in reasons[:MOST_REASONS]]
-    if len(reasons) > MOST_REASONS:
-        told[-1]["text"] += f"; and {len(reasons) - MOST_REASONS} more reasons"
     return DeploymentRefused(
         event_id=derive_id("DeploymentRefused", command.event_id),
         tenant_id=command.tenant_id,
@@ -312,5 +308,5 @@ def _refused(
         action=command.action,
         revision=command.revision,
         current_revision=0 if current is None else current.revision,
-        reasons=tuple(told),
+        reasons=told(reasons),
     )

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from tradewind.processors.billing.meters import AI_COST, METERS
 from tradewind.processors.money import ZERO, rounded
@@ -24,6 +24,7 @@ ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 DECIMAL: Final = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
 MOST_NAMES: Final = 64  # of accounts or features: a tenant stays below `TENANT_BYTES`
 MOST_ROUTES: Final = 32
+MOST_REASONS: Final = 64  # a refusal is a record, and a command may have thousands of keys
 ROUTE: Final = ("purpose", "provider", "model")
 INT_MAX: Final = 2**31 - 1
 LONG_MAX: Final = 2**63 - 1
@@ -51,6 +52,33 @@ class Reason:
     key: str
     """What it is about; empty where it is about no key."""
     text: str
+
+
+class Said(Protocol):
+    """A reason of any kind of command."""
+
+    @property
+    def code(self) -> str:
+        """Which kind it is."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """What it is about; empty where it is about no key."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """It, for a person."""
+        ...
+
+
+def told(reasons: Sequence[Said]) -> tuple[dict[str, str], ...]:
+    """Return reasons as a refusal has them; those beyond `MOST_REASONS` are counted in the last one."""
+    found = [{"code": of.code, "key": of.key, "text": of.text} for of in reasons[:MOST_REASONS]]
+    if len(reasons) > MOST_REASONS:
+        found[-1]["text"] += f"; and {len(reasons) - MOST_REASONS} more reasons"
+    return tuple(found)
 
 
 class Unfit(ValueError):

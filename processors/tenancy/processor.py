@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 from tradewind.processors.batch import Processor, Segment, State, checked, require_known, rows_of
 from tradewind.processors.identity import derive_id
 from tradewind.processors.signals.deployments import Catalogue, on_command
-from tradewind.processors.tenancy.keys import KEYS, Reason, is_name, read
+from tradewind.processors.tenancy.keys import KEYS, Reason, is_name, read, told
 from tradewind.schemas.event import Event
 from tradewind.schemas.signals import DeploymentCommand
 from tradewind.schemas.tenancy import Seeded, Tenant, TenantCommand, TenantRefused
@@ -37,7 +37,6 @@ NOTHING: Final = Catalogue({}, ())
 TENANT_BYTES: Final = (
     4_096  # of JSON: 5,000 tenants take 20 MB in each task, and a batch of 100 commands 2 MB of outputs
 )
-MOST_REASONS: Final = 64  # a refusal is a record, and a command may have thousands of keys
 
 
 def tenancy(catalogue: Catalogue = NOTHING) -> Processor:
@@ -172,9 +171,6 @@ def _values(tenant: Tenant) -> dict[str, Any]:
 
 
 def _refused(command: TenantCommand, current: Tenant | None, reasons: list[Reason], ts_ingest: int) -> TenantRefused:
-    told = [{"code": of.code, "key": of.key, "text": of.text} for of in reasons[:MOST_REASONS]]
-    if len(reasons) > MOST_REASONS:
-        told[-1]["text"] += f"; and {len(reasons) - MOST_REASONS} more reasons"
     return TenantRefused(
         event_id=derive_id("TenantRefused", command.event_id),
         tenant_id=command.tenant_id,
@@ -185,7 +181,7 @@ def _refused(command: TenantCommand, current: Tenant | None, reasons: list[Reaso
         action=command.action,
         revision=command.revision,
         current_revision=0 if current is None else current.revision,
-        reasons=tuple(told),
+        reasons=told(reasons),
     )
 
 

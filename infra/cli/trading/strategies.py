@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -12,9 +12,7 @@ from tradewind.connectors.clock.wall import clock_us
 from tradewind.infra.cli.known_tenants import require_tenant
 from tradewind.infra.cli.output import aligned, say_json
 from tradewind.infra.cli.plain_errors import plain_errors
-
-if TYPE_CHECKING:
-    from tradewind.schemas.signals import Deployment
+from tradewind.infra.cli.trading.commanded import refused, shown
 
 F = TypeVar("F", bound=Callable[..., Any])
 Place = tuple[str, str, str]
@@ -81,7 +79,7 @@ def list_(*, tenant: str | None, with_retired: bool, as_json: bool) -> None:
                     name: {"version": of.version, "interval_s": of.interval_s, "parameters": takes[name]}
                     for name, of in known.items()
                 },
-                "deployments": [_shown(one) for one in found],
+                "deployments": [shown(one) for one in found],
             }
         )
         return
@@ -193,10 +191,9 @@ def _carry_out(action: Any, place: Place, changes: list[dict[str, str]], timeout
     )
     answer = carry_out(command, settings, codec, timeout_s)
     if isinstance(answer, Deployment):
-        say_json(_shown(answer), indent=2)
+        say_json(shown(answer), indent=2)
     elif isinstance(answer, DeploymentRefused):
-        reasons = "\n".join(f"  {of['code']} {of['key']}: {of['text']}".replace(" :", ":") for of in answer.reasons)
-        raise click.ClickException(f"{'/'.join(place)} was not changed:\n{reasons}")
+        raise refused("/".join(place), answer.reasons)
 
 
 def _change(text: str) -> dict[str, str]:
@@ -227,10 +224,3 @@ def _value(key: str, value: Any) -> dict[str, str]:
     from tradewind.connectors.kafka.json_events import strict_json  # noqa: PLC0415 - help comes at once
 
     return {"key": key, "value": strict_json(value)}
-
-
-def _shown(deployment: Deployment) -> dict[str, Any]:
-    from tradewind.connectors.kafka.json_events import event_to_json  # noqa: PLC0415 - help comes at once
-
-    left_out = {"event_id", "correlation_id", "causation_id", "ts_ingest", "at"}
-    return {name: value for name, value in event_to_json(deployment).items() if name not in left_out}

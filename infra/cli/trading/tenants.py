@@ -14,6 +14,7 @@ from tradewind.connectors.clock.wall import clock_us
 from tradewind.infra.cli.known_tenants import require_among
 from tradewind.infra.cli.output import aligned, say_json
 from tradewind.infra.cli.plain_errors import plain_errors
+from tradewind.infra.cli.trading.commanded import refused, shown
 
 if TYPE_CHECKING:
     from tradewind.connectors.settings import Settings
@@ -119,7 +120,7 @@ def list_(*, as_json: bool) -> None:
     settings = Settings()
     found = read(settings)
     if as_json:
-        say_json({name: _shown(one) for name, one in found.items()})
+        say_json({name: shown(one) for name, one in found.items()})
         return
     trading = Counter(one.tenant_id for one in deployments(settings) if one.status == "ACTIVE")
     rows = [("tenant", "status", "revision", "tier", "accounts", "deployments")]
@@ -137,7 +138,7 @@ def show(tenant: str) -> None:
     """Print TENANT as JSON."""
     from tradewind.connectors.settings import Settings  # noqa: PLC0415 - help comes at once
 
-    say_json(_shown(_known(tenant, Settings())), indent=2)
+    say_json(shown(_known(tenant, Settings())), indent=2)
 
 
 @tenants.command()
@@ -198,11 +199,10 @@ def _carry_out(action: Any, tenant_id: str, values: tuple[str, ...], revision: i
     )
     answer = carry_out(command, settings, codec, timeout_s)
     if isinstance(answer, Tenant):
-        say_json(_shown(answer), indent=2)
+        say_json(shown(answer), indent=2)
         return
     assert isinstance(answer, TenantRefused)  # a command for a tenant leads to nothing else
-    reasons = "\n".join(f"  {of['code']} {of['key']}: {of['text']}".replace(" :", ":") for of in answer.reasons)
-    raise click.ClickException(f"{tenant_id} was not changed:\n{reasons}")
+    raise refused(tenant_id, answer.reasons)
 
 
 def _change(text: str) -> dict[str, str]:
@@ -226,10 +226,3 @@ def _known(tenant_id: str, settings: Settings, codec: Codec | None = None) -> Te
     found = read(settings, codec)
     require_among(tenant_id, found)
     return found[tenant_id]
-
-
-def _shown(tenant: Tenant) -> dict[str, Any]:
-    from tradewind.connectors.kafka.json_events import event_to_json  # noqa: PLC0415 - help comes at once
-
-    left_out = {"event_id", "correlation_id", "causation_id", "ts_ingest", "at"}
-    return {name: value for name, value in event_to_json(tenant).items() if name not in left_out}

@@ -16,8 +16,8 @@ from processing import START, assert_law, ingested, places
 from tests.unit.schemas.strategies import examples
 from tradewind.processors.batch import Processor, UnknownSymbol
 from tradewind.processors.identity import derive_id
-from tradewind.processors.tenancy.keys import KEYS, MOST_NAMES
-from tradewind.processors.tenancy.processor import MOST_REASONS, STATUSES, TENANT_BYTES, tenancy
+from tradewind.processors.tenancy.keys import KEYS, MOST_NAMES, MOST_REASONS
+from tradewind.processors.tenancy.processor import STATUSES, TENANT_BYTES, tenancy
 from tradewind.schemas.avsc import committed, newest
 from tradewind.schemas.event import Event
 from tradewind.schemas.tenancy import Seeded, Tenant, TenantCommand, TenantRefused
