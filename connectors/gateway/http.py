@@ -18,6 +18,8 @@ HEAD_BYTES: Final = 32 * 1024
 class BoundedHttp(HttpToolsProtocol):
     """HTTP on one connection. A head that is too long is answered with 431, one that is too slow with 408."""
 
+    head_s = HEAD_S
+
     _received = 0
     """Bytes of the head that is coming in, as far as pieces tell."""
     _counted = 0
@@ -91,7 +93,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _await_head(self) -> None:
         self._received, self._begun = 0, False
-        self._slow = self.loop.call_later(HEAD_S, self._ran_out)
+        self._slow = self.loop.call_later(self.head_s, self._ran_out)
 
     def _head_came(self) -> None:
         if self._slow is not None:
@@ -102,7 +104,7 @@ class BoundedHttp(HttpToolsProtocol):
         if not self._begun:
             self.transport.close()  # browsers open connections ahead, and want no answer to what they have not asked
         else:
-            self._refuse(_too_slow())
+            self._refuse(_too_slow(self.head_s))
 
     def _refuse(self, problem: Problem) -> None:
         """Answer and close."""
@@ -125,10 +127,10 @@ def _too_long() -> Problem:
     )
 
 
-def _too_slow() -> Problem:
+def _too_slow(head_s: float) -> Problem:
     return Problem(
         408,
         "HEAD_TOO_SLOW",
-        f"the head of the request did not come within {HEAD_S:.0f} s",
+        f"the head of the request did not come within {head_s:g} s",
         "connect again, and send it whole",
     )

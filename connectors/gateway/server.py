@@ -87,7 +87,11 @@ def listen(port: int) -> socket.socket:
     return found
 
 
-def server_of(make_app: Callable[[Callable[[Gateway], None]], ASGIApp], hosts: tuple[str, ...]) -> uvicorn.Server:
+def server_of(
+    make_app: Callable[[Callable[[Gateway], None]], ASGIApp],
+    hosts: tuple[str, ...],
+    http: type[BoundedHttp] = BoundedHttp,
+) -> uvicorn.Server:
     """Return a server that is not started. `make_app` takes what it must call with the gateway once it is made."""
     door = Door(hosts)
 
@@ -98,7 +102,7 @@ def server_of(make_app: Callable[[Callable[[Gateway], None]], ASGIApp], hosts: t
         uvicorn.Config(
             make_app(made),
             loop="uvloop",
-            http=BoundedHttp,
+            http=http,
             ws=upgrade_protocol(door.accept),
             lifespan="on",
             log_config=None,

@@ -69,9 +69,9 @@ class _Part:
 class Searcher:
     """One connection; for one thread at a time. Methods raise `StreamError`."""
 
-    def __init__(self, settings: Settings, topic: str) -> None:
+    def __init__(self, settings: Settings, topic: str, step_s: float = STEP_S) -> None:
         """Take the topic's name on the cluster."""
-        self._settings, self._topic = settings, topic
+        self._settings, self._topic, self._step_s = settings, topic, step_s
         self._consumer = Consumer(reading(settings, "search", QUEUED_KIB))
 
     def close(self) -> None:
@@ -98,7 +98,7 @@ class Searcher:
         newest = 2**62
         parts = {number: _Part(bounds[number][0], at, newest) for number, at in reached.items()}
         step = Step([], {}, 0)
-        deadline = time.monotonic() + STEP_S
+        deadline = time.monotonic() + self._step_s
         while len(step.hits) < limit:
             open_ = [number for number, part in parts.items() if not part.done]
             horizon = max((parts[number].floor_ms for number in open_), default=-1)
@@ -122,7 +122,7 @@ class Searcher:
     def forwards(self, reached: Reached, bounds: Mapping[int, Bounds], takes: Takes, limit: int) -> Step:
         """Search from `reached` on to the ends in `bounds`; up to `limit` hits, in the order of each partition."""
         step = Step([], dict(reached), 0)
-        deadline = time.monotonic() + STEP_S
+        deadline = time.monotonic() + self._step_s
         while len(step.hits) < limit and time.monotonic() < deadline and step.bytes <= STEP_BYTES:
             open_ = [number for number, at in step.reached.items() if at < bounds[number][1]]
             if not open_:

@@ -28,7 +28,8 @@ class QuestDbQuotes:
     Every method raises `NotReadable`. Another time-series store than QuestDB is refused.
     """
 
-    def __init__(self, settings: Settings, start: int | None, stop: int | None) -> None:
+    def __init__(self, settings: Settings, start: int | None, stop: int | None, page_rows: int = PAGE_ROWS) -> None:
+        self._page_rows = page_rows
         reader = open_reader(settings, READ_S)
         product = reader.product
         reader.close()
@@ -64,17 +65,17 @@ class QuestDbQuotes:
             begun = [] if reached is None else [f"timestamp >= {reached}"]
             page = self._asked(
                 f"SELECT {columns} FROM '{self._table}'{_where([*own, *self._bounds, *begun])} "  # noqa: S608 - quoted
-                f"ORDER BY timestamp LIMIT {PAGE_ROWS}"
+                f"ORDER BY timestamp LIMIT {self._page_rows}"
             )
             if page is None or page.is_empty():
                 return
             page = page.sort("ts_event", "seq", maintain_order=True)
             last = page["ts_event"][-1]
-            if page.height < PAGE_ROWS:
+            if page.height < self._page_rows:
                 yield page
                 return
             if page["ts_event"][0] == last:
-                raise NotReadable(f"{self._where}: {'.'.join(name)} has over {PAGE_ROWS:,} quotes at {last} µs")
+                raise NotReadable(f"{self._where}: {'.'.join(name)} has over {self._page_rows:,} quotes at {last} µs")
             # The page may end among quotes of one time: those come with the next page.
             yield page.filter(pl.col("ts_event") < last)
             reached = last

@@ -79,19 +79,19 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     return given
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], checkout: Path = CHECKOUT) -> int:
     """Compare; returns 1 where a figure is worse, 2 where a run failed."""
     given, begun = arguments(argv), time.monotonic()
     try:
-        head = Revision("HEAD", commit_of(CHECKOUT, "HEAD"), CHECKOUT)
-        with temporary_folder("tradewind-compare-") as folder, checked_out(CHECKOUT, given.revision, folder) as old:
+        head = Revision("HEAD", commit_of(checkout, "HEAD"), checkout)
+        with temporary_folder("tradewind-compare-") as folder, checked_out(checkout, given.revision, folder) as old:
             before, now = _measured(given, folder, (old, head))
     except BenchFailed as error:
         say(f"bench compare: {error}")
         return 2
     figures = judged(before, now)
     notes = [
-        f"{old.name} is {old.commit[:12]}; HEAD is {head.commit[:12]}{_dirt()}",
+        f"{old.name} is {old.commit[:12]}; HEAD is {head.commit[:12]}{_dirt(head)}",
         f"{given.runs} runs of each, alternately, in {minutes(time.monotonic() - begun)}",
         f"a throughput must be at least {LEAST_THROUGHPUT}, a latency at most {MOST_LATENCY} times that of {old.name}",
         "noise is how far the runs of one revision lie apart, for one of their median",
@@ -116,7 +116,7 @@ def _measured(given: argparse.Namespace, folder: Path, sides: Sides) -> tuple[li
     runs = Runs(folder, given.bench, {**short, "arguments": [*short["arguments"], *given.more]})
     if (load := os.getloadavg()[0]) > BUSY * (os.cpu_count() or 1):
         say(f"the machine is busy (load {load:.1f}): other work makes figures differ more than revisions do")
-    if dirt := _dirt():
+    if dirt := _dirt(sides[1]):
         say(f"HEAD is measured as it stands{dirt}")
     made = [f"the environment of {side.name}" for side in sides]
     kinds, turns = [f"{given.bench} of {side.name}" for side in sides], order(given.runs)
@@ -132,8 +132,8 @@ def _measured(given: argparse.Namespace, folder: Path, sides: Sides) -> tuple[li
     return found
 
 
-def _dirt() -> str:
-    return ", with changes that are not committed" if is_dirty(CHECKOUT) else ""
+def _dirt(head: Revision) -> str:
+    return ", with changes that are not committed" if is_dirty(head.tree) else ""
 
 
 def _show(figures: Sequence[Figure], old: str, notes: Sequence[str]) -> None:

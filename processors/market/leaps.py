@@ -45,17 +45,26 @@ def doubt_key(symbol: str, venue: str) -> str:
 
 
 def weigh(
-    segment: Segment, quotes: Quotes, watermarks: Sequence[int | None], doubted: Sequence[Tick | None], leap_us: int
+    segment: Segment,
+    quotes: Quotes,
+    watermarks: Sequence[int | None],
+    doubted: Sequence[Tick | None],
+    leap_us: int,
+    *,
+    first_look: int = FIRST_LOOK,
 ) -> Weighed | None:
     """Compare the quotes of a segment with the watermarks of their instruments; None if no quote is in doubt.
 
-    `watermarks` (None: nothing came yet) and `doubted` are those of the quotes' instruments.
+    `watermarks` (None: nothing came yet) and `doubted` are those of the quotes' instruments. `first_look` is no part of
+    the outcome: it is how many ticks are compared at once after a doubt.
     """
     verdicts: dict[int, _Verdict] = {}
     for number, (_, _, rows) in enumerate(quotes.each()):
         times, watermark, waiting = quotes.ts_event[rows], watermarks[number], doubted[number]
         if waiting is not None or _leaps(times, watermark, leap_us):
-            verdicts[number] = _verdict(times, watermark, None if waiting is None else waiting.ts_event, leap_us)
+            verdicts[number] = _verdict(
+                times, watermark, None if waiting is None else waiting.ts_event, leap_us, first_look
+            )
     if not verdicts:
         return None
 
@@ -101,7 +110,7 @@ class _Verdict(NamedTuple):
     """The row that is in doubt in the end."""
 
 
-def _verdict(times: Ints, reached: int | None, waiting_ts: int | None, leap_us: int) -> _Verdict:
+def _verdict(times: Ints, reached: int | None, waiting_ts: int | None, leap_us: int, first_look: int) -> _Verdict:
     """Weigh one tick after the other, but for runs of ticks that do not leap.
 
     Of two that leap, the second agrees with the first unless it is a leap behind: then it is the one to be doubted.
@@ -109,7 +118,7 @@ def _verdict(times: Ints, reached: int | None, waiting_ts: int | None, leap_us: 
     goes, at = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     discarded: list[tuple[int, int]] = []
     waiting = None if waiting_ts is None else (WAITED, waiting_ts)
-    row, look = 0, FIRST_LOOK
+    row, look = 0, first_look
     while row < len(times):
         if waiting is None and reached is not None:
             run = times[row : row + look]
@@ -118,7 +127,7 @@ def _verdict(times: Ints, reached: int | None, waiting_ts: int | None, leap_us: 
                 goes.append(np.arange(row, row + calm))
                 at.append(goes[-1])
                 row, reached = row + calm, max(reached, int(run[:calm].max()))
-            look = look * 2 if calm == len(run) else FIRST_LOOK
+            look = look * 2 if calm == len(run) else first_look
             if calm == len(run):
                 continue
         ts_event = int(times[row])

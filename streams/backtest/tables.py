@@ -22,6 +22,7 @@ class Table:
 
     path: Path
     schema: Mapping[str, Any]
+    part_rows: int = PART_ROWS
     rows: int = 0
     _waiting: list[Sequence[Any]] = field(default_factory=list)
     _parts: list[Path] = field(default_factory=list)
@@ -30,7 +31,7 @@ class Table:
         """Append a row: its values, in the order of the schema."""
         self._waiting.append(row)
         self.rows += 1
-        if len(self._waiting) >= PART_ROWS:
+        if len(self._waiting) >= self.part_rows:
             self._spill()
 
     def close(self) -> None:
@@ -40,7 +41,7 @@ class Table:
             return
         self._spill()
         pl.scan_parquet(self._parts).sink_parquet(
-            self.path, compression="zstd", maintain_order=True, row_group_size=PART_ROWS
+            self.path, compression="zstd", maintain_order=True, row_group_size=self.part_rows
         )
         for part in self._parts:
             part.unlink()

@@ -25,6 +25,7 @@ Name = tuple[str, str]
 @dataclass(slots=True)
 class _Instrument:
     folder: Path
+    part_rows: int
     waiting: list[pl.DataFrame] = field(default_factory=list)
     waiting_rows: int = 0
     rows: int = 0
@@ -48,9 +49,9 @@ class _Instrument:
         if not self.waiting_rows:
             return
         whole = pl.concat(self.waiting)
-        for start in range(0, whole.height, PART_ROWS):
+        for start in range(0, whole.height, self.part_rows):
             path = self.folder / f"{len(self.parts):06}.parquet"
-            whole.slice(start, PART_ROWS).write_parquet(path, compression="zstd", compression_level=1)
+            whole.slice(start, self.part_rows).write_parquet(path, compression="zstd", compression_level=1)
             self.parts.append(path)
         self.waiting, self.waiting_rows = [], 0
 
@@ -68,6 +69,8 @@ class Spool:
     """Takes quotes of any instruments. Memory is bounded, the disk is not."""
 
     folder: Path
+    part_rows: int = PART_ROWS
+    most_waiting: int = MOST_WAITING
     rows: int = 0
     _instruments: dict[Name, _Instrument] = field(default_factory=dict)
 
@@ -77,9 +80,9 @@ class Spool:
         for (symbol, venue), own in ticks.group_by("symbol", "venue", maintain_order=True):
             of = self._of((str(symbol), str(venue)))
             of.add(own)
-            if of.waiting_rows >= PART_ROWS:
+            if of.waiting_rows >= self.part_rows:
                 of.spill()
-        if sum(one.waiting_rows for one in self._instruments.values()) >= MOST_WAITING:
+        if sum(one.waiting_rows for one in self._instruments.values()) >= self.most_waiting:
             self._spill()
 
     def feeds(self, kind: str) -> list[SpoolFeed]:
@@ -90,7 +93,7 @@ class Spool:
                 name=f"{kind} {'.'.join(name)}",
                 source=f"{kind} {'.'.join(name)}, {one.rows} quotes {one.digest}",
                 parts=tuple(one.parts),
-                most_records=max(PART_ROWS // len(self._instruments), 1_024),
+                most_records=max(self.part_rows // len(self._instruments), 1_024),
             )
             for name, one in sorted(self._instruments.items())
         ]
@@ -100,7 +103,7 @@ class Spool:
         if known is None:
             folder = self.folder / f"{len(self._instruments):06}"
             folder.mkdir(parents=True)
-            known = self._instruments[name] = _Instrument(folder)
+            known = self._instruments[name] = _Instrument(folder, self.part_rows)
         return known
 
     def _spill(self) -> None:

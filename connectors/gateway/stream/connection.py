@@ -35,9 +35,11 @@ log = logging.getLogger(__name__)
 class Connections:
     """What the connections of a process share."""
 
-    def __init__(self, hub: Hub, verify: Callable[[str], Who], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, hub: Hub, verify: Callable[[str], Who], clock: Callable[[], float], auth_s: float = AUTH_S
+    ) -> None:
         """`verify` raises `Problem` for a token that is not good; `clock` gives s since 1970."""
-        self.hub, self.verify, self.clock = hub, verify, clock
+        self.hub, self.verify, self.clock, self.auth_s = hub, verify, clock, auth_s
         self.open: set[Connection] = set()
 
     def check(self) -> None:
@@ -67,9 +69,9 @@ class Connection(WSListener):
         """Wait for the client to say who it is."""
         self._transport = transport
         self._shared.open.add(self)
-        self._waiting = self._loop.call_later(
-            AUTH_S, self._close, AUTH_TIMEOUT, f'send {{"op":"auth","token":...}} within {AUTH_S:.0f} s'
-        )
+        seconds = self._shared.auth_s
+        why = f'send {{"op":"auth","token":...}} within {seconds:g} s'
+        self._waiting = self._loop.call_later(seconds, self._close, AUTH_TIMEOUT, why)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - picows' signature
         """Forget the client."""

@@ -8,12 +8,14 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pytest
 from days.played import ASKING, FILES, HALTED, QUOTA, QUOTED, REASON, TENANTS, PlayedDay, check
 from days.recorded import BTCUSDT, XAUUSD
 
 from tradewind.connectors.kafka.consumption import consume
 from tradewind.connectors.registry import open_codec
+from tradewind.connectors.timeseries.quotes import PAGE_ROWS, QuestDbQuotes
 from tradewind.infra.status.report import report
 from tradewind.schemas.billing import UsageThreshold
 from tradewind.schemas.notifications import Alert
@@ -136,11 +138,8 @@ def test_shares_of_a_quota_are_told_once_to_every_task(played_day: PlayedDay) ->
     assert sorted(codes) == ["USAGE_QUOTA_100", "USAGE_QUOTA_50", "USAGE_QUOTA_80"]
 
 
-def test_a_backtest_on_what_the_stack_keeps_is_one_on_the_file(
-    played_day: PlayedDay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """From Kafka, and from QuestDB page by page; and its signals are those of its tenant's deployment."""
-    monkeypatch.setattr("tradewind.connectors.timeseries.quotes.PAGE_ROWS", 1_000)
+def test_a_backtest_on_what_the_stack_keeps_is_one_on_the_file(played_day: PlayedDay, tmp_path: Path) -> None:
+    """From Kafka, and from QuestDB, page by page or at once; and its signals are those of its tenant's deployment."""
     name, of = "ema_crossover_1s", {"symbols": ["XAUUSD"], "settings": played_day.settings}
     wanted = backtested(planned(name, [str(XAUUSD.path)], **of))  # type: ignore[arg-type]
     for source in ("kafka", "questdb"):
@@ -148,6 +147,12 @@ def test_a_backtest_on_what_the_stack_keeps_is_one_on_the_file(
             assert backtested(plan) == wanted
             assert [feed.name for feed in plan.feeds] == [f"{source} XAUUSD.OANDA"]
     assert not list(tmp_path.glob("backtests/*"))
+    pages = [QuestDbQuotes(played_day.settings, None, None, rows) for rows in (1_000, PAGE_ROWS)]
+    paged, whole = (pl.concat(of.blocks(("XAUUSD", "OANDA"))) for of in pages)
+    for of in pages:
+        of.close()
+    assert paged.equals(whole)
+    assert paged.height > 5_000
     live = [record.event for record in consume(SIGNALS, settings=played_day.settings)]
     signals = [event for event in live if isinstance(event, Signal) and event.tenant_id == plan.tenant]
     sent = [event for event in signals if (event.strategy, event.symbol) == (name, "XAUUSD")]

@@ -8,14 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
-import pytest
 from backtesting import frame_of
 from hypothesis import given
 from hypothesis import strategies as st
 from processing import SECOND, tick
 
 from tradewind.connectors.feeds import Bounds, SourcePosition
-from tradewind.connectors.feeds.files import spool
 from tradewind.connectors.feeds.files.spool import Spool, SpoolFeed
 from tradewind.schemas.market import Tick
 
@@ -23,9 +21,9 @@ SYMBOLS = ("EURUSD", "XAUUSD", "BTCUSDT")
 QUOTES = st.lists(st.tuples(st.sampled_from(SYMBOLS), st.integers(0, 9), st.none() | st.integers(0, 3)), min_size=1)
 
 
-def spooled(folder: str, ticks: Sequence[Tick], bounds: Sequence[int]) -> list[SpoolFeed]:
+def spooled(folder: str, ticks: Sequence[Tick], bounds: Sequence[int], **sizes: int) -> list[SpoolFeed]:
     """Spool ticks in frames."""
-    found = Spool(Path(folder))
+    found = Spool(Path(folder), **sizes)
     for start, stop in pairwise(bounds):
         found.add(frame_of(ticks[start:stop]))
     return found.feeds("test")
@@ -48,11 +46,9 @@ def test_each_instruments_quotes_come_back_in_order(
         for number, (symbol, at, size) in enumerate(drawn)
     ]
     cut = sorted({0, len(ticks), *(place for place in places if place < len(ticks))})
-    with TemporaryDirectory() as one, TemporaryDirectory() as other, pytest.MonkeyPatch.context() as patch:
+    with TemporaryDirectory() as one, TemporaryDirectory() as other:
         whole = spooled(other, ticks, [0, len(ticks)])
-        patch.setattr(spool, "PART_ROWS", part)
-        patch.setattr(spool, "MOST_WAITING", waiting)
-        feeds = spooled(one, ticks, cut)
+        feeds = spooled(one, ticks, cut, part_rows=part, most_waiting=waiting)
         assert [feed.source for feed in feeds] == [feed.source for feed in whole]
         for symbol, feed in zip(sorted({tick.symbol for tick in ticks}), feeds, strict=True):
             own = frame_of([tick for tick in ticks if tick.symbol == symbol])

@@ -75,7 +75,6 @@ class Fake:
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     """Give a fake checkout, which is compared from now on."""
     made = Fake(tmp_path)
-    monkeypatch.setattr(compare, "CHECKOUT", made.root)
     monkeypatch.setenv("ORDER", str(made.order))
     monkeypatch.setattr("tempfile.tempdir", str(made.temporary))
     return made
@@ -84,7 +83,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
 def test_a_revision_that_is_as_fast_passes(fake: Fake, capfd: pytest.CaptureFixture[str]) -> None:
     """Each figure has both revisions' runs; standard output is JSON alone, and nothing is left."""
     old, new = fake.commit(100.0, 10.0), fake.commit(95.0, 11.0)
-    assert compare.main([old, "journal", "--json"]) == 0
+    assert compare.main([old, "journal", "--json"], fake.root) == 0
     said = capfd.readouterr()
     told = json.loads(said.out)
     assert told["worse"] is False
@@ -103,7 +102,7 @@ def test_runs_alternate_and_each_pair_begins_with_the_other(fake: Fake) -> None:
     """Neither has the warmer machine alone."""
     old = fake.commit(1.0, 1.0)
     fake.commit(1.0, 1.0)
-    assert compare.main([old, "journal", "--json"]) == 0
+    assert compare.main([old, "journal", "--json"], fake.root) == 0
     turns = [Path(line.split()[0]).name for line in fake.order.read_text().splitlines()]
     assert turns == ["revision", "checkout", "checkout", "revision", "revision", "checkout"]
     assert compare.order(3) == [0, 1, 1, 0, 0, 1]
@@ -114,7 +113,7 @@ def test_a_slower_revision_exits_1_and_the_table_says_by_what(fake: Fake, capfd:
     old = fake.commit(100.0, 10.0)
     fake.commit(89.0, 10.0)
     (fake.root / "more").write_text("not committed")
-    assert compare.main([old, "journal", "--runs", "1"]) == 1
+    assert compare.main([old, "journal", "--runs", "1"], fake.root) == 1
     said = capfd.readouterr()
     assert "WORSE" in said.out
     assert "with changes that are not committed" in said.err
@@ -132,7 +131,7 @@ def test_a_failed_run_exits_2_and_its_log_stays(
 ) -> None:
     """Its file is named, and is there after the rest has gone."""
     old = fake.commit(100.0, 10.0, then)
-    assert compare.main([old, "journal", "--json"]) == 2
+    assert compare.main([old, "journal", "--json"], fake.root) == 2
     told = capfd.readouterr()
     assert told.out == ""
     assert said.format(old=old) in told.err
@@ -146,7 +145,7 @@ def test_a_revision_that_is_not_there_is_told(fake: Fake, capfd: pytest.CaptureF
     fake.commit(1.0, 1.0)
     for name in ("no-such", "--all"):
         arguments = [name, "journal"] if name == "no-such" else ["--json", "--", name, "journal"]
-        assert compare.main(arguments) == 2
+        assert compare.main(arguments, fake.root) == 2
         assert f"has no revision '{name}'" in capfd.readouterr().err
 
 
@@ -156,8 +155,10 @@ def test_a_signal_leaves_neither_work_tree_nor_process(fake: Fake, number: signa
     pid = fake.order.with_name("pid")
     old = fake.commit(1.0, 1.0, f"echo $$ >{pid}.part; mv {pid}.part {pid}; exec sleep 60")
     code = (
-        "import sys; from pathlib import Path; from tradewind.infra.bench import compare; "
-        f"compare.CHECKOUT = Path({str(fake.root)!r}); sys.argv[1:] = ['bench', 'compare', {old!r}, 'journal']; "
+        "import sys; from functools import partial; from pathlib import Path; "
+        "from tradewind.infra.bench import compare; "
+        f"compare.main = partial(compare.main, checkout=Path({str(fake.root)!r})); "
+        f"sys.argv[1:] = ['bench', 'compare', {old!r}, 'journal']; "
         "from tradewind.infra.cli.group import main; main()"
     )
     environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
@@ -168,7 +169,7 @@ def test_a_signal_leaves_neither_work_tree_nor_process(fake: Fake, number: signa
     assert process.wait(PATIENCE_S) == -number
     wait(lambda: not alive(int(pid.read_text())) and not [*fake.temporary.iterdir()])
     if number == signal.SIGKILL:
-        compare.main([fake.commit(1.0, 1.0), "journal", "--json", "--runs", "1"])
+        compare.main([fake.commit(1.0, 1.0), "journal", "--json", "--runs", "1"], fake.root)
     assert fake.left == []
 
 
@@ -191,7 +192,7 @@ def alive(pid: int) -> bool:
 def test_other_options_go_to_the_bench(fake: Fake) -> None:
     """Of both revisions, behind those of the short form, so that they have the last word."""
     old = fake.commit(1.0, 1.0)
-    assert compare.main([old, "journal", "--rounds", "20", "--runs", "1", "--json"]) == 0
+    assert compare.main([old, "journal", "--rounds", "20", "--runs", "1", "--json"], fake.root) == 0
     assert fake.order.with_name("given").read_text().count('["--json", "--rounds", "20"]') == 2
 
 

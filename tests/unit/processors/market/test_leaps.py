@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewind.processors.market.leaps import LEAP_US, Weighed, doubt_key, weigh
+from tradewind.processors.market.leaps import FIRST_LOOK, LEAP_US, Weighed, doubt_key, weigh
 from tradewind.processors.market.quotes import quotes_of
 from tradewind.schemas.market import Tick
 from tradewind.testing import columns
@@ -25,14 +24,18 @@ def tick(which: int, ts_event: int, seq: int) -> Tick:
 
 
 def weighed(
-    ticks: list[Tick], watermarks: tuple[int | None, ...], waiting: tuple[Tick | None, ...], leap: int = LEAP
+    ticks: list[Tick],
+    watermarks: tuple[int | None, ...],
+    waiting: tuple[Tick | None, ...],
+    leap: int = LEAP,
+    look: int = FIRST_LOOK,
 ) -> Weighed | None:
     """Weigh a segment."""
     segment = columns(ticks)
     quotes = quotes_of(segment)
     present = [int(symbol[1:]) for symbol, _ in quotes.instruments]
     known = [watermarks[of] for of in present], [waiting[of] for of in present]
-    return weigh(segment, quotes, *known, leap)
+    return weigh(segment, quotes, *known, leap, first_look=look)
 
 
 @given(st.lists(A_QUOTE, min_size=1, max_size=14), WATERMARKS, WAITING, st.sampled_from([1, 2, 64]))
@@ -62,9 +65,7 @@ def test_quotes_are_weighed_as_a_loop_would(
         else:
             lane.append((one.seq, place))
             reached[which] = max(known, one.ts_event)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tradewind.processors.market.leaps.FIRST_LOOK", look)
-        found = weighed(ticks, watermarks, tuple(before))
+    found = weighed(ticks, watermarks, tuple(before), look=look)
     if found is None:
         assert not aside
         assert waiting == before

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from processing import SECOND, tick
 
 from tradewind.backtest import BacktestError, load
-from tradewind.streams.backtest import folder, tables
+from tradewind.streams.backtest import folder
+from tradewind.streams.backtest.tables import Table
 from tradewind.streams.backtest.ticks import merged
 
 SHORT: dict[str, Any] = {"start": "2014-05-01", "stop": "2014-05-01T00:20", "tenant": "alpha"}
@@ -136,14 +137,16 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not list((tmp_path / "backtests").iterdir())
 
 
-def test_rows_beyond_one_part_are_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_beyond_one_part_are_one_file(tmp_path: Path) -> None:
     """The same rows, in order, and the parts are gone."""
-    whole = run_in(tmp_path / "a", "ema_crossover_1s", XAUUSD.path, **SHORT)
-    monkeypatch.setattr(tables, "PART_ROWS", 7)
-    parts = run_in(tmp_path / "b", "ema_crossover_1s", XAUUSD.path, **SHORT)
-    for name in ("orders", "trades", "equity", "daily"):
-        assert getattr(whole, name).equals(getattr(parts, name))
-    assert bytes_of(whole.folder).keys() == bytes_of(parts.folder).keys()
+    rows = [(number, f"row {number}") for number in range(100)]
+    table = Table(tmp_path / "rows.parquet", {"number": pl.Int64, "text": pl.String}, part_rows=7)
+    for row in rows:
+        table.add(row)
+    assert len([*tmp_path.glob("*.part")]) == 14
+    table.close()
+    assert pl.read_parquet(table.path).rows() == rows
+    assert [*tmp_path.iterdir()] == [table.path]
 
 
 def test_prices_in_several_currencies_have_no_sum(tmp_path: Path) -> None:
