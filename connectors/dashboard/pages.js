@@ -8,9 +8,11 @@ export const PAGES = [
   { path: "/", name: "Flow", roles: null, load: () => import("/assets/flow/page.js").then((found) => found.FlowPage) },
   { path: "/topics", name: "Topics", roles: null, load: () => import("/assets/topics/page.js").then((found) => found.TopicsPage) },
   { path: "/groups", name: "Groups", roles: null, load: () => import("/assets/groups/page.js").then((found) => found.GroupsPage) },
+  { path: "/alerts", name: "Alerts", roles: null, load: () => import("/assets/alerts/page.js").then((found) => found.AlertsPage) },
   { path: "/messages", name: "Messages", roles: null, load: () => import("/assets/messages/page.js").then((found) => found.MessagesPage) },
   { path: "/letters", name: "Letters", roles: ["operator"], load: () => import("/assets/letters/page.js").then((found) => found.LettersPage) },
   { path: "/transactions", name: "Transactions", roles: ["operator"], load: () => import("/assets/transactions/page.js").then((found) => found.TransactionsPage) },
+  { path: "/system", name: "System", roles: null, load: () => import("/assets/system/page.js").then((found) => found.SystemPage) },
 ];
 
 /** The pages that a role may open. @param {string | undefined} role */

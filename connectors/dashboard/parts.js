@@ -77,8 +77,8 @@ export function Command({ text }) {
 }
 
 /** What a row says in full, beside the table.
- * @param {{name: string, badge?: any, close: () => void, children?: any}} props */
-export function Aside({ name, badge, close, children }) {
+ * @param {{name: string, badge?: any, broad?: boolean, close: () => void, children?: any}} props */
+export function Aside({ name, badge, broad = false, close, children }) {
   const closing = useRef(/** @type {HTMLButtonElement | null} */ (null));
   useEffect(() => closing.current?.focus(), [name]);
   useEffect(() => {
@@ -88,7 +88,7 @@ export function Aside({ name, badge, close, children }) {
     return () => removeEventListener("keydown", pressed);
   }, [close]);
   return html`
-    <aside class="detail panel" aria-label=${`${name} in full`}>
+    <aside class="detail panel ${broad ? "broad" : ""}" aria-label=${`${name} in full`}>
       <header><h2>${name}</h2>${badge}<span class="fill"></span><button class="quiet" ref=${closing} onClick=${close} aria-label="Close">✕</button></header>
       ${children}
     </aside>`;

@@ -84,6 +84,11 @@ async def post_auth_logout(request: Request, response: Response) -> dict[str, bo
     return {"signed_out": True}
 
 
+async def get_auth_keys(request: Request) -> dict[str, Any]:
+    """Return the keys of the tenant's machines, or of all; a key itself is told once, when it is made."""
+    return {"keys": await gateway_of(request).store.keys(who_of(request).tenant_id)}
+
+
 async def get_health_system(request: Request, response: Response) -> dict[str, Any]:
     """Return services and processes, as they were asked in the last seconds."""
     seen = gateway_of(request).system.last

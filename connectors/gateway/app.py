@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from difflib import get_close_matches
 from typing import Any, Final
@@ -15,7 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from tradewind import __version__
-from tradewind.connectors.gateway import answers, letter_answers, stream_answers
+from tradewind.connectors.gateway import alert_answers, answers, letter_answers, stream_answers, system_answers
+from tradewind.connectors.gateway.ai import answers as ai_answers
 from tradewind.connectors.gateway.auth.bearer import bearer
 from tradewind.connectors.gateway.auth.roles import Who
 from tradewind.connectors.gateway.gateway import Gateway
@@ -46,7 +47,7 @@ SCHEMA: Final = {
         "pointer": {"type": "string", "description": "where: a JSON pointer, a parameter or a header"},
     },
 }
-ANSWERS: Final = (answers, letter_answers, stream_answers)
+ANSWERS: Final = (answers, ai_answers, alert_answers, letter_answers, stream_answers, system_answers)
 """Modules with the functions that answer."""
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class RouteIncomplete(RuntimeError):
     """A line of the table has no roles, or neither an answer nor a domain that will bring one."""
 
 
-def make_app(make_gateway: Callable[[], Gateway], hosts: Iterable[str]) -> ASGIApp:
+def make_app(make_gateway: Callable[[], Gateway], hosts: Iterable[str], routes: Sequence[Route] = ROUTES) -> ASGIApp:
     """Return the application. `make_gateway` is called on the event loop as the server starts.
 
     Raises `RouteIncomplete`.
@@ -78,7 +79,7 @@ def make_app(make_gateway: Callable[[], Gateway], hosts: Iterable[str]) -> ASGIA
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
     )
-    for route in ROUTES:
+    for route in routes:
         if route.method != "WS":
             _add(app, route)
     _describe(app)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tradewind.connectors.gateway.ai.asker import Asker, make_asker
 from tradewind.connectors.gateway.auth.store import Store
 from tradewind.connectors.gateway.auth.tokens import ACCESS_S, Tokens, secret_of
 from tradewind.connectors.gateway.cursors import Cursors
@@ -19,6 +20,7 @@ from tradewind.connectors.gateway.picture import picture_of
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.stream.connection import Connections
 from tradewind.connectors.gateway.stream.hub import Hub, Key
+from tradewind.connectors.gateway.views.alerts import AlertsView
 from tradewind.connectors.gateway.views.flow import FlowSeen, FlowView
 from tradewind.connectors.gateway.views.inventory import InventoryView
 from tradewind.connectors.gateway.views.market import Follower, followers
@@ -70,18 +72,20 @@ class Gateway:
     flow: FlowView
     inventory: InventoryView
     system: SystemView
+    alerts: AlertsView
     market: tuple[Follower, ...]
     picture: dict[str, Any]
     reads: Reads
     messages: Messages
     letters: Letters
     cursors: Cursors
+    asker: Asker
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def views(self) -> tuple[View, ...]:
         """The threads that look."""
-        return self.flow, self.inventory, self.system, *self.market
+        return self.flow, self.inventory, self.system, self.alerts, *self.market, *self.asker.views
 
     def start(self) -> None:
         """Start the views, and look for sessions that have ended elsewhere."""
@@ -102,16 +106,18 @@ class Gateway:
             with suppress(asyncio.CancelledError):
                 await task
         await asyncio.gather(*(asyncio.to_thread(view.close) for view in self.views))
+        await self.asker.close()
         await self.store.close()
         await self.reads.close()
 
     async def _watch_sessions(self) -> None:
-        """Refuse the tokens of sessions that end, here and on the connections that are open."""
+        """Refuse the tokens of sessions and the keys that end, here and on the connections that are open."""
         away = False
         while True:
             try:
                 for session_id in await self.store.ended_within(ACCESS_S + 60):
                     self.tokens.end(session_id)
+                self.tokens.machines.take(await self.store.living_keys())
                 away = False
             except Problem as problem:
                 if not away:
@@ -150,10 +156,12 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
         flow=FlowView(settings, declared.known, put_flow, system.intents),
         inventory=InventoryView(settings, declared.known),
         system=system,
+        alerts=AlertsView(settings, codec),
         market=followers(settings, codec, put),
         picture=picture_of(declared.topics, declared.order, declared.left_out),
         reads=Reads(settings),
         messages=Messages(settings, codec, declared.known.topics, declared.topics),
         letters=Letters.of(settings, codec, declared.owners),
         cursors=Cursors(hashlib.sha256(b"tradewind cursors 1" + secret).digest()),
+        asker=make_asker(settings, codec),
     )

@@ -17,7 +17,7 @@ from tradewind.connectors.gateway.auth.roles import Who
 from tradewind.connectors.gateway.cursors import LONGEST, Cursors
 from tradewind.connectors.gateway.problems import Problem, meant
 from tradewind.connectors.gateway.wire import event_for_wire
-from tradewind.connectors.health.messages import Searcher, Step
+from tradewind.connectors.health.messages import STEP_S, Searcher, Step
 from tradewind.connectors.kafka.admin import partition_counts
 from tradewind.connectors.kafka.errors import BrokerUnavailable, StreamError
 from tradewind.connectors.kafka.json_events import fields_of
@@ -133,9 +133,16 @@ class _Tokens:
 class Messages:
     """Searches of one process. For one event loop."""
 
-    def __init__(self, settings: Settings, codec: Codec, known: Iterable[str], declared: Iterable[Topic]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        codec: Codec,
+        known: Iterable[str],
+        declared: Iterable[Topic],
+        step_s: float = STEP_S,
+    ) -> None:
         """Take the names on the cluster of all topics that may be searched, and the declared ones among them."""
-        self._settings, self._codec = settings, codec
+        self._settings, self._codec, self._step_s = settings, codec, step_s
         self._known = {name.removeprefix(settings.namespace) for name in known}
         self._declared = {topic.name: topic for topic in declared}
         self._free = asyncio.Semaphore(AT_ONCE)
@@ -206,7 +213,7 @@ class Messages:
         count = partition_counts(self._settings).get(physical)
         if count is None:
             raise Problem(404, "UNKNOWN_TOPIC", f"the cluster has no topic {query.topic}", "run ./dev prepare")
-        searcher = Searcher(self._settings, physical)
+        searcher = Searcher(self._settings, physical, self._step_s)
         try:
             step, head = _stepped(searcher, query, scope, tokens, count)
         finally:

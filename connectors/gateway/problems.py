@@ -54,5 +54,6 @@ class Problem(Exception):
             "code": self.code,
             "detail": self.detail,
             "remedy": self.remedy,
+            "message": f"{self.detail}: {self.remedy}",
         }
         return found if self.pointer is None else {**found, "pointer": self.pointer}

@@ -41,7 +41,7 @@ def publish(
     if close:
         events = closed(topic, events, Ends.of(settings))
     partitions = require(settings, topic)
-    encoder = _Encoder(topic, settings.physical(topic), open_codec(settings), partitions)
+    encoder = Encoder(topic, settings.physical(topic), open_codec(settings), partitions)
     source = iter(events)
     pending = encoder.encode(islice(source, TRANSACTION_RECORDS))
     if not pending:
@@ -75,7 +75,7 @@ def _check_time(event: Event, now_us: int) -> None:
 
 
 @dataclass(slots=True)
-class _Encoder:
+class Encoder:
     """Makes records of events."""
 
     topic: Topic

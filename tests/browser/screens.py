@@ -17,7 +17,7 @@ from browser.stage import linked, staged
 from gateway.serving import Served
 from playwright.async_api import Browser, Page, expect
 
-PAGES: Final = ("Flow", "Topics", "Groups", "Messages", "Letters", "Transactions")
+PAGES: Final = ("Flow", "Topics", "Groups", "Alerts", "Messages", "Letters", "Transactions", "System")
 THEMES: Final[tuple[Theme, ...]] = get_args(Theme)
 SIZES: Final = {"laptop": LAPTOP, "phone": PHONE}
 ROWS: Final = (0, 1, 500)

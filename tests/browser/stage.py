@@ -15,19 +15,22 @@ from tradewind.connectors.gateway.picture import picture_of
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.views.flow import FlowView
 from tradewind.connectors.gateway.views.inventory import Inventory
-from tradewind.connectors.gateway.views.system import SystemSeen
+from tradewind.connectors.gateway.views.system import Ports, SystemSeen
 from tradewind.connectors.gateway.wire import encoded, event_for_wire
 from tradewind.connectors.health.flow import Lag
 from tradewind.connectors.health.groups import GroupSeen, Member
 from tradewind.connectors.health.watch import Glance, TopicFlow
 from tradewind.connectors.settings import Settings
+from tradewind.processors.health.alerts import OVER, Complaint, Said, hear
 from tradewind.processors.health.transactions import Coordinated, OpenTransaction, Writing, joined
 from tradewind.schemas.market import Tick
+from tradewind.schemas.notifications import Alert
 from tradewind.topics import DOMAIN_TOPICS, TICKS
 
 LOOKS: Final = 90
 PARTITIONS: Final = 4
 MIB: Final = 1024 * 1024
+PROCESSES: Final = ("market", "decisions", "execution", "usage", "caller", "sink-questdb", "sink-postgres", "gateway")
 AGENTS: Final = ("execution", "signals", "risk", "ai", "portfolio")
 SETTINGS = Settings(_env_file=None)
 DECLARED: Final = tuple(topic.name for topic in DOMAIN_TOPICS)
@@ -123,13 +126,13 @@ def staged(rows: int, *, troubled: bool = True) -> Iterator[Served]:
     """
     with served() as gateway:
         given = gateway.gateway
-        quiet = given.flow, given.inventory, given.system
+        quiet = given.flow, given.inventory, given.system, given.alerts
         given.messages = cast("Any", Found(rows))
         given.letters = cast("Any", Buried(rows if troubled else 0))
         names = [*DECLARED, *(f"own.topic_with_a_long_name_{number}" for number in range(rows))][:rows]
         inputs = _inputs(given.declared.known.inputs, names)
         known = replace(given.declared.known, inputs=inputs)
-        given.declared = replace(given.declared, known=known)
+        given.declared = replace(given.declared, known=known, ports=Ports(tuple, tuple, lambda: PROCESSES, _log))
         given.picture.update(picture_of(DOMAIN_TOPICS, given.declared.order, given.declared.left_out))
         flow = FlowView(SETTINGS, known, lambda seen: gateway.put(("flow", ""), encoded(seen.to_json())))
         now = time.time()
@@ -137,19 +140,88 @@ def staged(rows: int, *, troubled: bool = True) -> Iterator[Served]:
             flow.take(_glance(names, inputs, look, troubled=troubled), now - LOOKS + look + 1)
         given.flow = flow
         given.inventory.last = _inventory(names, inputs, now, rows if troubled else 0)
-        process = {
-            "name": "market",
-            "phase": "running",
-            "down": False,
-            "stands_still": False,
-            "reasons": [],
-            "held": [],
-        }
-        given.system.last = SystemSeen(now, ({"name": "kafka", "healthy": True, "detail": ""},), (process,))
+        given.alerts.last = _alerts(rows if troubled else 0, now)
+        given.system.last = _system(rows if troubled else 1, now)
         try:
             yield gateway
         finally:
-            given.flow, given.inventory, given.system = quiet
+            given.flow, given.inventory, given.system, given.alerts = quiet
+
+
+def _system(rows: int, now: float) -> SystemSeen:
+    """Return the services and processes of one stack; with many rows, some are in trouble."""
+    services = [{"name": "kafka", "healthy": True, "version": "4.3.1", "detail": ""}]
+    if rows > 1:
+        services += [
+            {"name": "postgres", "healthy": True, "version": "18.1", "detail": ""},
+            {"name": "questdb", "healthy": False, "version": "", "detail": "http://127.0.0.1:19093 does not answer"},
+        ]
+    held = {
+        "group": "execution",
+        "topic": TICKS.name,
+        "partition": 2,
+        "instrument": "EURUSD.OANDA",
+        "until": "execution.decisions",
+        "seconds": 41.0,
+        "records": 12_048,
+    }
+    fresh = {"phase": "running", "down": False, "stands_still": False, "ready": True, "reasons": [], "deaths": 0}
+    states: tuple[dict[str, Any], ...] = (
+        {},
+        {"ready": False, "reasons": ["risk restores partition 3 of its state"], "restoring": ["risk"]},
+        {"held": [held]},
+        {"phase": "failed", "down": True, "ready": None, "deaths": 5, "age_s": None},
+        {"phase": "waiting", "ready": None, "deaths": 2, "age_s": None},
+        {"stands_still": True, "ready": False, "reasons": ["QuestDB does not answer; no row was written for 64 s"]},
+    )
+    processes = [
+        {
+            "name": name,
+            **fresh,
+            "age_s": 4_000.0 + at,
+            "held": [],
+            "restoring": [],
+            **(states[at % 6] if rows > 1 else {}),
+        }
+        for at, name in enumerate(PROCESSES[:rows])
+    ]
+    return SystemSeen(now, tuple(services), tuple(processes))
+
+
+def _log(name: str, lines: int) -> dict[str, Any]:
+    """Return the end of a log."""
+    found = [f"2026-11-30 09:{at // 60:02}:{at % 60:02} INFO {name}: took {at * 311} records" for at in range(lines)]
+    return {"lines": found, "bytes": 4_211_000, "whole": False}
+
+
+def _alerts(rows: int, now: float) -> tuple[Said, ...]:
+    """Return so many alerts: some hold, some came once, some are over, one is of a process that has ended."""
+    book: dict[Complaint, Said] = {}
+    for at in range(rows):
+        repeated, ended = at % 3 == 0, at % 5 == 4
+        since = round((now - 60 * (at + 1)) * 1_000_000)
+        told = Alert(
+            event_id=f"{at:032x}",
+            tenant_id=None if repeated else ("alpha", "beta")[at % 2],
+            ts_event=since,
+            ts_ingest=since if at % 7 == 6 else round((now - 1) * 1_000_000),
+            correlation_id="c",
+            causation_id="c",
+            severity=("CRITICAL", "WARNING", "INFO")[at % 3],
+            source=f"{AGENTS[at % len(AGENTS)]}-{at}",
+            code="WATCHDOG_POSITION" if repeated else "AI_BUDGET_80",
+            message=f"{TICKS.name}/{at % 4}: 4,211 records to read, and the position 99,1{at:02} has not moved for 64 s"
+            if repeated
+            else "80 % of the month's 5,000.00 are spent or reserved; requests are refused at 100 %",
+            group=AGENTS[at % len(AGENTS)] if repeated else None,
+            topic=TICKS.name if repeated else None,
+            partition=at % 4 if repeated else None,
+            since=since if repeated else None,
+        )
+        hear(book, told)
+        if ended:
+            hear(book, replace(told, code=f"{told.code}{OVER}", ts_ingest=round((now - 0.5) * 1_000_000)))
+    return tuple(book.values())
 
 
 def linked(gateway: Served, role: str = "operator") -> str:

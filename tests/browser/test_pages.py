@@ -94,6 +94,29 @@ async def test_a_person_searches_a_topic_and_sends_letters_back() -> None:
             assert gateway.gateway.letters.sent == 12  # type: ignore[attr-defined] # of the stage
 
 
+async def test_a_person_reads_alerts_and_the_log_of_what_stands() -> None:
+    """From the alert that holds to the process, why it is not ready, and the lines of its log."""
+    with staged(MANY) as gateway:
+        async with chromium() as browser, entered(browser, gateway) as page:
+            await turn_to(page, "Alerts")
+            first = page.locator("article").first
+            await expect(first).to_contain_text("WATCHDOG_POSITION")
+            await expect(first).to_contain_text("holds")
+            await page.get_by_role("button", name="Over", exact=True).click()
+            await expect(page.locator("article").first).to_contain_text("over")
+            await page.get_by_label("Find an alert").fill("no such thing")
+            await expect(page.get_by_text("No such alert.")).to_be_visible()
+            await turn_to(page, "System")
+            rows = page.get_by_role("region", name="Services and processes").locator("tbody tr")
+            await expect(rows.first).to_contain_text("questdb")
+            await page.get_by_role("button", name="decisions").click()
+            full = page.get_by_role("complementary", name="decisions in full")
+            await expect(full).to_contain_text("risk restores partition 3")
+            await full.get_by_label("Find in the log").fill("09:00:01")
+            await expect(full.locator("pre")).to_have_text("2026-11-30 09:00:01 INFO decisions: took 311 records")
+            assert await violations(page) == []
+
+
 async def test_a_page_says_why_it_has_no_numbers_and_who_may_not_see_it() -> None:
     """What the gateway answers stands on the page; a tenant's user has no link to a page of the platform."""
     with staged(MANY) as gateway:

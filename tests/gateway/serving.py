@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from gateway.answering import model_asker
 from runtime.records import CODEC
 
 from tradewind.connectors.gateway.app import make_app
@@ -20,11 +21,12 @@ from tradewind.connectors.gateway.auth.store import Session, User
 from tradewind.connectors.gateway.auth.tokens import Tokens
 from tradewind.connectors.gateway.cursors import Cursors
 from tradewind.connectors.gateway.gateway import Gateway
+from tradewind.connectors.gateway.http import BoundedHttp
 from tradewind.connectors.gateway.letters import Letters
 from tradewind.connectors.gateway.messages import Messages
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.server import listen, server_of
-from tradewind.connectors.gateway.stream.connection import Connections
+from tradewind.connectors.gateway.stream.connection import AUTH_S, Connections
 from tradewind.connectors.gateway.stream.hub import Hub, Key
 from tradewind.connectors.gateway.views.reads import Reads
 from tradewind.connectors.settings import KafkaSettings, PostgresSettings, Settings
@@ -82,6 +84,14 @@ class Users:
         """Return the sessions that have ended."""
         return self.ended
 
+    async def keys(self, tenant_id: str | None) -> list[Any]:
+        """Return no key."""
+        return []
+
+    async def living_keys(self) -> list[Any]:
+        """Return no key."""
+        return []
+
     async def close(self) -> None:
         """Do nothing."""
 
@@ -119,9 +129,15 @@ class Served:
         assert done.wait(START_S)
 
 
+class HurriedHttp(BoundedHttp):
+    """HTTP that waits only so long for a head."""
+
+    head_s = 0.2
+
+
 @contextmanager
-def served() -> Iterator[Served]:
-    """Serve in a thread until the body ends."""
+def served(*, hurried: bool = False) -> Iterator[Served]:
+    """Serve in a thread until the body ends; `hurried` waits only 0.2 s for heads and for who a client is."""
     users, reads = Users(), Reads(Settings(_env_file=None, postgres=PostgresSettings(url="postgresql://127.0.0.1:1/x")))
 
     def make() -> Gateway:
@@ -133,25 +149,29 @@ def served() -> Iterator[Served]:
             tokens=tokens,
             store=cast("Any", users),
             hub=hub,
-            connections=Connections(hub, tokens.verify, time.time),
+            connections=Connections(hub, tokens.verify, time.time, HurriedHttp.head_s if hurried else AUTH_S),
             declared=declared,
             flow=quiet(),
             inventory=quiet(),
             system=quiet(),
+            alerts=quiet(),
             market=(quiet(),),
             picture={"cards": []},
             reads=reads,
             messages=Messages(Settings(_env_file=None), CODEC, declared.known.topics, declared.topics),
             letters=Letters.of(NO_KAFKA, CODEC, tuple),
             cursors=Cursors(SECRET),
+            asker=model_asker(),
         )
 
-    with answering(make) as (port, gateway, loop):
+    with answering(make, HurriedHttp if hurried else BoundedHttp) as (port, gateway, loop):
         yield Served(port, gateway, users, loop)
 
 
 @contextmanager
-def answering(make: Callable[[], Gateway]) -> Iterator[tuple[int, Gateway, asyncio.AbstractEventLoop]]:
+def answering(
+    make: Callable[[], Gateway], http: type[BoundedHttp] = BoundedHttp
+) -> Iterator[tuple[int, Gateway, asyncio.AbstractEventLoop]]:
     """Serve a gateway that is made on the server's loop, in a thread; give its port, itself and the loop."""
     made: list[Gateway] = []
     loops: list[asyncio.AbstractEventLoop] = []
@@ -170,7 +190,7 @@ def answering(make: Callable[[], Gateway]) -> Iterator[tuple[int, Gateway, async
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     sock = listen(port)
-    server = server_of(build, HOSTS)
+    server = server_of(build, HOSTS, http)
     thread = threading.Thread(target=server.run, args=([sock],), daemon=True)
     thread.start()
     deadline = time.monotonic() + START_S

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from tradewind.connectors.gateway.auth import machine_keys
+from tradewind.connectors.gateway.auth.machine_keys import NewKey
 from tradewind.connectors.gateway.auth.roles import Role
 from tradewind.connectors.gateway.database import STATEMENT_S, Database
 from tradewind.connectors.gateway.problems import Problem, meant
@@ -51,7 +53,8 @@ class Session:
 class Store:
     """The tables of `access`. For one event loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, two_tabs_s: float = TWO_TABS_S) -> None:
+        self._two_tabs = timedelta(seconds=two_tabs_s)
         self._database = Database(settings, CONNECTIONS, "nothing was changed; try again, and see ./dev status")
 
     async def close(self) -> None:
@@ -192,7 +195,7 @@ class Store:
                 "now() - rotated_at < $2 AS recent FROM sessions "
                 "WHERE refresh_hash = $1 OR previous_hash = $1 FOR UPDATE",
                 given,
-                timedelta(seconds=TWO_TABS_S),
+                self._two_tabs,
             )
             user = await _user(connection, row["user_id"]) if row is not None and row["lives"] else None
             if row is None or user is None:
@@ -212,6 +215,27 @@ class Store:
                 return Session(row["session_id"], user, following)
             await _end(connection, row["session_id"], "its refresh token was used twice")
         raise _signed_out("the refresh token was used before, so the session has ended: somebody may have a copy of it")
+
+    async def living_keys(self) -> list[Mapping[str, Any]]:
+        """Return the machines' keys that live, as `MachineKeys` takes them."""
+        async with self._connection() as connection:
+            return await machine_keys.living(connection)
+
+    async def add_key(self, name: str, role: Role | None, days: int, label: str) -> NewKey:
+        """Make a key of a user; raises `Problem`."""
+        user_id = await self.user_id(name)
+        async with self._connection() as connection:
+            return await machine_keys.add(connection, user_id, role, days, label)
+
+    async def keys(self, tenant_id: str | None) -> list[dict[str, Any]]:
+        """Return the machines' keys of a tenant, or of all."""
+        async with self._connection() as connection:
+            return await machine_keys.listed(connection, tenant_id)
+
+    async def revoke_key(self, key_id: str) -> None:
+        """End a machine's key; raises `Problem` (404)."""
+        async with self._connection() as connection:
+            await machine_keys.revoke(connection, key_id)
 
     async def end(self, session_id: str, why: str) -> None:
         """End a session."""

@@ -14,6 +14,7 @@ import jwt
 from cachetools import LRUCache
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tradewind.connectors.gateway.auth.machine_keys import PREFIX, MachineKeys
 from tradewind.connectors.gateway.auth.roles import ROLES, Who
 from tradewind.connectors.gateway.problems import Problem
 
@@ -45,6 +46,7 @@ class Tokens:
         self._issuer, self._clock = issuer, clock
         self._verified: LRUCache[bytes, Who] = LRUCache(CACHED)
         self._ended: dict[str, float] = {}
+        self.machines = MachineKeys(clock)
 
     def issue(self, user_id: str, role: str, tenant_id: str | None, session_id: str) -> str:
         """Return a token."""
@@ -62,7 +64,9 @@ class Tokens:
         return jwt.encode(claims, self._private, "EdDSA", {"kid": self._kid})
 
     def verify(self, token: str) -> Who:
-        """Return who a token is of; raises `Problem` (401) unless it is ours, good and of a session that lives."""
+        """Return whose a token or a machine's key is; raises `Problem` (401) unless it is ours, good, and not ended."""
+        if token.startswith(PREFIX):
+            return self.machines.verify(token)
         key = hashlib.sha256(token.encode(errors="replace")).digest()
         who = self._verified.get(key)
         if who is None:

@@ -24,6 +24,10 @@ class Ports:
     """Returns `name`, `healthy`, `version`, `detail` of each service."""
     processes: Callable[[], Sequence[Mapping[str, Any]]]
     """Returns `name`, `phase`, `ready`, `reasons`, `held`, `restoring` of each process; nothing where no `up` runs."""
+    logs: Callable[[], Sequence[str]]
+    """Returns the names of the logs of this machine."""
+    log: Callable[[str, int], Mapping[str, Any]]
+    """Returns `lines`, `bytes` and `whole` of the end of a log; may raise `OSError`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Tables of the gateway's login: users, one-time links, sessions. No topic fills them; the gateway writes them."""
+"""Tables of the login at the gateway: users, links, sessions, keys of machines. The gateway writes them, no topic."""
 
 from tradewind.connectors.postgres.table import Domain, Migration
 
@@ -40,6 +40,23 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_previous ON sessions (previous_hash);
 CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
+""",
+        ),
+        Migration(
+            "keys of machines",
+            """
+CREATE TABLE machine_keys (
+    key_id     text PRIMARY KEY,
+    user_id    text NOT NULL REFERENCES users,
+    hash       bytea NOT NULL UNIQUE,
+    role       text NOT NULL,
+    label      text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    expires_at timestamptz NOT NULL,
+    ended_at   timestamptz
+);
+COMMENT ON TABLE machine_keys IS 'the hash of each key, not the key';
+CREATE INDEX machine_keys_living ON machine_keys (expires_at) WHERE ended_at IS NULL;
 """,
         ),
     ),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from tradewind.connectors.gateway.auth.roles import ROLES
+from tradewind.connectors.gateway.auth.machine_keys import MOST_DAYS
+from tradewind.connectors.gateway.auth.roles import ROLES, Role
 from tradewind.infra.cli.output import say_json
 
 if TYPE_CHECKING:
@@ -72,6 +73,38 @@ def disable(name: str) -> None:
 def link(name: str) -> None:
     """Print a link that signs in a user once, within an hour. NAME defaults to operator, who may do everything."""
     click.echo(_link_of(_done(lambda store: store.user_id(name))))
+
+
+@users.command()
+@NAME
+@click.option("--role", type=click.Choice(ROLES), help="What the key may do: the user's role, or a lesser one.")
+@click.option("--days", type=click.IntRange(1, MOST_DAYS), default=90, show_default=True, help="How long it is good.")
+@click.option("--label", default="", help="What it is for.")
+def key(name: str, *, role: Role | None, days: int, label: str) -> None:
+    """Print a key by which a program acts for a user, as an access token. It is told this once."""
+    click.echo(_done(lambda store: store.add_key(name, role, days, label)).text)
+
+
+@users.command()
+@click.option("--tenant", help="Only keys of this tenant.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+def keys(*, tenant: str | None, as_json: bool) -> None:
+    """List keys of programs: id, user, role, until when, and what each is for."""
+    for one in _done(lambda store: store.keys(tenant)):
+        if as_json:
+            say_json(one)
+            continue
+        whose = one["tenant_id"] or "all tenants"
+        until = f"until {one['expires_at'][:10]}" if one["lives"] else "ended"
+        click.echo(f"{one['key_id']} {one['user_name']:<20} {one['role']:<9} {whose:<20} {until:<16} {one['label']}")
+
+
+@users.command()
+@click.argument("key_id")
+def revoke(key_id: str) -> None:
+    """End a key of a program within a second."""
+    _done(lambda store: store.revoke_key(key_id))
+    click.echo(f"{key_id} has ended")
 
 
 def _link_of(user_id: str) -> str:

@@ -113,6 +113,7 @@ def declared_of(settings: Settings) -> Declared:
     from tradewind.connectors.timeseries.product import TITLES  # noqa: PLC0415
     from tradewind.infra.cli.dead_letters.owners import owners_named  # noqa: PLC0415
     from tradewind.infra.status.names import CALLER_NAMES, known, sinks_of  # noqa: PLC0415
+    from tradewind.infra.up.logs import logs_of, tail  # noqa: PLC0415
     from tradewind.streams.agents import OURS, installed  # noqa: PLC0415
 
     return Declared(
@@ -120,7 +121,12 @@ def declared_of(settings: Settings) -> Declared:
         order=(*(one.name for one in (*OURS, *installed())), *CALLER_NAMES),
         left_out=frozenset(TITLES.keys() - set(sinks_of(settings))),
         owners=cache(lambda: tuple(owners_named((), settings))),
-        ports=Ports(lambda: _services(settings), lambda: _processes(settings)),
+        ports=Ports(
+            services=lambda: _services(settings),
+            processes=lambda: _processes(settings),
+            logs=lambda: [*logs_of(settings.data.absolute())],
+            log=lambda name, lines: asdict(tail(logs_of(settings.data.absolute())[name], lines)),
+        ),
     )
 
 

@@ -23,9 +23,10 @@ POLL_S = 0.2
 def logs(*, name: str | None, lines: int, follow: bool) -> None:
     """Print the last lines of the log of NAME, or of every service and worker."""
     from tradewind.connectors.settings import Settings  # noqa: PLC0415 - help comes at once
+    from tradewind.infra.up.logs import FOLDER, logs_of  # noqa: PLC0415
 
-    folder = Settings().data.absolute() / "logs"
-    found = {path.stem: path for path in sorted(folder.glob("*.log"))}
+    data = Settings().data.absolute()
+    folder, found = data / FOLDER, logs_of(data)
     if name is not None and name not in found:
         raise click.UsageError(f"there is no log {name!r} in {folder}; there are: {', '.join(found) or 'none'}")
     if not found:

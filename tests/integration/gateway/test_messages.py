@@ -14,7 +14,7 @@ from tradewind.connectors.gateway.auth.roles import Who
 from tradewind.connectors.gateway.cursors import Cursors
 from tradewind.connectors.gateway.messages import Messages, Query
 from tradewind.connectors.gateway.problems import Problem
-from tradewind.connectors.health import messages as module
+from tradewind.connectors.health.messages import STEP_S
 from tradewind.connectors.kafka.admin import ensure
 from tradewind.connectors.kafka.offsets import Offsets
 from tradewind.connectors.registry import open_codec
@@ -82,11 +82,11 @@ def sender(settings: Settings) -> Sender:
     return Sender(settings)
 
 
-def searches(sender: Sender) -> Messages:
+def searches(sender: Sender, step_s: float = STEP_S) -> Messages:
     """Return the searches of the namespace."""
     topics = (TICKS, ALERTS, TENANTS)
     names = [sender.settings.physical(topic) for topic in topics]
-    return Messages(sender.settings, sender.codec, names, topics)
+    return Messages(sender.settings, sender.codec, names, topics, step_s)
 
 
 async def walked(messages: Messages, who: Who, **wanted: Any) -> list[dict[str, Any]]:
@@ -134,11 +134,10 @@ async def test_every_record_is_found_once_newest_first(sender: Sender) -> None:
     assert [hit.get("deleted") for hit in newest] == [True, None], "what is no event may be anybody's"
 
 
-async def test_a_tenant_finds_its_own_alone(sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_tenant_finds_its_own_alone(sender: Sender) -> None:
     """Neither another tenant's events nor the platform's, and not by another's cursor, in the shortest of steps."""
-    monkeypatch.setattr(module, "STEP_S", 0.0)
     sender.send(ALERTS, [sender.codec.encode(alert(at, (None, "alpha", "beta")[at % 3])) for at in range(30)])
-    messages = searches(sender)
+    messages = searches(sender, step_s=0.0)
     mine = await walked(messages, ALPHA, topic="notifications.alerts", limit=4)
     assert [hit["event"]["message"] for hit in mine] == [f"number {at}" for at in range(28, 0, -3)]
     theirs = await walked(messages, OPERATOR, topic="notifications.alerts", tenant="beta")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
-from tradewind.connectors.gateway.auth import store as module
+from tradewind.connectors.gateway.auth.machine_keys import MachineKeys
 from tradewind.connectors.gateway.auth.store import Store
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.postgres.connection import connect
@@ -30,9 +31,7 @@ async def store(settings: Settings, database: PostgresSettings) -> AsyncIterator
     await made.close()
 
 
-async def test_links_and_refresh_tokens_are_good_once(
-    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_links_and_refresh_tokens_are_good_once(store: Store, settings: Settings) -> None:
     """From the link to the end of the session, as two tabs, a thief and another process see it."""
     operator = await store.ensure_operator()
     assert await store.ensure_operator() == operator
@@ -52,9 +51,10 @@ async def test_links_and_refresh_tokens_are_good_once(
     with pytest.raises(Problem) as refused:
         await store.refresh(session.refresh, successor)
     assert refused.value.code == "SIGNED_OUT", "the token before the last two is nobody's"
-    monkeypatch.setattr(module, "TWO_TABS_S", 0)
+    later = Store(settings, two_tabs_s=0)
     with pytest.raises(Problem, match="somebody may have a copy"):
-        await store.refresh(tabs[0].refresh, successor)
+        await later.refresh(tabs[0].refresh, successor)
+    await later.close()
     with pytest.raises(Problem) as refused:
         await store.refresh(second.refresh, successor)
     assert refused.value.code == "SIGNED_OUT", "the theft ended the session for both"
@@ -116,3 +116,33 @@ async def test_users_are_created_changed_and_disabled(store: Store) -> None:
     with pytest.raises(Problem):
         await store.begin(link, "here")
     assert [(one["name"], one["sessions"], one["disabled"]) for one in await store.users()] == [("ada", 0, True)]
+
+
+async def test_a_machines_key_lives_until_it_is_revoked_or_its_user_ends(store: Store) -> None:
+    """It is told once; the table has its hash, and lists show neither."""
+    await store.add_user("ada", "trader", "alpha")
+    made = await store.add_key("ada", "viewer", 7, "grafana")
+    other = await store.add_key("ada", None, 90, "")
+    (found,) = [one for one in await store.living_keys() if one["key_id"] == made.key_id]
+    assert (found["key_role"], found["role"], found["tenant_id"]) == ("viewer", "trader", "alpha")
+    keys = MachineKeys(time.time)
+    keys.take(await store.living_keys())
+    assert keys.verify(made.text).role == "viewer"
+    assert keys.verify(other.text).role == "trader"
+    with pytest.raises(Problem, match="a key of trader cannot be owner"):
+        await store.add_key("ada", "owner", 7, "")
+    listed = await store.keys("alpha")
+    assert {(one["key_id"], one["user_name"], one["lives"]) for one in listed} == {
+        (made.key_id, "ada", True),
+        (other.key_id, "ada", True),
+    }
+    assert made.text not in str(listed)
+    assert await store.keys("beta") == []
+    await store.revoke_key(made.key_id)
+    with pytest.raises(Problem, match="no key"):
+        await store.revoke_key(made.key_id)
+    keys.take(await store.living_keys())
+    with pytest.raises(Problem):
+        keys.verify(made.text)
+    await store.disable("ada")
+    assert await store.living_keys() == []

@@ -13,3 +13,10 @@ def gateway() -> Iterator[Served]:
     """Serve one."""
     with served() as found:
         yield found
+
+
+@pytest.fixture(scope="package")
+def hurried() -> Iterator[Served]:
+    """Serve one that has little patience."""
+    with served(hurried=True) as found:
+        yield found

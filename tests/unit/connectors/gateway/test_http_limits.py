@@ -11,7 +11,6 @@ import httpx
 import pytest
 from gateway.serving import Served
 
-from tradewind.connectors.gateway import http
 from tradewind.connectors.gateway.guard import BODY_BYTES, CSP
 
 HEAD = b"GET /api/v1/health/system HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -50,20 +49,18 @@ def test_a_head_within_the_limit_passes(gateway: Served) -> None:
     assert answer.status_code == 401
 
 
-def test_a_head_that_does_not_come_ends_the_connection(gateway: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_head_that_does_not_come_ends_the_connection(hurried: Served) -> None:
     """With 408 where it has begun; without a word where nobody asked anything, as browsers do ahead of time."""
-    monkeypatch.setattr(http, "HEAD_S", 0.2)
-    assert problem_of(spoken(gateway, HEAD))["code"] == "HEAD_TOO_SLOW"
-    assert spoken(gateway) == b""
+    assert problem_of(spoken(hurried, HEAD))["code"] == "HEAD_TOO_SLOW"
+    assert spoken(hurried) == b""
 
 
-def test_a_second_head_on_a_kept_connection_is_bounded_too(gateway: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_head_on_a_kept_connection_is_bounded_too(gateway: Served, hurried: Served) -> None:
     """Whether it is slow or large."""
     first = HEAD + b"\r\n"
     long = [first, HEAD + b"Cookie: ", *([b"c" * 8_000] * 5)]
     assert spoken(gateway, *long, pause_s=0.05).count(b"HEAD_TOO_LARGE") == 1
-    monkeypatch.setattr(http, "HEAD_S", 0.3)
-    assert spoken(gateway, first, HEAD, pause_s=0.1).count(b"HEAD_TOO_SLOW") == 1
+    assert spoken(hurried, first, HEAD, pause_s=0.05).count(b"HEAD_TOO_SLOW") == 1
 
 
 def test_what_is_no_http_is_answered_with_a_problem(gateway: Served) -> None:

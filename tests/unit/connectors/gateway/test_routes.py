@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 from gateway.serving import Served
 
-from tradewind.connectors.gateway import answers, app
+from tradewind.connectors.gateway import answers
 from tradewind.connectors.gateway.app import RouteIncomplete, make_app
 from tradewind.connectors.gateway.auth.roles import EVERYONE, ROLES
 from tradewind.connectors.gateway.auth.store import User
 from tradewind.connectors.gateway.routes import PREFIX, ROUTES, Route
+from tradewind.connectors.gateway.views.system import Ports
 
 ROOT = Path(__file__).resolve().parents[4]
 LINE = re.compile(r"^\| `([A-Z]+) ([^`]+)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
@@ -81,11 +83,10 @@ def test_every_route_asks_for_a_token_and_keeps_to_its_roles(gateway: Served, ro
     ],
     ids=["without roles", "without an answer"],
 )
-def test_a_line_that_is_not_whole_stops_the_start(line: Route, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_is_not_whole_stops_the_start(line: Route) -> None:
     """It would be open to all, or fail when it is asked."""
-    monkeypatch.setattr(app, "ROUTES", (line,))
     with pytest.raises(RouteIncomplete, match=line.path):
-        make_app(lambda: pytest.fail("not started"), ())
+        make_app(lambda: pytest.fail("not started"), (), (line,))
 
 
 def test_errors_say_what_where_and_what_to_do(gateway: Served) -> None:
@@ -137,3 +138,27 @@ def test_a_page_of_another_origin_cannot_use_the_cookie(gateway: Served) -> None
     """Browsers name the origin of a request that a script makes."""
     found = httpx.post(f"{gateway.url}{PREFIX}/auth/refresh", headers={"Origin": "http://evil.example"})
     assert (found.status_code, found.json()["code"]) == (403, "FOREIGN_ORIGIN")
+
+
+def test_logs_are_read_by_their_names(gateway: Served) -> None:
+    """A wrong name has a near one, no name lists them, and a log that cannot be read is no bug."""
+
+    def log(name: str, lines: int) -> dict[str, object]:
+        if name == "usage":
+            raise PermissionError(13, "Permission denied")
+        return {"lines": [name] * lines, "bytes": 9, "whole": False}
+
+    quiet = gateway.gateway.declared
+    gateway.gateway.declared = replace(quiet, ports=Ports(tuple, tuple, lambda: ["market", "usage"], log))
+    url, headers = f"{gateway.url}{PREFIX}/system/logs", gateway.bearer()
+    try:
+        assert httpx.get(url, headers=headers).json()["names"] == ["market", "usage"]
+        found = httpx.get(url, headers=headers, params={"name": "market", "lines": 2}).json()
+        assert (found["lines"], found["bytes"]) == (["market", "market"], 9)
+        wrong = httpx.get(url, headers=headers, params={"name": "markte"})
+        assert (wrong.status_code, wrong.json()["remedy"]) == (404, "did you mean market?")
+        assert httpx.get(url, headers=headers, params={"name": "../../etc/passwd"}).status_code == 404
+        assert httpx.get(url, headers=headers, params={"name": "usage"}).json()["code"] == "LOG_UNREADABLE"
+        assert httpx.get(url, headers=headers, params={"name": "market", "lines": 0}).status_code == 422
+    finally:
+        gateway.gateway.declared = quiet

@@ -114,7 +114,7 @@ async def test_a_client_that_does_not_read_costs_one_entry_a_cell(gateway: Serve
         assert len(numbers) < 121, "no frame was replaced: the socket took all of them"
 
 
-async def test_who_does_not_say_who_they_are_is_closed(gateway: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_does_not_say_who_they_are_is_closed(gateway: Served, hurried: Served) -> None:
     """After some seconds, with a wrong token, or with another first frame."""
     async with aiohttp.ClientSession() as session:
         url = f"{gateway.url}/api/v1/stream"
@@ -124,8 +124,7 @@ async def test_who_does_not_say_who_they_are_is_closed(gateway: Served, monkeypa
         async with session.ws_connect(url) as socket:
             await socket.send_json({"op": "subscribe", "channel": "ticks"})
             assert await closed(socket) == connection.BAD_FRAME
-        monkeypatch.setattr(connection, "AUTH_S", 0.1)
-        async with session.ws_connect(url) as socket:
+        async with session.ws_connect(f"{hurried.url}/api/v1/stream") as socket:
             assert await closed(socket) == connection.AUTH_TIMEOUT
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from confluent_kafka import Message
 from runtime.records import CODEC, NOWHERE, beat, tick
 
 from tradewind.connectors.gateway.stream.hub import Key
+from tradewind.connectors.gateway.views.alerts import AlertsView, alerts_json
 from tradewind.connectors.gateway.views.flow import FlowSeen, FlowView, everywhere
 from tradewind.connectors.gateway.views.market import Follower
 from tradewind.connectors.gateway.views.system import Ports, SystemSeen, SystemView
@@ -17,6 +19,7 @@ from tradewind.connectors.health.flow import Lag
 from tradewind.connectors.health.watch import Glance, TopicFlow
 from tradewind.infra.status.names import known
 from tradewind.schemas.event import Event
+from tradewind.schemas.notifications import Alert
 from tradewind.topics import TICKS
 
 
@@ -92,7 +95,7 @@ def test_services_and_processes_say_what_is_down_and_what_stands() -> None:
 def test_what_an_agent_holds_is_an_intent() -> None:
     """By group, topic and partition."""
     held = {"group": "tradewind.execution", "topic": "market.ticks", "partition": 2}
-    view = SystemView(Ports(list, list))
+    view = SystemView(Ports(list, list, list, lambda name, lines: {}))
     assert view.intents() == {}
     process = {"name": "execution", "held": [held], "restoring": ["tradewind.risk"]}
     view.last = SystemSeen(1.0, (), (process,))
@@ -113,3 +116,33 @@ def test_a_group_that_restores_its_state_is_not_stopped() -> None:
     told.clear()
     view.take(looked(lag("market.ticks", 1, 3, 9, 20.0)), 121.0)
     assert found[-1].readers["market"]["market.ticks"]["state"] == "STOPPED"
+
+
+def test_alerts_are_those_of_the_tenant_and_operators_see_all() -> None:
+    """Ends, tombstones and what cannot be decoded are passed over."""
+    view = AlertsView(NOWHERE, CODEC)
+    now = time.time_ns() // 1000
+    of_beta, of_platform = (
+        Alert(
+            event_id=str(number) * 32,
+            tenant_id=tenant,
+            ts_event=now,
+            ts_ingest=now,
+            correlation_id="c",
+            causation_id="c",
+            severity="WARNING",
+            source="ai",
+            code="AI_BUDGET_80",
+            message="most is spent",
+        )
+        for number, tenant in enumerate(("beta", None))
+    )
+    view.take([])
+    assert view.last == ()
+    view.take([message(of_beta, "ai"), message(None, "ai"), message(b"no event", "ai"), message(of_platform, "ai")])
+    assert [one["tenant"] for one in alerts_json(view.last, "beta")] == ["beta"]
+    assert alerts_json(view.last, "alpha") == []
+    assert {(one["tenant"], one["state"], one["times"]) for one in alerts_json(view.last, None)} == {
+        ("beta", "CAME", 1),
+        (None, "CAME", 1),
+    }

@@ -1,0 +1,1 @@
+"""Requests to models, in the form of OpenAI's API."""
