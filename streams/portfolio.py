@@ -6,7 +6,7 @@ from tradewind.processors.portfolio.processor import portfolio as positions
 from tradewind.processors.portfolio.sizing import sizing as sizing_processor
 from tradewind.processors.tenancy.known import waits_for_tenants
 from tradewind.streams.runtime import Agent
-from tradewind.topics import BARS, FILLS, ORDER_REQUESTS, POSITIONS, SIGNALS, TENANT_CHANGES
+from tradewind.topics import BARS, DEPLOYMENT_POSITIONS, FILLS, ORDER_REQUESTS, POSITIONS, SIGNALS, TENANT_CHANGES
 from tradewind.topics.topic import MIB
 
 SIZINGS_BYTES = 32 * MIB  # 5,000 tenants with 4 KiB of accounts each take 20 MB
@@ -25,5 +25,7 @@ def sizing(settings: Settings) -> Agent:
 
 
 def portfolio(settings: Settings) -> Agent:  # noqa: ARG001 - every agent is built from the settings
-    """Keep positions and their profit, by tenant and account."""
-    return Agent(name="portfolio", inputs=(FILLS, BARS), outputs=(POSITIONS,), processor=positions())
+    """Keep positions and their profit, of accounts and of their deployments."""
+    return Agent(
+        name="portfolio", inputs=(FILLS, BARS), outputs=(POSITIONS, DEPLOYMENT_POSITIONS), processor=positions()
+    )

@@ -6,7 +6,7 @@ from tradewind.topics.catalog import UnknownTopic, topic_named
 from tradewind.topics.execution import FILLS, ORDER_EVENTS, ORDER_REQUESTS
 from tradewind.topics.market import BARS, FEED_POSITIONS, LATE_TICKS, NEWS, TICKS, TRADES
 from tradewind.topics.notifications import ALERTS
-from tradewind.topics.portfolio import POSITIONS
+from tradewind.topics.portfolio import DEPLOYMENT_POSITIONS, POSITIONS
 from tradewind.topics.risk import DECISIONS, KILL_SWITCHES
 from tradewind.topics.runtime import CLOCK
 from tradewind.topics.signals import DEPLOYMENT_CHANGES, DEPLOYMENT_REFUSALS, DEPLOYMENTS, SIGNALS
@@ -34,6 +34,7 @@ DOMAIN_TOPICS: tuple[Topic, ...] = (
     ORDER_EVENTS,
     FILLS,
     POSITIONS,
+    DEPLOYMENT_POSITIONS,
     ALERTS,
     AI_SETTINGS,
     AI_REQUESTS,
@@ -59,6 +60,7 @@ __all__ = [
     "DECISIONS",
     "DEPLOYMENTS",
     "DEPLOYMENT_CHANGES",
+    "DEPLOYMENT_POSITIONS",
     "DEPLOYMENT_REFUSALS",
     "DOMAIN_TOPICS",
     "FEED_POSITIONS",

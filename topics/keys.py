@@ -50,6 +50,11 @@ def position_key(event: Event) -> str:
     return f"{of.tenant_id}/{of.account_id}/{of.symbol}.{of.venue}"
 
 
+def deployment_position_key(event: Event) -> str:
+    """`tenant/account/name/SYMBOL.VENUE` of what a deployment holds."""
+    return f"{deployment_key(event)}/{instrument_key(event)}"
+
+
 def deployment_key(event: Event) -> str:
     """`tenant/account/name` of a deployment, or of what is said of one."""
     if isinstance(event, Seeded):

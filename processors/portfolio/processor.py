@@ -1,4 +1,8 @@
-"""Fills become positions; each bar values them again.
+"""Fills become positions of accounts and of their deployments; each bar values them again.
+
+A fill changes the position of its account, and that of the deployment that ordered. The quantities of an account's
+deployments add up to its own. So do the profits, realised and not, but for rounding. Only the sum is realised where one
+deployment sells what another one holds.
 
 The newest price in event time values a position: the mid of a one-minute bar's closing quote, or the price of the
 position's last fill. So the last version is the same whether bars or fills came first; only versions between differ.
@@ -9,7 +13,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from dataclasses import replace
 from decimal import Decimal
-from typing import cast
+from typing import Any, cast
 
 from tradewind.processors.batch import PoisonRecord, Processor, Rows, Segment, State, checked, require_known, rows_of
 from tradewind.processors.identity import derive_id, instrument
@@ -18,7 +22,7 @@ from tradewind.processors.portfolio.holding import Holding
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import Fill
 from tradewind.schemas.market import Bar, Heartbeat
-from tradewind.schemas.portfolio import MarkState, Position, PositionState
+from tradewind.schemas.portfolio import DeploymentPosition, MarkState, Position, PositionState
 from tradewind.schemas.ranges import AMOUNT_MAX, EXACT_PRICE_MAX
 
 MARK_INTERVAL_S = 60  # a value each minute is what a person watches; each second would be sixty times the records
@@ -45,18 +49,26 @@ def portfolio() -> Processor:
 
 def _on_fills(state: State, segment: Rows) -> list[Event]:
     fills = zip(cast("list[Fill]", list(segment.events)), segment.ts_ingest.tolist(), strict=True)
-    return [_on_fill(state, index, fill, ts_ingest) for index, (fill, ts_ingest) in enumerate(fills)]
+    sent: list[Event] = []
+    for index, (fill, ts_ingest) in enumerate(fills):
+        if fill.tenant_id is None:
+            raise PoisonRecord(index, f"fill {fill.event_id} has no tenant, and so no position")
+        require_known(fill, index, "side")
+        account, name = f"{fill.tenant_id}/{fill.account_id}", instrument(fill.symbol, fill.venue)
+        sent.append(_on_fill(state, index, fill, f"position/{account}/{name}", None, ts_ingest=ts_ingest))
+        of = fill.deployment
+        sent.append(_on_fill(state, index, fill, f"share/{account}/{of}/{name}", of, ts_ingest=ts_ingest))
+    return sent
 
 
-def _on_fill(state: State, index: int, fill: Fill, ts_ingest: int) -> Position:
-    tenant_id = fill.tenant_id
-    if tenant_id is None:
-        raise PoisonRecord(index, f"fill {fill.event_id} has no tenant, and so no position")
-    require_known(fill, index, "side")
-    key = f"position/{tenant_id}/{fill.account_id}/{instrument(fill.symbol, fill.venue)}"
+def _on_fill(
+    state: State, index: int, fill: Fill, key: str, deployment: str | None, *, ts_ingest: int
+) -> Position | DeploymentPosition:
+    """Change what an account, or a deployment, holds at a key of the state."""
     before = state.get(key, PositionState) or PositionState(
-        tenant_id=tenant_id,
+        tenant_id=str(fill.tenant_id),
         account_id=fill.account_id,
+        deployment=deployment,
         symbol=fill.symbol,
         venue=fill.venue,
         version=0,
@@ -160,24 +172,28 @@ def _holding(of: PositionState) -> Holding:
     return Holding(of.quantity, of.cost, of.realised_pnl)
 
 
-def _position(of: PositionState, cause: Fill | Bar, ts_event: int, ts_ingest: int) -> Position:
-    holding = _holding(of)
-    return Position(
-        event_id=derive_id("Position", of.tenant_id, of.account_id, instrument(of.symbol, of.venue), of.version),
-        tenant_id=of.tenant_id,
-        ts_event=ts_event,
-        ts_ingest=ts_ingest,
-        correlation_id=cause.correlation_id,
-        causation_id=cause.event_id,
-        account_id=of.account_id,
-        symbol=of.symbol,
-        venue=of.venue,
-        version=of.version,
-        quantity=of.quantity,
-        average_price=holding.average_price,
-        realised_pnl=of.realised_pnl,
-        unrealised_pnl=holding.unrealised_pnl(of.mark_price),
-        fees=of.fees,
-        mark_price=of.mark_price,
-        fills=of.fills,
-    )
+def _position(of: PositionState, cause: Fill | Bar, ts_event: int, ts_ingest: int) -> Position | DeploymentPosition:
+    """Return the event that tells a state: of the account as a whole, or of one of its deployments."""
+    holding, name = _holding(of), instrument(of.symbol, of.venue)
+    told: dict[str, Any] = {
+        "tenant_id": of.tenant_id,
+        "ts_event": ts_event,
+        "ts_ingest": ts_ingest,
+        "correlation_id": cause.correlation_id,
+        "causation_id": cause.event_id,
+        "account_id": of.account_id,
+        "symbol": of.symbol,
+        "venue": of.venue,
+        "version": of.version,
+        "quantity": of.quantity,
+        "average_price": holding.average_price,
+        "realised_pnl": of.realised_pnl,
+        "unrealised_pnl": holding.unrealised_pnl(of.mark_price),
+        "fees": of.fees,
+        "mark_price": of.mark_price,
+        "fills": of.fills,
+    }
+    if of.deployment is None:
+        return Position(event_id=derive_id("Position", of.tenant_id, of.account_id, name, of.version), **told)
+    event_id = derive_id("DeploymentPosition", of.tenant_id, of.account_id, of.deployment, name, of.version)
+    return DeploymentPosition(event_id=event_id, deployment=of.deployment, **told)

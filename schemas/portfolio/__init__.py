@@ -9,7 +9,139 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["MarkState", "Position", "PositionState", "SizingState"]
+__all__ = ["DeploymentPosition", "MarkState", "Position", "PositionState", "SizingState"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentPosition(Event):
+    """A deployment's holding of one instrument, after a fill or a new mark. Those of an account add up to its position."""
+
+    SCHEMA: ClassVar[str] = "tradewind.portfolio.DeploymentPosition"
+    VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "account_id": "name",
+        "deployment": "name",
+        "symbol": "name",
+        "venue": "name",
+        "version": "count",
+        "quantity": "amount",
+        "average_price": "amount",
+        "realised_pnl": "amount",
+        "unrealised_pnl": "amount",
+        "fees": "filled",
+        "mark_price": "amount",
+        "fills": "count",
+    }
+
+    event_id: str
+    """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
+    tenant_id: str
+    """the tenant"""
+    ts_event: int
+    """event time: the time at the source of the event"""
+    ts_ingest: int
+    """when the record at the origin of the chain entered Tradewind"""
+    correlation_id: str
+    """the first event of the chain"""
+    causation_id: str
+    """the event that caused this one directly"""
+    account_id: str
+    """the tenant's account"""
+    deployment: str
+    """the deployment, by its name within the account"""
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    version: int
+    """rises by one with each event of this holding"""
+    quantity: Decimal
+    """units, negative when short"""
+    average_price: Decimal
+    """average entry price of the open quantity, 0 when flat"""
+    realised_pnl: Decimal
+    """profit of closed quantity, in the quote currency"""
+    unrealised_pnl: Decimal
+    """profit of open quantity at mark_price"""
+    fees: Decimal
+    """fees of all fills, in the quote currency; no profit contains them"""
+    mark_price: Decimal
+    """price that the open quantity is valued at"""
+    fills: int
+    """fills so far"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            event_id=record["event_id"],
+            tenant_id=record["tenant_id"],
+            ts_event=record["ts_event"],
+            ts_ingest=record["ts_ingest"],
+            correlation_id=record["correlation_id"],
+            causation_id=record["causation_id"],
+            account_id=record["account_id"],
+            deployment=record["deployment"],
+            symbol=record["symbol"],
+            venue=record["venue"],
+            version=record["version"],
+            quantity=record["quantity"],
+            average_price=record["average_price"],
+            realised_pnl=record["realised_pnl"],
+            unrealised_pnl=record["unrealised_pnl"],
+            fees=record["fees"],
+            mark_price=record["mark_price"],
+            fills=record["fills"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "tenant_id": self.tenant_id,
+            "ts_event": self.ts_event,
+            "ts_ingest": self.ts_ingest,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "account_id": self.account_id,
+            "deployment": self.deployment,
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "version": self.version,
+            "quantity": self.quantity,
+            "average_price": self.average_price,
+            "realised_pnl": self.realised_pnl,
+            "unrealised_pnl": self.unrealised_pnl,
+            "fees": self.fees,
+            "mark_price": self.mark_price,
+            "fills": self.fills,
+        }
+
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and 1 <= len(self.tenant_id) <= 256
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and 1 <= len(self.account_id) <= 256
+            and 1 <= len(self.deployment) <= 256
+            and 1 <= len(self.symbol) <= 256
+            and 1 <= len(self.venue) <= 256
+            and self.version >= 0
+            and -9999999999999999999999999999 <= self.quantity <= 9999999999999999999999999999
+            and -9999999999999999999999999999 <= self.average_price <= 9999999999999999999999999999
+            and -9999999999999999999999999999 <= self.realised_pnl <= 9999999999999999999999999999
+            and -9999999999999999999999999999 <= self.unrealised_pnl <= 9999999999999999999999999999
+            and 0 <= self.fees <= 9999999999999999999999999999
+            and -9999999999999999999999999999 <= self.mark_price <= 9999999999999999999999999999
+            and self.fills >= 0
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +310,7 @@ class Position(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionState(Event):
-    """State of the portfolio agent: the holding of one account in one instrument."""
+    """State of the portfolio agent: the holding of one account, or of one of its deployments, in one instrument."""
 
     SCHEMA: ClassVar[str] = "tradewind.portfolio.PositionState"
     VERSION: ClassVar[int] = 1
@@ -207,12 +339,15 @@ class PositionState(Event):
     """event time of that price"""
     fills: int
     """fills so far"""
+    deployment: str | None = None
+    """the deployment that holds it; null for the account as a whole"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
         return cls(
             tenant_id=record["tenant_id"],
             account_id=record["account_id"],
+            deployment=record["deployment"],
             symbol=record["symbol"],
             venue=record["venue"],
             version=record["version"],
@@ -229,6 +364,7 @@ class PositionState(Event):
         return {
             "tenant_id": self.tenant_id,
             "account_id": self.account_id,
+            "deployment": self.deployment,
             "symbol": self.symbol,
             "venue": self.venue,
             "version": self.version,

@@ -18,11 +18,13 @@ from tradewind.infra.status.stored import MODELS
 from tradewind.schemas.ai import AiAttempt, AiRequest
 from tradewind.schemas.billing import Usage
 from tradewind.schemas.event import Event
+from tradewind.schemas.portfolio import DeploymentPosition
 from tradewind.topics import (
     AI_ATTEMPTS,
     AI_REQUESTS,
     BARS,
     DECISIONS,
+    DEPLOYMENT_POSITIONS,
     FILLS,
     ORDER_EVENTS,
     ORDER_REQUESTS,
@@ -49,6 +51,7 @@ class Ledger:
     order_events: list[OrderEvent] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     positions: list[Position] = field(default_factory=list)
+    shares: list[DeploymentPosition] = field(default_factory=list)
     usage: list[Usage] = field(default_factory=list)
     ai_requests: list[AiRequest] = field(default_factory=list)
     ai_attempts: list[AiAttempt] = field(default_factory=list)
@@ -108,11 +111,24 @@ class Ledger:
             last[key] = position
         return last
 
+    def last_shares(self) -> dict[tuple[str, str, str, str], DeploymentPosition]:
+        """Return the newest position of each deployment, by tenant, account, name and instrument."""
+        last: dict[tuple[str, str, str, str], DeploymentPosition] = {}
+        for one in self.shares:
+            key = (one.tenant_id, one.account_id, one.deployment, f"{one.symbol}.{one.venue}")
+            assert key not in last or one.version > last[key].version, f"{key}: a version came twice"
+            last[key] = one
+        return last
+
     def check_positions(self) -> None:
-        """Check that positions are the sum of the fills."""
-        last = self.last_positions()
+        """Check that positions are the sum of the fills, and of what the deployments of their account hold."""
+        last, summed = self.last_positions(), dict.fromkeys(self.holdings(), Decimal(0))
         assert {key: position.quantity for key, position in last.items()} == self.holdings()
         assert sum(position.fills for position in last.values()) == len(self.fills)
+        for (tenant, account, _, name), share in self.last_shares().items():
+            summed[tenant, account, name] += share.quantity
+        assert summed == self.holdings()
+        assert sum(share.fills for share in self.last_shares().values()) == len(self.fills)
 
     def fill_prices(self) -> dict[str, tuple[Decimal, int]]:
         """Return price and quote of every filled order."""
@@ -158,6 +174,7 @@ def read_orders(settings: Settings) -> Ledger:
     _each(settings, ORDER_EVENTS, lambda event: _keep(ledger.order_events, event, OrderEvent))
     _each(settings, FILLS, lambda event: _keep(ledger.fills, event, Fill))
     _each(settings, POSITIONS, lambda event: _keep(ledger.positions, event, Position))
+    _each(settings, DEPLOYMENT_POSITIONS, lambda event: _keep(ledger.shares, event, DeploymentPosition))
     return ledger
 
 

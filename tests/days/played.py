@@ -51,7 +51,12 @@ UNEQUAL = """
         SELECT tenant_id, account_id, symbol, venue,
             sum(CASE side WHEN 'BUY' THEN quantity ELSE -quantity END) AS filled
         FROM fills GROUP BY 1, 2, 3, 4) f USING (tenant_id, account_id, symbol, venue)
-    WHERE p.quantity IS DISTINCT FROM f.filled"""
+    WHERE p.quantity IS DISTINCT FROM f.filled
+    UNION ALL
+    SELECT tenant_id, account_id, symbol, venue FROM positions p FULL JOIN (
+        SELECT tenant_id, account_id, symbol, venue, sum(quantity) AS held
+        FROM deployment_positions GROUP BY 1, 2, 3, 4) d USING (tenant_id, account_id, symbol, venue)
+    WHERE p.quantity IS DISTINCT FROM d.held"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +206,7 @@ async def check(settings: Settings, ledger: Ledger, files: Sequence[Recording]) 
         "order_events": len(ledger.order_events),
         "fills": len(ledger.fills),
         "positions": len(ledger.last_positions()),
+        "deployment_positions": len(ledger.last_shares()),
         "ai_requests": len(ledger.ai_requests),
         "ai_attempts": len(ledger.ai_attempts),
         "usage_totals": len(ledger.used()),

@@ -83,7 +83,7 @@ def test_state_does_not_grow_with_time(seed: int) -> None:
         "tenancy": Counter({"tenant": owners, "deployment": accounts}),
         "sizing": tenants,
         "risk": tenants + Counter({"exposure": held, "holding": held, "rate": owners * len(SYMBOLS)}),
-        "portfolio": Counter({"position": accounts * len(SYMBOLS), "mark": len(SYMBOLS)}),
+        "portfolio": Counter({"position": held, "share": held, "mark": len(SYMBOLS)}),
         "metering": Counter({"sequence": owners * tasks}),
         "rating": tenants + Counter({"now": tasks, "source": owners * tasks, "total": owners * METERS * len(SYMBOLS)}),
         "ai": Counter({"tenant": owners, "seeded": 1}),

@@ -17,7 +17,7 @@ from tradewind.processors.portfolio.holding import Holding
 from tradewind.processors.portfolio.processor import portfolio
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import Fill
-from tradewind.schemas.portfolio import Position
+from tradewind.schemas.portfolio import DeploymentPosition, Position
 from tradewind.testing import run
 
 HALF_PLACE = Fraction(1, 2 * 10**10)
@@ -161,8 +161,9 @@ def portfolio_streams(draw: st.DrawFn) -> list[Event]:
         if kind < 6:
             side: Literal["BUY", "SELL"] = "BUY" if draw(st.booleans()) else "SELL"
             quantity, price = draw(st.sampled_from(("1", "2", "3"))), draw(st.sampled_from(("1.1", "1.2", "1.3")))
-            tenant = draw(st.sampled_from(("alpha", "beta")))
-            stream.append(fill(number, side, quantity, price, tenant_id=tenant, symbol=symbol, ts_event=ts_event))
+            tenant, of = draw(st.sampled_from(("alpha", "beta"))), draw(st.sampled_from(("one", "two", "three")))
+            other = {"tenant_id": tenant, "deployment": of, "symbol": symbol, "ts_event": ts_event}
+            stream.append(fill(number, side, quantity, price, **other))
         elif kind < 9:
             interval_s = draw(st.sampled_from((1, 60, 60)))
             stream.append(bar(ts_event, draw(st.sampled_from((1.1, 1.2))), interval_s=interval_s, symbol=symbol))
@@ -188,3 +189,38 @@ def test_bars_may_be_faster_than_fills(stream: list[Event]) -> None:
     fills: list[Event] = [event for event in stream if isinstance(event, Fill)]
     others = [event for event in stream if not isinstance(event, Fill)]
     assert last(others + fills) == last(stream)
+
+
+def test_one_deployment_never_closes_what_another_holds() -> None:
+    """The account has sold as much as it bought; each of its deployments still holds its own."""
+    other = {"deployment": "other"}
+    sent = run(
+        portfolio(), [fill(1, "BUY", "100", "1.00"), fill(2, "SELL", "100", "1.50", **other), bar(START + 9, 2.0)]
+    )
+    account, *_ = (of for of in reversed(sent) if isinstance(of, Position))
+    own = {of.deployment: of for of in sent if isinstance(of, DeploymentPosition)}
+    assert figures(account) == (0, 0, 50, 0)
+    assert {name: (of.quantity, of.realised_pnl, of.unrealised_pnl) for name, of in own.items()} == {
+        "test": (100, 0, 100),
+        "other": (-100, 0, -50),
+    }
+
+
+@given(portfolio_streams())
+def test_deployments_add_up_to_their_account(stream: list[Event]) -> None:
+    """Quantities and counts exactly; the whole profit but for half a place of each rounded product."""
+    accounts: dict[Any, Position] = {}
+    shares: dict[Any, dict[str, DeploymentPosition]] = {}
+    valued = [bar(START + 1_000_000_000, 1.1, symbol=symbol) for symbol in ("EURUSD", "XAUUSD")]
+    for of in run(portfolio(), [*stream, *valued]):
+        if isinstance(of, Position):
+            accounts[of.tenant_id, of.symbol] = of
+        elif isinstance(of, DeploymentPosition):
+            shares.setdefault((of.tenant_id, of.symbol), {})[of.deployment] = of
+    for key, account in accounts.items():
+        own = shares[key].values()
+        assert sum(of.quantity for of in own) == account.quantity
+        assert (sum(of.fills for of in own), sum(of.fees for of in own)) == (account.fills, account.fees)
+        profit = sum(of.realised_pnl + of.unrealised_pnl for of in own)
+        rounded = 4 * account.fills + len(own) + 1
+        assert abs(Fraction(profit) - Fraction(account.realised_pnl + account.unrealised_pnl)) <= rounded * HALF_PLACE
