@@ -179,3 +179,24 @@ def test_the_command_verifies_too(played_day: PlayedDay) -> None:
     assert sum(task["records"] for task in tasks) >= len(ledger.ticks)
     outputs = sum(task["outputs"] for task in tasks)
     assert outputs == sum(task["outputs_on_topics"] for task in tasks) >= len(ledger.bars)
+
+
+def test_commands_list_what_postgresql_holds(played_day: PlayedDay) -> None:
+    """Orders, fills, positions and accounts: as many as the topics have, and of one tenant alone where it is named."""
+    ledger, run = played_day.ledger, played_day.pipeline.run
+    listed = {
+        name: json.loads(run(name, "--json", "--limit", "10000", "--tenant", "alpha"))
+        for name in ("orders", "fills", "positions", "accounts")
+    }
+    assert {row["tenant_id"] for of in listed.values() for rows in of.values() if rows for row in rows} == {"alpha"}
+    mine = [one.order_id for one in ledger.requests if one.tenant_id == "alpha"]
+    assert Counter(row["order_id"] for row in listed["orders"]["orders"]) == Counter(mine)
+    mine = [one.order_id for one in ledger.fills if one.tenant_id == "alpha"]
+    assert Counter(row["order_id"] for row in listed["fills"]["fills"]) == Counter(mine)
+    whole = {row["symbol"]: row for row in listed["positions"]["positions"] if row["deployment"] is None}
+    for symbol, account in whole.items():
+        own = [row for row in listed["positions"]["positions"] if row["symbol"] == symbol and row["deployment"]]
+        assert sum(Decimal(row["quantity"]) for row in own) == Decimal(account["quantity"])
+    (account,) = listed["accounts"]["accounts"]
+    assert (account["account_id"], account["fills"]) == ("main", len(mine))
+    assert "alpha/main" in run("positions", "--limit", "1")

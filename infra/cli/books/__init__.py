@@ -1,0 +1,1 @@
+"""Commands that list what PostgreSQL holds: orders, fills, positions and accounts."""
