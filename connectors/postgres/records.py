@@ -11,6 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+import asyncpg
+
 from tradewind.connectors.postgres.connection import connect
 from tradewind.connectors.settings import Settings
 from tradewind.processors.money import shown
@@ -85,7 +87,7 @@ def rows(what: str, settings: Settings, tenant: str | None, most: int) -> list[R
     return asyncio.run(fetch())
 
 
-def _row(row: Mapping[str, Any]) -> Row:
+def _row(row: asyncpg.Record) -> Row:
     return {name: _value(value) for name, value in row.items()}
 
 
