@@ -35,7 +35,8 @@ WHERE $1::text IS NULL OR r.tenant_id = $1
 ORDER BY r.ts_event DESC, r.event_id DESC LIMIT $2
 """
 FILLS: Final = """
-SELECT ts_event, tenant_id, account_id, deployment, symbol, venue, side, quantity, price, fee, liquidity, order_id
+SELECT ts_event, tenant_id, account_id, coalesce(deployment, strategy) AS deployment, symbol, venue, side, quantity,
+       price, fee, liquidity, order_id
 FROM fills
 WHERE $1::text IS NULL OR tenant_id = $1
 ORDER BY ts_event DESC, event_id DESC LIMIT $2

@@ -1,6 +1,7 @@
 """Fills become positions of accounts and of their deployments; each bar values them again.
 
-A fill changes the position of its account, and that of the deployment that ordered. The quantities of an account's
+A fill changes the position of its account, and that of the deployment that ordered. A fill that names no deployment is
+of the one with the strategy's name, as the order of a signal that names none. The quantities of an account's
 deployments add up to its own. So do the profits, realised and not, but for rounding. Only the sum is realised where one
 deployment sells what another one holds.
 
@@ -56,7 +57,7 @@ def _on_fills(state: State, segment: Rows) -> list[Event]:
         require_known(fill, index, "side")
         account, name = f"{fill.tenant_id}/{fill.account_id}", instrument(fill.symbol, fill.venue)
         sent.append(_on_fill(state, index, fill, f"position/{account}/{name}", None, ts_ingest=ts_ingest))
-        of = fill.deployment
+        of = fill.deployment or fill.strategy
         sent.append(_on_fill(state, index, fill, f"share/{account}/{of}/{name}", of, ts_ingest=ts_ingest))
     return sent
 

@@ -89,8 +89,6 @@ class Fill(Event):
     """the order"""
     account_id: str
     """the tenant's account"""
-    deployment: str
-    """the deployment of a strategy that it is for, by its name within the account"""
     symbol: str
     """the instrument as its venue writes it, such as EURUSD"""
     venue: str
@@ -101,8 +99,6 @@ class Fill(Event):
     """units"""
     price: Decimal
     """price"""
-    fee: Decimal
-    """what the venue takes for the fill, in the quote currency"""
     liquidity: Literal["UNKNOWN", "TAKER", "MAKER"]
     """whether the fill took or gave liquidity"""
     quote_seq: int
@@ -111,6 +107,10 @@ class Fill(Event):
     """strategy whose signal the order follows"""
     tenant_id: str | None = None
     """the tenant that the event belongs to; null for market data, which all tenants share"""
+    deployment: str | None = None
+    """the deployment of a strategy that it is for, by its name within the account; null for the one of the strategy's name"""
+    fee: Decimal = Decimal("0E-10")
+    """what the venue takes for the fill, in the quote currency"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -167,7 +167,7 @@ class Fill(Event):
             and len(self.causation_id) <= 256
             and 1 <= len(self.order_id) <= 256
             and 1 <= len(self.account_id) <= 256
-            and 1 <= len(self.deployment) <= 256
+            and (self.deployment is None or 1 <= len(self.deployment) <= 256)
             and 1 <= len(self.symbol) <= 256
             and 1 <= len(self.venue) <= 256
             and 0 < self.quantity <= 9999999999999999999999999999

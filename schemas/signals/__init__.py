@@ -511,10 +511,6 @@ class Signal(Event):
     """which way the strategy wants to be: long, short, or out of the instrument"""
     strength: float
     """0 to 1"""
-    mode: Literal["UNKNOWN", "TARGET", "ADD"]
-    """what a view becomes: of TARGET the position that is wanted, of ADD a change of the position"""
-    sizing: Literal["UNKNOWN", "VOLATILITY", "UNITS", "NOTIONAL"]
-    """how large: VOLATILITY by what a move of one standard deviation a minute may cost, UNITS by units, NOTIONAL by value"""
     volatility: float
     """standard deviation of mid-price returns per minute"""
     quote_bid: float
@@ -531,6 +527,10 @@ class Signal(Event):
     """the tenant's account; null for every account of every active tenant"""
     deployment: str | None = None
     """the deployment, by its name within the account; null if none gave the signal"""
+    mode: Literal["UNKNOWN", "TARGET", "ADD"] = "TARGET"
+    """what a view becomes: of TARGET the position that is wanted, of ADD a change of the position"""
+    sizing: Literal["UNKNOWN", "VOLATILITY", "UNITS", "NOTIONAL"] = "VOLATILITY"
+    """how large: VOLATILITY by what a move of one standard deviation a minute may cost, UNITS by units, NOTIONAL by value"""
     size: Decimal | None = None
     """amount at full strength: quote currency, or units of UNITS; null is the tenant's risk_per_trade, of VOLATILITY alone"""
 

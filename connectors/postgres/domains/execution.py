@@ -94,6 +94,11 @@ COMMENT ON COLUMN fills.fee IS 'What the venue takes for it, in the quote curren
 COMMENT ON COLUMN fills.quote_seq IS 'Sequence of the quote that it was filled at.';
 """
 
+UNNAMED = """
+ALTER TABLE fills ALTER COLUMN deployment DROP NOT NULL;
+COMMENT ON COLUMN fills.deployment IS 'Null for the one of the strategy''s name.';
+"""
+
 EXECUTION = Domain(
     "execution",
     tables=(
@@ -101,5 +106,5 @@ EXECUTION = Domain(
         EventTable(ORDER_EVENTS, "order_events"),
         EventTable(FILLS, "fills"),
     ),
-    migrations=(Migration("orders and fills", CREATE),),
+    migrations=(Migration("orders and fills", CREATE), Migration("fills without a deployment", UNNAMED)),
 )

@@ -99,6 +99,18 @@ def test_the_newest_price_values_a_position_whichever_came_first() -> None:
     assert positions(late, newer)[-1].mark_price == Decimal(2)
 
 
+def test_a_fill_that_names_no_deployment_is_of_the_strategy_s_own() -> None:
+    """It costs nothing, and closes what the deployment of that name has bought."""
+    known = fill(2, "SELL", "100", "1.50")
+    plain = {name: getattr(known, name) for name in Fill.__dataclass_fields__ if name not in ("deployment", "fee")}
+    sent = run(portfolio(), [fill(1, "BUY", "100", "1.00"), Fill(**plain)])
+    last, own = sent[-2:]
+    assert isinstance(last, Position)
+    assert isinstance(own, DeploymentPosition)
+    assert (own.deployment, own.fees) == ("test", 0)
+    assert figures(last) == (own.quantity, own.average_price, own.realised_pnl, own.unrealised_pnl) == (0, 0, 50, 0)
+
+
 def test_what_is_no_fill_is_poison() -> None:
     """Nobody's position cannot change."""
     too_large = (fill(2, "BUY", "1e15", "1e13"), fill(2, "BUY", "1e18", "1"), fill(2, "SELL", "1e16", "1"))

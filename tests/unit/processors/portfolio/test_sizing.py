@@ -63,6 +63,15 @@ def test_one_deviation_moves_the_order_by_the_risk() -> None:
     assert {request.units for request in requests(signal(strength=0.5))} == {Decimal(39_000)}
 
 
+def test_a_signal_that_states_no_sizing_is_a_target_of_the_strategy_sized_by_volatility() -> None:
+    """A program need not know of modes and deployments: its signal goes to every account."""
+    stated = signal()
+    plain = {name: getattr(stated, name) for name in Signal.__dataclass_fields__ if name not in ("mode", "sizing")}
+    made = requests(Signal(**plain))
+    assert made == requests(stated)
+    assert {(one.mode, one.deployment, one.units) for one in made} == {("TARGET", "test", Decimal(79_000))}
+
+
 def test_every_account_gets_its_own_request() -> None:
     """Ids derive from signal, tenant and account; the chain leads back to the signal."""
     made = requests(signal(), tenants=(LIMIT, MARKET))
