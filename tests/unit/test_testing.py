@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,16 +13,18 @@ from processing import START, heartbeat, tick
 from runtime.records import NO_PRICE
 
 from tradewind.connectors.kafka.errors import WrongEvent
+from tradewind.connectors.settings import Settings
 from tradewind.processors.batch import Segment, State, rows_of
 from tradewind.processors.signals.strategy import JSON, Strategy, View
 from tradewind.schemas.event import Event
-from tradewind.schemas.execution import Fill
+from tradewind.schemas.execution import Fill, OrderRequest
 from tradewind.schemas.market import Bar, Heartbeat, Tick
 from tradewind.schemas.portfolio import Position
 from tradewind.schemas.signals import Signal
+from tradewind.streams.portfolio import sizing
 from tradewind.streams.runtime import Agent, AgentCrashed
 from tradewind.testing import MemoryAgent, MemoryBroker, MemoryState, Pipeline, cut, rows
-from tradewind.topics import BARS, LATE_TICKS, TICKS
+from tradewind.topics import BARS, LATE_TICKS, SIGNALS, TICKS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "testing.md"
 STRATEGY_LINES = 10
@@ -56,6 +59,31 @@ def test_a_strategy_trades_in_memory() -> None:
     assert outcome.of(Signal)
     assert outcome.of(Fill)
     assert outcome.of(Position)[-1].quantity > 0
+
+
+def test_an_agent_that_waits_for_tenants_has_those_that_prepare_writes() -> None:
+    """So that it does what it would do on a stack that was just started, and does not stand still."""
+    told: dict[str, Any] = {"ts_event": START, "ts_ingest": START, "correlation_id": "c", "causation_id": "c"}
+    asked = Signal(
+        **told,
+        event_id="1",
+        symbol="EURUSD",
+        venue="T",
+        strategy="ml",
+        direction="LONG",
+        strength=0.5,
+        volatility=0.0004,
+        quote_bid=1.1,
+        quote_ask=1.1001,
+        quote_ts=START,
+        reason="a model says so",
+    )
+    kit = MemoryAgent(sizing(Settings(_env_file=None)))
+    made = kit.process({SIGNALS: [asked, replace(asked, event_id="2", volatility=math.nan)]})
+    owners = [(one.tenant_id, one.account_id, one.deployment) for one in made if isinstance(one, OrderRequest)]
+    assert owners == [(name, "main", "ml") for name in ("alpha", "beta")]
+    assert len(kit.dead_letters()) == 1
+    assert MemoryAgent(sizing(Settings(_env_file=None)), MemoryBroker()).process({SIGNALS: [asked]}) == []
 
 
 def counting(state: State, segment: Segment) -> list[Event]:

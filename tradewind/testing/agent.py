@@ -22,7 +22,8 @@ from tradewind.streams.runtime.work.assigned_tasks import AssignedTasks, Batch
 from tradewind.streams.runtime.work.dead_letters import owner_of
 from tradewind.streams.runtime.work.state import TaskState
 from tradewind.testing.broker import MemoryBroker, MemoryChangelog, MemoryPositions, MemorySkips, MemoryTransactions
-from tradewind.topics import Topic
+from tradewind.testing.prepared import prepare
+from tradewind.topics import DEPLOYMENT_CHANGES, TENANT_CHANGES, Topic
 
 E = TypeVar("E", bound=Event)
 FOREVER_S = 1e9  # nobody waits for a batch's end
@@ -36,9 +37,15 @@ class MemoryAgent:
     """
 
     def __init__(self, agent: Agent, broker: MemoryBroker | None = None) -> None:
-        """Start an agent on a broker, where it stopped there before. Without a broker, use a new and empty one."""
+        """Start an agent on a broker, where it stopped there before.
+
+        Without a broker, use a new one. If the agent reads tenants or deployments, the new one has those that
+        `tradewind prepare` writes, because the agent would wait for them.
+        """
         self.agent = agent
         self.broker = broker or MemoryBroker()
+        if broker is None and not {TENANT_CHANGES, DEPLOYMENT_CHANGES}.isdisjoint(agent.inputs):
+            prepare(self.broker)
         settings = self.broker.settings
         self._group = group_of(agent, settings)
         self._sent = MemoryTransactions(self.broker, self._group)
