@@ -22,7 +22,7 @@ from tradewind.schemas.codec.avro_type import ArrayType, AvroType, EnumType, Opt
 from tradewind.schemas.codec.catalog import NEWEST
 from tradewind.schemas.event import UNKNOWN, Event
 from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest
-from tradewind.schemas.portfolio import Position
+from tradewind.schemas.portfolio import DeploymentPosition, Position
 from tradewind.schemas.risk import Decision
 from tradewind.schemas.signals import Deployment, DeploymentCommand, Signal
 from tradewind.schemas.tenancy import Tenant, TenantCommand
@@ -187,8 +187,7 @@ def test_a_status_of_an_order_that_is_not_open_decides_nothing() -> None:
 def test_positions_are_not_changed_by_a_side_that_is_not_known() -> None:
     """Which would else be a sale."""
     processor, state = DECLARED["portfolio"].processor, MemoryState()
-    (made,) = run(processor, [SOUND[Fill.SCHEMA]], state)
-    assert isinstance(made, Position)
+    assert [type(made) for made in run(processor, [SOUND[Fill.SCHEMA]], state)] == [Position, DeploymentPosition]
     before = dict(state.values)
     with pytest.raises(UnknownSymbol, match="side"):
         run(processor, [unknown(Fill.SCHEMA, "side")], state)

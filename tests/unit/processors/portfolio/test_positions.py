@@ -102,7 +102,7 @@ def test_the_newest_price_values_a_position_whichever_came_first() -> None:
 def test_a_fill_that_names_no_deployment_is_of_the_strategy_s_own() -> None:
     """It costs nothing, and closes what the deployment of that name has bought."""
     known = fill(2, "SELL", "100", "1.50")
-    plain = {name: getattr(known, name) for name in Fill.__dataclass_fields__ if name not in ("deployment", "fee")}
+    plain = {name: value for name, value in known.to_dict().items() if name not in ("deployment", "fee")}
     sent = run(portfolio(), [fill(1, "BUY", "100", "1.00"), Fill(**plain)])
     last, own = sent[-2:]
     assert isinstance(last, Position)

@@ -66,7 +66,7 @@ def test_one_deviation_moves_the_order_by_the_risk() -> None:
 def test_a_signal_that_states_no_sizing_is_a_target_of_the_strategy_sized_by_volatility() -> None:
     """A program need not know of modes and deployments: its signal goes to every account."""
     stated = signal()
-    plain = {name: getattr(stated, name) for name in Signal.__dataclass_fields__ if name not in ("mode", "sizing")}
+    plain = {name: value for name, value in stated.to_dict().items() if name not in ("mode", "sizing")}
     made = requests(Signal(**plain))
     assert made == requests(stated)
     assert {(one.mode, one.deployment, one.units) for one in made} == {("TARGET", "test", Decimal(79_000))}
