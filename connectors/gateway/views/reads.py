@@ -47,8 +47,8 @@ WHERE ($1::text IS NULL OR r.tenant_id = $1) AND ($2::text IS NULL OR r.account_
 ORDER BY r.ts_event DESC, r.event_id DESC LIMIT $6
 """
 FILLS: Final = """
-SELECT tenant_id, order_id, account_id, symbol, venue, coalesce(deployment, strategy) AS deployment, strategy, side,
-       quantity, price, liquidity, ts_event, event_id
+SELECT tenant_id, order_id, account_id, symbol, venue, deployment, strategy, side, quantity, price, liquidity, ts_event,
+       event_id
 FROM fills
 WHERE ($1::text IS NULL OR tenant_id = $1) AND ($2::text IS NULL OR account_id = $2)
   AND ($3::text IS NULL OR order_id = $3)
