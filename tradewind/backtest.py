@@ -14,9 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from tradewind.connectors.settings import Settings
 from tradewind.processors.signals.strategy import Strategy
+from tradewind.streams.backtest.checking.made import Made
+from tradewind.streams.backtest.checking.probes import TIMES, Checked
+from tradewind.streams.backtest.checking.probes import check as _check
 from tradewind.streams.backtest.errors import BacktestError
 from tradewind.streams.backtest.planning import RATE, planned
 from tradewind.streams.backtest.run import CAPITAL, Plan, Result
@@ -25,7 +29,7 @@ from tradewind.streams.backtest.run import run as _run
 from tradewind.streams.backtest.stored import opened
 from tradewind.streams.backtest.strategies import Value
 
-__all__ = ["BacktestError", "Plan", "Result", "load", "run"]
+__all__ = ["BacktestError", "Checked", "Plan", "Result", "check", "load", "run"]
 
 
 def run(
@@ -80,6 +84,31 @@ def run(
     folder = data or known.data
     with opened(plan, folder) as whole:
         return _run(whole, folder)
+
+
+def check(
+    strategy: str | Strategy,
+    sources: Sequence[str],
+    *,
+    parameters: Mapping[str, str | Value] | None = None,
+    times: int = TIMES,
+    warmup: int = 0,
+    seed: int = 1,
+    settings: Settings | None = None,
+    data: Path | None = None,
+    **asked: Any,
+) -> Checked:
+    """Check that a strategy knows its bars and its memory only, and not the future, as `./dev backtest check` does.
+
+    The future is replaced at `times` times. After `warmup` bars, signals must not depend on where the data begin; 0
+    leaves that out. `asked` is what `run` takes besides. A process is started, so call this where `__name__` is
+    `"__main__"`. Raises `BacktestError` and `FeedError`.
+    """
+    known = settings or Settings()
+    plan = planned(strategy, sources, parameters=parameters, seed=seed, settings=known, **asked)
+    folder, made = data or known.data, Made.of(strategy, parameters)
+    with opened(plan, folder) as whole:
+        return _check(whole, made, folder, times=times, warmup=warmup, seed=seed)
 
 
 def load(wanted: str, data: Path | None = None) -> Result:

@@ -38,7 +38,11 @@ def choose(named: str, given: Mapping[str, str | Value]) -> Chosen:
     Raises `BadInput` for an unknown strategy or parameter, a value of another type, or one that the constructor
     refuses.
     """
-    found = _class_of(named)
+    return built(_class_of(named), named, given)
+
+
+def built(found: type[Strategy], named: str, given: Mapping[str, str | Value]) -> Chosen:
+    """Return a strategy of a class, which messages call `named`. Raises `BadInput` as `choose` does."""
     known = _parameters(found)
     unknown = sorted(given.keys() - known.keys())
     if unknown:

@@ -1,0 +1,58 @@
+"""Other data after a time: what a strategy that does not know the future cannot notice before."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Kind = Literal["mirrored", "amplified", "ended"]
+KINDS: Final[tuple[Kind, ...]] = ("mirrored", "amplified", "ended")
+FACTORS: Final[dict[Kind, float]] = {"mirrored": -1.0, "amplified": 4.0}
+"""What each move since the last known quote is multiplied by, in logarithms of mids."""
+FARTHEST: Final = 3.0  # of a logarithm: prices stay within a factor of 20
+SMALLEST: Final = 1e-8
+DIGITS: Final = 8  # of a price: as many as a venue quotes, and fewer than events may have
+
+
+def other_after(ticks: pl.DataFrame, at: int, kind: Kind) -> pl.DataFrame:
+    """Return quotes in which all that are later than `at`, µs, are others; columns as in `TICK_COLUMNS`.
+
+    Times, instruments and the order of arrival stay, so that the same quotes are late or in doubt. `mirrored` and
+    `amplified` turn around, or multiply, each price's way from the instrument's last quote up to `at`. `ended` leaves
+    the later quotes out.
+    """
+    later = ticks["ts_event"].to_numpy() > at
+    if kind == "ended":
+        return ticks.filter(pl.Series(~later))
+    names = ticks.select(pl.struct("symbol", "venue").rank("dense")).to_series().to_numpy()
+    bid, ask = ticks["bid"].to_numpy().copy(), ticks["ask"].to_numpy().copy()
+    for name in np.unique(names[later]):
+        own = names == name
+        _change(bid, ask, own & later, _anchor(bid, ask, own, later), FACTORS[kind])
+    return ticks.with_columns(pl.Series("bid", bid), pl.Series("ask", ask))
+
+
+def _anchor(
+    bid: npt.NDArray[np.float64], ask: npt.NDArray[np.float64], own: npt.NDArray[np.bool_], later: npt.NDArray[np.bool_]
+) -> float:
+    known = np.flatnonzero(own & ~later)
+    at = known[-1] if len(known) else np.flatnonzero(own)[0]
+    return float(bid[at] + ask[at]) / 2
+
+
+def _change(
+    bid: npt.NDArray[np.float64],
+    ask: npt.NDArray[np.float64],
+    rows: npt.NDArray[np.bool_],
+    anchor: float,
+    factor: float,
+) -> None:
+    if anchor <= 0:
+        return  # no way from such a price has a logarithm
+    mid = np.maximum((bid[rows] + ask[rows]) / 2, SMALLEST)
+    moved = anchor * np.exp(np.clip(factor * np.log(mid / anchor), -FARTHEST, FARTHEST))
+    for side in (bid, ask):
+        side[rows] = np.maximum(np.round(side[rows] * moved / mid, DIGITS), SMALLEST)
