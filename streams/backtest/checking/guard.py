@@ -121,7 +121,8 @@ class Guard:
         of = type(strategy)
         own = [name for name in METHODS if getattr(of, name) is not getattr(Strategy, name)]
         members = {name: _watched(getattr(of, name), self) for name in own}
-        kind = type(of)(of.__name__, (of,), {"__slots__": (), "__module__": of.__module__, **members})
+        of_class: Any = type(of)  # a metaclass, such as ABCMeta
+        kind = of_class(of.__name__, (of,), {"__slots__": (), "__module__": of.__module__, **members})
         made = copy.copy(strategy)
         object.__setattr__(made, "__class__", kind)
         return made
@@ -158,7 +159,7 @@ def _watched(method: Callable[..., Any], guard: Guard) -> Callable[..., Any]:
     return watched
 
 
-ENTRY: Final = _watched(len, Guard()).__code__  # type: ignore[attr-defined]  # a function, as they all are
+ENTRY: Final = _watched(len, Guard()).__code__
 """Where a strategy's frames begin."""
 
 
@@ -197,7 +198,7 @@ def _kind_of(called: Any, name: str, frame: FrameType) -> str | None:
     if name in OF_SYSTEM and module in {"posix", "nt"}:
         return RANDOM
     if isinstance(owner, random.Random) and name in DRAWS:
-        if owner is random._inst:  # type: ignore[attr-defined]
+        if owner is random._inst:
             return RANDOM
         if name == "seed" and frame.f_code is random.Random.seed.__code__ and frame.f_locals.get("a") is None:
             return RANDOM
