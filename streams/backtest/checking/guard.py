@@ -56,7 +56,8 @@ READS_CLOCK: Final = frozenset(
 OF_DATES: Final = frozenset({"now", "utcnow", "today"})
 DRAWS: Final = frozenset({"random", "getrandbits", "seed"})
 OF_SYSTEM: Final = frozenset({"urandom", "getrandom"})
-SUSPECT: Final = READS_CLOCK | OF_DATES | DRAWS | OF_SYSTEM
+STARTS: Final = frozenset({"start_new_thread", "start_joinable_thread"})
+SUSPECT: Final = READS_CLOCK | OF_DATES | DRAWS | OF_SYSTEM | STARTS
 WITHOUT_ARGUMENTS: Final = {"localtime": 1, "gmtime": 1, "ctime": 1, "asctime": 1, "strftime": 2}
 """Functions of `time` that read the clock if they get fewer arguments than this."""
 IMPORTING: Final = "<frozen importlib"
@@ -197,6 +198,8 @@ def _kind_of(called: Any, name: str, frame: FrameType) -> str | None:
         return CLOCK
     if name in OF_SYSTEM and module in {"posix", "nt"}:
         return RANDOM
+    if name in STARTS and module == "_thread":  # before 3.12 no audit event says so
+        return PROCESS
     if isinstance(owner, random.Random) and name in DRAWS:
         if owner is random._inst:
             return RANDOM

@@ -216,7 +216,7 @@ class _Probing:
         for number, at in enumerate(self._times(times)):
             self.progress(FUTURE, number, times)
             told: list[Event] = []
-            blocks = blocks_of(self._changed(at, kinds[number % len(kinds)]))
+            blocks = blocks_of(self._changed(at, kinds[number // 2 % len(kinds)]))
             run_on(self.plan, self.made(), blocks, told.append)
             probe.note(*self.base.first_difference(told, at, ingested=False), at)
         return probe
@@ -271,7 +271,7 @@ class _Probing:
         expire. Bars that end within a minute would close at its end.
         """
         whole = MINUTE_S % self.plan.strategy.interval_s == 0
-        return KINDS if whole and self._is_alone else KINDS[:2]
+        return KINDS if whole and self._is_alone else KINDS[:-1]
 
     @property
     def _is_alone(self) -> bool:
