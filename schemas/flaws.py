@@ -6,7 +6,7 @@ both ways find the same flaws and say the same of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final, TypeAlias, cast
 
@@ -29,18 +29,32 @@ _Marks: TypeAlias = Callable[[pl.DataFrame], Flags]
 
 def flaw_of(event: Event) -> str | None:
     """Return which field of an event is out of its range, or which rule does not hold; None where all is well."""
+    return next(_found(event), None)
+
+
+def every_flaw_of(event: Event) -> list[str]:
+    """Return all fields of an event that are out of their ranges, and all rules that do not hold for the others."""
+    return [*_found(event)]
+
+
+def _found(event: Event) -> Iterator[str]:
     if event.in_range():
-        return None
+        return
+    flawed = set()
     for name, known in event.RANGES.items():
         value, of = getattr(event, name), RANGES[known]
         if value is not None and not of.holds(value):
-            return f"{name} is {_shown(value)}; its range is {of}"
+            flawed.add(name)
+            yield f"{name} is {_shown(value)}; its range is {of}"
+    broken = False
     for text in event.RULES:
         rule = rule_of(text)
-        if not _kept(rule, event):
+        if not flawed.intersection(rule.fields) and not _kept(rule, event):
+            broken = True
             values = " and ".join(f"{name} is {_shown(getattr(event, name))}" for name in rule.fields)
-            return f"{values}; the rule is {text}"
-    raise AssertionError(f"{type(event).__name__}: in_range() finds a flaw that its ranges and rules do not")
+            yield f"{values}; the rule is {text}"
+    if not flawed and not broken:
+        raise AssertionError(f"{type(event).__name__}: in_range() finds a flaw that its ranges and rules do not")
 
 
 def flaws_of(events: Iterable[Event]) -> Flaws:

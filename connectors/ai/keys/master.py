@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
+
+from pydantic import SecretStr
 
 MASTER_BYTES = 32
 HOW = "32 random bytes in base64, such as those of `openssl rand -base64 32`"
@@ -22,3 +25,8 @@ def master_bytes(text: str) -> bytes:
     if len(found) != MASTER_BYTES:
         raise BadMasterKey(f"a master key is {HOW}, and this one has {len(found)} bytes")
     return found
+
+
+def any_master_key() -> SecretStr:
+    """Return a master key that opens nothing: to list and remove keys, none is needed."""
+    return SecretStr(base64.b64encode(os.urandom(MASTER_BYTES)).decode())

@@ -60,7 +60,9 @@ def add(key_id: str, *, tenant: str | None) -> None:
 @plain_errors
 def remove(key_id: str, *, tenant: str | None) -> None:
     """Remove the key of KEY_ID. Exits with 1 if there is none."""
-    settings, _ = _opened()
+    from tradewind.connectors.settings import Settings  # noqa: PLC0415 - help comes at once
+
+    settings = Settings()
     if not _with_store(settings, lambda store: store.remove(tenant, key_id)):
         raise click.ClickException(f"there is no stored key {key_id} of {_whose(tenant)}: see ./dev ai keys list")
     click.echo(f"the key {key_id} of {_whose(tenant)} is removed; callers stop using it within seconds")
@@ -70,14 +72,18 @@ def remove(key_id: str, *, tenant: str | None) -> None:
 @plain_errors
 def list_keys() -> None:
     """List the stored keys by id, with what is wrong with them."""
-    settings = _settings()
+    from tradewind.connectors.settings import Settings  # noqa: PLC0415 - help comes at once
+
+    settings = Settings()
     found = _with_store(settings, lambda store: store.stored())
     if not found:
         click.echo("no key is stored")
         return
+    unknown = "not known: TRADEWIND_AI__MASTER_KEY is not set here" if settings.ai.master_key is None else None
     rows = [("key", "tenant", "stored", "state")]
     rows += [
-        (one.key_id, one.tenant_id or "all", f"{one.stored_at:%Y-%m-%d %H:%M}", one.flaw or "sound") for one in found
+        (one.key_id, one.tenant_id or "all", f"{one.stored_at:%Y-%m-%d %H:%M}", unknown or one.flaw or "sound")
+        for one in found
     ]
     click.echo(aligned(rows))
 
@@ -88,7 +94,7 @@ def _settings() -> Settings:
 
     settings = Settings()
     if settings.ai.master_key is None:
-        said = f"there is no master key: set TRADEWIND_AI__MASTER_KEY to {HOW}, and start the caller again with it"
+        said = f"there is no master key: set TRADEWIND_AI__MASTER_KEY to {HOW}, in .env too, and start `up` again"
         raise click.ClickException(said)
     return settings
 
@@ -103,12 +109,12 @@ def _opened() -> tuple[Settings, InForce]:
 
 def _with_store(settings: Settings, act: Callable[[KeyStore], Awaitable[T]]) -> T:
     """Act on the store of keys, and close it."""
-    from tradewind.connectors.ai.keys.sealing import Master  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.ai.keys.master import any_master_key  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.ai.keys.sealing import Master  # noqa: PLC0415
     from tradewind.connectors.ai.keys.store import KeyStore  # noqa: PLC0415
 
     async def acted() -> T:
-        assert settings.ai.master_key is not None
-        store = KeyStore(settings, Master(settings.ai.master_key))
+        store = KeyStore(settings, Master(settings.ai.master_key or any_master_key()))
         try:
             return await act(store)
         finally:

@@ -54,6 +54,8 @@ class Found:
     values: dict[str, Any]
     spelled: Mapping[str, str]
     """Name of a field -> how the file writes it."""
+    usable: bool = True
+    """Whether each required field is there and fits. Other fields that do not fit have their defaults."""
 
     def at(self, name: str) -> str:
         """Return the path of a field."""
@@ -66,14 +68,14 @@ def snake(key: str) -> str:
 
 
 def objects(value: Any, field: Field, path: str, flaws: list[Flaw]) -> list[Found]:
-    """Return the sound objects of a list; what is wrong with the others is added to the flaws."""
+    """Return the usable objects of a list; what is wrong with them and the others is added to the flaws."""
     assert field.items is not None
     if not isinstance(value, list | tuple):
         flaws.append(Flaw(path, "expected a list"))
         return []
     found = []
     for at, given in enumerate(value):
-        before, here, item = len(flaws), f"{path}[{at}]", given
+        here, item = f"{path}[{at}]", given
         if field.bare is not None and isinstance(item, str):
             try:
                 item = field.bare(item)
@@ -81,7 +83,7 @@ def objects(value: Any, field: Field, path: str, flaws: list[Flaw]) -> list[Foun
                 flaws.append(Flaw(here, f"{unfit}, not {_shown(item)}"))
                 continue
         made = read_object(item, field.items, here, flaws)
-        if len(flaws) == before:
+        if made.usable:
             found.append(made)
     return found
 
@@ -90,7 +92,7 @@ def read_object(value: Any, fields: Mapping[str, Field], path: str, flaws: list[
     """Return an object with the defaults of what it leaves out; what is wrong with it is added to the flaws."""
     if not isinstance(value, Mapping):
         flaws.append(Flaw(path, "expected an object"))
-        return Found(path, {}, {})
+        return Found(path, {}, {}, usable=False)
     names = {alias: name for name, field in fields.items() for alias in (name, *field.aliases)}
     spelled: dict[str, str] = {}
     for key in value:
@@ -102,14 +104,18 @@ def read_object(value: Any, fields: Mapping[str, Field], path: str, flaws: list[
         else:
             spelled[name] = key
     made: dict[str, Any] = {}
+    usable = True
     for name, field in fields.items():
+        here, before = f"{path}.{spelled.get(name, name)}", len(flaws)
         if name in spelled:
-            made[name] = _value(value[spelled[name]], field, f"{path}.{spelled[name]}", flaws)
+            made[name] = _value(value[spelled[name]], field, here, flaws)
         else:
             made[name] = field.default
             if field.required:
-                flaws.append(Flaw(f"{path}.{name}", "missing"))
-    return Found(path, made, spelled)
+                flaws.append(Flaw(here, "missing"))
+        if field.required and any(flaw.path == here for flaw in flaws[before:]):
+            usable = False
+    return Found(path, made, spelled, usable)
 
 
 def _value(value: Any, field: Field, path: str, flaws: list[Flaw]) -> Any:
@@ -126,4 +132,4 @@ def _value(value: Any, field: Field, path: str, flaws: list[Flaw]) -> Any:
 
 
 def _shown(value: Any) -> str:
-    return json.dumps(value, default=str)[:SHOWN]
+    return json.dumps(value, default=str, ensure_ascii=False)[:SHOWN]

@@ -30,7 +30,7 @@ from tradewind.processors.ai.settings_file.values import (
 )
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.ai import AiPrice, AiProvider, AiRoute
-from tradewind.schemas.flaws import flaw_of
+from tradewind.schemas.flaws import every_flaw_of
 
 MOST_RECORDS: Final = 1_000  # of one revision: they are one transaction
 COMMON: Final = {
@@ -92,14 +92,14 @@ def read(
     made: list[Placed] = []
     for name, field in LISTS.items():
         for found in _listed(plain.get(name, []), field, name, flaws):
-            before = len(flaws)
-            setting = _MAKERS[name](found, contexts, flaws)
-            if len(flaws) == before and (flaw := flaw_of(setting)) is not None:
-                flaws.append(Flaw(found.path, flaw))
-            flaws += _of_no_adapter(found, setting, adapters)
+            told = {flaw.path for flaw in flaws}
+            more: list[Flaw] = []
+            setting = _MAKERS[name](found, contexts, more)
+            more += [Flaw(found.path, flaw) for flaw in every_flaw_of(setting)]
+            more += _of_no_adapter(found, setting, adapters)
+            flaws += [flaw for flaw in more if flaw.path == found.path or not _told(flaw.path, told)]
             made.append((found, setting))
-    unsure = _named(plain.get("providers")) if any(flaw.path.startswith("providers") for flaw in flaws) else ()
-    flaws += _strangers(made, known_models, unsure)
+    flaws += _strangers(made, known_models, _unsure(plain.get("providers"), made, flaws))
     if not made and not flaws:
         flaws.append(Flaw("", "it changes nothing: give it providers, routes or prices"))
     if len(made) > MOST_RECORDS:
@@ -115,14 +115,14 @@ def _listed(value: Any, field: Field, name: str, flaws: list[Flaw]) -> list[Foun
         return objects(value, field, name, flaws)
     found = []
     for key, item in value.items():
-        before, path = len(flaws), f"{name}.{key}"
+        path = f"{name}.{key}"
         given = {"candidates": item} if name == "routes" and isinstance(item, list) else item
         if isinstance(given, Mapping) and by in given:
             flaws.append(Flaw(f"{path}.{by}", f"given twice, also as {key}"))
         elif isinstance(given, Mapping):
             given = {by: key, **given}
         made = read_object(given, field.items or {}, path, flaws)
-        if len(flaws) == before:
+        if made.usable:
             found.append(made)
     return found
 
@@ -130,7 +130,9 @@ def _listed(value: Any, field: Field, name: str, flaws: list[Flaw]) -> list[Foun
 def _route(found: Found, _contexts: Contexts, flaws: list[Flaw]) -> AiRoute:
     candidates = tuple(one.values for one in found.values["candidates"])
     if not candidates:
-        flaws.append(Flaw(found.path, "has no candidate: name one, or take the route out of use by active: false"))
+        flaws.append(
+            Flaw(found.at("candidates"), "has no candidate: name one, or take the route out of use by active: false")
+        )
     return AiRoute(**NO_EVENT, **PLACE, **{**found.values, "candidates": candidates})
 
 
@@ -160,6 +162,26 @@ def _of_no_adapter(found: Found, setting: Setting, adapters: Collection[str] | N
         return []
     said = f"there is no adapter {setting.adapter!r} here; here are {', '.join(sorted(adapters))}"
     return [Flaw(found.at("adapter"), f"{said}. A package that has it must be installed here, too")]
+
+
+def _told(path: str, told: Collection[str]) -> bool:
+    """Return whether something is known to be wrong there: what follows from it would be told once more."""
+    return any(known.startswith(path) for known in told)
+
+
+def _unsure(providers: Any, made: list[Placed], flaws: list[Flaw]) -> Collection[str] | None:
+    """Return the names of the file's providers whose models nobody knows, because of flaws; None for all."""
+    names = _named(providers)
+    if not any(flaw.path.startswith("providers") for flaw in flaws):
+        return ()
+    if names is None:
+        return None
+    sure = set()
+    for found, one in made:
+        place = found.at("models")
+        if isinstance(one, AiProvider) and not any(flaw.path.startswith(place) for flaw in flaws):
+            sure.add(one.name)
+    return set(names) - sure
 
 
 def _named(providers: Any) -> Collection[str] | None:

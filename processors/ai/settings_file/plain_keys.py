@@ -53,10 +53,10 @@ class _Search:
             return [self.through(item, f"{path}[{at}]", depth + 1) for at, item in enumerate(value)]
         if isinstance(value, Mapping):
             return {_named(key): self._field(key, item, path, depth) for key, item in value.items()}
-        if isinstance(value, str) and LOOKS.search(value):
-            return self._hide(path, INSTEAD)
         if isinstance(value, str) and ADDRESS.match(value):
             return self._hide(path, IN_ADDRESS)
+        if isinstance(value, str) and LOOKS.search(value):
+            return self._hide(path, INSTEAD)
         return value
 
     def _field(self, key: Any, value: Any, path: str, depth: int) -> Any:

@@ -180,6 +180,12 @@ async def test_no_key_appears_in_what_anybody_sees(
     assert "nothing is stored" in await command("add", "MAIN", key="with a space", code=1)
     await command("add", LATER + "/", code=2)
     assert "ALPHAS  alpha" in await command("list")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("TRADEWIND_AI__MASTER_KEY")
+        listed = await command("list")
+        assert "ALPHAS  alpha" in listed
+        assert "sound" not in listed
+        assert "there is no master key" in await command("add", "MAIN", key=SHARED, code=1)
     kind = AiCalls(Keys({}, KeyStore(settings, Master(MASTER))))
     attempts = []
     async with Provider(dict.fromkeys(("m", "refused"), says_the_key)) as provider:

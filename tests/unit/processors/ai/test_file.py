@@ -82,7 +82,7 @@ def test_a_file_is_read_whole() -> None:
             "routes[0].candidates[0]",
             "there is no model 'm' of a provider 'two'",
         ),
-        ({"routes": [ROUTE | {"candidates": []}]}, "routes[0]", "has no candidate"),
+        ({"routes": [ROUTE | {"candidates": []}]}, "routes[0].candidates", "has no candidate"),
         ({"prices": [PRICE | {"output_per_million": -1}]}, "prices[0].output_per_million", "0 or above"),
         ({"prices": [PRICE | {"output_per_million": "1e-11"}]}, "prices[0].output_per_million", "10 places"),
         ({"prices": [PRICE | {"output_per_million": "1e999999"}]}, "prices[0].output_per_million", "10 places"),
@@ -103,6 +103,36 @@ def test_all_errors_are_told_at_once() -> None:
     found = read(json.dumps({"providers": [{}], "routes": [7], "prices": [{"provider": 1}]}))
     paths = {one.path for one in found if isinstance(one, Flaw)}
     assert {"providers[0].name", "providers[0].models", "routes[0]", "prices[0].provider", "prices[0].model"} <= paths
+
+
+def test_errors_of_an_object_that_has_others_are_told_with_them() -> None:
+    """A person who corrects a file gets no second round: ranges, addresses, adapters and models, all at once."""
+    first = {
+        "name": "first",
+        "adapter": "openai-compatibel",
+        "baseUrl": "ftp://a.example",
+        "colour": 1,
+        "timeoutMs": 0,
+        "connectTimeoutMs": 0,
+        "retryConfig": {"backoffMultiplier": -2},
+        "models": [MODEL, MODEL | {"name": "n", "size": 7}],
+    }
+    second = PROVIDER | {"name": "second", "flavour": 1}
+    routes = {"trading_signal": ["second/nope", "second/m", "nobody/nothing", "first/any"], "general": ["second/m"]}
+    found = file.read({"providers": [first, second], "routes": routes}, adapters=("openai",))
+    told = {(one.path, one.text.split(" is ")[0].split(":")[0][:40]) for one in found if isinstance(one, Flaw)}
+    assert {path for path, _ in told} == {
+        "providers[0].colour",
+        "providers[0].baseUrl",
+        "providers[0].adapter",
+        "providers[0].models[1].size",
+        "providers[0]",
+        "providers[1].flavour",
+        "routes.trading_signal.candidates[0]",
+        "routes.trading_signal.candidates[2]",
+    }, found
+    ranges = {text for path, text in told if path == "providers[0]"}
+    assert {"backoff_factor", "total_timeout_ms", "connect_timeout_ms"} <= ranges, ranges
 
 
 @pytest.mark.parametrize(
