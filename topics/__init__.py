@@ -10,7 +10,7 @@ from tradewind.topics.portfolio import DEPLOYMENT_POSITIONS, POSITIONS
 from tradewind.topics.risk import DECISIONS, KILL_SWITCHES
 from tradewind.topics.runtime import CLOCK
 from tradewind.topics.signals import DEPLOYMENT_CHANGES, DEPLOYMENT_REFUSALS, DEPLOYMENTS, SIGNALS
-from tradewind.topics.tenancy import TENANT_CHANGES, TENANT_COMMANDS, TENANT_REFUSALS, TENANTS
+from tradewind.topics.tenancy import AUDIT, TENANT_CHANGES, TENANT_COMMANDS, TENANT_REFUSALS, TENANTS
 from tradewind.topics.topic import PARTITIONS, Topic
 
 DOMAIN_TOPICS: tuple[Topic, ...] = (
@@ -18,6 +18,7 @@ DOMAIN_TOPICS: tuple[Topic, ...] = (
     TENANT_CHANGES,
     TENANTS,
     TENANT_REFUSALS,
+    AUDIT,
     DEPLOYMENT_CHANGES,
     DEPLOYMENTS,
     DEPLOYMENT_REFUSALS,
@@ -55,6 +56,7 @@ __all__ = [
     "AI_RESPONSES",
     "AI_SETTINGS",
     "ALERTS",
+    "AUDIT",
     "BARS",
     "CLOCK",
     "DECISIONS",

@@ -32,7 +32,7 @@ KILL_SWITCHES = Topic(
     model=KillSwitch,
     key=_switch,
     owner="risk",
-    producers=("cli",),
+    producers=("cli", "gateway"),
     consumers=("risk", "execution", "postgres"),
     broadcast=True,
 )

@@ -1,4 +1,4 @@
-"""Topics of the tenancy domain: what is asked of tenants, what they are, and what was refused."""
+"""Topics of the tenancy domain: what is asked of tenants, what they are, what was refused, and who changed what."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from typing import cast
 
 from tradewind.schemas.event import Event
 from tradewind.schemas.signals import DeploymentCommand
-from tradewind.schemas.tenancy import Seeded, Tenant, TenantCommand, TenantRefused
+from tradewind.schemas.tenancy import AuditEvent, Seeded, Tenant, TenantCommand, TenantRefused
 from tradewind.topics.keys import SEEDED, deployment_key
 from tradewind.topics.topic import KEEP_ALL, Topic
+
+PLATFORM = "*"
+"""The key of what concerns no single tenant."""
 
 
 def _tenant(event: Event) -> str:
@@ -17,6 +20,10 @@ def _tenant(event: Event) -> str:
 
 def _command(event: Event) -> str:
     return deployment_key(event) if isinstance(event, DeploymentCommand) else _tenant(event)
+
+
+def _concerned(event: Event) -> str:
+    return cast("AuditEvent", event).tenant_id or PLATFORM
 
 
 TENANT_COMMANDS = Topic(
@@ -62,3 +69,13 @@ TENANT_REFUSALS = Topic(
     producers=("tenancy",),
     consumers=(),
 )
+AUDIT = Topic(
+    name="tenancy.audit",
+    model=AuditEvent,
+    key=_concerned,
+    owner="tenancy",
+    producers=("gateway",),
+    consumers=("postgres",),
+    retention_bytes=KEEP_ALL,
+)
+"""Each command that changed something, in the transaction of the change, and each that was refused; kept for ever."""

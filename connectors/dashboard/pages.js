@@ -13,6 +13,9 @@ export const PAGES = [
   { path: "/letters", name: "Letters", roles: ["operator"], load: () => import("/assets/letters/page.js").then((found) => found.LettersPage) },
   { path: "/transactions", name: "Transactions", roles: ["operator"], load: () => import("/assets/transactions/page.js").then((found) => found.TransactionsPage) },
   { path: "/system", name: "System", roles: null, load: () => import("/assets/system/page.js").then((found) => found.SystemPage) },
+  { path: "/trace", name: "Trace", roles: null, load: () => import("/assets/trace/page.js").then((found) => found.TracePage) },
+  { path: "/usage", name: "Usage", roles: null, load: () => import("/assets/usage/page.js").then((found) => found.UsagePage) },
+  { path: "/audit", name: "Audit", roles: ["operator", "owner", "auditor"], load: () => import("/assets/audit/page.js").then((found) => found.AuditPage) },
 ];
 
 /** The pages that a role may open. @param {string | undefined} role */

@@ -90,9 +90,9 @@ export function get(path) {
   return allowed(path, {}, {});
 }
 
-/** Have a route do something. @param {string} path @param {object} body */
-export function post(path, body) {
-  return allowed(path, { method: "POST", body: JSON.stringify(body) }, { "Content-Type": "application/json" });
+/** Have a route do something. @param {string} path @param {object} body @param {Record<string, string>} headers */
+export function post(path, body, headers = {}) {
+  return allowed(path, { method: "POST", body: JSON.stringify(body) }, { "Content-Type": "application/json", ...headers });
 }
 
 /** @param {string} path @param {RequestInit} options @param {Record<string, string>} headers */

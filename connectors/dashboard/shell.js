@@ -1,11 +1,12 @@
 // @ts-check
 // What stands around every page: name, pages, whether the numbers are live, theme, user.
-import { useEffect, useState } from "preact/hooks";
+import { useCallback, useEffect, useState } from "preact/hooks";
 import { clock, seconds, utc } from "/assets/format.js";
 import { html } from "/assets/html.js";
 import { pagesOf } from "/assets/pages.js";
 import { follow, path } from "/assets/router.js";
 import { logout, user } from "/assets/session.js";
+import { mayStop, StopTrading } from "/assets/stop.js";
 import { heard, link, stale } from "/assets/stream.js";
 import { theme, toggle } from "/assets/theme.js";
 
@@ -16,6 +17,8 @@ export function Shell() {
   const pages = pagesOf(user.value?.role);
   const page = pages.find((one) => one.path === path.value) ?? pages[0];
   const [, setLoads] = useState(0);
+  const [stopping, setStopping] = useState(false);
+  const endStopping = useCallback(() => setStopping(false), []);
 
   useEffect(() => {
     if (page === undefined) return;
@@ -34,12 +37,14 @@ export function Shell() {
       <nav class="scrolls" aria-label="Pages">${pages.map((one) => html`<a key=${one.path} href=${one.path} onClick=${follow} aria-current=${one === page ? "page" : undefined}>${one.name}</a>`)}</nav>
       <span class="fill"></span>
       <${Live} />
+      ${mayStop(user.value?.role) && html`<button class="quiet stop" aria-expanded=${stopping} onClick=${() => setStopping(!stopping)}>Stop<span class="word"> trading</span></button>`}
       <button class="quiet" onClick=${toggle} aria-label=${`Use the ${theme.value === "dark" ? "light" : "dark"} theme`}>
         ${theme.value === "dark" ? "☀" : "☾"}
       </button>
       <span class="user" title=${user.value?.tenant ?? "all tenants"}>${user.value?.name}</span>
       <button class="quiet" onClick=${() => void logout()}>Sign out</button>
     </header>
+    ${stopping && mayStop(user.value?.role) && html`<${StopTrading} close=${endStopping} />`}
     ${Page ? html`<${Page} />` : html`<main class="boot" role="status">Loading</main>`}
   `;
 }

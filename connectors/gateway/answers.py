@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import time
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import Path, Query, Request, Response
@@ -24,6 +25,7 @@ COOKIE: Final = "tradewind_session"
 COOKIE_PATH: Final = "/api/v1/auth"
 MOST_ROWS: Final = 500
 """Of one page: some 200 KB."""
+MONTH: Final = r"^[1-9]\d{3}-(0[1-9]|1[0-2])$"
 Account: TypeAlias = Annotated[str | None, Query(max_length=256, description="Only this account.")]
 CursorText: TypeAlias = Annotated[str | None, Query(max_length=400, description="`next` of the page before.")]
 Limit: TypeAlias = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows of a page.")]
@@ -139,7 +141,7 @@ async def get_portfolio_positions(
     """Return what the tenant's accounts hold; `flat` adds instruments that they hold nothing of any more."""
     gateway, who = gateway_of(request), who_of(request)
     rows = await gateway.reads.positions(who.tenant_id, account, flat=flat)
-    return {**_written(gateway, response, "portfolio.positions"), "positions": rows}
+    return {**written(gateway, response, "portfolio.positions"), "positions": rows}
 
 
 async def get_orders_status(
@@ -150,7 +152,7 @@ async def get_orders_status(
     after = gateway.cursors.read("orders", who.tenant_id, cursor)
     page = await gateway.reads.orders(who.tenant_id, account, None, after, limit)
     following = gateway.cursors.made("orders", who.tenant_id, page.next)
-    return {**_written(gateway, response, "execution.order_events"), "orders": page.rows, "next": following}
+    return {**written(gateway, response, "execution.order_events"), "orders": page.rows, "next": following}
 
 
 async def get_orders_id(request: Request, response: Response, id: OrderId) -> dict[str, Any]:  # noqa: A002 - the path's name
@@ -166,7 +168,7 @@ async def get_orders_id(request: Request, response: Response, id: OrderId) -> di
             pointer="path: id",
         )
     fills = await gateway.reads.fills(who.tenant_id, None, id, Cursor(), MOST_ROWS)
-    return {**_written(gateway, response, "execution.order_events"), "order": page.rows[0], "fills": fills.rows}
+    return {**written(gateway, response, "execution.order_events"), "order": page.rows[0], "fills": fills.rows}
 
 
 async def get_executions_history(
@@ -177,7 +179,38 @@ async def get_executions_history(
     after = gateway.cursors.read("fills", who.tenant_id, cursor)
     page = await gateway.reads.fills(who.tenant_id, account, None, after, limit)
     following = gateway.cursors.made("fills", who.tenant_id, page.next)
-    return {**_written(gateway, response, "execution.fills"), "fills": page.rows, "next": following}
+    return {**written(gateway, response, "execution.fills"), "fills": page.rows, "next": following}
+
+
+async def get_trace_id(request: Request, id: OrderId) -> dict[str, Any]:  # noqa: A002 - the path's name
+    """Return the way of an order by any id on it: quote, bar, signal, request, decision, order events, fills."""
+    gateway, who = gateway_of(request), who_of(request)
+    return await gateway.traces.trace(who.tenant_id, id)
+
+
+async def get_usage(
+    request: Request,
+    response: Response,
+    month: Annotated[
+        str | None, Query(pattern=MONTH, description="Such as 2026-11; the current one by default.")
+    ] = None,
+    tenant: Annotated[str | None, Query(max_length=256, description="For operators: only this tenant.")] = None,
+) -> dict[str, Any]:
+    """Return what tenants have used in a month of UTC, by meter and dimension."""
+    gateway, who = gateway_of(request), who_of(request)
+    if who.tenant_id is not None and tenant not in (None, who.tenant_id):
+        raise Problem(
+            404, "UNKNOWN_TENANT", f"there is no tenant {tenant}", "leave `tenant` out", pointer="query: tenant"
+        )
+    begin = _month(month)
+    rows = await gateway.reads.usage(who.tenant_id or tenant, begin)
+    return {**written(gateway, response, "billing.totals"), "month": f"{begin:%Y-%m}", "totals": rows}
+
+
+def _month(text: str | None) -> datetime:
+    now = datetime.now(UTC)
+    year, month = (now.year, now.month) if text is None else map(int, text.split("-"))
+    return datetime(year, month, 1, tzinfo=UTC)
 
 
 def who_of(request: Request) -> Who:
@@ -186,7 +219,7 @@ def who_of(request: Request) -> Who:
     return who
 
 
-def _written(gateway: Gateway, response: Response, topic: str) -> dict[str, Any]:
+def written(gateway: Gateway, response: Response, topic: str) -> dict[str, Any]:
     """Return up to when the rows of a topic are in PostgreSQL: the sink's lag says so; null while that is not known."""
     seen = gateway.flow.last
     reader = {} if seen is None else seen.readers.get("postgres", {}).get(topic, {})

@@ -15,17 +15,24 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from tradewind import __version__
-from tradewind.connectors.gateway import alert_answers, answers, letter_answers, stream_answers, system_answers
+from tradewind.connectors.gateway import (
+    alert_answers,
+    answers,
+    command_answers,
+    letter_answers,
+    stream_answers,
+    system_answers,
+)
 from tradewind.connectors.gateway.ai import answers as ai_answers
 from tradewind.connectors.gateway.auth.bearer import bearer
 from tradewind.connectors.gateway.auth.roles import Who
+from tradewind.connectors.gateway.commands.asked import caller_of
 from tradewind.connectors.gateway.gateway import Gateway
 from tradewind.connectors.gateway.guard import Guard, too_large
-from tradewind.connectors.gateway.lane import HotLane
+from tradewind.connectors.gateway.lane import HotLane, Views
 from tradewind.connectors.gateway.pages import Pages
 from tradewind.connectors.gateway.problems import MEDIA_TYPE, Problem
 from tradewind.connectors.gateway.routes import HOT, PREFIX, ROUTES, Route
-from tradewind.connectors.gateway.stream.hub import Hub
 
 PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
     status: {
@@ -47,7 +54,15 @@ SCHEMA: Final = {
         "pointer": {"type": "string", "description": "where: a JSON pointer, a parameter or a header"},
     },
 }
-ANSWERS: Final = (answers, ai_answers, alert_answers, letter_answers, stream_answers, system_answers)
+ANSWERS: Final = (
+    answers,
+    ai_answers,
+    alert_answers,
+    command_answers,
+    letter_answers,
+    stream_answers,
+    system_answers,
+)
 """Modules with the functions that answer."""
 log = logging.getLogger(__name__)
 
@@ -90,9 +105,9 @@ def make_app(make_gateway: Callable[[], Gateway], hosts: Iterable[str], routes: 
     return Guard(HotLane(Pages(app), HOT.roles or frozenset(), lambda: _hot(app)), hosts)
 
 
-def _hot(app: FastAPI) -> tuple[Hub, Callable[[str], Who]]:
+def _hot(app: FastAPI) -> Views:
     gateway: Gateway = app.state.gateway
-    return gateway.hub, gateway.tokens.verify
+    return Views(gateway.hub, gateway.tokens.verify, gateway.limits, gateway.usage.called)
 
 
 def _add(app: FastAPI, route: Route) -> None:
@@ -136,13 +151,16 @@ def _describe(app: FastAPI) -> None:
     app.openapi = described  # type: ignore[method-assign] # as FastAPI's documentation does
 
 
-def _only(route: Route) -> Callable[[Request], Who]:
-    """Return the check of a route's roles."""
+def _only(route: Route) -> Callable[[Request, Response], Awaitable[Who]]:
+    """Return the check of a route's roles and rate limits."""
     roles = route.roles or frozenset()
 
-    def allowed(request: Request) -> Who:
+    async def allowed(request: Request, response: Response) -> Who:
         token = bearer(request.headers.get("authorization", ""))
-        who = answers.gateway_of(request).tokens.verify(token)
+        gateway = answers.gateway_of(request)
+        who = request.state.who = gateway.tokens.verify(token)
+        request.state.action = route.action if route.command else None
+        response.headers.update((await gateway.limits.take(who, route.kind)).headers())
         if who.role not in roles:
             raise Problem(
                 403,
@@ -150,7 +168,8 @@ def _only(route: Route) -> Callable[[Request], Who]:
                 f"the role {who.role} may not do this; it takes {' or '.join(sorted(roles))}",
                 "ask an owner of your tenant",
             )
-        request.state.who = who
+        if who.tenant_id is not None and not route.domain:
+            gateway.usage.called(who.tenant_id, route.path)
         return who
 
     return allowed
@@ -172,9 +191,21 @@ def _answered(problem: Problem) -> Response:
     return Response(problem.body(), problem.status, problem.headers, MEDIA_TYPE)
 
 
-async def _problem(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's signature
+async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return _answered(error)
+    return _answered(await _audited(request, error))
+
+
+async def _audited(request: Request, problem: Problem) -> Problem:
+    """Write the audit event of a command that is refused, and return what it is answered with."""
+    action = getattr(request.state, "action", None)
+    if action is None or not 400 <= problem.status < 500 or problem.status == 429:  # a flood must not fill the audit
+        return problem
+    try:
+        await answers.gateway_of(request).commands.refused(caller_of(request, action), problem)
+    except Problem as unwritten:
+        return unwritten
+    return problem
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -198,7 +229,7 @@ def _hint(close: list[str]) -> str:
     return f"did you mean {close[0]}?" if close else "docs/gateway.md lists the routes"
 
 
-async def _invalid(request: Request, error: Exception) -> Response:  # noqa: ARG001
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     place = [str(part) for part in first["loc"]]
@@ -206,9 +237,10 @@ async def _invalid(request: Request, error: Exception) -> Response:  # noqa: ARG
     if first["type"] == "json_invalid":
         where = "#"
     said = "there is no such field" if first["type"] == "extra_forbidden" else first["msg"]
-    return _answered(
-        Problem(422, "INVALID", f"{where}: {said}", "correct it; the schema is at /api/v1/openapi.json", pointer=where)
+    problem = Problem(
+        422, "INVALID", f"{where}: {said}", "correct it; the schema is at /api/v1/openapi.json", pointer=where
     )
+    return _answered(await _audited(request, problem))
 
 
 async def _bug(request: Request, error: Exception) -> Response:

@@ -6,20 +6,29 @@ import asyncio
 import hashlib
 import logging
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tradewind.connectors.billing.door import Door
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.gateway.ai.asker import Asker, make_asker
 from tradewind.connectors.gateway.auth.store import Store
 from tradewind.connectors.gateway.auth.tokens import ACCESS_S, Tokens, secret_of
+from tradewind.connectors.gateway.commands.audit import AuditLog
+from tradewind.connectors.gateway.commands.frame import Commands
+from tradewind.connectors.gateway.commands.ledger import Ledger
+from tradewind.connectors.gateway.commands.stop import EmergencyStop
+from tradewind.connectors.gateway.commands.writer import Writer
 from tradewind.connectors.gateway.cursors import Cursors
 from tradewind.connectors.gateway.letters import Letters, Owners
+from tradewind.connectors.gateway.limits import Limits, limits_of
 from tradewind.connectors.gateway.messages import Messages
 from tradewind.connectors.gateway.picture import picture_of
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.stream.connection import Connections
 from tradewind.connectors.gateway.stream.hub import Hub, Key
+from tradewind.connectors.gateway.traces import Traces
 from tradewind.connectors.gateway.views.alerts import AlertsView
 from tradewind.connectors.gateway.views.flow import FlowSeen, FlowView
 from tradewind.connectors.gateway.views.inventory import InventoryView
@@ -35,6 +44,8 @@ from tradewind.topics import DOMAIN_TOPICS, Topic
 
 ENDED_EVERY_S: Final = 1.0
 """How soon a session that ended elsewhere ends here."""
+DOOR: Final = "gateway"
+"""What the usage that it counts comes from."""
 log = logging.getLogger(__name__)
 
 
@@ -80,7 +91,14 @@ class Gateway:
     letters: Letters
     cursors: Cursors
     asker: Asker
+    commands: Commands
+    stop: EmergencyStop
+    usage: Door
+    traces: Traces
+    limits: Limits
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    open: ExitStack = field(default_factory=ExitStack)
+    """What sends its rest at the end."""
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -91,6 +109,7 @@ class Gateway:
         """Start the views, and look for sessions that have ended elsewhere."""
         for thread in self.views:
             thread.start()
+        self.open.enter_context(self.usage)
         self.tasks.add(asyncio.get_running_loop().create_task(self._watch_sessions(), name="watch of sessions"))
 
     def dead_views(self) -> list[str]:
@@ -107,8 +126,11 @@ class Gateway:
                 await task
         await asyncio.gather(*(asyncio.to_thread(view.close) for view in self.views))
         await self.asker.close()
+        await asyncio.to_thread(self.open.close)
         await self.store.close()
         await self.reads.close()
+        await self.commands.close()
+        await self.limits.close()
 
     async def _watch_sessions(self) -> None:
         """Refuse the tokens of sessions and the keys that end, here and on the connections that are open."""
@@ -130,7 +152,7 @@ class Gateway:
 def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gateway:
     """Return a gateway that is not started; to be called on its event loop."""
     loop = asyncio.get_running_loop()
-    hub = Hub()
+    hub, usage, reads = Hub(), Door.opened(DOOR, settings, codec), Reads(settings)
 
     def put_all(cells: dict[Key, bytes]) -> None:
         for key, data in cells.items():
@@ -151,7 +173,7 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
         tokens=tokens,
         store=Store(settings),
         hub=hub,
-        connections=Connections(hub, tokens.verify, time.time),
+        connections=Connections(hub, tokens.verify, time.time, usage.tally.streaming),
         declared=declared,
         flow=FlowView(settings, declared.known, put_flow, system.intents),
         inventory=InventoryView(settings, declared.known),
@@ -159,9 +181,14 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
         alerts=AlertsView(settings, codec),
         market=followers(settings, codec, put),
         picture=picture_of(declared.topics, declared.order, declared.left_out),
-        reads=Reads(settings),
+        reads=reads,
         messages=Messages(settings, codec, declared.known.topics, declared.topics),
         letters=Letters.of(settings, codec, declared.owners),
         cursors=Cursors(hashlib.sha256(b"tradewind cursors 1" + secret).digest()),
         asker=make_asker(settings, codec),
+        commands=Commands(Ledger(settings, clock_us), Writer(settings, codec), AuditLog(settings, codec)),
+        stop=EmergencyStop.on(settings, codec),
+        usage=usage,
+        traces=Traces(settings, codec, reads),
+        limits=limits_of(settings, lambda: time.monotonic_ns() // 1_000),
     )

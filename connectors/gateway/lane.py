@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -11,23 +12,35 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tradewind.connectors.gateway.auth.bearer import bearer
 from tradewind.connectors.gateway.auth.roles import Role, Who
 from tradewind.connectors.gateway.guard import answer
+from tradewind.connectors.gateway.limits import Limits
 from tradewind.connectors.gateway.problems import Problem, meant
 from tradewind.connectors.gateway.routes import PREFIX
 from tradewind.connectors.gateway.stream.hub import Hub
 
 PATH: Final = re.compile(PREFIX + r"/markets/([^/]+)/(tick|bars)")
+ROUTES: Final = {what: f"markets/{{symbol}}/{what}" for what in ("tick", "bars")}
+"""How usage names them."""
 LONGEST: Final = 64
 """Characters of a symbol that are looked at."""
 JSON: Final = (b"content-type", b"application/json")
 
 
+@dataclass(frozen=True, slots=True)
+class Views:
+    """What the lane answers with."""
+
+    hub: Hub
+    verify: Callable[[str], Who]
+    limits: Limits
+    called: Callable[[str, str], None]
+    """Counts a tenant's call of a route."""
+
+
 class HotLane:
     """ASGI middleware that answers for `markets/{symbol}/tick` and `.../bars`."""
 
-    def __init__(
-        self, app: ASGIApp, roles: frozenset[Role], views: Callable[[], tuple[Hub, Callable[[str], Who]]]
-    ) -> None:
-        """Take `views`, which returns the hub and what verifies a token, and is called for each request."""
+    def __init__(self, app: ASGIApp, roles: frozenset[Role], views: Callable[[], Views]) -> None:
+        """Take `views`, which is called for each request."""
         self._app, self._roles, self._views = app, roles, views
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,25 +49,34 @@ class HotLane:
         if wanted is None:
             await self._app(scope, receive, send)
             return
+        views = self._views()
         try:
-            body = self._body(scope, wanted[1][:LONGEST], wanted[2])
+            who = self._who(views, scope)
+            left = await views.limits.take(who, "market")
+            body = _body(views, who, wanted[1][:LONGEST], wanted[2])
         except Problem as problem:
             await answer(problem, send)
             return
-        headers = [JSON, (b"content-length", str(len(body)).encode())]
+        headers = [JSON, (b"content-length", str(len(body)).encode()), *left.raw_headers()]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _body(self, scope: Scope, symbol: str, what: str) -> bytes:
-        hub, verify = self._views()
-        who = verify(_token(scope))
+    def _who(self, views: Views, scope: Scope) -> Who:
+        who = views.verify(_token(scope))
         if who.role not in self._roles:
             raise Problem(403, "FORBIDDEN", f"the role {who.role} may not read this", "ask an owner of your tenant")
-        instrument = _instrument(hub, symbol)
-        if what == "tick":
-            return hub.data(("ticks", instrument)) or b"null"
-        cells = (name for name in hub.symbols("bars") if name.rpartition(":")[0] == instrument)
-        return b"[" + b",".join(data for name in cells if (data := hub.data(("bars", name)))) + b"]"
+        return who
+
+
+def _body(views: Views, who: Who, symbol: str, what: str) -> bytes:
+    hub = views.hub
+    instrument = _instrument(hub, symbol)
+    if who.tenant_id is not None:
+        views.called(who.tenant_id, ROUTES[what])
+    if what == "tick":
+        return hub.data(("ticks", instrument)) or b"null"
+    cells = (name for name in hub.symbols("bars") if name.rpartition(":")[0] == instrument)
+    return b"[" + b",".join(data for name in cells if (data := hub.data(("bars", name)))) + b"]"
 
 
 def _token(scope: Scope) -> str:

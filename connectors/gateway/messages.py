@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from confluent_kafka import Message
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from tradewind.connectors.gateway.auth.roles import Who
+from tradewind.connectors.gateway.auth.roles import AUDITORS, Who
 from tradewind.connectors.gateway.cursors import LONGEST, Cursors
 from tradewind.connectors.gateway.problems import Problem, meant
 from tradewind.connectors.gateway.wire import event_for_wire
@@ -27,7 +27,7 @@ from tradewind.processors.health.filters import BadFilter, Kind, Match, filter_o
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.event import UNKNOWN, Event
 from tradewind.schemas.runtime import DeadLetter, Redriven
-from tradewind.topics import Topic
+from tradewind.topics import AUDIT, Topic
 from tradewind.topics.partitioner import partition_of
 
 AT_ONCE: Final = 4
@@ -179,6 +179,14 @@ class Messages:
         declared = self._declared.get(query.topic)
         models = declared.models if declared is not None else tuple(_kept(query.topic))
         shared = declared is not None and declared.owner == PUBLIC
+        if query.topic == AUDIT.name and who.role not in AUDITORS:
+            raise Problem(
+                403,
+                "FORBIDDEN",
+                f"the role {who.role} may not read {query.topic}; it takes {' or '.join(sorted(AUDITORS))}",
+                "ask an owner of your tenant",
+                pointer="query: topic",
+            )
         if who.tenant_id is not None:
             if query.tenant not in (None, who.tenant_id):
                 raise Problem(

@@ -18,7 +18,13 @@ TYPES: Final = {
     ".svg": b"image/svg+xml",
 }
 IMPORT_MAP: Final = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
-PAGES: Final = frozenset({"/", "/login", "/topics", "/groups", "/transactions", "/messages", "/letters"})
+PAGES: Final = frozenset(
+    f"/{name}"
+    for name in (
+        *("", "login", "topics", "groups", "alerts", "messages", "letters", "transactions", "system"),
+        *("trace", "usage", "audit"),
+    )
+)
 """Paths that the page itself tells apart."""
 FILE: Final = re.compile(r"/assets/((?:[a-z0-9_-]+/)*[a-z0-9_.-]+)")
 

@@ -23,8 +23,8 @@ LANES = {
 }
 """Domain that owns a topic -> the lane that shows it. Domains of other packages have lanes of their own."""
 PEOPLE = "commands"
-ALIASES = {"cli": PEOPLE, "prepare": PEOPLE, "tenants": PEOPLE, "consume": PEOPLE}
-"""Commands that people run, as topics name them: one card."""
+ALIASES = {"cli": PEOPLE, "prepare": PEOPLE, "tenants": PEOPLE, "consume": PEOPLE, "gateway": PEOPLE}
+"""Commands that people run or send to the gateway, as topics name them: one card."""
 ROUNDED = 1
 
 

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from tradewind.connectors.gateway.auth.roles import EVERYONE, OWNERS, PLATFORM, TRADERS, Role
+from tradewind.connectors.gateway.auth.roles import AUDITORS, EVERYONE, OWNERS, PLATFORM, TRADERS, Role
+from tradewind.connectors.gateway.limits import Kind
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE", "WS"]
 Answer: TypeAlias = Callable[..., Awaitable[Any]]
@@ -28,6 +29,18 @@ class Route:
     summary: str
     domain: str = ""
     """Who will bring it, where it is not built yet."""
+    command: bool = False
+    """Whether it changes something under an `Idempotency-Key`; each refusal leaves an audit event."""
+
+    @property
+    def kind(self) -> Kind:
+        """Which rate limits hold for it."""
+        return "reads" if self.method == "GET" else "commands"
+
+    @property
+    def action(self) -> str:
+        """How audit events name it."""
+        return f"{self.method} {self.path}"
 
     @property
     def name(self) -> str:
@@ -65,15 +78,23 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "ai/models", TRADERS | {"analyst"}, "Models and routes that the tenant may name, as OpenAI's API."),
     Route("POST", "ai/chat/completions", TRADERS | {"analyst"}, "Ask a model, as OpenAI's API."),
     Route("POST", "ai/embeddings", TRADERS | {"analyst"}, "Embeddings, as OpenAI's API."),
+    Route(
+        "POST",
+        "system/emergency-stop",
+        TRADERS,
+        "Stop the trading of a tenant, an account or all, or allow it again.",
+        command=True,
+    ),
+    Route("GET", "trace/{id}", EVERYONE, "The way of an order by any id on it, from the quote to the position."),
+    Route("GET", "usage", EVERYONE, "What tenants have used in a month, by meter and dimension."),
+    Route("GET", "audit", AUDITORS, "Who changed what, and what was refused."),
     Route("WS", "stream", EVERYONE, "Ticks, bars and the flow, as they change."),
     Route("WS", "markets/stream", EVERYONE, "Ticks and bars, as they change."),
     _later("tenancy", "POST", "auth/totp", EVERYONE, "Second factor."),
     _later("tenancy", "GET", "auth/sessions", EVERYONE, "Sessions of the user."),
     _later("tenancy", "GET", "users", OWNERS, "Users of the tenant."),
-    _later("tenancy", "GET", "audit", OWNERS | {"auditor"}, "Who changed what."),
     _later("analytics", "GET", "metrics/performance", EVERYONE, "Latencies and throughput."),
     _later("notifications", "POST", "alerts/{id}/acknowledge", TRADERS, "Acknowledge an alert."),
-    _later("risk", "POST", "system/emergency-stop", TRADERS, "Halt a tenant, or all."),
     _later("analytics", "POST", "data/import", OWNERS, "Import data."),
     _later("analytics", "GET", "data/visualizations", EVERYONE, "Charts of data."),
     _later("analytics", "POST", "data/transform", OWNERS, "Transform data."),
@@ -106,10 +127,8 @@ ROUTES: tuple[Route, ...] = (
     _later("analytics", "GET", "system/status", EVERYONE, "State of the platform in short."),
     _later("tenancy", "POST", "system/config", PLATFORM, "Change settings."),
     _later("analytics", "POST", "system/maintenance", PLATFORM, "Maintenance."),
-    _later("billing", "GET", "usage", EVERYONE, "What the tenant has used."),
     _later("analytics", "GET", "streams/balance", PLATFORM, "Counts that must agree."),
     _later("analytics", "POST", "streams/verify", PLATFORM, "Replay a journal and compare."),
-    _later("analytics", "GET", "trace/{id}", EVERYONE, "From a tick to its position."),
 )
 """Each may be read in `docs/gateway.md`, which a test compares with this table and with OpenAPI."""
 HOT = next(route for route in ROUTES if route.path == "markets/{symbol}/tick")

@@ -76,7 +76,7 @@ def _check_time(event: Event, now_us: int) -> None:
 
 @dataclass(slots=True)
 class Encoder:
-    """Makes records of events."""
+    """Makes records of events of one topic."""
 
     topic: Topic
     name: str
@@ -86,7 +86,7 @@ class Encoder:
     published: int = 0
 
     def encode(self, events: Iterator[Event]) -> list[list[Run]]:
-        """Return each event's runs: one, or one for each partition of a broadcast topic."""
+        """Return each event's runs: one, or one for each partition of a broadcast topic. Raises `WrongEvent`."""
         now_ms = clock_ms()
         found: list[list[Run]] = []
         for event in events:

@@ -9,7 +9,137 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["Seeded", "Tenant", "TenantCommand", "TenantRefused"]
+__all__ = ["AuditEvent", "Seeded", "Tenant", "TenantCommand", "TenantRefused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent(Event):
+    """A person's or a machine's command that changed something, or that was refused."""
+
+    SCHEMA: ClassVar[str] = "tradewind.tenancy.AuditEvent"
+    VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "user_id": "name",
+        "role": "name",
+        "session_id": "name",
+        "address": "label",
+        "action": "name",
+        "request_key": "label",
+        "code": "label",
+        "detail": "note",
+        "subject": "label",
+        "before": "words",
+        "after": "words",
+    }
+
+    event_id: str
+    """32 hex digits; of a change, derived from its command"""
+    ts_event: int
+    """event time: when the command came in"""
+    ts_ingest: int
+    """when the record at the origin of the chain entered Tradewind"""
+    correlation_id: str
+    """the first event of the chain"""
+    causation_id: str
+    """the event that caused this one directly"""
+    user_id: str
+    """who gave the command"""
+    role: str
+    """the role that the user had"""
+    session_id: str
+    """the session in which it was given"""
+    address: str
+    """the network address that it came from; empty if that is not known"""
+    action: str
+    """the method and the route, such as POST system/emergency-stop"""
+    request_key: str
+    """the Idempotency-Key of the command; empty if it had none"""
+    outcome: Literal["UNKNOWN", "CHANGED", "REFUSED"]
+    """what came of it; a refused command changed nothing"""
+    code: str
+    """the code of the refusal; empty for a change"""
+    detail: str
+    """what was changed, or why it was refused, in words"""
+    subject: str
+    """what was changed, such as alpha/main; empty for a refusal"""
+    tenant_id: str | None = None
+    """the tenant that the command concerns; null where it concerns all tenants or the platform"""
+    before: str | None = None
+    """what the subject was before, as JSON; null if it was not there, or was not changed"""
+    after: str | None = None
+    """what the subject is now, as JSON; null if it is gone, or was not changed"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            event_id=record["event_id"],
+            tenant_id=record["tenant_id"],
+            ts_event=record["ts_event"],
+            ts_ingest=record["ts_ingest"],
+            correlation_id=record["correlation_id"],
+            causation_id=record["causation_id"],
+            user_id=record["user_id"],
+            role=record["role"],
+            session_id=record["session_id"],
+            address=record["address"],
+            action=record["action"],
+            request_key=record["request_key"],
+            outcome=record["outcome"],
+            code=record["code"],
+            detail=record["detail"],
+            subject=record["subject"],
+            before=record["before"],
+            after=record["after"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "tenant_id": self.tenant_id,
+            "ts_event": self.ts_event,
+            "ts_ingest": self.ts_ingest,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "user_id": self.user_id,
+            "role": self.role,
+            "session_id": self.session_id,
+            "address": self.address,
+            "action": self.action,
+            "request_key": self.request_key,
+            "outcome": self.outcome,
+            "code": self.code,
+            "detail": self.detail,
+            "subject": self.subject,
+            "before": self.before,
+            "after": self.after,
+        }
+
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and (self.tenant_id is None or 1 <= len(self.tenant_id) <= 256)
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and 1 <= len(self.user_id) <= 256
+            and 1 <= len(self.role) <= 256
+            and 1 <= len(self.session_id) <= 256
+            and len(self.address) <= 256
+            and 1 <= len(self.action) <= 256
+            and len(self.request_key) <= 256
+            and len(self.code) <= 256
+            and len(self.detail) <= 16384
+            and len(self.subject) <= 256
+            and (self.before is None or len(self.before) <= 65536)
+            and (self.after is None or len(self.after) <= 65536)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,19 @@ from browser.stage import linked, staged
 from gateway.serving import Served
 from playwright.async_api import Browser, Page, expect
 
-PAGES: Final = ("Flow", "Topics", "Groups", "Alerts", "Messages", "Letters", "Transactions", "System")
+PAGES: Final = (
+    "Flow",
+    "Topics",
+    "Groups",
+    "Alerts",
+    "Messages",
+    "Letters",
+    "Transactions",
+    "System",
+    "Trace",
+    "Usage",
+    "Audit",
+)
 THEMES: Final[tuple[Theme, ...]] = get_args(Theme)
 SIZES: Final = {"laptop": LAPTOP, "phone": PHONE}
 ROWS: Final = (0, 1, 500)
@@ -43,6 +55,11 @@ async def turn_to(page: Page, name: str) -> None:
         await page.get_by_label("Topic").fill("market.ticks")
         await page.get_by_role("button", name="Search", exact=True).click()
         await expect(page.get_by_text("./dev consume market.ticks")).to_be_visible()
+    if name == "Trace":
+        await page.get_by_label("Id of an order").fill("o1")
+        await page.get_by_role("button", name="Trace", exact=True).click()
+        await expect(page.get_by_role("heading", name="Order o1")).to_be_visible()
+        await page.locator(".step").first.click()
 
 
 async def shoot(folder: Path, rows: int) -> None:

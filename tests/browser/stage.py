@@ -15,6 +15,7 @@ from tradewind.connectors.gateway.picture import picture_of
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.views.flow import FlowView
 from tradewind.connectors.gateway.views.inventory import Inventory
+from tradewind.connectors.gateway.views.reads import Page as ReadPage
 from tradewind.connectors.gateway.views.system import Ports, SystemSeen
 from tradewind.connectors.gateway.wire import encoded, event_for_wire
 from tradewind.connectors.health.flow import Lag
@@ -22,6 +23,7 @@ from tradewind.connectors.health.groups import GroupSeen, Member
 from tradewind.connectors.health.watch import Glance, TopicFlow
 from tradewind.connectors.settings import Settings
 from tradewind.processors.health.alerts import OVER, Complaint, Said, hear
+from tradewind.processors.health.chain import Step, chained
 from tradewind.processors.health.transactions import Coordinated, OpenTransaction, Writing, joined
 from tradewind.schemas.market import Tick
 from tradewind.schemas.notifications import Alert
@@ -118,6 +120,69 @@ class Buried:
         }
 
 
+@dataclass
+class Kept:
+    """Stands for PostgreSQL: so many totals of usage, and so many commands, of which every third was refused."""
+
+    rows: int
+
+    async def usage(self, tenant_id: str | None, month: Any) -> list[dict[str, Any]]:
+        """Return totals."""
+        return [
+            {
+                "tenant_id": tenant_id or ("alpha", "beta")[at % 2],
+                "meter": ("api.calls", "ai.tokens.out", "market.ticks")[at % 3],
+                "dimension": f"anthropic|a-model-with-a-long-name-{at}|chat" if at % 3 == 1 else f"orders/{at}",
+                "quantity": str(2**60 + at) if at == 0 else str(at * 1_000),
+                "billable_quantity": str(at * 1_000),
+                "records": str(at),
+                "ts_event": "2026-11-30T09:00:00.000000Z",
+            }
+            for at in range(self.rows)
+        ]
+
+    async def audit(self, tenant_id: str | None, after: Any, limit: int) -> ReadPage:
+        """Return commands."""
+        return ReadPage([self._command(at) for at in range(min(self.rows, limit))], None)
+
+    def _command(self, at: int) -> dict[str, Any]:
+        refused = at % 3 == 2
+        return {
+            "event_id": f"e{at}",
+            "tenant_id": None if at % 5 == 0 else "alpha",
+            "ts_event": f"2026-11-30T09:00:{at % 60:02d}.000000Z",
+            "user_id": "9f86d081884c7d65",
+            "user_name": None if at % 4 == 3 else "ada",
+            "role": "trader",
+            "address": "127.0.0.1",
+            "action": "POST system/emergency-stop",
+            "request_key": f"00000000-0000-4000-8000-{at:012d}",
+            "outcome": "REFUSED" if refused else "CHANGED",
+            "code": "UNKNOWN_ACCOUNT" if refused else "",
+            "detail": "#/account: alpha has no account mian" if refused else "stopped: quotes of the venue are wrong",
+            "subject": "" if refused else "alpha/main",
+            "before": None,
+            "after": None if refused else {"tenant": "alpha", "account": "main", "stopped": True},
+        }
+
+
+class Ways:
+    """Stands for traces: each id is an order's that was filled."""
+
+    async def trace(self, tenant_id: str | None, event_id: str) -> dict[str, Any]:
+        """Return a way of four steps."""
+        at = {"ts_event": "2026-11-30T09:00:00.000250Z"}
+        steps = [
+            Step("quote", "", 0, 0, {**at, "symbol": "EURUSD", "venue": "OANDA", "bid": 1.17421, "ask": 1.17433}),
+            Step(
+                "decision", "d1", 250, 0, {**at, "outcome": "DENIED", "codes": ["MAX_POSITION"], "reason": "too large"}
+            ),
+            Step("fill", "f1", 61_000_000, 0, {**at, "side": "BUY", "quantity": "1000", "price": "1.17433"}),
+            Step("position", "p1", 61_000_000, 0, {**at, "quantity": "1000", "average_price": "1.17433"}),
+        ]
+        return {"id": event_id, "orders": [{"order_id": event_id, "steps": chained(steps)}], "trouble": None}
+
+
 @contextmanager
 def staged(rows: int, *, troubled: bool = True) -> Iterator[Served]:
     """Serve a gateway with so many topics and groups (those that are declared first), and some transactions.
@@ -128,6 +193,8 @@ def staged(rows: int, *, troubled: bool = True) -> Iterator[Served]:
         given = gateway.gateway
         quiet = given.flow, given.inventory, given.system, given.alerts
         given.messages = cast("Any", Found(rows))
+        reads, given.reads = given.reads, cast("Any", Kept(rows))
+        given.traces = cast("Any", Ways())
         given.letters = cast("Any", Buried(rows if troubled else 0))
         names = [*DECLARED, *(f"own.topic_with_a_long_name_{number}" for number in range(rows))][:rows]
         inputs = _inputs(given.declared.known.inputs, names)
@@ -146,6 +213,7 @@ def staged(rows: int, *, troubled: bool = True) -> Iterator[Served]:
             yield gateway
         finally:
             given.flow, given.inventory, given.system, given.alerts = quiet
+            given.reads = reads
 
 
 def _system(rows: int, now: float) -> SystemSeen:

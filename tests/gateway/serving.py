@@ -7,14 +7,18 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from gateway.answering import model_asker
+from gateway.commanding import Stores, commands_in_memory, stop_in_memory
 from runtime.records import CODEC
 
+from tradewind.connectors.billing.door import Door
+from tradewind.connectors.billing.tally import Tally
+from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.gateway.app import make_app
 from tradewind.connectors.gateway.auth.roles import Role
 from tradewind.connectors.gateway.auth.store import Session, User
@@ -23,17 +27,22 @@ from tradewind.connectors.gateway.cursors import Cursors
 from tradewind.connectors.gateway.gateway import Gateway
 from tradewind.connectors.gateway.http import BoundedHttp
 from tradewind.connectors.gateway.letters import Letters
+from tradewind.connectors.gateway.limits import USERS, Limits
 from tradewind.connectors.gateway.messages import Messages
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.server import listen, server_of
 from tradewind.connectors.gateway.stream.connection import AUTH_S, Connections
 from tradewind.connectors.gateway.stream.hub import Hub, Key
+from tradewind.connectors.gateway.traces import Traces
 from tradewind.connectors.gateway.views.reads import Reads
 from tradewind.connectors.settings import KafkaSettings, PostgresSettings, Settings
 from tradewind.infra.cli.processes.gateway import declared_of
+from tradewind.processors.gateway.buckets import Policy
+from tradewind.schemas.billing import Usage
 
 HOSTS = ("127.0.0.1", "localhost")
 START_S = 20.0
+UNLIMITED = {kind: Policy(kind, 100_000, 100_000) for kind in USERS}
 SECRET = bytes(range(32))
 NO_KAFKA = Settings(_env_file=None, kafka=KafkaSettings(bootstrap="127.0.0.1:1", answer_s=0.2))
 
@@ -101,6 +110,25 @@ class Users:
 
 
 @dataclass
+class Counted:
+    """Takes a door's records."""
+
+    records: list[Usage]
+    waiting: int = 0
+
+    def send(self, records: Sequence[Usage]) -> None:
+        """Take records."""
+        self.records += records
+
+    def tend(self) -> None:
+        """Do nothing."""
+
+    def close(self, within_s: float) -> int:
+        """Lose nothing."""
+        return 0
+
+
+@dataclass
 class Served:
     """A gateway that answers."""
 
@@ -108,6 +136,10 @@ class Served:
     gateway: Gateway
     users: Users
     loop: asyncio.AbstractEventLoop
+    stores: Stores
+    """What commands have written."""
+    counted: list[Usage]
+    """What its door has sent: all once it has ended."""
 
     @property
     def url(self) -> str:
@@ -118,9 +150,10 @@ class Served:
         """Return an access token."""
         return self.gateway.tokens.issue("u", role, tenant, session)
 
-    def bearer(self, role: Role = "operator") -> dict[str, str]:
-        """Return the headers of a request by a role."""
-        return {"Authorization": f"Bearer {self.token(role)}"}
+    def bearer(self, role: Role = "operator", tenant: str | None = None, key: str | None = None) -> dict[str, str]:
+        """Return the headers of a request by a role; `key` is that of a command."""
+        keyed = {} if key is None else {"Idempotency-Key": key}
+        return {"Authorization": f"Bearer {self.token(role, tenant)}", **keyed}
 
     def put(self, key: Key, data: bytes) -> None:
         """Put a frame into the hub, and wait until it is there."""
@@ -138,9 +171,13 @@ class HurriedHttp(BoundedHttp):
 @contextmanager
 def served(*, hurried: bool = False) -> Iterator[Served]:
     """Serve in a thread until the body ends; `hurried` waits only 0.2 s for heads and for who a client is."""
+    stores = Stores()
     users, reads = Users(), Reads(Settings(_env_file=None, postgres=PostgresSettings(url="postgresql://127.0.0.1:1/x")))
 
+    counted: list[Usage] = []
+
     def make() -> Gateway:
+        usage = Door(Tally("gateway", "test", clock_us, lambda: time.monotonic_ns() // 1_000), Counted(counted))
         hub, tokens = Hub(), Tokens(SECRET, "tradewind", time.time)
         declared = declared_of(Settings(_env_file=None))
         quiet = cast("Any", Quiet)
@@ -149,7 +186,9 @@ def served(*, hurried: bool = False) -> Iterator[Served]:
             tokens=tokens,
             store=cast("Any", users),
             hub=hub,
-            connections=Connections(hub, tokens.verify, time.time, HurriedHttp.head_s if hurried else AUTH_S),
+            connections=Connections(
+                hub, tokens.verify, time.time, usage.tally.streaming, HurriedHttp.head_s if hurried else AUTH_S
+            ),
             declared=declared,
             flow=quiet(),
             inventory=quiet(),
@@ -162,10 +201,15 @@ def served(*, hurried: bool = False) -> Iterator[Served]:
             letters=Letters.of(NO_KAFKA, CODEC, tuple),
             cursors=Cursors(SECRET),
             asker=model_asker(),
+            commands=commands_in_memory(stores),
+            stop=stop_in_memory(stores),
+            usage=usage,
+            traces=Traces(NO_KAFKA, CODEC, reads),
+            limits=Limits(None, lambda: time.monotonic_ns() // 1_000, UNLIMITED, UNLIMITED),
         )
 
     with answering(make, HurriedHttp if hurried else BoundedHttp) as (port, gateway, loop):
-        yield Served(port, gateway, users, loop)
+        yield Served(port, gateway, users, loop, stores, counted)
 
 
 @contextmanager

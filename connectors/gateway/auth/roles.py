@@ -12,6 +12,7 @@ PLATFORM: frozenset[Role] = frozenset({"operator"})
 EVERYONE: frozenset[Role] = frozenset(ROLES)
 TRADERS: frozenset[Role] = frozenset({"operator", "owner", "trader"})
 OWNERS: frozenset[Role] = frozenset({"operator", "owner"})
+AUDITORS: frozenset[Role] = frozenset({"operator", "owner", "auditor"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from typing import Final
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
@@ -28,6 +29,8 @@ REASON_BYTES: Final = 120
 BAD_FRAME, UNKNOWN_CLIENT, AUTH_TIMEOUT, TOO_MANY, TOO_FAST = 4400, 4401, 4408, 4413, 4429
 """Close codes of ours: a frame that is no command; a token that is not good; no token in time; more subscriptions or
 frames than a connection may have."""
+STREAM, MARKET_STREAM = "stream", "markets/stream"
+"""How usage names them."""
 NOT_TEXT: Final = 1003
 log = logging.getLogger(__name__)
 
@@ -36,10 +39,19 @@ class Connections:
     """What the connections of a process share."""
 
     def __init__(
-        self, hub: Hub, verify: Callable[[str], Who], clock: Callable[[], float], auth_s: float = AUTH_S
+        self,
+        hub: Hub,
+        verify: Callable[[str], Who],
+        clock: Callable[[], float],
+        streaming: Callable[[str, str], AbstractContextManager[None]],
+        auth_s: float = AUTH_S,
     ) -> None:
-        """`verify` raises `Problem` for a token that is not good; `clock` gives s since 1970."""
-        self.hub, self.verify, self.clock, self.auth_s = hub, verify, clock, auth_s
+        """Take what all need.
+
+        `verify` raises `Problem` for a token that is not good. `clock` gives s since 1970. `streaming` counts the time
+        for which a tenant has a stream of a name open.
+        """
+        self.hub, self.verify, self.clock, self.streaming, self.auth_s = hub, verify, clock, streaming, auth_s
         self.open: set[Connection] = set()
 
     def check(self) -> None:
@@ -57,6 +69,8 @@ class Connection(WSListener):
         self._loop = asyncio.get_running_loop()
         self._transport: WSTransport | None = None
         self._token: str | None = None
+        self._usage = ExitStack()
+        self._tenant_id: str | None = None
         self._wanted: set[Key] = set()
         self._dirty: dict[Key, None] = {}
         """Cells that have changed since they were sent, in the order in which they did."""
@@ -131,6 +145,7 @@ class Connection(WSListener):
         if isinstance(command, Auth):
             who = self._shared.verify(command.token)
             self._token = command.token
+            self._count(who.tenant_id)
             if self._waiting is not None:
                 self._waiting.cancel()
                 self._waiting = None
@@ -141,6 +156,15 @@ class Connection(WSListener):
             self._subscribe(command)
         else:
             self._send(b'{"op":"pong"}')
+
+    def _count(self, tenant_id: str | None) -> None:
+        """Count the stream as usage of a tenant, from the first token of it on."""
+        if tenant_id != self._tenant_id:
+            self._usage.close()
+            if tenant_id is not None:
+                name = MARKET_STREAM if self._market_only else STREAM
+                self._usage.enter_context(self._shared.streaming(tenant_id, name))
+            self._tenant_id = tenant_id
 
     def _subscribe(self, command: Subscription) -> None:
         if self._market_only and command.channel == "flow":
@@ -195,6 +219,7 @@ class Connection(WSListener):
 
     def _end(self) -> None:
         self._transport = None
+        self._usage.close()
         self._shared.open.discard(self)
         for key in self._wanted:
             self._shared.hub.unsubscribe(self, key)

@@ -1,7 +1,8 @@
-"""Orders, fills and positions of a tenant, as PostgreSQL has them. The tenant is an argument of every query."""
+"""What PostgreSQL has of a tenant: orders, fills, positions, usage, audit. Every query takes the tenant."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,12 +12,18 @@ import asyncpg
 
 from tradewind.connectors.gateway.cursors import Cursor, Place
 from tradewind.connectors.gateway.database import STATEMENT_S, Database
+from tradewind.connectors.kafka.json_events import EPOCH, MICROSECOND
 from tradewind.connectors.settings import Settings
+from tradewind.processors.health.chain import Step
 from tradewind.processors.money import shown
 
 CONNECTIONS: Final = 8
 MOST_POSITIONS: Final = 5_000
 """Of one answer: an account has one for each instrument that it ever traded."""
+MOST_STEPS: Final = 100
+"""Of an order: an order that is filled in more parts shows the first ones."""
+MOST_TOTALS: Final = 5_000
+"""Of one answer: a tenant has one for each meter and instrument, route or model."""
 POSITIONS: Final = """
 SELECT tenant_id, account_id, symbol, venue, quantity, average_price, mark_price, realised_pnl, unrealised_pnl, fills,
        ts_event, event_id
@@ -55,6 +62,39 @@ WHERE ($1::text IS NULL OR tenant_id = $1) AND ($2::text IS NULL OR account_id =
   AND ($4::timestamptz IS NULL OR (ts_event, event_id) < ($4, $5::text))
 ORDER BY ts_event DESC, event_id DESC LIMIT $6
 """
+USAGE: Final = """
+SELECT tenant_id, meter, dimension, quantity, billable_quantity, records, ts_event FROM usage_totals
+WHERE ts_start = $1 AND ($2::text IS NULL OR tenant_id = $2) ORDER BY tenant_id, meter, dimension LIMIT $3
+"""
+AUDITED: Final = """
+SELECT a.event_id, a.tenant_id, a.ts_event, a.user_id, u.name AS user_name, a.role, a.address, a.action, a.request_key,
+       a.outcome, a.code, a.detail, a.subject, a.before, a.after
+FROM audit_events a LEFT JOIN users u ON u.user_id = a.user_id
+WHERE ($1::text IS NULL OR a.tenant_id = $1)
+  AND ($2::timestamptz IS NULL OR (a.ts_event, a.event_id) < ($2, $3::text))
+ORDER BY a.ts_event DESC, a.event_id DESC LIMIT $4
+"""
+ORDERS_OF: Final = """
+SELECT order_id FROM order_requests
+WHERE ($1::text IS NULL OR tenant_id = $1)
+  AND (order_id = $2 OR event_id = $2 OR signal_id = $2 OR correlation_id = $2)
+UNION SELECT order_id FROM decisions WHERE ($1::text IS NULL OR tenant_id = $1) AND event_id = $2
+UNION SELECT order_id FROM order_events WHERE ($1::text IS NULL OR tenant_id = $1) AND event_id = $2
+UNION SELECT order_id FROM fills WHERE ($1::text IS NULL OR tenant_id = $1) AND event_id = $2
+ORDER BY order_id LIMIT $3
+"""
+STEPS: Final = {
+    kind: f"SELECT * FROM {table} WHERE ($1::text IS NULL OR tenant_id = $1) AND {column} = $2 "  # noqa: S608 - ours
+    f"ORDER BY ts_event, event_id LIMIT {MOST_STEPS}"
+    for kind, table, column in (
+        ("request", "order_requests", "order_id"),
+        ("decision", "decisions", "order_id"),
+        ("order", "order_events", "order_id"),
+        ("fill", "fills", "order_id"),
+        ("answer", "ai_requests", "event_id"),
+    )
+}
+"""Kind of a step -> its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +138,33 @@ class Reads:
         """Return fills, newest first."""
         return _page(await self._fetch(FILLS, tenant_id, account_id, order_id, *after.place, limit + 1), limit)
 
+    async def usage(self, tenant_id: str | None, month: datetime) -> list[dict[str, Any]]:
+        """Return what was used in the month of UTC that begins then, by meter and dimension."""
+        return [_row(row) for row in await self._fetch(USAGE, month, tenant_id, MOST_TOTALS)]
+
+    async def audit(self, tenant_id: str | None, after: Cursor, limit: int) -> Page:
+        """Return commands that changed something or were refused, newest first; `before` and `after` are JSON."""
+        page = _page(await self._fetch(AUDITED, tenant_id, *after.place, limit + 1), limit)
+        for row in page.rows:
+            row |= {name: json.loads(row[name]) for name in ("before", "after") if row[name] is not None}
+        return page
+
+    async def orders_of(self, tenant_id: str | None, event_id: str, limit: int) -> list[str]:
+        """Return the orders that an id belongs to: of an order, or of an event before or after it."""
+        return [row["order_id"] for row in await self._fetch(ORDERS_OF, tenant_id, event_id, limit)]
+
+    async def steps_of(self, tenant_id: str | None, order_id: str) -> list[Step]:
+        """Return the request, the decision, the steps at the venue and the fills of an order."""
+        found: list[Step] = []
+        for kind in ("request", "decision", "order", "fill"):
+            rows = await self._fetch(STEPS[kind], tenant_id, order_id)
+            found += [_step(kind, row) for row in rows]
+        return found
+
+    async def answer_of(self, tenant_id: str | None, event_id: str) -> list[Step]:
+        """Return the answer of a model under an id; none where another event has the id, or none."""
+        return [_step("answer", row) for row in await self._fetch(STEPS["answer"], tenant_id, event_id)]
+
     async def _fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         async with self._database.pool() as pool:
             return await pool.fetch(statement, *arguments, timeout=STATEMENT_S)
@@ -108,6 +175,23 @@ def _page(rows: list[asyncpg.Record], limit: int) -> Page:
     shown = rows[:limit]
     last = shown[-1] if len(rows) > limit else None
     return Page([_row(row) for row in shown], None if last is None else (last["ts_event"], last["event_id"]))
+
+
+def _step(kind: str, row: asyncpg.Record) -> Step:
+    return Step(
+        kind=kind,
+        id=row["event_id"],
+        ts_event_us=_us(row["ts_event"]),
+        ts_ingest_us=_us(row["ts_ingest"]),
+        shown=_row(row),
+        cause=row["causation_id"],
+        number=row.get("sequence", 0),
+        quote_us=None if kind != "request" else _us(row["quote_ts"]),
+    )
+
+
+def _us(moment: datetime) -> int:
+    return (moment - EPOCH) // MICROSECOND
 
 
 def _row(row: asyncpg.Record) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from tradewind.connectors.postgres.domains.execution import EXECUTION
 from tradewind.connectors.postgres.domains.portfolio import PORTFOLIO
 from tradewind.connectors.postgres.domains.risk import RISK
 from tradewind.connectors.postgres.domains.sinks import SINKS
+from tradewind.connectors.postgres.domains.tenancy import TENANCY
 from tradewind.connectors.postgres.table import Domain
 
-DOMAINS: tuple[Domain, ...] = (SINKS, CLUSTER, EXECUTION, RISK, PORTFOLIO, AI, BILLING, ACCESS)
+DOMAINS: tuple[Domain, ...] = (SINKS, CLUSTER, EXECUTION, RISK, PORTFOLIO, AI, BILLING, ACCESS, TENANCY)
 
-__all__ = ["ACCESS", "AI", "BILLING", "CLUSTER", "DOMAINS", "EXECUTION", "PORTFOLIO", "RISK", "SINKS"]
+__all__ = ["ACCESS", "AI", "BILLING", "CLUSTER", "DOMAINS", "EXECUTION", "PORTFOLIO", "RISK", "SINKS", "TENANCY"]

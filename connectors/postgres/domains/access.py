@@ -1,4 +1,4 @@
-"""Tables of the login at the gateway: users, links, sessions, keys of machines. The gateway writes them, no topic."""
+"""Tables of the gateway: users, links, sessions, keys of machines and commands. The gateway fills them, no topic."""
 
 from tradewind.connectors.postgres.table import Domain, Migration
 
@@ -57,6 +57,28 @@ CREATE TABLE machine_keys (
 );
 COMMENT ON TABLE machine_keys IS 'the hash of each key, not the key';
 CREATE INDEX machine_keys_living ON machine_keys (expires_at) WHERE ended_at IS NULL;
+""",
+        ),
+        Migration(
+            "keys of commands",
+            """
+CREATE TABLE commands (
+    command_id  text PRIMARY KEY,
+    tenant_id   text,
+    user_id     text NOT NULL,
+    route       text NOT NULL,
+    digest      bytea NOT NULL,
+    begun_at    timestamptz NOT NULL,
+    status      integer,
+    answer      text,
+    answered_at timestamptz
+);
+CREATE INDEX commands_begun ON commands (begun_at);
+COMMENT ON TABLE commands IS 'what was asked with an Idempotency-Key, and what was answered';
+COMMENT ON COLUMN commands.command_id IS 'derived from tenant, route and key; the id of the event that it leads to';
+COMMENT ON COLUMN commands.tenant_id IS 'of the user; null for operators';
+COMMENT ON COLUMN commands.digest IS 'of the body: another body under the same key is refused';
+COMMENT ON COLUMN commands.status IS 'null while nobody knows what became of the command';
 """,
         ),
     ),

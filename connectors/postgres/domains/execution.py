@@ -99,6 +99,12 @@ ALTER TABLE fills ALTER COLUMN deployment DROP NOT NULL;
 COMMENT ON COLUMN fills.deployment IS 'Null for the one of the strategy''s name.';
 """
 
+INDEXES = """
+CREATE INDEX order_requests_by_signal ON order_requests (signal_id);
+CREATE INDEX order_requests_by_chain ON order_requests (correlation_id);
+CREATE INDEX fills_by_order ON fills (order_id);
+"""
+
 EXECUTION = Domain(
     "execution",
     tables=(
@@ -106,5 +112,9 @@ EXECUTION = Domain(
         EventTable(ORDER_EVENTS, "order_events"),
         EventTable(FILLS, "fills"),
     ),
-    migrations=(Migration("orders and fills", CREATE), Migration("fills without a deployment", UNNAMED)),
+    migrations=(
+        Migration("orders and fills", CREATE),
+        Migration("fills without a deployment", UNNAMED),
+        Migration("ways of orders", INDEXES),
+    ),
 )

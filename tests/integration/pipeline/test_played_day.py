@@ -13,6 +13,9 @@ import pytest
 from days.played import ASKING, FILES, HALTED, QUOTA, QUOTED, REASON, TENANTS, PlayedDay, check
 from days.recorded import BTCUSDT, XAUUSD
 
+from tradewind.connectors.gateway.problems import Problem
+from tradewind.connectors.gateway.traces import Traces
+from tradewind.connectors.gateway.views.reads import Reads
 from tradewind.connectors.kafka.consumption import consume
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.timeseries.quotes import PAGE_ROWS, QuestDbQuotes
@@ -200,3 +203,28 @@ def test_commands_list_what_postgresql_holds(played_day: PlayedDay) -> None:
     (account,) = listed["accounts"]["accounts"]
     assert (account["account_id"], account["fills"]) == ("main", len(mine))
     assert "alpha/main" in run("positions", "--limit", "1")
+
+
+async def test_the_way_of_a_fill_is_found_from_every_id_on_it(played_day: PlayedDay) -> None:
+    """From the quote to the fill, by PostgreSQL and Kafka; another tenant's id is as unknown as one that never was."""
+    settings = played_day.settings
+    reads = Reads(settings)
+    traces = Traces(settings, open_codec(settings), reads)
+    fill = next(one for one in played_day.ledger.fills if one.tenant_id == "alpha" and one.symbol == "EURUSD")
+    found = await traces.trace("alpha", fill.event_id)
+    ((order_id, steps),) = [(one["order_id"], one["steps"]) for one in found["orders"]]
+    kinds = [step["kind"] for step in steps if step["kind"] != "position"]  # of which the topic keeps the newest alone
+    assert (order_id, found["trouble"]) == (fill.order_id, None)
+    assert kinds[:5] == ["quote", "bar", "signal", "request", "decision"]
+    assert set(kinds[5:]) == {"order", "fill"}
+    by_kind = {step["kind"]: step for step in steps}
+    assert by_kind["quote"]["event"]["ts_event"] == by_kind["request"]["event"]["quote_ts"]
+    assert by_kind["bar"]["id"] == by_kind["signal"]["event"]["causation_id"]
+    for kind in ("signal", "request", "decision", "order"):
+        again = await traces.trace("alpha", by_kind[kind]["id"])
+        assert order_id in [one["order_id"] for one in again["orders"]]
+    for tenant, event_id in (("beta", fill.event_id), ("alpha", "never")):
+        with pytest.raises(Problem) as refused:
+            await traces.trace(tenant, event_id)
+        assert (refused.value.status, refused.value.code) == (404, "UNKNOWN_ID")
+    await reads.close()

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from tradewind.connectors.gateway.views import reads
-from tradewind.topics import DECISIONS, FILLS, ORDER_EVENTS, ORDER_REQUESTS, POSITIONS, Topic
+from tradewind.topics import AUDIT, DECISIONS, FILLS, ORDER_EVENTS, ORDER_REQUESTS, POSITIONS, USAGE_TOTALS, Topic
 
 
 def columns_of(topic: Topic) -> set[str]:
@@ -17,16 +17,19 @@ def columns_of(topic: Topic) -> set[str]:
     return {field.name for field in fields(cast("Any", topic.model))}
 
 
-@pytest.mark.parametrize(("query", "topic"), [(reads.POSITIONS, POSITIONS), (reads.FILLS, FILLS)])
+@pytest.mark.parametrize(
+    ("query", "topic"), [(reads.POSITIONS, POSITIONS), (reads.FILLS, FILLS), (reads.USAGE, USAGE_TOTALS)]
+)
 def test_a_query_of_one_table_names_its_columns(query: str, topic: Topic) -> None:
     """All that stand before FROM."""
     named = set(re.findall(r"\w+", query[query.index("SELECT") + 6 : query.index("FROM")]))
     assert named <= columns_of(topic)
 
 
-def test_the_query_of_orders_names_columns_of_three_tables() -> None:
+def test_queries_of_several_tables_name_their_columns() -> None:
     """Of the request by `r.`, and of the decision and the last step in their parts."""
     assert set(re.findall(r"\br\.(\w+)", reads.ORDERS)) <= columns_of(ORDER_REQUESTS)
+    assert set(re.findall(r"\ba\.(\w+)", reads.AUDITED)) <= columns_of(AUDIT)
     for alias, table, topic in (("d", "decisions", DECISIONS), ("e", "order_events", ORDER_EVENTS)):
         (selected,) = re.findall(rf"SELECT ([\w, ]+) FROM {table}", reads.ORDERS)
         taken = set(selected.split(", "))

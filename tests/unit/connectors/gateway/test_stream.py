@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from gateway.serving import Served
+from gateway.serving import Served, served
 
 from tradewind.connectors.gateway.stream import connection
 from tradewind.connectors.gateway.stream.commands import BadFrame, parse
@@ -230,3 +230,18 @@ def test_a_hub_forgets_readers_that_have_gone() -> None:
     hub.unsubscribe(reader, ("ticks", "A"))
     hub.put(("ticks", "A"), b"{}")
     assert not hub._readers
+
+
+async def test_a_tenant_s_calls_and_stream_time_are_counted_and_an_operator_s_are_not() -> None:
+    """By route; refused calls and routes that are not built cost nothing."""
+    with served() as gateway:
+        gateway.put(("ticks", "EURUSD.SIM"), b"{}")
+        token = gateway.token("trader", "alpha")
+        async with aiohttp.ClientSession(gateway.url, headers={"Authorization": f"Bearer {token}"}) as session:
+            for path in ("streams/flow", "streams/flow", "markets/EURUSD/tick", "letters", "system/status"):
+                await session.get(f"/api/v1/{path}")
+        async with opened(gateway, token=token), opened(gateway, "markets/stream", token=gateway.token()):
+            await asyncio.sleep(0.02)
+    used = {(one.tenant_id, one.meter, one.dimension): one.quantity for one in gateway.counted}
+    assert used.pop(("alpha", "stream.ms", "stream")) >= 20
+    assert used == {("alpha", "api.calls", "streams/flow"): 2, ("alpha", "api.calls", "markets/{symbol}/tick"): 1}

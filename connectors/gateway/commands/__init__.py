@@ -1,0 +1,1 @@
+"""Commands of people and programs: carried out once, durable before their answers, and kept with who gave them."""
