@@ -5,9 +5,9 @@ The runtime has checked the ranges that the schema states: prices are finite, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ Ints = npt.NDArray[np.int64]
 FEW_ROWS = 256  # up to here a dictionary is faster than columns
 FEW_INSTRUMENTS = 24  # up to here one comparison for each instrument is faster than a sort
 SEPARATOR = "\x1f"  # no symbol contains it
+COLUMNS = ("index", "seq", "ts_event", "bid", "ask", "size")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,35 @@ class Quotes:
         for at, (symbol, venue) in enumerate(self.instruments):
             yield symbol, venue, slice(self.bounds[at], self.bounds[at + 1])
 
+    def between(self, start: int, stop: int) -> Quotes:
+        """Return the quotes at places [start, stop) of the segment, as those of a segment that begins at `start`."""
+        parts: list[tuple[tuple[str, str], slice]] = []
+        for number, name in enumerate(self.instruments):
+            first, end = self.bounds[number], self.bounds[number + 1]
+            low, high = np.searchsorted(self.index[first:end], (start, stop)).tolist()
+            if low < high:
+                parts.append((name, slice(first + low, first + high)))
+        names = tuple(name for name, _ in parts)
+        bounds = tuple(np.cumsum([0, *(rows.stop - rows.start for _, rows in parts)]).tolist())
+        values = {name: _picked(getattr(self, name), [rows for _, rows in parts]) for name in COLUMNS}
+        return Quotes(names, bounds, values.pop("index") - start, **values)
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted(Columns):
+    """A segment of ticks whose quotes are known already, such as a part of a larger one."""
+
+    quotes: Quotes
+
+
+def _picked(values: npt.NDArray[Any], rows: Sequence[slice]) -> npt.NDArray[Any]:
+    return values[rows[0]] if len(rows) == 1 else np.concatenate([values[own] for own in rows or (slice(0),)])
+
 
 def quotes_of(segment: Segment) -> Quotes:
     """Return the quotes of a segment of ticks."""
+    if isinstance(segment, Quoted):
+        return segment.quotes
     frame = segment.frame if isinstance(segment, Columns) else _frame(segment)
     numbers = {name: frame[name].to_numpy() for name in ("seq", "ts_event", "bid", "ask")}
     bid_size, ask_size = _sizes(frame["bid_size"]), _sizes(frame["ask_size"])

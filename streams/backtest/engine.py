@@ -23,7 +23,7 @@ from tradewind.connectors.feeds.publishing.encoding import last_times
 from tradewind.connectors.kafka.ends import closing_ts
 from tradewind.processors.batch import Columns, Output, Rows, Segment, Table, events_of
 from tradewind.processors.market.leaps import weigh
-from tradewind.processors.market.quotes import Ints, Quotes, quotes_of
+from tradewind.processors.market.quotes import Ints, Quoted, Quotes, quotes_of
 from tradewind.processors.portfolio.processor import MARK_INTERVAL_S
 from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.schemas.execution import Fill, OrderEvent
@@ -36,6 +36,7 @@ from tradewind.streams.backtest.warmup import WarmUp
 from tradewind.topics import BARS, DECISIONS, FILLS, ORDER_EVENTS, ORDER_REQUESTS, SIGNALS, TICKS
 
 LOWEST = np.iinfo(np.int64).min
+FIRST_QUOTES = 64  # that the venue gets after a decision; then four times as many, while an order is open
 Name = tuple[str, str]
 """Symbol and venue."""
 OPENING, ENDING = "ACCEPTED", frozenset({"FILLED", "EXPIRED", "CANCELED", "REJECTED"})
@@ -57,10 +58,12 @@ class Counts:
 
 
 @dataclass(slots=True)
-class _Quotes:
+class _Placed:
     """The quotes of a block, and how far the time of each instrument had come at each of them."""
 
-    frame: pl.DataFrame
+    segment: Columns
+    quotes: Quotes | None
+    """None where there are no quotes."""
     places: Mapping[Name, tuple[Ints, Ints]]
     """(k,) rows of an instrument, and (k,) the time that it has reached at each, µs."""
 
@@ -68,9 +71,17 @@ class _Quotes:
         """Return the row at which an instrument reaches a time; the end where it does not."""
         of = self.places.get(name)
         if of is None:
-            return self.frame.height
-        at = int(np.searchsorted(of[1], ts_event))
-        return int(of[0][at]) if at < len(of[0]) else self.frame.height
+            return len(self.segment)
+        at = int(of[1].searchsorted(ts_event))
+        return int(of[0][at]) if at < len(of[0]) else len(self.segment)
+
+    def between(self, start: int, stop: int) -> Columns:
+        """Return the quotes of rows [start, stop)."""
+        whole = self.segment
+        offsets, ts_ingest = whole.offsets[start:stop], whole.ts_ingest[start:stop]
+        assert self.quotes is not None  # there is a row
+        quotes = self.quotes.between(start, stop)
+        return Quoted(whole.topic, 0, Tick, whole.frame[start:stop], offsets, ts_ingest, quotes)
 
 
 @dataclass(slots=True)
@@ -108,12 +119,14 @@ class Engine:
         self.counts.ticks += ticks.height if self._warmup is None else int((ticks["ts_event"] >= self.start).sum())
         for name, ts_event in last_times(ticks).items():
             self._last[name] = max(ts_event, self._last.get(name, ts_event))
-        outputs = self.stages.market.run(_segment(ticks))
-        certain, discarded = self._certain(ticks)
+        segment = _segment(ticks)
+        quotes = quotes_of(segment)
+        segment = _quoted(segment, quotes)
+        outputs = self.stages.market.run(segment)
+        certain, discarded = self._certain(segment, quotes)
         self.counts.discarded += discarded
         self.counts.late += _aside(outputs) - discarded
-        quotes = self._placed(certain)
-        self._run(outputs, quotes)
+        self._run(outputs, self._placed(certain))
 
     def close(self) -> None:
         """End the source: every bar closes, and open orders expire."""
@@ -122,8 +135,7 @@ class Engine:
         # The heartbeats are not before any quote, so they agree with those that are in doubt.
         doubted = [tick.to_dict() for _, tick in sorted(self._doubted.items())]
         self._doubted.clear()
-        quotes = self._placed(pl.DataFrame(doubted, schema=TICK_COLUMNS))
-        self._run(outputs, quotes)
+        self._run(outputs, self._placed(_segment(pl.DataFrame(doubted, schema=TICK_COLUMNS))))
         for segment in rows(TICKS.name, beats):
             self._deliver(self.stages.execution.run(segment))
 
@@ -137,7 +149,7 @@ class Engine:
         """Event time of the newest quote of each instrument, µs."""
         return self._last
 
-    def _run(self, outputs: Sequence[Output], quotes: _Quotes) -> None:
+    def _run(self, outputs: Sequence[Output], quotes: _Placed) -> None:
         """Let decisions follow from a block, and give the venue the quotes between them."""
         marks: list[tuple[int, Event | Rows]] = []
         asked: list[tuple[int, Event | Rows]] = []
@@ -160,14 +172,14 @@ class Engine:
         fed = 0
         for at, what in merge(marks, asked, key=itemgetter(0)):
             if at > fed:
-                self._venue(quotes.frame, fed, at)
+                self._venue(quotes, fed, at)
                 fed = at
             if isinstance(what, Event):
                 self._ask(what)
             else:
                 self.tell(what.events[0])
                 self._deliver(self.stages.portfolio.run(what))
-        self._venue(quotes.frame, fed, quotes.frame.height)
+        self._venue(quotes, fed, len(quotes.segment))
 
     def _bars(self, outputs: Iterable[Output]) -> Iterator[Segment]:
         """Yield what the market agent sends to strategies, as segments."""
@@ -205,10 +217,16 @@ class Engine:
                     self.tell(decision)
                     self._deliver(self.stages.execution.events(DECISIONS.name, [decision]))
 
-    def _venue(self, frame: pl.DataFrame, start: int, stop: int) -> None:
-        """Give the venue the quotes of rows [start, stop): where no order is open, they change nothing."""
-        if stop > start and self._open:
-            self._deliver(self.stages.execution.run(_segment(frame[start:stop])))
+    def _venue(self, quotes: _Placed, start: int, stop: int) -> None:
+        """Give the venue the quotes of rows [start, stop), until no order is open: then they change nothing.
+
+        Most orders end at one of the next quotes.
+        """
+        rows_ = FIRST_QUOTES
+        while stop > start and self._open:
+            upto = min(start + rows_, stop)
+            self._deliver(self.stages.execution.run(quotes.between(start, upto)))
+            start, rows_ = upto, rows_ * 4
 
     def _deliver(self, outputs: Iterable[Output]) -> None:
         """Tell what an agent sent, and give it to those who read it."""
@@ -223,36 +241,35 @@ class Engine:
             elif isinstance(event, Fill):
                 self._deliver(self.stages.portfolio.events(FILLS.name, [event]))
 
-    def _certain(self, ticks: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    def _certain(self, segment: Columns, quotes: Quotes) -> tuple[Columns, int]:
         """Return the quotes that the market agent takes, and how many it discards; what it doubts comes later.
 
         A quote that was in doubt comes right before the one that agreed with it, where its bars close.
         """
-        segment = _segment(ticks)
-        quotes = quotes_of(segment)
         watermarks = [self._reached.get(name) for name in quotes.instruments]
         doubted = [self._doubted.get(name) for name in quotes.instruments]
         weighed = weigh(segment, quotes, watermarks, doubted, self.stages.leap_us)
         if weighed is None:
-            return ticks, 0
+            return segment, 0
         for name, tick in weighed.in_doubt.items():
             if tick is None:
                 self._doubted.pop(name, None)
             else:
                 self._doubted[name] = tick
-        return _frame(weighed.quotes), len(weighed.discarded)
+        return _segment(_frame(weighed.quotes)), len(weighed.discarded)
 
-    def _placed(self, block: pl.DataFrame) -> _Quotes:
+    def _placed(self, segment: Columns) -> _Placed:
         """Return the quotes of a block with the time that each instrument has reached."""
-        if block.is_empty():
-            return _Quotes(block, {})
-        times = block["ts_event"].to_numpy()
+        if not len(segment):
+            return _Placed(segment, None, {})
+        quotes = quotes_of(segment)
         places: dict[Name, tuple[Ints, Ints]] = {}
-        for name, own in _rows_of(block):
-            reached = np.maximum.accumulate(np.maximum(times[own], self._reached.get(name, LOWEST)))
+        for symbol, venue, own in quotes.each():
+            name = symbol, venue
+            reached = np.maximum.accumulate(np.maximum(quotes.ts_event[own], self._reached.get(name, LOWEST)))
             self._reached[name] = int(reached[-1])
-            places[name] = own, reached
-        return _Quotes(block, places)
+            places[name] = quotes.index[own], reached
+        return _Placed(segment, quotes, places)
 
 
 def closing_beats(ends: Mapping[Name, int], grace_us: int) -> list[Heartbeat]:
@@ -262,18 +279,6 @@ def closing_beats(ends: Mapping[Name, int], grace_us: int) -> list[Heartbeat]:
         for (symbol, venue), ts in sorted(ends.items())
         for at in (closing_ts(ts, grace_us),)
     ]
-
-
-def _rows_of(block: pl.DataFrame) -> Iterator[tuple[Name, Ints]]:
-    """Yield each instrument of a block with its rows, in the order of arrival."""
-    symbol, venue = block["symbol"], block["venue"]
-    first = (symbol[0], venue[0])
-    if (symbol == first[0]).all() and (venue == first[1]).all():
-        yield first, np.arange(block.height)
-        return
-    numbered = block.select("symbol", "venue", pl.int_range(pl.len(), dtype=pl.Int64).alias("row"))
-    for name, part in numbered.group_by("symbol", "venue", maintain_order=True):
-        yield cast("Name", name), part["row"].to_numpy()
 
 
 def _frame(quotes: Quotes) -> pl.DataFrame:
@@ -298,6 +303,11 @@ def _segment(frame: pl.DataFrame) -> Columns:
     """Return quotes as the market agent and the venue get them; a record's time is whole milliseconds."""
     times = frame["ts_event"].to_numpy()
     return Columns(TICKS.name, 0, Tick, frame, np.zeros(len(times), np.int64), times // US_PER_MS * US_PER_MS)
+
+
+def _quoted(segment: Columns, quotes: Quotes) -> Quoted:
+    """Return a segment with its quotes."""
+    return Quoted(segment.topic, 0, Tick, segment.frame, segment.offsets, segment.ts_ingest, quotes)
 
 
 def _columns(table: Table) -> Columns:
