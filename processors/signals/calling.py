@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from tradewind.processors.batch import State
-from tradewind.processors.identity import instrument
-from tradewind.processors.signals.deployed import MEMORY, Deployed
+from tradewind.processors.signals.deployed import Deployed
+from tradewind.processors.signals.memories import Memories
 from tradewind.processors.signals.questions import MOST_OPEN, Asker, Cause, Questions, collecting
 from tradewind.processors.signals.strategy import JSON, View, flaw_of
+from tradewind.processors.signals.tracked import Tracked
 from tradewind.schemas.ai import AiRequest
-from tradewind.schemas.signals import QuestionsState, StrategyState
+from tradewind.schemas.signals import QuestionsState
 
-MEMORY_BYTES: Final = 65_536  # of JSON: it is written to the changelog with each batch of bars
 FRAMES: Final = 3  # innermost frames of a traceback that an alert quotes: where it failed, and who called
 ALERT_CHARACTERS: Final = 2_000  # an exception's text may be of any length
 
@@ -26,60 +25,43 @@ class Failed(Exception):
 
 def call(
     state: State,
+    memories: Memories,
     deployed: Deployed,
-    of: tuple[str, str],
+    on: Tracked,
     asker: Asker,
     *,
     cause: Cause,
     method: Callable[[dict[str, JSON]], View | None],
-) -> tuple[View | None, list[AiRequest]]:
-    """Return a deployment's view of an instrument (symbol, venue) and its questions; store its memory.
+) -> tuple[View | None, Sequence[AiRequest]]:
+    """Return a deployment's view of an instrument and its questions; keep its memory.
 
-    If any of them is unsound, raises `Failed` and stores nothing.
+    If any of them is unsound, raises `Failed` and leaves the memory as it was.
     """
-    name = instrument(*of)
-    key = f"{MEMORY}{deployed.run}/{name}"
-    before = state.get(key, StrategyState)
-    memory: dict[str, JSON] = {} if before is None else json.loads(before.memory)
-    asked = Questions(asker, deployed.run, name, cause, lambda: _room(state, deployed, name))
+    memory = memories.of(deployed, on)
     try:
-        with collecting(asked):
-            view = method(memory)
-        flaw = flaw_of(view)
-        text = _stored(memory)
+        if deployed.asks:
+            asked = Questions(asker, deployed.run, on.name, cause, lambda: _room(state, deployed, on.name))
+            with collecting(asked):
+                view = method(memory.begin())
+        else:
+            asked, view = None, method(memory.begin())
+        flaw = None if view is None else flaw_of(view)
+        if flaw is None:
+            memory.check()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a panic of polars and sys.exit() are no reason to stop its neighbours
+        memory.undo()
         raise Failed(_summary(error)) from error
     if flaw is not None:
+        memory.undo()
         raise Failed(flaw)
-    if before is None or text != before.memory:
-        kept = StrategyState(
-            tenant_id=deployed.deployment.tenant_id,
-            account_id=deployed.deployment.account_id,
-            deployment=deployed.deployment.deployment,
-            strategy=deployed.strategy.name,
-            symbol=of[0],
-            venue=of[1],
-            memory=text,
-        )
-        state.put(key, kept)
-    return view, asked.asked
+    return view, () if asked is None else asked.asked
 
 
 def _room(state: State, deployed: Deployed, name: str) -> int:
     known = state.get(f"questions/{name}", QuestionsState)
     return MOST_OPEN - sum(one["deployment"] == deployed.place for one in (() if known is None else known.open))
-
-
-def _stored(memory: dict[str, JSON]) -> str:
-    """Return memory as JSON; raises `ValueError` or `TypeError` if JSON would not restore it exactly."""
-    text = json.dumps(memory, allow_nan=False)
-    if len(text) > MEMORY_BYTES:  # ASCII: a character is a byte
-        raise ValueError(f"memory takes {len(text):,} bytes of JSON; the limit is {MEMORY_BYTES:,}")
-    if json.loads(text) != memory:
-        raise ValueError("memory is not what JSON restores: use lists for tuples, and str for the keys of dicts")
-    return text
 
 
 def _summary(error: BaseException) -> str:

@@ -11,9 +11,8 @@ the closing quote of the last bar.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -23,20 +22,19 @@ from tradewind.processors.signals.answers import Question, closed, expired, keep
 from tradewind.processors.signals.calling import Failed, call
 from tradewind.processors.signals.deployed import QUARANTINE, VIEW, Deployed, Deployments, note, place
 from tradewind.processors.signals.deployments import place_of
+from tradewind.processors.signals.memories import Memories
 from tradewind.processors.signals.parameters import by_name
 from tradewind.processors.signals.questions import Asker, Cause, explanation
 from tradewind.processors.signals.strategy import JSON, Answer, Strategy, View
-from tradewind.processors.signals.volatility import next_variance
+from tradewind.processors.signals.tracked import Instruments, Tracked
 from tradewind.processors.tenancy.known import note_seeded
 from tradewind.schemas.ai import AiRequest, AiResponse
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Heartbeat, News
 from tradewind.schemas.notifications import Alert
-from tradewind.schemas.signals import Deployment, InstrumentState, QuarantineState, Signal, ViewState, VolatilityState
+from tradewind.schemas.signals import Deployment, QuarantineState, Signal, ViewState
 from tradewind.schemas.tenancy import Seeded
 
-MINUTE_S: Final = 60
-INSTRUMENT: Final = "instrument/"
 MADE_OF: Final = (Bar, Heartbeat, News, AiResponse)
 TOLD: Final = (Deployment, Seeded)
 
@@ -49,6 +47,8 @@ class _Asked:
     lengths: frozenset[int]
     """Lengths of the bars that the installed strategies look at, seconds."""
     asker: Asker
+    instruments: Instruments
+    memories: Memories
 
 
 def signals(strategies: Iterable[Strategy], asker: Asker | None = None) -> Processor:
@@ -73,7 +73,7 @@ def signals(strategies: Iterable[Strategy], asker: Asker | None = None) -> Proce
             raise TypeError(
                 f"signals are made of bars, news and responses, not of {segment.model.__name__} ({segment.topic})"
             )
-        of = _Asked(Deployments(state, known), lengths, asks)
+        of = _Asked(Deployments(state, known), lengths, asks, Instruments(state), Memories(state))
         sent: list[Event] = []
         for index, (event, ts_ingest) in enumerate(
             zip(rows_of(segment).events, segment.ts_ingest.tolist(), strict=True)
@@ -82,6 +82,8 @@ def signals(strategies: Iterable[Strategy], asker: Asker | None = None) -> Proce
                 require_known(event, index, "status")
             made = _on_event(state, of, event, ts_ingest)
             sent += (checked(one, index) if isinstance(one, Signal | AiRequest) else one for one in made)
+        of.instruments.close()
+        of.memories.close()
         return sent
 
     return process
@@ -102,13 +104,12 @@ def _on_changes(state: State, segment: Segment) -> list[Event]:
 
 
 def _left(state: State, deployment: Deployment, view: ViewState, ts_ingest: int) -> Signal:
-    name = instrument(view.symbol, view.venue)
-    known = state.get(f"{INSTRUMENT}{name}", InstrumentState)
-    assert known is not None  # a view was on its quote
-    key = f"{deployment.event_id}/{name}"
+    known = Instruments(state).of(view.symbol, view.venue)
+    assert known.known  # a view was on its quote
+    key = f"{deployment.event_id}/{known.name}"
     cause = Cause(key, deployment.event_id, deployment.correlation_id, known.reached + 1, ts_ingest)
     reason = "the deployment is retired" if deployment.status == "RETIRED" else f"{view.symbol} is traded no more"
-    return _signal(deployment, View("FLAT", 0.0, reason), cause, _last_quote(known))
+    return _signal(deployment, View("FLAT", 0.0, reason), cause, known)
 
 
 def _on_event(state: State, of: _Asked, event: Event, ts_ingest: int) -> list[Event]:
@@ -120,29 +121,30 @@ def _on_event(state: State, of: _Asked, event: Event, ts_ingest: int) -> list[Ev
         case News():
             return _on_news(state, of, event, ts_ingest)
         case Heartbeat():
-            return [event, *_on_time(state, of, (event.symbol, event.venue), event.ts_event, ts_ingest)]
+            on = of.instruments.of(event.symbol, event.venue)
+            return [event, *_on_time(state, of, on, event.ts_event, ts_ingest)]
     raise TypeError(f"signals are not made of a {type(event).__name__}")
 
 
 def _on_bar(state: State, of: _Asked, bar: Bar, ts_ingest: int) -> list[Event]:
-    sent: list[Event] = []
-    volatility = _volatility(state, bar) if bar.interval_s in of.lengths else None
-    _note_quote(state, bar, volatility)
+    on = of.instruments.of(bar.symbol, bar.venue)
+    on.on_bar(bar, of.instruments.volatility(on, bar) if bar.interval_s in of.lengths else None)
     # No bar of the instrument that follows is earlier.
-    sent += _on_time(state, of, (bar.symbol, bar.venue), bar.ts_event - 1, ts_ingest)
-    cause = Cause(bar.event_id, bar.event_id, bar.correlation_id, bar.ts_event, ts_ingest)
-    on = _Quoted(bar.symbol, bar.venue, volatility or 0.0, bar.bid_close, bar.ask_close, bar.quote_ts)
-    of_bar = instrument(bar.symbol, bar.venue)
-    for deployment, reason in of.deployments.broken_about(bar.symbol):
-        run = f"{place(deployment)}/{deployment.since}/0"
-        sent += _quarantined(state, run, _failure(deployment, 0, cause, reason), cause, of_bar)
-    for one in of.deployments.about(bar.symbol):
-        if one.strategy.interval_s == bar.interval_s:
-            sent += _called(state, of, one, cause=cause, on=on, method=partial(_seen, one.strategy, bar))
+    sent = _on_time(state, of, on, bar.ts_event - 1, ts_ingest)
+    broken, asked = of.deployments.broken_about(bar.symbol), of.deployments.about(bar.symbol)
+    if broken or asked:
+        cause = Cause(bar.event_id, bar.event_id, bar.correlation_id, bar.ts_event, ts_ingest)
+        for deployment, reason in broken:
+            run = f"{place(deployment)}/{deployment.since}/0"
+            sent += _quarantined(state, run, _failure(deployment, 0, cause, reason), cause, on.name)
+        for one in asked:
+            if one.strategy.interval_s == bar.interval_s:
+                sent += _called(state, of, one, cause=cause, on=on, method=partial(_seen, one.strategy, bar))
     if bar.reached_ts < bar.ts_event:
         return sent  # another bar of this time may follow
-    beat = Heartbeat(symbol=bar.symbol, venue=bar.venue, ts_event=bar.reached_ts, ts_ingest=ts_ingest)
-    return [*sent, beat, *_on_time(state, of, (bar.symbol, bar.venue), beat.ts_event, ts_ingest)]
+    sent.append(Heartbeat(symbol=bar.symbol, venue=bar.venue, ts_event=bar.reached_ts, ts_ingest=ts_ingest))
+    sent += _on_time(state, of, on, bar.reached_ts, ts_ingest)
+    return sent
 
 
 def _seen(strategy: Strategy, bar: Bar, memory: dict[str, JSON]) -> View | None:
@@ -161,31 +163,27 @@ def _told(strategy: Strategy, answer: Answer | None, memory: dict[str, JSON]) ->
     return strategy.on_answer(memory, answer)
 
 
-def _on_time(state: State, of: _Asked, about: tuple[str, str], reached: int, ts_ingest: int) -> list[Event]:
+def _on_time(state: State, of: _Asked, on: Tracked, reached: int, ts_ingest: int) -> list[Event]:
     """Note how far the time of an instrument has come, and end the questions whose validity it has passed."""
-    name = instrument(*about)
-    known = state.get(f"{INSTRUMENT}{name}", InstrumentState)
-    if known is None:
-        return []  # no bar yet, and so no question
-    if reached > known.reached:
-        known = replace(known, reached=reached)
-        state.put(f"{INSTRUMENT}{name}", known)
     sent: list[Event] = []
-    for question in expired(state, name, known.reached):
-        sent += _ended(state, of, known, question, answer=None, ts_ingest=ts_ingest)
+    if not on.known:
+        return sent  # no bar yet, and so no question
+    on.reach(reached)
+    for question in expired(state, on.name, on.reached):
+        sent += _ended(state, of, on, question, answer=None, ts_ingest=ts_ingest)
     return sent
 
 
 def _on_news(state: State, of: _Asked, news: News, ts_ingest: int) -> list[Event]:
-    known = state.get(f"{INSTRUMENT}{instrument(news.symbol, news.venue)}", InstrumentState)
-    if known is None:
+    known = of.instruments.of(news.symbol, news.venue)
+    if not known.known:
         return []  # no bar yet, and so no quote to trade at
     cause = Cause(news.event_id, news.event_id, news.correlation_id, known.reached + 1, ts_ingest)
     sent: list[Event] = []
     for one in of.deployments.about(news.symbol):
         if _overrides(one.strategy, "on_news"):
             method = partial(_heard, one.strategy, news)
-            sent += _called(state, of, one, cause=cause, on=_last_quote(known), method=method)
+            sent += _called(state, of, one, cause=cause, on=known, method=method)
     return sent
 
 
@@ -194,15 +192,15 @@ def _on_response(state: State, of: _Asked, response: AiResponse, ts_ingest: int)
     if found is None:
         return []
     questions, question, answer = found
-    known = state.get(f"{INSTRUMENT}{instrument(questions.symbol, questions.venue)}", InstrumentState)
-    assert known is not None  # questions are asked about instruments that have had a bar
+    known = of.instruments.of(questions.symbol, questions.venue)
+    assert known.known  # questions are asked about instruments that have had a bar
     return _ended(state, of, known, question, answer=answer, ts_ingest=ts_ingest)
 
 
 def _ended(
     state: State,
     of: _Asked,
-    known: InstrumentState,
+    known: Tracked,
     question: Question,
     *,
     answer: Answer | None,
@@ -215,23 +213,7 @@ def _ended(
     request_id = str(question["request_id"])
     cause = Cause(request_id, request_id, str(question["correlation_id"]), known.reached + 1, ts_ingest)
     method = partial(_told, one.strategy, answer)
-    return _called(state, of, one, cause=cause, on=_last_quote(known), method=method)
-
-
-def _last_quote(known: InstrumentState) -> _Quoted:
-    return _Quoted(known.symbol, known.venue, known.volatility, known.quote_bid, known.quote_ask, known.quote_ts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Quoted:
-    """What a signal carries of its instrument."""
-
-    symbol: str
-    venue: str
-    volatility: float
-    bid: float
-    ask: float
-    ts: int
+    return _called(state, of, one, cause=cause, on=known, method=method)
 
 
 def _called(
@@ -240,7 +222,7 @@ def _called(
     one: Deployed,
     *,
     cause: Cause,
-    on: _Quoted,
+    on: Tracked,
     method: Callable[[dict[str, JSON]], View | None],
 ) -> list[Event]:
     """Call a deployment; return its signal and questions, or the alert that it is quarantined."""
@@ -248,10 +230,10 @@ def _called(
         return []
     where = (on.symbol, on.venue)
     try:
-        view, asked = call(state, one, where, of.asker, cause=cause, method=method)
+        view, asked = call(state, of.memories, one, on, of.asker, cause=cause, method=method)
     except Failed as failed:
         failure = _failure(one.deployment, one.strategy.version, cause, str(failed))
-        return _quarantined(state, one.run, failure, cause, instrument(*where))
+        return _quarantined(state, one.run, failure, cause, on.name)
     keep(state, where, one, asked)
     if view is None:
         return [*asked]
@@ -314,40 +296,7 @@ def _note_view(state: State, deployment: Deployment, view: View, of: tuple[str, 
         state.put(key, kept)
 
 
-def _volatility(state: State, bar: Bar) -> float:
-    """Return the standard deviation of returns per minute after this bar; 0 before the second bar.
-
-    Returns of bars of different lengths are compared by the square root of time, so that a signal's volatility means
-    the same whatever bars it was made on.
-    """
-    key = f"volatility/{instrument(bar.symbol, bar.venue)}/{bar.interval_s}"
-    before = state.get(key, VolatilityState)
-    variance = 0.0 if before is None else next_variance(before.variance, before.mid_close, bar.mid_close)
-    after = VolatilityState(
-        symbol=bar.symbol, venue=bar.venue, interval_s=bar.interval_s, mid_close=bar.mid_close, variance=variance
-    )
-    state.put(key, after)
-    return math.sqrt(variance * MINUTE_S / bar.interval_s)
-
-
-def _note_quote(state: State, bar: Bar, volatility: float | None) -> None:
-    """Remember what a signal carries that is made before the next bar."""
-    key = f"{INSTRUMENT}{instrument(bar.symbol, bar.venue)}"
-    before = state.get(key, InstrumentState)
-    reached, known = (bar.ts_event - 1, 0.0) if before is None else (before.reached, before.volatility)
-    after = InstrumentState(
-        symbol=bar.symbol,
-        venue=bar.venue,
-        reached=reached,
-        volatility=known if volatility is None else volatility,
-        quote_bid=bar.bid_close,
-        quote_ask=bar.ask_close,
-        quote_ts=bar.quote_ts,
-    )
-    state.put(key, after)
-
-
-def _signal(deployment: Deployment, view: View, cause: Cause, on: _Quoted) -> Signal:
+def _signal(deployment: Deployment, view: View, cause: Cause, on: Tracked) -> Signal:
     return Signal(
         event_id=derive_id("Signal", place(deployment), cause.key),
         tenant_id=deployment.tenant_id,
@@ -368,6 +317,6 @@ def _signal(deployment: Deployment, view: View, cause: Cause, on: _Quoted) -> Si
         volatility=on.volatility,
         quote_bid=on.bid,
         quote_ask=on.ask,
-        quote_ts=on.ts,
+        quote_ts=on.quote_ts,
         reason=view.reason,
     )
