@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from tradewind.processors.batch import State
+from tradewind.processors.signals.answers import QUESTIONS
 from tradewind.processors.signals.deployed import Deployed
-from tradewind.processors.signals.memories import Memories
-from tradewind.processors.signals.questions import MOST_OPEN, Asker, Cause, Questions, collecting
+from tradewind.processors.signals.memories import Memory
+from tradewind.processors.signals.questions import MOST_OPEN, Asker, Cause, Questions
 from tradewind.processors.signals.strategy import JSON, View, flaw_of
-from tradewind.processors.signals.tracked import Tracked
-from tradewind.schemas.ai import AiRequest
 from tradewind.schemas.signals import QuestionsState
 
+E = TypeVar("E")
 FRAMES: Final = 3  # innermost frames of a traceback that an alert quotes: where it failed, and who called
 ALERT_CHARACTERS: Final = 2_000  # an exception's text may be of any length
 
@@ -23,44 +23,33 @@ class Failed(Exception):
     """A strategy did not answer as it must; the message says how."""
 
 
-def call(
-    state: State,
-    memories: Memories,
-    deployed: Deployed,
-    on: Tracked,
-    asker: Asker,
-    *,
-    cause: Cause,
-    method: Callable[[dict[str, JSON]], View | None],
-) -> tuple[View | None, Sequence[AiRequest]]:
-    """Return a deployment's view of an instrument and its questions; keep its memory.
+def call(memory: Memory, method: Callable[[dict[str, JSON], E], View | None], of: E) -> View | None:
+    """Return what a method of a strategy says of an event; the memory keeps what the call leaves.
 
-    If any of them is unsound, raises `Failed` and leaves the memory as it was.
+    If either of them is unsound, raises `Failed` and leaves the memory as it was.
     """
-    memory = memories.of(deployed, on)
+    values = memory.begin()
     try:
-        if deployed.asks:
-            asked = Questions(asker, deployed.run, on.name, cause, lambda: _room(state, deployed, on.name))
-            with collecting(asked):
-                view = method(memory.begin())
-        else:
-            asked, view = None, method(memory.begin())
+        view = method(values, of)
         flaw = None if view is None else flaw_of(view)
         if flaw is None:
-            memory.check()
+            memory.keep(values)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a panic of polars and sys.exit() are no reason to stop its neighbours
-        memory.undo()
         raise Failed(_summary(error)) from error
     if flaw is not None:
-        memory.undo()
         raise Failed(flaw)
-    return view, () if asked is None else asked.asked
+    return view
+
+
+def questions_of(state: State, deployed: Deployed, name: str, asker: Asker, cause: Cause) -> Questions:
+    """Return what takes the questions that a deployment asks about an instrument in one call."""
+    return Questions(asker, deployed.run, name, cause, lambda: _room(state, deployed, name))
 
 
 def _room(state: State, deployed: Deployed, name: str) -> int:
-    known = state.get(f"questions/{name}", QuestionsState)
+    known = state.get(f"{QUESTIONS}{name}", QuestionsState)
     return MOST_OPEN - sum(one["deployment"] == deployed.place for one in (() if known is None else known.open))
 
 

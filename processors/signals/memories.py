@@ -1,16 +1,16 @@
 """Memories of strategies while a segment is processed: each is decoded from JSON once, and encoded once.
 
 A strategy may leave only what JSON restores exactly, in each call. That is so, without asking JSON, where all parts are
-plain: finite floats, integers of 64 bits, texts, true, false, null, and lists and dicts of them, each in one place.
-Whatever else there is goes through JSON after the call, as if it had been stored and read.
+plain: finite floats, integers of 64 bits, texts of ASCII, true, false, null, and lists and dicts of them, each in one
+place. Whatever else there is goes through JSON after the call. A strategy may hold the lists that it leaves, so each
+call gets others: what it does to those that it holds changes no memory, wherever segments are cut.
 """
 
 from __future__ import annotations
 
 import json
 import marshal
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from tradewind.processors.batch import State
@@ -20,42 +20,49 @@ from tradewind.processors.signals.tracked import Tracked
 from tradewind.schemas.signals import StrategyState
 
 MEMORY_BYTES: Final = 65_536  # of JSON: it is written to the changelog with each batch of bars
-LONGEST_NUMBER: Final = 26  # characters of a float or an integer of 64 bits, with what stands between
-LONGEST_CHARACTER: Final = 12  # of JSON: a character beyond 16 bits is two escapes
+LONGEST_NUMBER: Final = 30  # characters of a float or an integer of 64 bits, with what stands around
+LONGEST_CHARACTER: Final = 6  # of JSON: a control character is an escape
+MOST_CHARACTERS: Final = MEMORY_BYTES // 2 // LONGEST_CHARACTER
+SMALL_INT: Final = 2**30  # below it, Python compares fastest
 SMALLEST_INT, LARGEST_INT = -(2**63), 2**63 - 1
 DEEPEST: Final = 8  # levels that are looked at without JSON
 
 
 @dataclass(slots=True)
 class Memory:
-    """What a strategy remembers of an instrument."""
+    """What a strategy remembers of an instrument. Each call gets values of its own, as if they had been stored."""
 
-    values: dict[str, JSON]
     before: StrategyState | None
     """As the state has it."""
     changed: bool = False
-    flat: bool = False
-    """Whether the values are known to hold no lists and dicts."""
-    _earlier: dict[str, JSON] | bytes = b""
+    _kept: dict[str, JSON] | bytes | str = field(default_factory=dict)
+    """Plain values without lists and dicts; other plain values, marshalled; or JSON."""
+    _names: frozenset[str] | None = None
+    """The names that the newest call left, where they are plain: most calls leave those that they found."""
+
+    @classmethod
+    def of(cls, before: StrategyState | None) -> Memory:
+        """Return what the state has; nothing, if it has none."""
+        return cls(None) if before is None else cls(before, _kept=before.memory)
 
     def begin(self) -> dict[str, JSON]:
-        """Return the values for a call to change, and keep them as they are for `undo`."""
-        self._earlier = dict(self.values) if self.flat else marshal.dumps(self.values)
-        return self.values
+        """Return the values, for a call to change; `keep` takes them if the call is sound."""
+        kept = self._kept
+        if isinstance(kept, dict):
+            return dict(kept)
+        values: dict[str, JSON] = json.loads(kept) if isinstance(kept, str) else marshal.loads(kept)  # noqa: S302 - of `keep`
+        return values
 
-    def check(self) -> None:
+    def keep(self, values: dict[str, JSON]) -> None:
         """Take in what a call left; raises `ValueError` or `TypeError` if JSON would not restore it exactly."""
-        seen = {id(self.values)}
-        longest = _of_dict(self.values, seen, DEEPEST)
-        self.flat = len(seen) == 1 and longest is not None
-        if longest is None or longest > MEMORY_BYTES:
-            self.values = _restored(self.values)
+        if values.keys() != self._names:
+            self._names = _plain_names(values)
+        self._kept = values if self._names is not None and _is_flat(values) else _frozen(values)
         self.changed = True
 
-    def undo(self) -> None:
-        """Return to what was there before the call, which failed."""
-        earlier = self._earlier
-        self.values = marshal.loads(earlier) if isinstance(earlier, bytes) else earlier  # noqa: S302 - of `begin`
+    def text(self) -> str:
+        """Return the values as JSON."""
+        return self._kept if isinstance(self._kept, str) else json.dumps(self.begin(), allow_nan=False)
 
 
 class Memories:
@@ -69,29 +76,26 @@ class Memories:
         """Return the memory of a deployment and an instrument."""
         known = self._known.get((deployed.run, on.name))
         if known is None:
-            before = self._state.get(_key(deployed, on), StrategyState)
-            values = {} if before is None else json.loads(before.memory)
-            known = self._known[deployed.run, on.name] = Memory(values, before), deployed, on
+            memory = Memory.of(self._state.get(key_of(deployed, on), StrategyState))
+            known = self._known[deployed.run, on.name] = memory, deployed, on
         return known[0]
 
     def close(self) -> None:
         """Write what changed."""
-        for key, kept in self._changed():
-            self._state.put(key, kept)
-
-    def _changed(self) -> Iterator[tuple[str, StrategyState]]:
         for memory, deployed, on in self._known.values():
             if memory.changed:
-                text = json.dumps(memory.values, allow_nan=False)
+                text = memory.text()
                 if memory.before is None or text != memory.before.memory:
-                    yield _key(deployed, on), _kept(deployed, on, text)
+                    self._state.put(key_of(deployed, on), stored(deployed, on, text))
 
 
-def _key(deployed: Deployed, on: Tracked) -> str:
+def key_of(deployed: Deployed, on: Tracked) -> str:
+    """Return the key of a memory in the state."""
     return f"{MEMORY}{deployed.run}/{on.name}"
 
 
-def _kept(deployed: Deployed, on: Tracked, text: str) -> StrategyState:
+def stored(deployed: Deployed, on: Tracked, text: str) -> StrategyState:
+    """Return a memory as the state has it."""
     return StrategyState(
         tenant_id=deployed.deployment.tenant_id,
         account_id=deployed.deployment.account_id,
@@ -103,21 +107,55 @@ def _kept(deployed: Deployed, on: Tracked, text: str) -> StrategyState:
     )
 
 
-def _restored(values: dict[str, JSON]) -> dict[str, JSON]:
+def _plain_names(values: dict[str, JSON]) -> frozenset[str] | None:
+    """Return the names of values; None if JSON does not restore them, or if they are half of what a memory may hold."""
+    characters = 0
+    for name in values:
+        if type(name) is not str or not name.isascii():
+            return None
+        characters += len(name)
+    longest = LONGEST_CHARACTER * characters + 2 * LONGEST_NUMBER * (len(values) + 1)
+    return frozenset(values) if longest <= MEMORY_BYTES // 2 else None
+
+
+def _is_flat(values: dict[str, JSON]) -> bool:
+    """Return whether JSON restores values of plain names exactly, and they hold no lists and dicts: most memories."""
+    characters = 0
+    for value in values.values():
+        kind = type(value)
+        if kind is float:
+            if value - value:  # NaN for infinities and NaN
+                return False
+        elif kind is int:
+            if not -SMALL_INT < value < SMALL_INT and not SMALLEST_INT <= value <= LARGEST_INT:
+                return False
+        elif kind is str:
+            if not value.isascii():
+                return False
+            characters += len(value)
+        elif value is not None and kind is not bool:
+            return False
+    return characters <= MOST_CHARACTERS
+
+
+def _frozen(values: dict[str, JSON]) -> bytes | str:
+    """Return values as bytes that nobody else holds; raises as `Memory.keep`."""
+    longest = _of_dict(values, {id(values)}, DEEPEST)
+    if longest is not None and longest <= MEMORY_BYTES:
+        return marshal.dumps(values)
     text = json.dumps(values, allow_nan=False)
     if len(text) > MEMORY_BYTES:  # ASCII: a character is a byte
         raise ValueError(f"memory takes {len(text):,} bytes of JSON; the limit is {MEMORY_BYTES:,}")
-    restored: dict[str, JSON] = json.loads(text)
-    if restored != values:
+    if json.loads(text) != values:
         raise ValueError("memory is not what JSON restores: use lists for tuples, and str for the keys of dicts")
-    return restored
+    return text
 
 
 def _of_dict(values: dict[str, JSON], seen: set[int], levels: int) -> int | None:
     """Return the most bytes of JSON that values take; None where they are not plain. Adds lists and dicts to `seen`."""
-    total = 2
+    total = LONGEST_NUMBER
     for name, value in values.items():
-        if type(name) is not str:
+        if type(name) is not str or not name.isascii():
             return None
         longest = _of_value(value, seen, levels)
         if longest is None:
@@ -135,13 +173,13 @@ def _of_value(value: JSON, seen: set[int], levels: int) -> int | None:
     if value is None or kind is bool:
         return LONGEST_NUMBER
     if kind is str:
-        return LONGEST_CHARACTER * len(value) + LONGEST_NUMBER
+        return LONGEST_CHARACTER * len(value) + LONGEST_NUMBER if value.isascii() else None
     if kind not in {list, dict} or id(value) in seen or not levels:
         return None
     seen.add(id(value))
     if kind is dict:
         return _of_dict(value, seen, levels - 1)
-    total = 2
+    total = LONGEST_NUMBER
     for one in value:
         longest = _of_value(one, seen, levels - 1)
         if longest is None:

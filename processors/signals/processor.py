@@ -11,22 +11,23 @@ the closing quote of the last bar.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from tradewind.processors.batch import Processor, Segment, State, checked, require_known, rows_of
-from tradewind.processors.identity import derive_id, instrument
+from tradewind.processors.identity import derive_id
+from tradewind.processors.market.bar_rows import Read, read
 from tradewind.processors.signals.answers import Question, closed, expired, keep
-from tradewind.processors.signals.calling import Failed, call
+from tradewind.processors.signals.calling import Failed, call, questions_of
 from tradewind.processors.signals.deployed import QUARANTINE, VIEW, Deployed, Deployments, note, place
 from tradewind.processors.signals.deployments import place_of
-from tradewind.processors.signals.memories import Memories
+from tradewind.processors.signals.memories import Memories, Memory
 from tradewind.processors.signals.parameters import by_name
-from tradewind.processors.signals.questions import Asker, Cause, explanation
-from tradewind.processors.signals.strategy import JSON, Answer, Strategy, View
-from tradewind.processors.signals.tracked import Instruments, Tracked
+from tradewind.processors.signals.questions import Asker, Cause, collecting, explanation
+from tradewind.processors.signals.strategy import Answer, Strategy, View
+from tradewind.processors.signals.tracked import Instruments, Moves, Tracked, no_bar
 from tradewind.processors.tenancy.known import note_seeded
 from tradewind.schemas.ai import AiRequest, AiResponse
 from tradewind.schemas.event import Event
@@ -41,21 +42,39 @@ TOLD: Final = (Deployment, Seeded)
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """The active deployments while a segment is processed, and as whom they ask models."""
+    """What an agent knows while it processes a segment."""
 
+    state: State
     deployments: Deployments
     lengths: frozenset[int]
     """Lengths of the bars that the installed strategies look at, seconds."""
     asker: Asker
+    beats: bool
     instruments: Instruments
     memories: Memories
+    bar_at: Callable[[int], Bar]
+    """Returns a bar of the segment by its place."""
+    failed: set[str] = field(default_factory=set)
+    """Runs of deployments that have failed, as far as somebody has looked."""
 
 
-def signals(strategies: Iterable[Strategy], asker: Asker | None = None) -> Processor:
+class _Followed(NamedTuple):
+    """The bars of an instrument and a length, while a segment is processed."""
+
+    on: Tracked
+    moves: Moves | None
+    """None if nobody looks at bars of this length."""
+    broken: list[tuple[Deployment, str]]
+    called: list[tuple[Deployed, Memory]]
+    """Those that look at these bars; some may have failed."""
+
+
+def signals(strategies: Iterable[Strategy], asker: Asker | None = None, *, beats: bool = True) -> Processor:
     """Return the signals agent's processor: deployments, bars, news, responses -> signals, requests, alerts.
 
-    Passes heartbeats on. A bar that promises something (`reached_ts`) becomes a heartbeat behind its signals. Without
-    an `asker`, strategies that ask find no prompt. Strategies that no deployment runs are not called.
+    Passes heartbeats on. A bar that promises something (`reached_ts`) becomes a heartbeat behind its signals; without
+    `beats`, for a reader that waits for nobody, it does not. Without an `asker`, strategies that ask find no prompt.
+    Strategies that no deployment runs are not called.
 
     Raises `PoisonRecord` for a record that leads to a signal or request out of range, such as in the year 10000.
 
@@ -73,16 +92,11 @@ def signals(strategies: Iterable[Strategy], asker: Asker | None = None) -> Proce
             raise TypeError(
                 f"signals are made of bars, news and responses, not of {segment.model.__name__} ({segment.topic})"
             )
-        of = _Asked(Deployments(state, known), lengths, asks, Instruments(state), Memories(state))
-        sent: list[Event] = []
-        for index, (event, ts_ingest) in enumerate(
-            zip(rows_of(segment).events, segment.ts_ingest.tolist(), strict=True)
-        ):
-            if isinstance(event, AiResponse):
-                require_known(event, index, "status")
-            made = _on_event(state, of, event, ts_ingest)
-            sent += (checked(one, index) if isinstance(one, Signal | AiRequest) else one for one in made)
-        of.instruments.close()
+        is_bars = segment.model is Bar
+        bar_at, values = read(segment) if is_bars else (no_bar, ())
+        of = _Asked(state, Deployments(state, known), lengths, asks, beats, Instruments(state), Memories(state), bar_at)
+        sent = _on_bars(of, values, segment.ts_ingest.tolist()) if is_bars else _on_events(of, segment)
+        of.instruments.close(bar_at)
         of.memories.close()
         return sent
 
@@ -112,69 +126,121 @@ def _left(state: State, deployment: Deployment, view: ViewState, ts_ingest: int)
     return _signal(deployment, View("FLAT", 0.0, reason), cause, known)
 
 
-def _on_event(state: State, of: _Asked, event: Event, ts_ingest: int) -> list[Event]:
-    match event:
-        case Bar():
-            return _on_bar(state, of, event, ts_ingest)
-        case AiResponse():
-            return _on_response(state, of, event, ts_ingest)
-        case News():
-            return _on_news(state, of, event, ts_ingest)
-        case Heartbeat():
-            on = of.instruments.of(event.symbol, event.venue)
-            return [event, *_on_time(state, of, on, event.ts_event, ts_ingest)]
-    raise TypeError(f"signals are not made of a {type(event).__name__}")
-
-
-def _on_bar(state: State, of: _Asked, bar: Bar, ts_ingest: int) -> list[Event]:
-    on = of.instruments.of(bar.symbol, bar.venue)
-    on.on_bar(bar, of.instruments.volatility(on, bar) if bar.interval_s in of.lengths else None)
-    # No bar of the instrument that follows is earlier.
-    sent = _on_time(state, of, on, bar.ts_event - 1, ts_ingest)
-    broken, asked = of.deployments.broken_about(bar.symbol), of.deployments.about(bar.symbol)
-    if broken or asked:
-        cause = Cause(bar.event_id, bar.event_id, bar.correlation_id, bar.ts_event, ts_ingest)
-        for deployment, reason in broken:
-            run = f"{place(deployment)}/{deployment.since}/0"
-            sent += _quarantined(state, run, _failure(deployment, 0, cause, reason), cause, on.name)
-        for one in asked:
-            if one.strategy.interval_s == bar.interval_s:
-                sent += _called(state, of, one, cause=cause, on=on, method=partial(_seen, one.strategy, bar))
-    if bar.reached_ts < bar.ts_event:
-        return sent  # another bar of this time may follow
-    sent.append(Heartbeat(symbol=bar.symbol, venue=bar.venue, ts_event=bar.reached_ts, ts_ingest=ts_ingest))
-    sent += _on_time(state, of, on, bar.reached_ts, ts_ingest)
+def _on_events(of: _Asked, segment: Segment) -> list[Event]:
+    sent: list[Event] = []
+    events = zip(rows_of(segment).events, segment.ts_ingest.tolist(), strict=True)
+    for index, (event, ts_ingest) in enumerate(events):
+        match event:
+            case AiResponse():
+                require_known(event, index, "status")
+                made = _on_response(of, event, ts_ingest)
+            case News():
+                made = _on_news(of, event, ts_ingest)
+            case Heartbeat():
+                sent.append(event)
+                on = of.instruments.of(event.symbol, event.venue)
+                made = _on_time(of, on, event.ts_event, ts_ingest)
+            case _:
+                raise TypeError(f"signals are not made of a {type(event).__name__}")
+        sent += _sound(made, index)
     return sent
 
 
-def _seen(strategy: Strategy, bar: Bar, memory: dict[str, JSON]) -> View | None:
-    return strategy.on_bar(memory, bar)
+def _sound(made: Iterable[Event], index: int) -> Iterator[Event]:
+    """Yield what a record leads to; raises `PoisonRecord` for what is out of range."""
+    return (checked(one, index) if isinstance(one, Signal | AiRequest) else one for one in made)
 
 
-def _heard(strategy: Strategy, news: News, memory: dict[str, JSON]) -> View | None:
-    return strategy.on_news(memory, news)
+def _on_bars(of: _Asked, values: Iterable[Read], stamps: Sequence[int]) -> list[Event]:
+    """Return what bars lead to. Of most bars nothing does, so few values of them are looked at here."""
+    sent: list[Event] = []
+    followed: dict[tuple[str, str, int], _Followed] = {}
+    for index, (symbol, venue, interval_s, ts_event, reached, mid_close) in enumerate(values):
+        bars = followed.get((symbol, venue, interval_s))
+        if bars is None:
+            bars = followed[symbol, venue, interval_s] = _follow(of, (symbol, venue), interval_s, ts_event)
+        on, moves, broken, called = bars
+        on.newest = index
+        if ts_event > on.reached:
+            on.reached = ts_event - 1  # no bar of the instrument that follows is earlier
+        if moves is not None:
+            moves.closes.append(mid_close)
+            on.moved = moves
+        if on.asks:
+            sent += _sound(_on_time(of, on, on.reached, stamps[index]), index)
+        if called or broken:
+            sent += _on_bar(of, bars, index, stamps[index])
+        if reached < ts_event:
+            continue  # another bar of this time may follow
+        if of.beats:
+            sent.append(Heartbeat(symbol=symbol, venue=venue, ts_event=reached, ts_ingest=stamps[index]))
+        on.reached = max(on.reached, reached)
+        if on.asks:
+            sent += _sound(_on_time(of, on, reached, stamps[index]), index)
+    return sent
+
+
+def _follow(of: _Asked, name: tuple[str, str], interval_s: int, ts_event: int) -> _Followed:
+    on = of.instruments.of(*name)
+    on.begin(ts_event)
+    asked = [one for one in of.deployments.about(on.symbol) if one.strategy.interval_s == interval_s]
+    of.failed.update(one.run for one in asked if _has_failed(of.state, one))
+    return _Followed(
+        on,
+        of.instruments.moves(on, interval_s) if interval_s in of.lengths else None,
+        of.deployments.broken_about(on.symbol),
+        [(one, of.memories.of(one, on)) for one in asked],
+    )
+
+
+def _has_failed(state: State, one: Deployed) -> bool:
+    return state.get(f"{QUARANTINE}{one.run}", QuarantineState) is not None
+
+
+def _on_bar(of: _Asked, bars: _Followed, index: int, ts_ingest: int) -> list[Event]:
+    sent: list[Event] = []
+    on, _, broken, called = bars
+    bar = of.bar_at(index)
+    for deployment, reason in broken:
+        run, cause = f"{place(deployment)}/{deployment.since}/0", _cause_of(bar, ts_ingest)
+        sent += _quarantined(of, run, _failure(deployment, 0, cause, reason), cause, on.name)
+    for one, memory in called:
+        if one.run in of.failed:
+            continue
+        if one.asks:
+            asking = partial(call, memory, one.strategy.on_bar, bar)
+            sent += _called(of, one, on, _cause_of(bar, ts_ingest), asking)
+            continue
+        try:
+            view = call(memory, one.strategy.on_bar, bar)
+        except Failed as failed:
+            sent += _on_failed(of, one, on, _cause_of(bar, ts_ingest), failed)
+        else:
+            if view is not None:
+                sent += _viewed(of, one, view, on, _cause_of(bar, ts_ingest))
+    return [*_sound(sent, index)] if sent else sent
+
+
+def _cause_of(bar: Bar, ts_ingest: int) -> Cause:
+    return Cause(bar.event_id, bar.event_id, bar.correlation_id, bar.ts_event, ts_ingest)
 
 
 def _overrides(strategy: Strategy, method: str) -> bool:
     return getattr(type(strategy), method) is not getattr(Strategy, method)
 
 
-def _told(strategy: Strategy, answer: Answer | None, memory: dict[str, JSON]) -> View | None:
-    return strategy.on_answer(memory, answer)
-
-
-def _on_time(state: State, of: _Asked, on: Tracked, reached: int, ts_ingest: int) -> list[Event]:
+def _on_time(of: _Asked, on: Tracked, reached: int, ts_ingest: int) -> list[Event]:
     """Note how far the time of an instrument has come, and end the questions whose validity it has passed."""
     sent: list[Event] = []
     if not on.known:
         return sent  # no bar yet, and so no question
     on.reach(reached)
-    for question in expired(state, on.name, on.reached):
-        sent += _ended(state, of, on, question, answer=None, ts_ingest=ts_ingest)
+    for question in expired(of.state, on.name, on.reached) if on.asks else ():
+        sent += _ended(of, on, question, answer=None, ts_ingest=ts_ingest)
     return sent
 
 
-def _on_news(state: State, of: _Asked, news: News, ts_ingest: int) -> list[Event]:
+def _on_news(of: _Asked, news: News, ts_ingest: int) -> list[Event]:
     known = of.instruments.of(news.symbol, news.venue)
     if not known.known:
         return []  # no bar yet, and so no quote to trade at
@@ -182,23 +248,22 @@ def _on_news(state: State, of: _Asked, news: News, ts_ingest: int) -> list[Event
     sent: list[Event] = []
     for one in of.deployments.about(news.symbol):
         if _overrides(one.strategy, "on_news"):
-            method = partial(_heard, one.strategy, news)
-            sent += _called(state, of, one, cause=cause, on=known, method=method)
+            memory = of.memories.of(one, known)
+            sent += _called(of, one, known, cause, partial(call, memory, one.strategy.on_news, news))
     return sent
 
 
-def _on_response(state: State, of: _Asked, response: AiResponse, ts_ingest: int) -> list[Event]:
-    found = closed(state, response, of.asker.tenant_id)
+def _on_response(of: _Asked, response: AiResponse, ts_ingest: int) -> list[Event]:
+    found = closed(of.state, response, of.asker.tenant_id)
     if found is None:
         return []
     questions, question, answer = found
     known = of.instruments.of(questions.symbol, questions.venue)
     assert known.known  # questions are asked about instruments that have had a bar
-    return _ended(state, of, known, question, answer=answer, ts_ingest=ts_ingest)
+    return _ended(of, known, question, answer=answer, ts_ingest=ts_ingest)
 
 
 def _ended(
-    state: State,
     of: _Asked,
     known: Tracked,
     question: Question,
@@ -212,34 +277,35 @@ def _ended(
         return []
     request_id = str(question["request_id"])
     cause = Cause(request_id, request_id, str(question["correlation_id"]), known.reached + 1, ts_ingest)
-    method = partial(_told, one.strategy, answer)
-    return _called(state, of, one, cause=cause, on=known, method=method)
+    memory = of.memories.of(one, known)
+    return _called(of, one, known, cause, partial(call, memory, one.strategy.on_answer, answer))
 
 
-def _called(
-    state: State,
-    of: _Asked,
-    one: Deployed,
-    *,
-    cause: Cause,
-    on: Tracked,
-    method: Callable[[dict[str, JSON]], View | None],
-) -> list[Event]:
-    """Call a deployment; return its signal and questions, or the alert that it is quarantined."""
-    if state.get(f"{QUARANTINE}{one.run}", QuarantineState) is not None:
+def _called(of: _Asked, one: Deployed, on: Tracked, cause: Cause, calling: Callable[[], View | None]) -> list[Event]:
+    """Call a deployment that may ask; return its questions and its signal, or the alert that it is quarantined."""
+    if one.run in of.failed or _has_failed(of.state, one):
         return []
-    where = (on.symbol, on.venue)
     try:
-        view, asked = call(state, of.memories, one, on, of.asker, cause=cause, method=method)
+        with collecting(questions_of(of.state, one, on.name, of.asker, cause)) as found:
+            view = calling()
     except Failed as failed:
-        failure = _failure(one.deployment, one.strategy.version, cause, str(failed))
-        return _quarantined(state, one.run, failure, cause, on.name)
-    keep(state, where, one, asked)
-    if view is None:
-        return [*asked]
-    _note_view(state, one.deployment, view, where)
+        return _on_failed(of, one, on, cause, failed)
+    if found.asked:
+        keep(of.state, (on.symbol, on.venue), one, found.asked)
+        on.asks = True
+    return [*found.asked, *([] if view is None else _viewed(of, one, view, on, cause))]
+
+
+def _viewed(of: _Asked, one: Deployed, view: View, on: Tracked, cause: Cause) -> list[Event]:
+    _note_view(of.state, one, view, on)
+    on.settle(of.bar_at)
     signal = _signal(one.deployment, view, cause, on)
-    return [*asked, signal, *([explanation(of.asker, signal)] if of.asker.explains else [])]
+    return [signal, explanation(of.asker, signal)] if of.asker.explains else [signal]
+
+
+def _on_failed(of: _Asked, one: Deployed, on: Tracked, cause: Cause, failed: Failed) -> list[Event]:
+    failure = _failure(one.deployment, one.strategy.version, cause, str(failed))
+    return _quarantined(of, one.run, failure, cause, on.name)
 
 
 def _failure(deployment: Deployment, version: int, cause: Cause, reason: str) -> QuarantineState:
@@ -254,11 +320,12 @@ def _failure(deployment: Deployment, version: int, cause: Cause, reason: str) ->
     )
 
 
-def _quarantined(state: State, run: str, failure: QuarantineState, cause: Cause, name: str) -> list[Event]:
+def _quarantined(of: _Asked, run: str, failure: QuarantineState, cause: Cause, name: str) -> list[Event]:
     """Call a deployment no more; return the alert, once."""
-    if state.get(f"{QUARANTINE}{run}", QuarantineState) is not None:
+    if of.state.get(f"{QUARANTINE}{run}", QuarantineState) is not None:
         return []
-    state.put(f"{QUARANTINE}{run}", failure)
+    of.state.put(f"{QUARANTINE}{run}", failure)
+    of.failed.add(run)
     where = place_of(failure.tenant_id, failure.account_id, failure.deployment)
     alert = Alert(
         event_id=derive_id("Alert", "STRATEGY_QUARANTINED", run, cause.key),
@@ -277,20 +344,20 @@ def _quarantined(state: State, run: str, failure: QuarantineState, cause: Cause,
     return [alert]
 
 
-def _note_view(state: State, deployment: Deployment, view: View, of: tuple[str, str]) -> None:
+def _note_view(state: State, one: Deployed, view: View, on: Tracked) -> None:
     """Remember where a deployment has a view that is not flat: it must leave that when it ends."""
-    key = f"{VIEW}{place(deployment)}/{instrument(*of)}"
+    key = f"{VIEW}{one.place}/{on.name}"
     if view.direction == "FLAT":
         state.delete(key)
         return
     known = state.get(key, ViewState)
     if known is None or known.direction != view.direction:
         kept = ViewState(
-            tenant_id=deployment.tenant_id,
-            account_id=deployment.account_id,
-            deployment=deployment.deployment,
-            symbol=of[0],
-            venue=of[1],
+            tenant_id=one.deployment.tenant_id,
+            account_id=one.deployment.account_id,
+            deployment=one.deployment.deployment,
+            symbol=on.symbol,
+            venue=on.venue,
             direction=view.direction,
         )
         state.put(key, kept)

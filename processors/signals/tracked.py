@@ -3,34 +3,63 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from tradewind.processors.batch import State
 from tradewind.processors.identity import instrument
-from tradewind.processors.signals.volatility import next_variance
+from tradewind.processors.signals.answers import QUESTIONS
+from tradewind.processors.signals.volatility import variance_after
 from tradewind.schemas.market import Bar
-from tradewind.schemas.signals import InstrumentState, VolatilityState
+from tradewind.schemas.signals import InstrumentState, QuestionsState, VolatilityState
 
 INSTRUMENT: Final = "instrument/"
 MINUTE_S: Final = 60
+NONE: Final = -1
 
 
 @dataclass(slots=True)
-class _Moves:
+class Moves:
     """How much an instrument moves, by its bars of one length."""
 
-    mid_close: float
-    variance: float
+    interval_s: int
+    mid_close: float | None = None
+    """Before the bars of `closes`; None before the first bar of all."""
+    variance: float = 0.0
+    closes: list[float] = field(default_factory=list)
+    """Mid closes of bars that the variance does not know yet."""
+
+    def fold(self) -> None:
+        """Let the variance know all bars."""
+        if not self.closes:
+            return
+        before = self.closes[0] if self.mid_close is None else self.mid_close
+        later = self.closes[self.mid_close is None :]
+        self.variance = variance_after(self.variance, before, later)
+        self.mid_close = self.closes[-1]
+        self.closes.clear()
+
+    @property
+    def volatility(self) -> float:
+        """The standard deviation of returns per minute; 0 before the second bar.
+
+        Returns of bars of different lengths are compared by the square root of time, so that a signal's volatility
+        means the same whatever bars it was made on.
+        """
+        self.fold()
+        return math.sqrt(self.variance * MINUTE_S / self.interval_s)
 
 
 @dataclass(slots=True)
 class Tracked:
-    """One instrument."""
+    """One instrument. What it takes from its newest bar is looked up when it is needed (`settle`)."""
 
     symbol: str
     venue: str
     name: str
+    asks: bool = False
+    """Whether there were questions about it."""
     known: bool = False
     """Whether it has had a bar."""
     reached: int = 0
@@ -40,17 +69,27 @@ class Tracked:
     ask: float = 0.0
     quote_ts: int = 0
     changed: bool = False
-    moves: dict[int, _Moves | None] = field(default_factory=dict)
-    """By the length of bars, seconds; None where there was no bar."""
+    moves: dict[int, Moves] = field(default_factory=dict)
+    """By the length of bars, seconds."""
+    newest: int = NONE
+    """Place of the newest bar, which is not settled."""
+    moved: Moves | None = None
+    """Moves by the newest bar of a length that somebody looks at."""
 
-    def on_bar(self, bar: Bar, volatility: float | None) -> None:
-        """Note what a signal carries that is made before the next bar."""
+    def begin(self, ts_event: int) -> None:
+        """Note that there is a bar, of this time, µs."""
         if not self.known:
-            self.known, self.reached = True, bar.ts_event - 1
-        if volatility is not None:
-            self.volatility = volatility
-        self.bid, self.ask, self.quote_ts = bar.bid_close, bar.ask_close, bar.quote_ts
+            self.known, self.reached = True, ts_event - 1
         self.changed = True
+
+    def settle(self, bar_at: Callable[[int], Bar]) -> None:
+        """Look up what a signal carries."""
+        if self.newest == NONE:
+            return
+        bar, self.newest = bar_at(self.newest), NONE
+        self.bid, self.ask, self.quote_ts = bar.bid_close, bar.ask_close, bar.quote_ts
+        if self.moved is not None:
+            self.volatility = self.moved.volatility
 
     def reach(self, ts_event: int) -> None:
         """Note how far time has come."""
@@ -72,47 +111,44 @@ class Instruments:
             found = self._known[symbol, venue] = self._read(symbol, venue)
         return found
 
-    def volatility(self, of: Tracked, bar: Bar) -> float:
-        """Return the standard deviation of returns per minute after a bar; 0 before the second bar.
+    def moves(self, of: Tracked, interval_s: int) -> Moves:
+        """Return how an instrument moves by bars of a length, which will change with the bar at hand."""
+        kept = self._state.get(_moves_key(of.name, interval_s), VolatilityState)
+        made = Moves(interval_s) if kept is None else Moves(interval_s, kept.mid_close, kept.variance)
+        of.moves[interval_s] = made
+        return made
 
-        Returns of bars of different lengths are compared by the square root of time, so that a signal's volatility
-        means the same whatever bars it was made on.
-        """
-        length = bar.interval_s
-        if length not in of.moves:
-            kept = self._state.get(_moves_key(of.name, length), VolatilityState)
-            of.moves[length] = None if kept is None else _Moves(kept.mid_close, kept.variance)
-        before = of.moves[length]
-        if before is None:
-            of.moves[length] = _Moves(bar.mid_close, 0.0)
-            return 0.0
-        before.variance = next_variance(before.variance, before.mid_close, bar.mid_close)
-        before.mid_close = bar.mid_close
-        return math.sqrt(before.variance * MINUTE_S / length)
-
-    def close(self) -> None:
+    def close(self, bar_at: Callable[[int], Bar]) -> None:
         """Write what changed."""
         for of in self._known.values():
             if of.changed:
+                of.settle(bar_at)
                 self._state.put(f"{INSTRUMENT}{of.name}", _kept(of))
             for length, moves in of.moves.items():
-                if moves is not None:
-                    kept = VolatilityState(
-                        symbol=of.symbol,
-                        venue=of.venue,
-                        interval_s=length,
-                        mid_close=moves.mid_close,
-                        variance=moves.variance,
-                    )
-                    self._state.put(_moves_key(of.name, length), kept)
+                moves.fold()
+                assert moves.mid_close is not None  # of the bar that it was read for
+                kept = VolatilityState(
+                    symbol=of.symbol,
+                    venue=of.venue,
+                    interval_s=length,
+                    mid_close=moves.mid_close,
+                    variance=moves.variance,
+                )
+                self._state.put(_moves_key(of.name, length), kept)
 
     def _read(self, symbol: str, venue: str) -> Tracked:
         name = instrument(symbol, venue)
         kept = self._state.get(f"{INSTRUMENT}{name}", InstrumentState)
+        asks = self._state.get(f"{QUESTIONS}{name}", QuestionsState) is not None
         if kept is None:
-            return Tracked(symbol, venue, name)
+            return Tracked(symbol, venue, name, asks)
         quote = kept.quote_bid, kept.quote_ask, kept.quote_ts
-        return Tracked(symbol, venue, name, True, kept.reached, kept.volatility, *quote)  # noqa: FBT003 - it is known
+        return Tracked(symbol, venue, name, asks, True, kept.reached, kept.volatility, *quote)  # noqa: FBT003 - it is known
+
+
+def no_bar(place: int) -> Bar:
+    """Stand for the bars of a segment that has none."""
+    raise AssertionError(f"bar {place} of a segment without bars")
 
 
 def _moves_key(name: str, interval_s: int) -> str:
