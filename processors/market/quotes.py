@@ -22,7 +22,6 @@ Ints = npt.NDArray[np.int64]
 FEW_ROWS = 256  # up to here a dictionary is faster than columns
 FEW_INSTRUMENTS = 24  # up to here one comparison for each instrument is faster than a sort
 SEPARATOR = "\x1f"  # no symbol contains it
-COLUMNS = ("index", "seq", "ts_event", "bid", "ask", "size")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +58,69 @@ class Quotes:
         parts: list[tuple[tuple[str, str], slice]] = []
         for number, name in enumerate(self.instruments):
             first, end = self.bounds[number], self.bounds[number + 1]
-            low, high = np.searchsorted(self.index[first:end], (start, stop)).tolist()
+            low, high = self.index[first:end].searchsorted((start, stop)).tolist()
             if low < high:
                 parts.append((name, slice(first + low, first + high)))
-        names = tuple(name for name, _ in parts)
-        bounds = tuple(np.cumsum([0, *(rows.stop - rows.start for _, rows in parts)]).tolist())
-        values = {name: _picked(getattr(self, name), [rows for _, rows in parts]) for name in COLUMNS}
-        return Quotes(names, bounds, values.pop("index") - start, **values)
-
-
-@dataclass(frozen=True, slots=True)
-class Quoted(Columns):
-    """A segment of ticks whose quotes are known already, such as a part of a larger one."""
-
-    quotes: Quotes
+        rows = [of for _, of in parts]
+        bounds = [0]
+        for of in rows:
+            bounds.append(bounds[-1] + of.stop - of.start)
+        return Quotes(
+            tuple(name for name, _ in parts),
+            tuple(bounds),
+            _picked(self.index, rows) - start,
+            _picked(self.seq, rows),
+            _picked(self.ts_event, rows),
+            _picked(self.bid, rows),
+            _picked(self.ask, rows),
+            _picked(self.size, rows),
+        )
 
 
 def _picked(values: npt.NDArray[Any], rows: Sequence[slice]) -> npt.NDArray[Any]:
     return values[rows[0]] if len(rows) == 1 else np.concatenate([values[own] for own in rows or (slice(0),)])
+
+
+class Quoted(Columns):
+    """A segment of ticks whose quotes are known already. A part of it shares the quotes, and makes no frame."""
+
+    __slots__ = ("_rows", "_whole", "quotes")
+    quotes: Quotes
+    _whole: Columns
+    _rows: slice
+
+    def __init__(self, whole: Columns, quotes: Quotes, rows: slice) -> None:
+        """Take rows of a segment, and their quotes."""
+        of: dict[str, Any] = {
+            "topic": whole.topic,
+            "partition": whole.partition,
+            "model": whole.model,
+            "offsets": whole.offsets[rows],
+            "ts_ingest": whole.ts_ingest[rows],
+            "quotes": quotes,
+            "_whole": whole,
+            "_rows": rows,
+        }
+        for name, value in of.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def of(cls, segment: Columns) -> Quoted:
+        """Return a whole segment with its quotes."""
+        return cls(segment, quotes_of(segment), slice(0, len(segment)))
+
+    def __len__(self) -> int:
+        return len(self.ts_ingest)
+
+    @property
+    def frame(self) -> pl.DataFrame:  # type: ignore[override]  # made when somebody asks for it
+        """The ticks as a frame."""
+        return self._whole.frame[self._rows]
+
+    def between(self, start: int, stop: int) -> Quoted:
+        """Return the ticks at places [start, stop)."""
+        first = self._rows.start
+        return Quoted(self._whole, self.quotes.between(start, stop), slice(first + start, first + stop))
 
 
 def quotes_of(segment: Segment) -> Quotes:
