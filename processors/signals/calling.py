@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from tradewind.processors.batch import State
@@ -11,7 +11,8 @@ from tradewind.processors.signals.answers import QUESTIONS
 from tradewind.processors.signals.deployed import Deployed
 from tradewind.processors.signals.memories import Memory
 from tradewind.processors.signals.questions import MOST_OPEN, Asker, Cause, Questions
-from tradewind.processors.signals.strategy import JSON, View, flaw_of
+from tradewind.processors.signals.strategy import JSON, Strategy, View, flaw_of
+from tradewind.schemas.market import Bar
 from tradewind.schemas.signals import QuestionsState
 
 E = TypeVar("E")
@@ -41,6 +42,37 @@ def call(memory: Memory, method: Callable[[dict[str, JSON], E], View | None], of
     if flaw is not None:
         raise Failed(flaw)
     return view
+
+
+def call_ahead(memory: Memory, strategy: Strategy, places: Sequence[int], bar_at: Callable[[int], Bar]) -> bool:
+    """Let a strategy look at bars that follow one another; the memory keeps its views, and what it leaves.
+
+    Returns whether all of it is sound. If not, a call for each bar tells which of them fails.
+    """
+    values, found, answered = memory.begin(), dict[int, View](), 0
+
+    def in_step() -> Iterator[Bar]:
+        for number, place in enumerate(places):
+            if number > answered:
+                break
+            yield bar_at(place)
+        if answered < len(places):
+            raise RuntimeError("on_bars took a bar before it had yielded its view on the last one")
+
+    try:
+        for place, view in zip(places, strategy.on_bars(values, in_step()), strict=True):
+            answered += 1
+            if view is not None:
+                if flaw_of(view) is not None:
+                    return False
+                found[place] = view
+        memory.keep(values)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - `call` tells what it is
+        return False
+    memory.ahead = found
+    return True
 
 
 def questions_of(state: State, deployed: Deployed, name: str, asker: Asker, cause: Cause) -> Questions:

@@ -10,7 +10,7 @@ from typing import Final
 from tradewind.processors.batch import State, checked, require_known
 from tradewind.processors.signals.deployments import DEPLOYED, EVERY, place_of
 from tradewind.processors.signals.parameters import Unfit, with_parameters
-from tradewind.processors.signals.strategy import Strategy
+from tradewind.processors.signals.strategy import Strategy, takes_many
 from tradewind.schemas.signals import Deployment, ViewState
 
 MEMORY: Final = "memory/"
@@ -30,13 +30,16 @@ class Deployed:
     """Names what its memory and its quarantine belong to: other code or other parameters begin anew."""
     asks: bool
     """Whether its strategy may ask models: it takes answers."""
+    many: bool
+    """Whether its strategy takes many bars at once."""
 
     @classmethod
     def of(cls, deployment: Deployment, strategy: Strategy) -> Deployed:
         """Return a deployment with its strategy."""
         where = place(deployment)
         asks = type(strategy).on_answer is not Strategy.on_answer
-        return cls(deployment, strategy, where, f"{where}/{deployment.since}/{strategy.version}", asks)
+        many = not asks and takes_many(strategy)
+        return cls(deployment, strategy, where, f"{where}/{deployment.since}/{strategy.version}", asks, many)
 
 
 class Deployments:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 import marshal
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from tradewind.processors.batch import State
 from tradewind.processors.signals.deployed import MEMORY, Deployed
-from tradewind.processors.signals.strategy import JSON
+from tradewind.processors.signals.strategy import JSON, View
 from tradewind.processors.signals.tracked import Tracked
 from tradewind.schemas.signals import StrategyState
 
@@ -35,6 +36,8 @@ class Memory:
     before: StrategyState | None
     """As the state has it."""
     changed: bool = False
+    ahead: Mapping[int, View] | None = None
+    """Views on bars of the segment, by their places, where all of them have been looked at."""
     _kept: dict[str, JSON] | bytes | str = field(default_factory=dict)
     """Plain values without lists and dicts; other plain values, marshalled; or JSON."""
     _names: frozenset[str] | None = None
@@ -59,6 +62,11 @@ class Memory:
             self._names = _plain_names(values)
         self._kept = values if self._names is not None and _is_flat(values) else _frozen(values)
         self.changed = True
+
+    def reset(self) -> None:
+        """Return to what was there before the segment."""
+        self._kept = {} if self.before is None else self.before.memory
+        self.changed, self.ahead = False, None
 
     def text(self) -> str:
         """Return the values as JSON."""

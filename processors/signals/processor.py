@@ -11,7 +11,7 @@ the closing quote of the last bar.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, NamedTuple
@@ -20,7 +20,7 @@ from tradewind.processors.batch import Processor, Segment, State, checked, requi
 from tradewind.processors.identity import derive_id
 from tradewind.processors.market.bar_rows import Read, read
 from tradewind.processors.signals.answers import Question, closed, expired, keep
-from tradewind.processors.signals.calling import Failed, call, questions_of
+from tradewind.processors.signals.calling import Failed, call, call_ahead, questions_of
 from tradewind.processors.signals.deployed import QUARANTINE, VIEW, Deployed, Deployments, note, place
 from tradewind.processors.signals.deployments import place_of
 from tradewind.processors.signals.memories import Memories, Memory
@@ -38,6 +38,8 @@ from tradewind.schemas.tenancy import Seeded
 
 MADE_OF: Final = (Bar, Heartbeat, News, AiResponse)
 TOLD: Final = (Deployment, Seeded)
+ALL: Final = range(2**63 - 1)
+"""Every place of a segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,12 @@ class _Followed(NamedTuple):
     broken: list[tuple[Deployment, str]]
     called: list[tuple[Deployed, Memory]]
     """Those that look at these bars; some may have failed."""
+    places: Container[int]
+    """Places of the bars at which something may have to be done for them."""
+
+
+Key = tuple[str, str, int]
+"""Symbol, venue, and length of bars."""
 
 
 def signals(strategies: Iterable[Strategy], asker: Asker | None = None, *, beats: bool = True) -> Processor:
@@ -154,12 +162,13 @@ def _sound(made: Iterable[Event], index: int) -> Iterator[Event]:
 def _on_bars(of: _Asked, values: Iterable[Read], stamps: Sequence[int]) -> list[Event]:
     """Return what bars lead to. Of most bars nothing does, so few values of them are looked at here."""
     sent: list[Event] = []
-    followed: dict[tuple[str, str, int], _Followed] = {}
+    followed = _Follows(of)
+    if any(one.many for one in of.deployments.all[0]):
+        values = [*values]
+        _look_ahead(of, values, followed)
     for index, (symbol, venue, interval_s, ts_event, reached, mid_close) in enumerate(values):
-        bars = followed.get((symbol, venue, interval_s))
-        if bars is None:
-            bars = followed[symbol, venue, interval_s] = _follow(of, (symbol, venue), interval_s, ts_event)
-        on, moves, broken, called = bars
+        bars = followed[symbol, venue, interval_s]
+        on, moves = bars.on, bars.moves
         on.newest = index
         if ts_event > on.reached:
             on.reached = ts_event - 1  # no bar of the instrument that follows is earlier
@@ -168,7 +177,7 @@ def _on_bars(of: _Asked, values: Iterable[Read], stamps: Sequence[int]) -> list[
             on.moved = moves
         if on.asks:
             sent += _sound(_on_time(of, on, on.reached, stamps[index]), index)
-        if called or broken:
+        if index in bars.places:
             sent += _on_bar(of, bars, index, stamps[index])
         if reached < ts_event:
             continue  # another bar of this time may follow
@@ -180,17 +189,61 @@ def _on_bars(of: _Asked, values: Iterable[Read], stamps: Sequence[int]) -> list[
     return sent
 
 
-def _follow(of: _Asked, name: tuple[str, str], interval_s: int, ts_event: int) -> _Followed:
-    on = of.instruments.of(*name)
-    on.begin(ts_event)
-    asked = [one for one in of.deployments.about(on.symbol) if one.strategy.interval_s == interval_s]
-    of.failed.update(one.run for one in asked if _has_failed(of.state, one))
-    return _Followed(
-        on,
-        of.instruments.moves(on, interval_s) if interval_s in of.lengths else None,
-        of.deployments.broken_about(on.symbol),
-        [(one, of.memories.of(one, on)) for one in asked],
-    )
+class _Follows(dict[Key, _Followed]):
+    """What is followed in a segment, from the first bar of each instrument and length on."""
+
+    def __init__(self, of: _Asked) -> None:
+        super().__init__()
+        self._of = of
+
+    def __missing__(self, key: Key) -> _Followed:
+        of, (symbol, venue, interval_s) = self._of, key
+        on = of.instruments.of(symbol, venue)
+        on.known = on.changed = True
+        asked = [one for one in of.deployments.about(symbol) if one.strategy.interval_s == interval_s]
+        broken = of.deployments.broken_about(symbol)
+        of.failed.update(one.run for one in asked if _has_failed(of.state, one))
+        made = self[key] = _Followed(
+            on,
+            of.instruments.moves(on, interval_s) if interval_s in of.lengths else None,
+            broken,
+            [(one, of.memories.of(one, on)) for one in asked],
+            ALL if asked or broken else (),
+        )
+        return made
+
+
+def _look_ahead(of: _Asked, values: Sequence[Read], followed: _Follows) -> None:
+    """Let those that take many bars at once look at theirs, before anything is made of their views.
+
+    If a deployment fails on one instrument, it is called for each bar of every instrument, up to the one that fails.
+    """
+    places: dict[Key, list[int]] = {}
+    for index, value in enumerate(values):
+        places.setdefault(value[:3], []).append(index)
+    looked: list[tuple[str, Memory]] = []
+    unsound: set[str] = set()
+    for key, own in places.items():
+        for one, memory in followed[key].called:
+            if one.many and one.run not in unsound | of.failed:
+                looked.append((one.run, memory))
+                if not call_ahead(memory, one.strategy, own, of.bar_at):
+                    unsound.add(one.run)
+    for run, memory in looked:
+        if run in unsound:
+            memory.reset()
+    for key, bars in followed.items():
+        followed[key] = bars._replace(places=_places(bars))
+
+
+def _places(bars: _Followed) -> Container[int]:
+    """Return at which bars something has to be done."""
+    found: set[int] = set()
+    for _, memory in bars.called:
+        if memory.ahead is None:
+            return ALL
+        found.update(memory.ahead)
+    return ALL if bars.broken else found
 
 
 def _has_failed(state: State, one: Deployed) -> bool:
@@ -199,13 +252,17 @@ def _has_failed(state: State, one: Deployed) -> bool:
 
 def _on_bar(of: _Asked, bars: _Followed, index: int, ts_ingest: int) -> list[Event]:
     sent: list[Event] = []
-    on, _, broken, called = bars
-    bar = of.bar_at(index)
-    for deployment, reason in broken:
+    on, bar = bars.on, of.bar_at(index)
+    for deployment, reason in bars.broken:
         run, cause = f"{place(deployment)}/{deployment.since}/0", _cause_of(bar, ts_ingest)
         sent += _quarantined(of, run, _failure(deployment, 0, cause, reason), cause, on.name)
-    for one, memory in called:
+    for one, memory in bars.called:
         if one.run in of.failed:
+            continue
+        if memory.ahead is not None:
+            view = memory.ahead.get(index)
+            if view is not None:
+                sent += _viewed(of, one, view, on, _cause_of(bar, ts_ingest))
             continue
         if one.asks:
             asking = partial(call, memory, one.strategy.on_bar, bar)

@@ -17,6 +17,7 @@ from tradewind.schemas.signals import InstrumentState, QuestionsState, Volatilit
 INSTRUMENT: Final = "instrument/"
 MINUTE_S: Final = 60
 NONE: Final = -1
+NEVER: Final = -(2**63)
 
 
 @dataclass(slots=True)
@@ -62,7 +63,7 @@ class Tracked:
     """Whether there were questions about it."""
     known: bool = False
     """Whether it has had a bar."""
-    reached: int = 0
+    reached: int = NEVER
     """How far its time has come, µs."""
     volatility: float = 0.0
     bid: float = 0.0
@@ -75,12 +76,6 @@ class Tracked:
     """Place of the newest bar, which is not settled."""
     moved: Moves | None = None
     """Moves by the newest bar of a length that somebody looks at."""
-
-    def begin(self, ts_event: int) -> None:
-        """Note that there is a bar, of this time, µs."""
-        if not self.known:
-            self.known, self.reached = True, ts_event - 1
-        self.changed = True
 
     def settle(self, bar_at: Callable[[int], Bar]) -> None:
         """Look up what a signal carries."""
