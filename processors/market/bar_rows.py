@@ -52,8 +52,8 @@ class BarRow(Bar):
     _columns: BarColumns
     _row: int
 
-    @property  # type: ignore[misc]  # so that a bar is equal to it, and `replace` makes one
-    def __class__(self) -> type[Bar]:
+    @property  # type: ignore[misc]
+    def __class__(self) -> type[Bar]:  # type: ignore[override]  # so that a bar equals it, and `replace` makes one
         return Bar
 
     def __reduce__(self) -> tuple[Callable[..., Bar], tuple[dict[str, Any]]]:
@@ -100,7 +100,7 @@ class BarSegment(Columns):
         return len(self.table)
 
     @property
-    def frame(self) -> pl.DataFrame:  # type: ignore[override]  # made when somebody asks for it
+    def frame(self) -> pl.DataFrame:
         """The bars as a frame."""
         return self.table.frame
 

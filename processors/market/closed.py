@@ -71,7 +71,8 @@ class Closed(NamedTuple):
         """Return (n,) values of a field that holds numbers."""
         candles, one = self.candles, np.ones(len(self.ts_event), np.int64)
         if name in PRICE_FIELDS:
-            return candles.prices[PRICE_FIELDS.index(name)]
+            of_side: npt.NDArray[Any] = candles.prices[PRICE_FIELDS.index(name)]
+            return of_side
         match name:
             case "ts_event" | "ts_ingest":
                 found: npt.NDArray[Any] = getattr(self, name)
@@ -135,7 +136,7 @@ class ClosedBars(Table):
         return len(self.closed.ts_event)
 
     @property
-    def frame(self) -> pl.DataFrame:  # type: ignore[override]  # made once
+    def frame(self) -> pl.DataFrame:
         """The bars as a frame."""
         if self._made is None:
             object.__setattr__(self, "_made", _frame(self.closed))

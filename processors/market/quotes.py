@@ -113,7 +113,7 @@ class Quoted(Columns):
         return len(self.ts_ingest)
 
     @property
-    def frame(self) -> pl.DataFrame:  # type: ignore[override]  # made when somebody asks for it
+    def frame(self) -> pl.DataFrame:
         """The ticks as a frame."""
         return self._whole.frame[self._rows]
 
