@@ -61,7 +61,7 @@ def _init_of(model: type[Event]) -> Callable[..., None]:
         known[f"_default_{field.name}"] = field.default
         arguments.append(field.name if field.default is MISSING else f"{field.name}=_default_{field.name}")
         lines.append(f"    self.{field.name} = {field.name}\n")
-    begin, end = "    kind = self.__class__\n    _set(self, '__class__', _draft)\n", "    self.__class__ = kind\n"
+    begin, end = "    _model = self.__class__\n    _set(self, '__class__', _draft)\n", "    self.__class__ = _model\n"
     exec(f"def __init__(self, *, {', '.join(arguments)}):\n{begin}{''.join(lines)}{end}", known)  # noqa: S102 - of names of fields, as dataclasses does
     made: Callable[..., None] = known["__init__"]
     return update_wrapper(made, model.__init__)
