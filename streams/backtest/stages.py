@@ -12,7 +12,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.processors.batch import Output, PoisonRecord, Processor, Rows, Segment, events_of
 from tradewind.processors.market.candles import SECOND_US
 from tradewind.processors.market.processor import bars
-from tradewind.processors.portfolio.processor import MARK_INTERVAL_S
+from tradewind.processors.portfolio.processor import MARK_INTERVAL_S, portfolio
 from tradewind.processors.signals.deployments import Catalogue
 from tradewind.processors.signals.parameters import by_name
 from tradewind.processors.signals.processor import signals as signals_processor
@@ -33,7 +33,7 @@ NO_OFFSETS = np.zeros(1, np.int64)
 NO_OFFSETS.flags.writeable = False
 """Records that are on no topic have none."""
 
-DECLARED = frozenset({"sizing", "risk", "execution", "portfolio"})
+DECLARED = frozenset({"sizing", "risk", "execution"})
 """Agents whose processors depend on the settings alone."""
 FIRST_US = 1  # of the commands that create the tenant: before any quote
 
@@ -101,7 +101,7 @@ def stages(settings: Settings, strategy: Strategy, tenant: Tenant) -> Stages:
         Stage("sizing", declared["sizing"]),
         Stage("risk", declared["risk"]),
         Stage("execution", declared["execution"]),
-        Stage("portfolio", declared["portfolio"]),
+        Stage("portfolio", portfolio(shares=False)),  # an account has one deployment
         grace_us,
         leap_us,
         strategy.interval_s,
