@@ -31,7 +31,8 @@ class Event:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if "__dataclass_fields__" in vars(cls) and "__slots__" in vars(cls):  # the class that the decorator returns
+        decorated = "__dataclass_fields__" in vars(cls) and "__slots__" in vars(cls)  # the class that it returns
+        if decorated and cls.__bases__ == (Event,):
             cls.__init__ = _init_of(cls)  # type: ignore[method-assign]  # the same arguments
 
     @classmethod
