@@ -38,7 +38,7 @@ class Rows:
     @property
     def model(self) -> type[Event]:
         """The model of the events; `Event` where there are none."""
-        return type(self.events[0]) if self.events else Event
+        return self.events[0].__class__ if self.events else Event
 
     def __len__(self) -> int:
         return len(self.events)
@@ -79,7 +79,8 @@ def part(segment: Segment, start: int, stop: int) -> Segment:
     offsets, ts_ingest = segment.offsets[start:stop], segment.ts_ingest[start:stop]
     if isinstance(segment, Rows):
         return replace(segment, events=segment.events[start:stop], offsets=offsets, ts_ingest=ts_ingest)
-    return replace(segment, frame=segment.frame.slice(start, stop - start), offsets=offsets, ts_ingest=ts_ingest)
+    frame = segment.frame.slice(start, stop - start)
+    return Columns(segment.topic, segment.partition, segment.model, frame, offsets, ts_ingest)
 
 
 def without(segment: Segment, rows: Sequence[int]) -> Segment | None:
@@ -91,7 +92,7 @@ def without(segment: Segment, rows: Sequence[int]) -> Segment | None:
     if isinstance(segment, Rows):
         events = [segment.events[at] for at in kept.tolist()]
         return replace(segment, events=events, offsets=offsets, ts_ingest=ts_ingest)
-    return replace(segment, frame=segment.frame[kept], offsets=offsets, ts_ingest=ts_ingest)
+    return Columns(segment.topic, segment.partition, segment.model, segment.frame[kept], offsets, ts_ingest)
 
 
 class State(Protocol):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, localcontext
+from functools import lru_cache
 from typing import Literal
 
 PLACES = Decimal("1e-10")  # the scale of every decimal in the schemas
 DIGITS = 80  # twice the 38 digits of a field and more: products of two fields are exact, and quotients round once
 CONTEXT = Context(prec=DIGITS, rounding=ROUND_HALF_EVEN)
 ZERO = Decimal(0)
+PRICES = 256  # that are not converted again: an order looks at the same few quotes at each of its stages
 
 
 def exact() -> AbstractContextManager[Context]:
@@ -22,6 +24,7 @@ def rounded(value: Decimal) -> Decimal:
     return value.quantize(PLACES, context=CONTEXT)
 
 
+@lru_cache(maxsize=PRICES)
 def money_of(value: float) -> Decimal:
     """Return the shortest decimal that reads back as the number, rounded to 10 places half to even."""
     return rounded(Decimal(repr(float(value))))

@@ -97,8 +97,11 @@ class Book:
             self.due = min((self.concerned_ts(order) for order in self.orders()), default=None)
         if self._known.order_ids and not self._order_ids:
             self._state.delete(self._time_key)
-        after = replace(self._known, order_ids=tuple(self._order_ids), due=self.due, closed=self.closed)
-        if after != self._known:
+        known, order_ids = self._known, tuple(self._order_ids)
+        if (order_ids, self.due, self.closed) != (known.order_ids, known.due, known.closed):
+            after = BookState(
+                symbol=known.symbol, venue=known.venue, order_ids=order_ids, due=self.due, closed=self.closed
+            )
             self._state.put(self._key, after)
 
 

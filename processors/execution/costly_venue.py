@@ -11,17 +11,18 @@ rests gives liquidity, and fills at its limit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
 from tradewind.processors.execution.costs import Costs
 from tradewind.processors.execution.matching import Match, Offered, QuoteVenue, Venue
 from tradewind.processors.market.instruments import Instrument
-from tradewind.processors.money import exact, rounded
+from tradewind.processors.money import ZERO, exact, rounded
 from tradewind.schemas.execution import OpenOrderState
 
 BPS: Final = Decimal("0.0001")
+NO_FEE: Final = rounded(ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,11 @@ class CostlyVenue:
         if match is None:
             return None
         price = self._slipped(order, match)
-        with exact():
-            fee = rounded(order.quantity * price * self.costs.fee_bps * BPS)
-        return replace(match, price=price, fee=fee)
+        fee = NO_FEE
+        if self.costs.fee_bps:
+            with exact():
+                fee = rounded(order.quantity * price * self.costs.fee_bps * BPS)
+        return Match(match.place, price, match.liquidity, fee)
 
     def _slipped(self, order: OpenOrderState, match: Match) -> Decimal:
         if match.liquidity == "MAKER" or not self.costs.slippage_ticks:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from decimal import Decimal
 from typing import cast
 
 from tradewind.processors.execution.matching import Match
@@ -37,27 +35,24 @@ def accept(decision: Decision, ts_ingest: int) -> tuple[OpenOrderState, OrderEve
         resting=False,
     )
     return order, _event(
-        order, order.ts_event, ts_ingest, causation_id=decision.event_id, filled=ZERO, reason="approved by risk"
+        order, None, order.ts_event, ts_ingest, causation_id=decision.event_id, reason="approved by risk"
     )
 
 
 def expire(order: OpenOrderState, ts_event: int, ts_ingest: int, reason: str) -> list[OrderEvent]:
     """Return the events of an order that ends unfilled."""
-    ended = replace(order, status=after(order.status, Trigger.EXPIRE), sequence=order.sequence + 1)
-    return [_event(ended, ts_event, ts_ingest, causation_id=_event_id(order), filled=ZERO, reason=reason)]
+    return [_event(order, Trigger.EXPIRE, ts_event, ts_ingest, causation_id=_event_id(order), reason=reason)]
 
 
 def cancel(order: OpenOrderState, ts_event: int, ts_ingest: int, reason: str) -> list[OrderEvent]:
     """Return the events of an order that is ended by a command."""
-    ended = replace(order, status=after(order.status, Trigger.CANCEL), sequence=order.sequence + 1)
-    return [_event(ended, ts_event, ts_ingest, causation_id=_event_id(order), filled=ZERO, reason=reason)]
+    return [_event(order, Trigger.CANCEL, ts_event, ts_ingest, causation_id=_event_id(order), reason=reason)]
 
 
 def fill(order: OpenOrderState, match: Match, ts_event: int, quote_seq: int, ts_ingest: int) -> list[OrderEvent | Fill]:
     """Return the events of an order that a quote fills whole."""
-    ended = replace(order, status=after(order.status, Trigger.FILL), sequence=order.sequence + 1)
     reason = f"{'took' if match.liquidity == 'TAKER' else 'gave'} liquidity at {match.price}"
-    filled = _event(ended, ts_event, ts_ingest, causation_id=_event_id(order), filled=order.quantity, reason=reason)
+    filled = _event(order, Trigger.FILL, ts_event, ts_ingest, causation_id=_event_id(order), reason=reason)
     return [
         filled,
         Fill(
@@ -83,15 +78,17 @@ def fill(order: OpenOrderState, match: Match, ts_event: int, quote_seq: int, ts_
     ]
 
 
-def _event_id(order: OpenOrderState) -> str:
-    return derive_id("OrderEvent", order.order_id, order.sequence)
+def _event_id(order: OpenOrderState, sequence: int | None = None) -> str:
+    return derive_id("OrderEvent", order.order_id, order.sequence if sequence is None else sequence)
 
 
 def _event(
-    order: OpenOrderState, ts_event: int, ts_ingest: int, *, causation_id: str, filled: Decimal, reason: str
+    order: OpenOrderState, trigger: Trigger | None, ts_event: int, ts_ingest: int, *, causation_id: str, reason: str
 ) -> OrderEvent:
+    """Return the event of what happens to an order; None stands for its acceptance, which made the order."""
+    sequence = order.sequence if trigger is None else order.sequence + 1
     return OrderEvent(
-        event_id=_event_id(order),
+        event_id=_event_id(order, sequence),
         tenant_id=order.tenant_id,
         ts_event=ts_event,
         ts_ingest=ts_ingest,
@@ -101,8 +98,8 @@ def _event(
         account_id=order.account_id,
         symbol=order.symbol,
         venue=order.venue,
-        sequence=order.sequence,
-        status=order.status,
-        filled_quantity=filled,
+        sequence=sequence,
+        status=order.status if trigger is None else after(order.status, trigger),
+        filled_quantity=order.quantity if trigger is Trigger.FILL else ZERO,
         reason=reason,
     )

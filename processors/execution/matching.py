@@ -22,14 +22,31 @@ from tradewind.schemas.execution import OpenOrderState
 Liquidity: TypeAlias = Literal["TAKER", "MAKER"]
 
 
-@dataclass(frozen=True, slots=True)
 class Offered:
     """n quotes, 1 or more, that an order may meet, in the order of their arrival."""
 
-    bid: Floats
-    """(n,) price."""
-    ask: Floats
-    """(n,) price."""
+    __slots__ = ("_best", "ask", "bid")
+
+    def __init__(self, bid: Floats, ask: Floats) -> None:
+        """Take (n,) prices of each side."""
+        self.bid, self.ask = bid, ask
+        self._best: dict[bool, Floats] = {}
+
+    def first(self, limit: float, *, buys: bool) -> int | None:
+        """Return the first quote whose price is the limit or better; None if there is none.
+
+        The best price so far is made once, and searched for each order.
+        """
+        touch = self.ask if buys else self.bid
+        if touch[0] <= limit if buys else touch[0] >= limit:
+            return 0
+        if len(touch) == 1:
+            return None
+        best = self._best.get(buys)
+        if best is None:
+            best = self._best[buys] = np.maximum.accumulate(-touch if buys else touch)
+        place = int(best.searchsorted(-limit if buys else limit))
+        return place if place < len(touch) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +78,14 @@ class QuoteVenue:
 
     def match(self, order: OpenOrderState, offered: Offered) -> Match | None:
         """Return the first of the quotes that fills the order, or None."""
-        touch = offered.ask if order.side == "BUY" else offered.bid
+        buys = order.side == "BUY"
+        touch = offered.ask if buys else offered.bid
         if order.limit_price is None:
             return Match(0, money_of(touch[0]), "TAKER")
         # Quotes and limits are the doubles nearest to decimals of at most 17 digits, so equal prices compare as equal.
-        limit = float(order.limit_price)
-        crossed = np.flatnonzero(touch <= limit if order.side == "BUY" else touch >= limit)
-        if not len(crossed):
+        place = offered.first(float(order.limit_price), buys=buys)
+        if place is None:
             return None
-        place = int(crossed[0])
         if place == 0 and not order.resting:
             return Match(0, money_of(touch[0]), "TAKER")
         return Match(place, order.limit_price, "MAKER")

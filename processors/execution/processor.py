@@ -9,6 +9,7 @@ arrive after it expire at once.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import cast
 
 import numpy as np
@@ -17,7 +18,7 @@ from tradewind.processors.batch import Micros, PoisonRecord, Processor, Rows, Se
 from tradewind.processors.execution.book import Book, books
 from tradewind.processors.execution.life import accept, cancel, expire, fill
 from tradewind.processors.execution.matching import Match, Offered, QuoteVenue, Venue
-from tradewind.processors.market.quotes import Quotes, quotes_of
+from tradewind.processors.market.quotes import Ints, Quotes, quotes_of
 from tradewind.processors.tenancy.switches import concerns, keep, stopped, switches_of
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import OpenOrderState
@@ -147,40 +148,74 @@ def _on_ticks(state: State, segment: Segment, latency_us: int, venue: Venue) -> 
         book = Book(state, symbol, venue_name, latency_us)
         if book.due is None:
             continue
-        newest = int(quotes.ts_event[rows].max())
-        if newest >= book.due:
+        meeting = _Meeting(quotes, rows)
+        if meeting.newest >= book.due:
             for order in book.orders():
-                if newest >= book.concerned_ts(order):
-                    outcomes += _match(order, book, venue, quotes=quotes, rows=rows, ts_ingest=segment.ts_ingest)
-        book.pass_to(newest)
+                if meeting.newest >= book.concerned_ts(order):
+                    outcomes += _match(order, book, venue, meeting, segment.ts_ingest)
+        book.pass_to(meeting.newest)
         book.keep()
     # Stable: what one quote causes stays in the order of the orders' approval.
-    return [event for _, event in sorted(outcomes, key=lambda outcome: outcome[0])]
+    return [event for _, event in sorted(outcomes, key=itemgetter(0))]
 
 
-def _match(
-    order: OpenOrderState, book: Book, venue: Venue, *, quotes: Quotes, rows: slice, ts_ingest: Micros
-) -> list[Outcome]:
+class _Meeting:
+    """The quotes of one instrument in a segment, as its orders meet them."""
+
+    def __init__(self, quotes: Quotes, rows: slice) -> None:
+        self._quotes, self._rows = quotes, rows
+        self._times = quotes.ts_event[rows]
+        self._reached = np.maximum.accumulate(self._times)
+        self._rises = len(self._times) == 1 or bool((self._times == self._reached).all())
+        self._offered: dict[tuple[int, int], Offered] = {}
+        self.newest = int(self._reached[-1])
+        """The latest event time, µs."""
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def first(self, ts_event: int) -> int:
+        """Return the place of the first quote that is not before a time; the end if there is none."""
+        return int(self._reached.searchsorted(ts_event))
+
+    def offered(self, first: int, end: int, eligible_ts: int) -> tuple[Offered, Ints | None]:
+        """Return those of the quotes from `first` up to `end` that are not before a time, and their places.
+
+        The places are None if all quotes are among them.
+        """
+        if not self._rises:
+            places = first + np.flatnonzero(self._times[first:end] >= eligible_ts)
+            rows = self._rows.start + places
+            return Offered(self._quotes.bid[rows], self._quotes.ask[rows]), places
+        found = self._offered.get((first, end))
+        if found is None:
+            own = slice(self._rows.start + first, self._rows.start + end)
+            found = self._offered[first, end] = Offered(self._quotes.bid[own], self._quotes.ask[own])
+        return found, None
+
+    def quote(self, place: int) -> tuple[int, int, int]:
+        """Return a quote's place in the segment, its event time, and its sequence."""
+        row = self._rows.start + place
+        return int(self._quotes.index[row]), int(self._quotes.ts_event[row]), int(self._quotes.seq[row])
+
+
+def _match(order: OpenOrderState, book: Book, venue: Venue, meeting: _Meeting, ts_ingest: Micros) -> list[Outcome]:
     """Offer an instrument's quotes to an order; return the resulting events, and change the book."""
-    times = quotes.ts_event[rows]
-    end = len(times)
-    if order.expire_ts is not None:
-        expired = times >= order.expire_ts
-        end = int(expired.argmax()) if expired.any() else end
-    places = np.flatnonzero(times[:end] >= book.eligible_ts(order))
-    bid, ask = quotes.bid[rows][places], quotes.ask[rows][places]
-    match = venue.match(order, Offered(bid, ask)) if len(places) else None
-    if match is not None:
-        row = rows.start + int(places[match.place])
-        at = int(quotes.index[row])
-        ts_event, seq = int(quotes.ts_event[row]), int(quotes.seq[row])
-        book.remove(order)
-        return [(at, event) for event in fill(order, match, ts_event, seq, int(ts_ingest[at]))]
-    if end < len(times):
-        at = int(quotes.index[rows.start + end])
+    end = len(meeting) if order.expire_ts is None else meeting.first(order.expire_ts)
+    eligible_ts = book.eligible_ts(order)
+    first = meeting.first(eligible_ts)
+    if first < end:
+        offered, places = meeting.offered(first, end, eligible_ts)
+        match = venue.match(order, offered)
+        if match is not None:
+            at, ts_event, seq = meeting.quote(first + match.place if places is None else int(places[match.place]))
+            book.remove(order)
+            return [(at, event) for event in fill(order, match, ts_event, seq, int(ts_ingest[at]))]
+    if end < len(meeting):
+        at, _, _ = meeting.quote(end)
         book.remove(order)
         stamped = _stamped((cast("int", order.expire_ts), "not filled by its expiry"), int(ts_ingest[at]))
         return [(at, event) for event in expire(order, *stamped)]
-    if len(places) and not order.resting:
+    if first < end and not order.resting:
         book.rest(order)
     return []

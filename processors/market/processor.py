@@ -17,30 +17,19 @@ from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from tradewind.processors.batch import Merged, Micros, Output, Processor, Rows, Segment, State, Table, rows_of
-from tradewind.processors.identity import id_with, instrument
-from tradewind.processors.market.candles import (
-    SECOND_US,
-    SPREAD_SCALE,
-    VOLUME_SCALE,
-    Candle,
-    Candles,
-    Prices,
-    fold,
-    joined,
-    means,
-)
+from tradewind.processors.batch import Merged, Micros, Output, Processor, Rows, Segment, State, rows_of
+from tradewind.processors.identity import instrument
+from tradewind.processors.market.candles import SECOND_US, Candle, Candles, Prices, fold, joined
+from tradewind.processors.market.closed import Closed, ClosedBars
 from tradewind.processors.market.leaps import LEAP_US, doubt_key, weigh
 from tradewind.processors.market.quotes import Ints, Quotes, quotes_of, tick_at
-from tradewind.schemas.market import Bar, BarsState, Heartbeat, Tick
+from tradewind.schemas.market import BarsState, Heartbeat, Tick
 from tradewind.schemas.ranges import INTERVAL_MAX_S, LATER_END
 
 INTERVALS_S = (1, 60)
 NEVER = -1
 Time = TypeVar("Time", int, Ints)
-PRICE_FIELDS = tuple(f"{side}_{part}" for side in ("mid", "bid", "ask") for part in ("open", "high", "low", "close"))
 GRACE_US = 500_000
 
 
@@ -136,13 +125,14 @@ def _on_quotes(
     closing = closing[order]
     closed_by = places[closing]
     promised = np.minimum(next_decision(watermark, grace_us) - 1, LATER_END)
-    made = _Closed(
+    made = Closed(
         candles.take(closing),
         due[closing],
         _promises(due[closing], closed_by, promised[closed_by], grace_us),
         segment.ts_ingest[quotes.index[closed_by]],
+        quotes.instruments,
     )
-    made_bars = Table(Bar, _bars(made, quotes.instruments))
+    made_bars = ClosedBars(made)
     told = np.empty(0, np.int64)
     if rules.beats:
         untold = _untold(quotes, promised, known, grace_us)
@@ -276,8 +266,8 @@ def _on_heartbeats(state: State, segment: Rows, rules: _Rules) -> list[Output]:
             zeros = np.zeros(len(due), np.int64)
             times = np.minimum([candle.ts_end + grace_us for candle in due], latest)
             reached = _promises(times, zeros, zeros + promised, grace_us)
-            closed = _Closed(Candles.of(zeros.tolist(), due), times, reached, zeros + ts_ingest)
-            sent += Table(Bar, _bars(closed, [(symbol, venue)])).events()
+            closed = Closed(Candles.of(zeros.tolist(), due), times, reached, zeros + ts_ingest, [(symbol, venue)])
+            sent += ClosedBars(closed).events()
         elif rules.beats and (before is None or promised > next_decision(before.watermark, grace_us) - 1):
             sent.append(Heartbeat(symbol=symbol, venue=venue, ts_event=promised, ts_ingest=int(ts_ingest)))
         if heartbeat.closing:
@@ -301,54 +291,3 @@ def _on_doubted(state: State, heartbeat: Heartbeat, ts_ingest: int, rules: _Rule
         return []
     state.delete(doubt_key(symbol, venue))
     return _on_one(state, doubted, ts_ingest, rules) if agrees else [doubted]
-
-
-class _Closed(NamedTuple):
-    """n candles that close, in the order in which their bars are sent."""
-
-    candles: Candles
-    ts_event: Ints
-    """(n,) event time of the bar, µs."""
-    reached: Ints
-    """(n,) what each promises, µs."""
-    ts_ingest: Ints
-    """(n,) of the record that closes each, µs."""
-
-
-def _bars(closed: _Closed, instruments: Sequence[tuple[str, str]]) -> pl.DataFrame:
-    """Return the bars as a frame."""
-    candles = closed.candles
-    names = [instrument(*name) for name in instruments]
-    intervals = set(candles.interval_s.tolist())
-    id_of = {
-        (number, interval_s): id_with("Bar", name, interval_s, after=0)
-        for number, name in enumerate(names)
-        for interval_s in intervals
-    }
-    places = zip(candles.instrument.tolist(), candles.interval_s.tolist(), strict=True)
-    starts = candles.ts_start.tolist()
-    ids = pl.Series([id_of[place](start) for place, start in zip(places, starts, strict=True)], dtype=pl.String)
-    symbols, venues = zip(*instruments, strict=True)
-    prices = dict(zip(PRICE_FIELDS, candles.prices, strict=True))
-    return pl.DataFrame(
-        {
-            "event_id": ids,
-            "tenant_id": pl.Series([None] * len(ids), dtype=pl.String),
-            "ts_event": closed.ts_event,
-            "ts_ingest": closed.ts_ingest,
-            "correlation_id": ids,  # ticks have no ids: a chain starts with its bar
-            "causation_id": ids,
-            "symbol": pl.Series(symbols, dtype=pl.String).gather(candles.instrument),
-            "venue": pl.Series(venues, dtype=pl.String).gather(candles.instrument),
-            "interval_s": candles.interval_s,
-            "ts_start": candles.ts_start,
-            "ts_end": candles.ts_end,
-            "revision": np.zeros(len(ids), np.int64),
-            **prices,
-            "spread_mean": means(candles.spread_sum, candles.quotes, SPREAD_SCALE),
-            "count": candles.quotes,
-            "volume": means(candles.volume_sum, np.ones(len(ids), np.int64), VOLUME_SCALE),
-            "quote_ts": candles.quote_ts,
-            "reached_ts": closed.reached,
-        }
-    )

@@ -5,9 +5,9 @@ The runtime has checked the ranges that the schema states: prices are finite, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -53,9 +53,80 @@ class Quotes:
         for at, (symbol, venue) in enumerate(self.instruments):
             yield symbol, venue, slice(self.bounds[at], self.bounds[at + 1])
 
+    def between(self, start: int, stop: int) -> Quotes:
+        """Return the quotes at places [start, stop) of the segment, as those of a segment that begins at `start`."""
+        parts: list[tuple[tuple[str, str], slice]] = []
+        for number, name in enumerate(self.instruments):
+            first, end = self.bounds[number], self.bounds[number + 1]
+            low, high = self.index[first:end].searchsorted((start, stop)).tolist()
+            if low < high:
+                parts.append((name, slice(first + low, first + high)))
+        rows = [of for _, of in parts]
+        bounds = [0]
+        for of in rows:
+            bounds.append(bounds[-1] + of.stop - of.start)
+        return Quotes(
+            tuple(name for name, _ in parts),
+            tuple(bounds),
+            _picked(self.index, rows) - start,
+            _picked(self.seq, rows),
+            _picked(self.ts_event, rows),
+            _picked(self.bid, rows),
+            _picked(self.ask, rows),
+            _picked(self.size, rows),
+        )
+
+
+def _picked(values: npt.NDArray[Any], rows: Sequence[slice]) -> npt.NDArray[Any]:
+    return values[rows[0]] if len(rows) == 1 else np.concatenate([values[own] for own in rows or (slice(0),)])
+
+
+class Quoted(Columns):
+    """A segment of ticks whose quotes are known already. A part of it shares the quotes, and makes no frame."""
+
+    __slots__ = ("_rows", "_whole", "quotes")
+    quotes: Quotes
+    _whole: Columns
+    _rows: slice
+
+    def __init__(self, whole: Columns, quotes: Quotes, rows: slice) -> None:
+        """Take rows of a segment, and their quotes."""
+        of: dict[str, Any] = {
+            "topic": whole.topic,
+            "partition": whole.partition,
+            "model": whole.model,
+            "offsets": whole.offsets[rows],
+            "ts_ingest": whole.ts_ingest[rows],
+            "quotes": quotes,
+            "_whole": whole,
+            "_rows": rows,
+        }
+        for name, value in of.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def of(cls, segment: Columns) -> Quoted:
+        """Return a whole segment with its quotes."""
+        return cls(segment, quotes_of(segment), slice(0, len(segment)))
+
+    def __len__(self) -> int:
+        return len(self.ts_ingest)
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The ticks as a frame."""
+        return self._whole.frame[self._rows]
+
+    def between(self, start: int, stop: int) -> Quoted:
+        """Return the ticks at places [start, stop)."""
+        first = self._rows.start
+        return Quoted(self._whole, self.quotes.between(start, stop), slice(first + start, first + stop))
+
 
 def quotes_of(segment: Segment) -> Quotes:
     """Return the quotes of a segment of ticks."""
+    if isinstance(segment, Quoted):
+        return segment.quotes
     frame = segment.frame if isinstance(segment, Columns) else _frame(segment)
     numbers = {name: frame[name].to_numpy() for name in ("seq", "ts_event", "bid", "ask")}
     bid_size, ask_size = _sizes(frame["bid_size"]), _sizes(frame["ask_size"])

@@ -33,6 +33,12 @@ class Curve:
     peak: Decimal = ZERO
     depth: float = 0.0
     """Largest drawdown at any value, 0 or below."""
+    _day: int = NEVER
+    """The session day of the newest value."""
+    _begins: int = NEVER
+    """A time of this day, µs."""
+    _ends: int = NEVER
+    """Its end, µs."""
 
     def __post_init__(self) -> None:
         self.equity = self.peak = self.capital
@@ -47,7 +53,10 @@ class Curve:
         self.begin(ts)
         self.reach(ts)
         self.equity, self.exposure = equity, exposure
-        self.ends[self.days.of(self.last)] = equity
+        if not self._begins <= self.last < self._ends:
+            self._day = self.days.of(self.last)
+            self._begins, self._ends = self.last, self.days.end(self._day)
+        self.ends[self._day] = equity
         if equity > self.peak:
             self.peak = equity
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tradewind.processors.money import ZERO, exact
+from tradewind.processors.money import CONTEXT, ZERO
 
 
 @dataclass(slots=True)
@@ -29,19 +29,18 @@ class Traded:
     def on_trade(self, profit: Decimal) -> None:
         """Take the profit of a closed trade."""
         self.trades += 1
-        with exact():
-            if profit > 0:
-                self.wins += 1
-                self.won += profit
-            else:
-                self.lost -= profit
+        if profit > 0:
+            self.wins += 1
+            self.won = CONTEXT.add(self.won, profit)
+        else:
+            self.lost = CONTEXT.subtract(self.lost, profit)
 
     def on_fill(self, units: Decimal, price: Decimal, mid: Decimal, fee: Decimal = ZERO) -> None:
         """Take a fill; `units` are negative for a sell, and `mid` is that of the quote on which it was decided."""
-        with exact():
-            self.notional += abs(units) * price
-            self.shortfall += units * (price - mid)
-            self.fees += fee
+        add, multiply = CONTEXT.add, CONTEXT.multiply
+        self.notional = add(self.notional, multiply(units.copy_abs(), price))
+        self.shortfall = add(self.shortfall, multiply(units, CONTEXT.subtract(price, mid)))
+        self.fees = add(self.fees, fee)
 
     @property
     def profit_factor(self) -> float | None:

@@ -38,15 +38,14 @@ class Holding:
 
     def unrealised_pnl(self, mark: Decimal) -> Decimal:
         """Return the profit of the open quantity at a price."""
-        with exact():
-            return rounded(self.quantity * mark - self.cost)
+        return rounded(CONTEXT.subtract(CONTEXT.multiply(self.quantity, mark), self.cost))
 
     def filled(self, units: Decimal, price: Decimal) -> Holding:
         """Return the holding after a fill; `units` are negative for a sell."""
-        closing = ZERO
-        if self.quantity * units < 0:
-            closing = units if abs(units) <= abs(self.quantity) else -self.quantity
         with exact():
+            closing = ZERO
+            if self.quantity * units < 0:
+                closing = units if abs(units) <= abs(self.quantity) else -self.quantity
             return self._closed(closing, price)._opened(units - closing, price)
 
     def _closed(self, units: Decimal, price: Decimal) -> Holding:

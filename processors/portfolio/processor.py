@@ -29,8 +29,10 @@ from tradewind.schemas.ranges import AMOUNT_MAX, EXACT_PRICE_MAX
 MARK_INTERVAL_S = 60  # a value each minute is what a person watches; each second would be sixty times the records
 
 
-def portfolio() -> Processor:
+def portfolio(*, shares: bool = True) -> Processor:
     """Return the portfolio agent's processor: fills and bars -> positions; heartbeats end here.
+
+    Without `shares`, only positions of accounts are kept: if an account has one deployment, they are the deployment's.
 
     Raises `PoisonRecord` for a fill without a tenant or with an unknown side, and for a fill that makes a position too
     large to be valued.
@@ -40,7 +42,7 @@ def portfolio() -> Processor:
         if not len(segment) or segment.model is Heartbeat:
             return []
         if segment.model is Fill:
-            return _on_fills(state, rows_of(segment))
+            return _on_fills(state, rows_of(segment), shares=shares)
         if segment.model is Bar:
             return _on_bars(state, rows_of(segment))
         raise TypeError(f"positions are made of fills and bars, not of {segment.model.__name__} ({segment.topic})")
@@ -48,7 +50,7 @@ def portfolio() -> Processor:
     return process
 
 
-def _on_fills(state: State, segment: Rows) -> list[Event]:
+def _on_fills(state: State, segment: Rows, *, shares: bool) -> list[Event]:
     fills = zip(cast("list[Fill]", list(segment.events)), segment.ts_ingest.tolist(), strict=True)
     sent: list[Event] = []
     for index, (fill, ts_ingest) in enumerate(fills):
@@ -57,8 +59,9 @@ def _on_fills(state: State, segment: Rows) -> list[Event]:
         require_known(fill, index, "side")
         account, name = f"{fill.tenant_id}/{fill.account_id}", instrument(fill.symbol, fill.venue)
         sent.append(_on_fill(state, index, fill, f"position/{account}/{name}", None, ts_ingest=ts_ingest))
-        of = fill.deployment or fill.strategy
-        sent.append(_on_fill(state, index, fill, f"share/{account}/{of}/{name}", of, ts_ingest=ts_ingest))
+        if shares:
+            of = fill.deployment or fill.strategy
+            sent.append(_on_fill(state, index, fill, f"share/{account}/{of}/{name}", of, ts_ingest=ts_ingest))
     return sent
 
 
@@ -129,9 +132,9 @@ def _on_bar(state: State, index: int, bar: Bar, ts_ingest: int) -> list[Event]:
     for key in marks.holders:
         before = cast("PositionState", state.get(key, PositionState))
         mark_price, mark_ts = _newest((before.mark_price, before.mark_ts), (price, ts_event))
-        after = replace(before, mark_price=mark_price, mark_ts=mark_ts)
-        if mark_price != before.mark_price:
-            after = replace(after, version=before.version + 1)
+        moved = mark_price != before.mark_price
+        after = replace(before, mark_price=mark_price, mark_ts=mark_ts, version=before.version + moved)
+        if moved:
             sent.append(checked(_position(after, bar, bar.ts_event, ts_ingest), index))
         state.put(key, after)
     return sent

@@ -25,9 +25,12 @@ def approved_in_minute(state: State, request: OrderRequest) -> int:
 
 def count_approved(state: State, request: OrderRequest) -> None:
     """Count an approved order. One of an earlier minute counts in the minute that has begun."""
-    known = state.get(_key(request), OrderRateState)
-    begun = _minute(request) if known is None else max(known.ts_start, _minute(request))
-    state.put(_key(request), OrderRateState(ts_start=begun, orders=approved_in_minute(state, request) + 1))
+    key, minute = _key(request), _minute(request)
+    known = state.get(key, OrderRateState)
+    if known is not None and minute <= known.ts_start:
+        state.put(key, OrderRateState(ts_start=known.ts_start, orders=known.orders + 1))
+    else:
+        state.put(key, OrderRateState(ts_start=minute, orders=1))
 
 
 def _minute(request: OrderRequest) -> int:

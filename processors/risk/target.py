@@ -31,21 +31,12 @@ class Order:
     """What the deployment holds, negative when short."""
     exposure: Decimal
     """What the account holds, over all its deployments, negative when short."""
-
-    @property
-    def units(self) -> Decimal:
-        """The change of the position: negative for a sell."""
-        return signed_quantity(self.side, self.quantity)
-
-    @property
-    def held_after(self) -> Decimal:
-        """What the deployment holds if the order fills."""
-        return CONTEXT.add(self.held, self.units)
-
-    @property
-    def exposure_after(self) -> Decimal:
-        """What the account holds if the order fills."""
-        return CONTEXT.add(self.exposure, self.units)
+    units: Decimal
+    """The change of the position: negative for a sell."""
+    held_after: Decimal
+    """What the deployment holds if the order fills."""
+    exposure_after: Decimal
+    """What the account holds if the order fills."""
 
     @property
     def reduces(self) -> bool:
@@ -72,4 +63,7 @@ def order_of(request: OrderRequest, held: Decimal, exposure: Decimal) -> Order:
     side: Side = "BUY" if change >= 0 else "SELL"
     limit_price = request.buy_limit if side == "BUY" else request.sell_limit
     touch = request.quote_ask if side == "BUY" else request.quote_bid
-    return Order(side, quantity, limit_price, touch if limit_price is None else limit_price, held, exposure)
+    price = touch if limit_price is None else limit_price
+    units = signed_quantity(side, quantity)
+    held_after, exposure_after = CONTEXT.add(held, units), CONTEXT.add(exposure, units)
+    return Order(side, quantity, limit_price, price, held, exposure, units, held_after, exposure_after)

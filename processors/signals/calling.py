@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import traceback
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeVar
 
 from tradewind.processors.batch import State
-from tradewind.processors.identity import instrument
-from tradewind.processors.signals.deployed import MEMORY, Deployed
-from tradewind.processors.signals.questions import MOST_OPEN, Asker, Cause, Questions, collecting
-from tradewind.processors.signals.strategy import JSON, View, flaw_of
-from tradewind.schemas.ai import AiRequest
-from tradewind.schemas.signals import QuestionsState, StrategyState
+from tradewind.processors.signals.answers import QUESTIONS
+from tradewind.processors.signals.deployed import Deployed
+from tradewind.processors.signals.memories import Memory
+from tradewind.processors.signals.questions import MOST_OPEN, Asker, Cause, Questions
+from tradewind.processors.signals.strategy import JSON, Strategy, View, flaw_of
+from tradewind.schemas.market import Bar
+from tradewind.schemas.signals import QuestionsState
 
-MEMORY_BYTES: Final = 65_536  # of JSON: it is written to the changelog with each batch of bars
+E = TypeVar("E")
 FRAMES: Final = 3  # innermost frames of a traceback that an alert quotes: where it failed, and who called
 ALERT_CHARACTERS: Final = 2_000  # an exception's text may be of any length
 
@@ -24,62 +24,65 @@ class Failed(Exception):
     """A strategy did not answer as it must; the message says how."""
 
 
-def call(
-    state: State,
-    deployed: Deployed,
-    of: tuple[str, str],
-    asker: Asker,
-    *,
-    cause: Cause,
-    method: Callable[[dict[str, JSON]], View | None],
-) -> tuple[View | None, list[AiRequest]]:
-    """Return a deployment's view of an instrument (symbol, venue) and its questions; store its memory.
+def call(memory: Memory, method: Callable[[dict[str, JSON], E], View | None], of: E) -> View | None:
+    """Return what a method of a strategy says of an event; the memory keeps what the call leaves.
 
-    If any of them is unsound, raises `Failed` and stores nothing.
+    If either of them is unsound, raises `Failed` and leaves the memory as it was.
     """
-    name = instrument(*of)
-    key = f"{MEMORY}{deployed.run}/{name}"
-    before = state.get(key, StrategyState)
-    memory: dict[str, JSON] = {} if before is None else json.loads(before.memory)
-    asked = Questions(asker, deployed.run, name, cause, lambda: _room(state, deployed, name))
+    values = memory.begin()
     try:
-        with collecting(asked):
-            view = method(memory)
-        flaw = flaw_of(view)
-        text = _stored(memory)
+        view = method(values, of)
+        flaw = None if view is None else flaw_of(view)
+        if flaw is None:
+            memory.keep(values)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a panic of polars and sys.exit() are no reason to stop its neighbours
         raise Failed(_summary(error)) from error
     if flaw is not None:
         raise Failed(flaw)
-    if before is None or text != before.memory:
-        kept = StrategyState(
-            tenant_id=deployed.deployment.tenant_id,
-            account_id=deployed.deployment.account_id,
-            deployment=deployed.deployment.deployment,
-            strategy=deployed.strategy.name,
-            symbol=of[0],
-            venue=of[1],
-            memory=text,
-        )
-        state.put(key, kept)
-    return view, asked.asked
+    return view
+
+
+def call_ahead(memory: Memory, strategy: Strategy, places: Sequence[int], bar_at: Callable[[int], Bar]) -> bool:
+    """Let a strategy look at bars that follow one another; the memory keeps its views, and what it leaves.
+
+    Returns whether all of it is sound. If not, a call for each bar tells which of them fails.
+    """
+    values, found, answered = memory.begin(), dict[int, View](), 0
+
+    def in_step() -> Iterator[Bar]:
+        for number, place in enumerate(places):
+            if number > answered:
+                break
+            yield bar_at(place)
+        if answered < len(places):
+            raise RuntimeError("on_bars took a bar before it had yielded its view on the last one")
+
+    try:
+        for place, view in zip(places, strategy.on_bars(values, in_step()), strict=True):
+            answered += 1
+            if view is not None:
+                if flaw_of(view) is not None:
+                    return False
+                found[place] = view
+        memory.keep(values)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - `call` tells what it is
+        return False
+    memory.ahead = found
+    return True
+
+
+def questions_of(state: State, deployed: Deployed, name: str, asker: Asker, cause: Cause) -> Questions:
+    """Return what takes the questions that a deployment asks about an instrument in one call."""
+    return Questions(asker, deployed.run, name, cause, lambda: _room(state, deployed, name))
 
 
 def _room(state: State, deployed: Deployed, name: str) -> int:
-    known = state.get(f"questions/{name}", QuestionsState)
+    known = state.get(f"{QUESTIONS}{name}", QuestionsState)
     return MOST_OPEN - sum(one["deployment"] == deployed.place for one in (() if known is None else known.open))
-
-
-def _stored(memory: dict[str, JSON]) -> str:
-    """Return memory as JSON; raises `ValueError` or `TypeError` if JSON would not restore it exactly."""
-    text = json.dumps(memory, allow_nan=False)
-    if len(text) > MEMORY_BYTES:  # ASCII: a character is a byte
-        raise ValueError(f"memory takes {len(text):,} bytes of JSON; the limit is {MEMORY_BYTES:,}")
-    if json.loads(text) != memory:
-        raise ValueError("memory is not what JSON restores: use lists for tuples, and str for the keys of dicts")
-    return text
 
 
 def _summary(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 from tradewind.processors.batch import State, checked, require_known
 from tradewind.processors.signals.deployments import DEPLOYED, EVERY, place_of
 from tradewind.processors.signals.parameters import Unfit, with_parameters
-from tradewind.processors.signals.strategy import Strategy
+from tradewind.processors.signals.strategy import Strategy, takes_many
 from tradewind.schemas.signals import Deployment, ViewState
 
 MEMORY: Final = "memory/"
@@ -24,16 +24,22 @@ class Deployed:
 
     deployment: Deployment
     strategy: Strategy
+    place: str
+    """Where it is: `tenant/account/name`."""
+    run: str
+    """Names what its memory and its quarantine belong to: other code or other parameters begin anew."""
+    asks: bool
+    """Whether its strategy may ask models: it takes answers."""
+    many: bool
+    """Whether its strategy takes many bars at once."""
 
-    @property
-    def place(self) -> str:
-        """Where it is: `tenant/account/name`."""
-        return place(self.deployment)
-
-    @property
-    def run(self) -> str:
-        """Names what its memory and its quarantine belong to: other code or other parameters begin anew."""
-        return f"{self.place}/{self.deployment.since}/{self.strategy.version}"
+    @classmethod
+    def of(cls, deployment: Deployment, strategy: Strategy) -> Deployed:
+        """Return a deployment with its strategy."""
+        where = place(deployment)
+        asks = type(strategy).on_answer is not Strategy.on_answer
+        many = not asks and takes_many(strategy)
+        return cls(deployment, strategy, where, f"{where}/{deployment.since}/{strategy.version}", asks, many)
 
 
 class Deployments:
@@ -42,6 +48,7 @@ class Deployments:
     def __init__(self, state: State, strategies: Mapping[str, Strategy]) -> None:
         self._state = state
         self._strategies = strategies
+        self._about: dict[str, list[Deployed]] = {}
 
     @cached_property
     def all(self) -> tuple[tuple[Deployed, ...], tuple[tuple[Deployment, str], ...]]:
@@ -52,7 +59,7 @@ class Deployments:
             if deployment is None or deployment.status != "ACTIVE":
                 continue
             try:
-                sound.append(Deployed(deployment, self._strategy_of(deployment)))
+                sound.append(Deployed.of(deployment, self._strategy_of(deployment)))
             except Unfit as unfit:
                 broken.append((deployment, str(unfit)))
         return tuple(sound), tuple(broken)
@@ -67,7 +74,10 @@ class Deployments:
 
     def about(self, symbol: str) -> list[Deployed]:
         """Return those that can run and trade a symbol."""
-        return [one for one in self.all[0] if trades(one.deployment, symbol)]
+        found = self._about.get(symbol)
+        if found is None:
+            found = self._about[symbol] = [one for one in self.all[0] if trades(one.deployment, symbol)]
+        return found
 
     def broken_about(self, symbol: str) -> list[tuple[Deployment, str]]:
         """Return those that cannot run and trade a symbol, each with the reason."""

@@ -11,6 +11,7 @@ first price starts both. The filter is ours: a gap counts only above `band` stan
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import ClassVar
 
 from tradewind.processors.signals.strategy import JSON, Direction, Strategy, View
@@ -36,29 +37,37 @@ class EmaCrossover(Strategy):
 
     def on_bar(self, memory: dict[str, JSON], bar: Bar) -> View | None:
         """Update both averages; answer when the gap turns."""
-        price = bar.mid_close
-        if not memory:
-            memory.update(fast=price, slow=price, close=price, variance=0.0, bars=1, side=None)
-            return None
-        memory["fast"] += 2 / (self.fast + 1) * (price - memory["fast"])
-        memory["slow"] += 2 / (self.slow + 1) * (price - memory["slow"])
-        memory["variance"] = next_variance(memory["variance"], memory["close"], price)
-        memory["close"] = price
-        memory["bars"] = min(memory["bars"] + 1, self.slow)
-        deviation = math.sqrt(memory["variance"]) * price
-        gap = memory["fast"] - memory["slow"]
-        if memory["bars"] < self.slow or deviation == 0 or abs(gap) <= self.band * deviation:
-            return None
-        side: Direction = "LONG" if gap > 0 else "SHORT"
-        if side == memory["side"]:
-            return None
-        memory["side"] = side
-        strength = min(abs(gap) / (FULL_STRENGTH_GAP * deviation), 1.0)
-        return View(
-            side,
-            strength,
-            f"EMA {self.fast} is {abs(gap) / deviation:.2f} sd {'above' if gap > 0 else 'below'} EMA {self.slow}",
-        )
+        (view,) = self.on_bars(memory, iter((bar,)))
+        return view
+
+    def on_bars(self, memory: dict[str, JSON], bars: Iterator[Bar]) -> Iterator[View | None]:
+        """Do so with each of several bars."""
+        fast_weight, slow_weight = 2 / (self.fast + 1), 2 / (self.slow + 1)
+        fast, slow, close, variance = (memory.get(name, 0.0) for name in ("fast", "slow", "close", "variance"))
+        seen, side = memory.get("bars", 0), memory.get("side")
+        for bar in bars:
+            price = bar.mid_close
+            if not seen:
+                fast = slow = close = price
+                seen = 1
+                yield None
+                continue
+            fast += fast_weight * (price - fast)
+            slow += slow_weight * (price - slow)
+            variance, close = next_variance(variance, close, price), price
+            seen = min(seen + 1, self.slow)
+            deviation, gap = math.sqrt(variance) * price, fast - slow
+            now: Direction = "LONG" if gap > 0 else "SHORT"
+            if seen < self.slow or deviation == 0 or abs(gap) <= self.band * deviation or now == side:
+                yield None
+                continue
+            side = now
+            yield View(now, min(abs(gap) / (FULL_STRENGTH_GAP * deviation), 1.0), self._reason(gap / deviation))
+        if seen:
+            memory.update(fast=fast, slow=slow, close=close, variance=variance, bars=seen, side=side)
+
+    def _reason(self, gap: float) -> str:
+        return f"EMA {self.fast} is {abs(gap):.2f} sd {'above' if gap > 0 else 'below'} EMA {self.slow}"
 
 
 class FastEmaCrossover(EmaCrossover):

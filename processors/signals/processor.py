@@ -11,51 +11,39 @@ the closing quote of the last bar.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
 from tradewind.processors.batch import Processor, Segment, State, checked, require_known, rows_of
-from tradewind.processors.identity import derive_id, instrument
-from tradewind.processors.signals.answers import Question, closed, expired, keep
-from tradewind.processors.signals.calling import Failed, call
-from tradewind.processors.signals.deployed import QUARANTINE, VIEW, Deployed, Deployments, note, place
-from tradewind.processors.signals.deployments import place_of
+from tradewind.processors.market.bar_rows import read
+from tradewind.processors.signals.answers import closed
+from tradewind.processors.signals.bars import on_bars
+from tradewind.processors.signals.called import Asked, called, ended, on_time, signal_of, sound
+from tradewind.processors.signals.calling import call
+from tradewind.processors.signals.deployed import Deployments, note
+from tradewind.processors.signals.memories import Memories
 from tradewind.processors.signals.parameters import by_name
-from tradewind.processors.signals.questions import Asker, Cause, explanation
-from tradewind.processors.signals.strategy import JSON, Answer, Strategy, View
-from tradewind.processors.signals.volatility import next_variance
+from tradewind.processors.signals.questions import Asker, Cause
+from tradewind.processors.signals.strategy import Strategy, View
+from tradewind.processors.signals.tracked import Instruments, no_bar
 from tradewind.processors.tenancy.known import note_seeded
-from tradewind.schemas.ai import AiRequest, AiResponse
+from tradewind.schemas.ai import AiResponse
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Heartbeat, News
-from tradewind.schemas.notifications import Alert
-from tradewind.schemas.signals import Deployment, InstrumentState, QuarantineState, Signal, ViewState, VolatilityState
+from tradewind.schemas.signals import Deployment, Signal, ViewState
 from tradewind.schemas.tenancy import Seeded
 
-MINUTE_S: Final = 60
-INSTRUMENT: Final = "instrument/"
 MADE_OF: Final = (Bar, Heartbeat, News, AiResponse)
 TOLD: Final = (Deployment, Seeded)
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """The active deployments while a segment is processed, and as whom they ask models."""
-
-    deployments: Deployments
-    lengths: frozenset[int]
-    """Lengths of the bars that the installed strategies look at, seconds."""
-    asker: Asker
-
-
-def signals(strategies: Iterable[Strategy], asker: Asker | None = None) -> Processor:
+def signals(strategies: Iterable[Strategy], asker: Asker | None = None, *, beats: bool = True) -> Processor:
     """Return the signals agent's processor: deployments, bars, news, responses -> signals, requests, alerts.
 
-    Passes heartbeats on. A bar that promises something (`reached_ts`) becomes a heartbeat behind its signals. Without
-    an `asker`, strategies that ask find no prompt. Strategies that no deployment runs are not called.
+    Passes heartbeats on. A bar that promises something (`reached_ts`) becomes a heartbeat behind its signals; without
+    `beats`, for a reader that waits for nobody, it does not. Without an `asker`, strategies that ask find no prompt.
+    Strategies that no deployment runs are not called.
 
     Raises `PoisonRecord` for a record that leads to a signal or request out of range, such as in the year 10000.
 
@@ -73,15 +61,12 @@ def signals(strategies: Iterable[Strategy], asker: Asker | None = None) -> Proce
             raise TypeError(
                 f"signals are made of bars, news and responses, not of {segment.model.__name__} ({segment.topic})"
             )
-        of = _Asked(Deployments(state, known), lengths, asks)
-        sent: list[Event] = []
-        for index, (event, ts_ingest) in enumerate(
-            zip(rows_of(segment).events, segment.ts_ingest.tolist(), strict=True)
-        ):
-            if isinstance(event, AiResponse):
-                require_known(event, index, "status")
-            made = _on_event(state, of, event, ts_ingest)
-            sent += (checked(one, index) if isinstance(one, Signal | AiRequest) else one for one in made)
+        is_bars = segment.model is Bar
+        bar_at, values = read(segment) if is_bars else (no_bar, ())
+        of = Asked(state, Deployments(state, known), lengths, asks, beats, Instruments(state), Memories(state), bar_at)
+        sent = on_bars(of, values, segment.ts_ingest.tolist()) if is_bars else _on_events(of, segment)
+        of.instruments.close(bar_at)
+        of.memories.close()
         return sent
 
     return process
@@ -102,272 +87,56 @@ def _on_changes(state: State, segment: Segment) -> list[Event]:
 
 
 def _left(state: State, deployment: Deployment, view: ViewState, ts_ingest: int) -> Signal:
-    name = instrument(view.symbol, view.venue)
-    known = state.get(f"{INSTRUMENT}{name}", InstrumentState)
-    assert known is not None  # a view was on its quote
-    key = f"{deployment.event_id}/{name}"
+    known = Instruments(state).of(view.symbol, view.venue)
+    assert known.known  # a view was on its quote
+    key = f"{deployment.event_id}/{known.name}"
     cause = Cause(key, deployment.event_id, deployment.correlation_id, known.reached + 1, ts_ingest)
     reason = "the deployment is retired" if deployment.status == "RETIRED" else f"{view.symbol} is traded no more"
-    return _signal(deployment, View("FLAT", 0.0, reason), cause, _last_quote(known))
+    return signal_of(deployment, View("FLAT", 0.0, reason), cause, known)
 
 
-def _on_event(state: State, of: _Asked, event: Event, ts_ingest: int) -> list[Event]:
-    match event:
-        case Bar():
-            return _on_bar(state, of, event, ts_ingest)
-        case AiResponse():
-            return _on_response(state, of, event, ts_ingest)
-        case News():
-            return _on_news(state, of, event, ts_ingest)
-        case Heartbeat():
-            return [event, *_on_time(state, of, (event.symbol, event.venue), event.ts_event, ts_ingest)]
-    raise TypeError(f"signals are not made of a {type(event).__name__}")
-
-
-def _on_bar(state: State, of: _Asked, bar: Bar, ts_ingest: int) -> list[Event]:
+def _on_events(of: Asked, segment: Segment) -> list[Event]:
     sent: list[Event] = []
-    volatility = _volatility(state, bar) if bar.interval_s in of.lengths else None
-    _note_quote(state, bar, volatility)
-    # No bar of the instrument that follows is earlier.
-    sent += _on_time(state, of, (bar.symbol, bar.venue), bar.ts_event - 1, ts_ingest)
-    cause = Cause(bar.event_id, bar.event_id, bar.correlation_id, bar.ts_event, ts_ingest)
-    on = _Quoted(bar.symbol, bar.venue, volatility or 0.0, bar.bid_close, bar.ask_close, bar.quote_ts)
-    of_bar = instrument(bar.symbol, bar.venue)
-    for deployment, reason in of.deployments.broken_about(bar.symbol):
-        run = f"{place(deployment)}/{deployment.since}/0"
-        sent += _quarantined(state, run, _failure(deployment, 0, cause, reason), cause, of_bar)
-    for one in of.deployments.about(bar.symbol):
-        if one.strategy.interval_s == bar.interval_s:
-            sent += _called(state, of, one, cause=cause, on=on, method=partial(_seen, one.strategy, bar))
-    if bar.reached_ts < bar.ts_event:
-        return sent  # another bar of this time may follow
-    beat = Heartbeat(symbol=bar.symbol, venue=bar.venue, ts_event=bar.reached_ts, ts_ingest=ts_ingest)
-    return [*sent, beat, *_on_time(state, of, (bar.symbol, bar.venue), beat.ts_event, ts_ingest)]
-
-
-def _seen(strategy: Strategy, bar: Bar, memory: dict[str, JSON]) -> View | None:
-    return strategy.on_bar(memory, bar)
-
-
-def _heard(strategy: Strategy, news: News, memory: dict[str, JSON]) -> View | None:
-    return strategy.on_news(memory, news)
+    events = zip(rows_of(segment).events, segment.ts_ingest.tolist(), strict=True)
+    for index, (event, ts_ingest) in enumerate(events):
+        match event:
+            case AiResponse():
+                require_known(event, index, "status")
+                made = _on_response(of, event, ts_ingest)
+            case News():
+                made = _on_news(of, event, ts_ingest)
+            case Heartbeat():
+                sent.append(event)
+                on = of.instruments.of(event.symbol, event.venue)
+                made = on_time(of, on, event.ts_event, ts_ingest)
+            case _:
+                raise TypeError(f"signals are not made of a {type(event).__name__}")
+        sent += sound(made, index)
+    return sent
 
 
 def _overrides(strategy: Strategy, method: str) -> bool:
     return getattr(type(strategy), method) is not getattr(Strategy, method)
 
 
-def _told(strategy: Strategy, answer: Answer | None, memory: dict[str, JSON]) -> View | None:
-    return strategy.on_answer(memory, answer)
-
-
-def _on_time(state: State, of: _Asked, about: tuple[str, str], reached: int, ts_ingest: int) -> list[Event]:
-    """Note how far the time of an instrument has come, and end the questions whose validity it has passed."""
-    name = instrument(*about)
-    known = state.get(f"{INSTRUMENT}{name}", InstrumentState)
-    if known is None:
-        return []  # no bar yet, and so no question
-    if reached > known.reached:
-        known = replace(known, reached=reached)
-        state.put(f"{INSTRUMENT}{name}", known)
-    sent: list[Event] = []
-    for question in expired(state, name, known.reached):
-        sent += _ended(state, of, known, question, answer=None, ts_ingest=ts_ingest)
-    return sent
-
-
-def _on_news(state: State, of: _Asked, news: News, ts_ingest: int) -> list[Event]:
-    known = state.get(f"{INSTRUMENT}{instrument(news.symbol, news.venue)}", InstrumentState)
-    if known is None:
+def _on_news(of: Asked, news: News, ts_ingest: int) -> list[Event]:
+    known = of.instruments.of(news.symbol, news.venue)
+    if not known.known:
         return []  # no bar yet, and so no quote to trade at
     cause = Cause(news.event_id, news.event_id, news.correlation_id, known.reached + 1, ts_ingest)
     sent: list[Event] = []
     for one in of.deployments.about(news.symbol):
         if _overrides(one.strategy, "on_news"):
-            method = partial(_heard, one.strategy, news)
-            sent += _called(state, of, one, cause=cause, on=_last_quote(known), method=method)
+            memory = of.memories.of(one, known)
+            sent += called(of, one, known, cause, partial(call, memory, one.strategy.on_news, news))
     return sent
 
 
-def _on_response(state: State, of: _Asked, response: AiResponse, ts_ingest: int) -> list[Event]:
-    found = closed(state, response, of.asker.tenant_id)
+def _on_response(of: Asked, response: AiResponse, ts_ingest: int) -> list[Event]:
+    found = closed(of.state, response, of.asker.tenant_id)
     if found is None:
         return []
     questions, question, answer = found
-    known = state.get(f"{INSTRUMENT}{instrument(questions.symbol, questions.venue)}", InstrumentState)
-    assert known is not None  # questions are asked about instruments that have had a bar
-    return _ended(state, of, known, question, answer=answer, ts_ingest=ts_ingest)
-
-
-def _ended(
-    state: State,
-    of: _Asked,
-    known: InstrumentState,
-    question: Question,
-    *,
-    answer: Answer | None,
-    ts_ingest: int,
-) -> list[Event]:
-    """Call the deployment that asked a question, if it is still there and active."""
-    one = of.deployments.at(str(question["deployment"]), int(question["since"]), int(question["version"]))
-    if one is None:
-        return []
-    request_id = str(question["request_id"])
-    cause = Cause(request_id, request_id, str(question["correlation_id"]), known.reached + 1, ts_ingest)
-    method = partial(_told, one.strategy, answer)
-    return _called(state, of, one, cause=cause, on=_last_quote(known), method=method)
-
-
-def _last_quote(known: InstrumentState) -> _Quoted:
-    return _Quoted(known.symbol, known.venue, known.volatility, known.quote_bid, known.quote_ask, known.quote_ts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Quoted:
-    """What a signal carries of its instrument."""
-
-    symbol: str
-    venue: str
-    volatility: float
-    bid: float
-    ask: float
-    ts: int
-
-
-def _called(
-    state: State,
-    of: _Asked,
-    one: Deployed,
-    *,
-    cause: Cause,
-    on: _Quoted,
-    method: Callable[[dict[str, JSON]], View | None],
-) -> list[Event]:
-    """Call a deployment; return its signal and questions, or the alert that it is quarantined."""
-    if state.get(f"{QUARANTINE}{one.run}", QuarantineState) is not None:
-        return []
-    where = (on.symbol, on.venue)
-    try:
-        view, asked = call(state, one, where, of.asker, cause=cause, method=method)
-    except Failed as failed:
-        failure = _failure(one.deployment, one.strategy.version, cause, str(failed))
-        return _quarantined(state, one.run, failure, cause, instrument(*where))
-    keep(state, where, one, asked)
-    if view is None:
-        return [*asked]
-    _note_view(state, one.deployment, view, where)
-    signal = _signal(one.deployment, view, cause, on)
-    return [*asked, signal, *([explanation(of.asker, signal)] if of.asker.explains else [])]
-
-
-def _failure(deployment: Deployment, version: int, cause: Cause, reason: str) -> QuarantineState:
-    return QuarantineState(
-        tenant_id=deployment.tenant_id,
-        account_id=deployment.account_id,
-        deployment=deployment.deployment,
-        strategy=deployment.strategy,
-        version=version,
-        ts_event=cause.at,
-        reason=reason,
-    )
-
-
-def _quarantined(state: State, run: str, failure: QuarantineState, cause: Cause, name: str) -> list[Event]:
-    """Call a deployment no more; return the alert, once."""
-    if state.get(f"{QUARANTINE}{run}", QuarantineState) is not None:
-        return []
-    state.put(f"{QUARANTINE}{run}", failure)
-    where = place_of(failure.tenant_id, failure.account_id, failure.deployment)
-    alert = Alert(
-        event_id=derive_id("Alert", "STRATEGY_QUARANTINED", run, cause.key),
-        ts_event=cause.at,
-        ts_ingest=cause.ts_ingest,
-        correlation_id=cause.correlation_id,
-        causation_id=cause.event_id,
-        severity="CRITICAL",
-        source=failure.strategy,
-        code="STRATEGY_QUARANTINED",
-        message=(
-            f"deployment {where} of strategy {failure.strategy} (version {failure.version}) failed on {name} and is "
-            f"not asked again: {failure.reason}. Mend it and raise its version, or deploy it with other parameters."
-        ),
-    )
-    return [alert]
-
-
-def _note_view(state: State, deployment: Deployment, view: View, of: tuple[str, str]) -> None:
-    """Remember where a deployment has a view that is not flat: it must leave that when it ends."""
-    key = f"{VIEW}{place(deployment)}/{instrument(*of)}"
-    if view.direction == "FLAT":
-        state.delete(key)
-        return
-    known = state.get(key, ViewState)
-    if known is None or known.direction != view.direction:
-        kept = ViewState(
-            tenant_id=deployment.tenant_id,
-            account_id=deployment.account_id,
-            deployment=deployment.deployment,
-            symbol=of[0],
-            venue=of[1],
-            direction=view.direction,
-        )
-        state.put(key, kept)
-
-
-def _volatility(state: State, bar: Bar) -> float:
-    """Return the standard deviation of returns per minute after this bar; 0 before the second bar.
-
-    Returns of bars of different lengths are compared by the square root of time, so that a signal's volatility means
-    the same whatever bars it was made on.
-    """
-    key = f"volatility/{instrument(bar.symbol, bar.venue)}/{bar.interval_s}"
-    before = state.get(key, VolatilityState)
-    variance = 0.0 if before is None else next_variance(before.variance, before.mid_close, bar.mid_close)
-    after = VolatilityState(
-        symbol=bar.symbol, venue=bar.venue, interval_s=bar.interval_s, mid_close=bar.mid_close, variance=variance
-    )
-    state.put(key, after)
-    return math.sqrt(variance * MINUTE_S / bar.interval_s)
-
-
-def _note_quote(state: State, bar: Bar, volatility: float | None) -> None:
-    """Remember what a signal carries that is made before the next bar."""
-    key = f"{INSTRUMENT}{instrument(bar.symbol, bar.venue)}"
-    before = state.get(key, InstrumentState)
-    reached, known = (bar.ts_event - 1, 0.0) if before is None else (before.reached, before.volatility)
-    after = InstrumentState(
-        symbol=bar.symbol,
-        venue=bar.venue,
-        reached=reached,
-        volatility=known if volatility is None else volatility,
-        quote_bid=bar.bid_close,
-        quote_ask=bar.ask_close,
-        quote_ts=bar.quote_ts,
-    )
-    state.put(key, after)
-
-
-def _signal(deployment: Deployment, view: View, cause: Cause, on: _Quoted) -> Signal:
-    return Signal(
-        event_id=derive_id("Signal", place(deployment), cause.key),
-        tenant_id=deployment.tenant_id,
-        ts_event=cause.at,
-        ts_ingest=cause.ts_ingest,
-        correlation_id=cause.correlation_id,
-        causation_id=cause.event_id,
-        symbol=on.symbol,
-        venue=on.venue,
-        strategy=deployment.strategy,
-        account_id=deployment.account_id,
-        deployment=deployment.deployment,
-        direction=view.direction,
-        strength=float(view.strength),
-        mode=deployment.mode,
-        sizing=deployment.sizing,
-        size=deployment.size,
-        volatility=on.volatility,
-        quote_bid=on.bid,
-        quote_ask=on.ask,
-        quote_ts=on.ts,
-        reason=view.reason,
-    )
+    known = of.instruments.of(questions.symbol, questions.venue)
+    assert known.known  # questions are asked about instruments that have had a bar
+    return ended(of, known, question, answer=answer, ts_ingest=ts_ingest)

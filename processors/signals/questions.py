@@ -158,10 +158,10 @@ def questions() -> Questions:
 
 
 @contextmanager
-def collecting(found: Questions) -> Iterator[None]:
+def collecting(found: Questions) -> Iterator[Questions]:
     """Let `ask` add to these questions."""
     token = _CALLED.set(found)
     try:
-        yield
+        yield found
     finally:
         _CALLED.reset(token)

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
@@ -85,6 +85,16 @@ class Strategy(ABC):
         as it is on return. It may hold what JSON can hold, up to 64 KiB.
         """
 
+    def on_bars(self, memory: dict[str, JSON], bars: Iterator[Bar]) -> Iterator[View | None]:
+        """Yield a view, or None, on each of several closed bars of an instrument that follow one another.
+
+        A strategy may have this beside `on_bar`, to keep values in variables from bar to bar. It yields its view on a
+        bar before it takes the next one, and writes `memory` after the last one. Views and memory must be those of
+        `on_bar`, which is called if anything is wrong here. Used if no subclass has an `on_bar` of its own.
+        """
+        for bar in bars:
+            yield self.on_bar(memory, bar)
+
     def on_answer(self, memory: dict[str, JSON], answer: Answer | None) -> View | None:  # noqa: ARG002 - says nothing
         """Return a view on the answer to a question, or None. Each question gets one call.
 
@@ -113,6 +123,12 @@ class Strategy(ABC):
         if type(self).on_answer is Strategy.on_answer:
             raise RuntimeError(f"{self.name} asks, and has no on_answer that takes the answer")
         return questions().ask(prompt, values or {}, valid_s)
+
+
+def takes_many(strategy: Strategy) -> bool:
+    """Return whether a strategy has an `on_bars` of its own, and no class below that one another `on_bar`."""
+    defined = next(vars(one) for one in type(strategy).__mro__ if not {"on_bar", "on_bars"}.isdisjoint(vars(one)))
+    return "on_bars" in defined
 
 
 def flaw_of(view: object) -> str | None:

@@ -19,11 +19,12 @@ import numpy as np
 import polars as pl
 
 from tradewind.connectors.feeds.feed import TICK_COLUMNS
-from tradewind.connectors.feeds.publishing.encoding import last_times
 from tradewind.connectors.kafka.ends import closing_ts
 from tradewind.processors.batch import Columns, Output, Rows, Segment, Table, events_of
+from tradewind.processors.market.bar_rows import BarSegment, read
+from tradewind.processors.market.closed import ClosedBars
 from tradewind.processors.market.leaps import weigh
-from tradewind.processors.market.quotes import Ints, Quotes, quotes_of
+from tradewind.processors.market.quotes import Ints, Quoted, Quotes
 from tradewind.processors.portfolio.processor import MARK_INTERVAL_S
 from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.schemas.execution import Fill, OrderEvent
@@ -31,11 +32,12 @@ from tradewind.schemas.market import Bar, Heartbeat, Tick
 from tradewind.schemas.notifications import Alert
 from tradewind.schemas.risk import Decision
 from tradewind.schemas.signals import Signal
-from tradewind.streams.backtest.stages import Stages, rows
+from tradewind.streams.backtest.stages import Stages, row, rows
 from tradewind.streams.backtest.warmup import WarmUp
 from tradewind.topics import BARS, DECISIONS, FILLS, ORDER_EVENTS, ORDER_REQUESTS, SIGNALS, TICKS
 
 LOWEST = np.iinfo(np.int64).min
+FIRST_QUOTES = 1  # that the venue gets of those that concern an order; then ever more, while one is open
 Name = tuple[str, str]
 """Symbol and venue."""
 OPENING, ENDING = "ACCEPTED", frozenset({"FILLED", "EXPIRED", "CANCELED", "REJECTED"})
@@ -57,20 +59,24 @@ class Counts:
 
 
 @dataclass(slots=True)
-class _Quotes:
+class _Placed:
     """The quotes of a block, and how far the time of each instrument had come at each of them."""
 
-    frame: pl.DataFrame
+    segment: Quoted | None
+    """None where there are no quotes."""
     places: Mapping[Name, tuple[Ints, Ints]]
     """(k,) rows of an instrument, and (k,) the time that it has reached at each, µs."""
+
+    def __len__(self) -> int:
+        return 0 if self.segment is None else len(self.segment)
 
     def place(self, name: Name, ts_event: int) -> int:
         """Return the row at which an instrument reaches a time; the end where it does not."""
         of = self.places.get(name)
         if of is None:
-            return self.frame.height
-        at = int(np.searchsorted(of[1], ts_event))
-        return int(of[0][at]) if at < len(of[0]) else self.frame.height
+            return len(self)
+        at = int(of[1].searchsorted(ts_event))
+        return int(of[0][at]) if at < len(of[0]) else len(self)
 
 
 @dataclass(slots=True)
@@ -92,28 +98,33 @@ class Engine:
     """Event time of the newest quote that is not in doubt, µs."""
     _last: dict[Name, int] = field(default_factory=dict)
     """Event time of the newest quote, µs."""
-    _open: set[str] = field(default_factory=set)
-    """Orders at the venue."""
+    _approved: dict[str, tuple[Name, int]] = field(default_factory=dict)
+    """Orders that go to the venue: the instrument, and the event time before which no quote concerns them, µs."""
+    _open: dict[str, tuple[Name, int]] = field(default_factory=dict)
+    """Orders at the venue, likewise."""
     _warmup: WarmUp | None = None
 
     def __post_init__(self) -> None:
         if self.start is not None and self.warmup_bars:
             self._warmup = WarmUp(self.start, self.warmup_bars, self.stages.interval_s, self._see)
 
-    def feed(self, ticks: pl.DataFrame) -> None:
-        """Process a block of quotes, columns as in `TICK_COLUMNS`, in the order of their arrival.
+    def feed(self, ticks: pl.DataFrame | Quoted) -> None:
+        """Process a block of quotes (`quoted`), or of columns as in `TICK_COLUMNS`, in the order of their arrival.
 
         Raises `Refused` where an agent cannot process a record.
         """
-        self.counts.ticks += ticks.height if self._warmup is None else int((ticks["ts_event"] >= self.start).sum())
-        for name, ts_event in last_times(ticks).items():
-            self._last[name] = max(ts_event, self._last.get(name, ts_event))
-        outputs = self.stages.market.run(_segment(ticks))
-        certain, discarded = self._certain(ticks)
+        segment = ticks if isinstance(ticks, Quoted) else quoted(ticks)
+        quotes = segment.quotes
+        early = 0 if self._warmup is None else int((quotes.ts_event < self._warmup.start).sum())
+        self.counts.ticks += len(segment) - early
+        for symbol, venue, own in quotes.each():
+            newest = int(quotes.ts_event[own].max())
+            self._last[symbol, venue] = max(newest, self._last.get((symbol, venue), newest))
+        outputs = self.stages.market.run(segment)
+        certain, discarded = self._certain(segment)
         self.counts.discarded += discarded
         self.counts.late += _aside(outputs) - discarded
-        quotes = self._placed(certain)
-        self._run(outputs, quotes)
+        self._run(outputs, self._placed(certain))
 
     def close(self) -> None:
         """End the source: every bar closes, and open orders expire."""
@@ -122,8 +133,8 @@ class Engine:
         # The heartbeats are not before any quote, so they agree with those that are in doubt.
         doubted = [tick.to_dict() for _, tick in sorted(self._doubted.items())]
         self._doubted.clear()
-        quotes = self._placed(pl.DataFrame(doubted, schema=TICK_COLUMNS))
-        self._run(outputs, quotes)
+        last = quoted(pl.DataFrame(doubted, schema=TICK_COLUMNS)) if doubted else None
+        self._run(outputs, self._placed(last))
         for segment in rows(TICKS.name, beats):
             self._deliver(self.stages.execution.run(segment))
 
@@ -137,14 +148,14 @@ class Engine:
         """Event time of the newest quote of each instrument, µs."""
         return self._last
 
-    def _run(self, outputs: Sequence[Output], quotes: _Quotes) -> None:
+    def _run(self, outputs: Sequence[Output], quotes: _Placed) -> None:
         """Let decisions follow from a block, and give the venue the quotes between them."""
         marks: list[tuple[int, Event | Rows]] = []
         asked: list[tuple[int, Event | Rows]] = []
         segments = self._bars(outputs)
         for segment in segments if self._warmup is None else self._warmup.after(segments):
             self.counts.bars += len(segment) if segment.model is Bar else 0
-            marks += _marks(segment, quotes.place)
+            marks += _marks(segment, quotes)
             for event in events_of(self.stages.signals.run(segment)):
                 if isinstance(event, Heartbeat):
                     continue  # a promise to agents that wait
@@ -160,23 +171,23 @@ class Engine:
         fed = 0
         for at, what in merge(marks, asked, key=itemgetter(0)):
             if at > fed:
-                self._venue(quotes.frame, fed, at)
+                self._venue(quotes, fed, at)
                 fed = at
             if isinstance(what, Event):
                 self._ask(what)
             else:
                 self.tell(what.events[0])
                 self._deliver(self.stages.portfolio.run(what))
-        self._venue(quotes.frame, fed, quotes.frame.height)
+        self._venue(quotes, fed, len(quotes))
 
     def _bars(self, outputs: Iterable[Output]) -> Iterator[Segment]:
         """Yield what the market agent sends to strategies, as segments."""
         events: list[Event] = []
         for output in outputs:
-            if isinstance(output, Table):
+            if isinstance(output, ClosedBars):
                 yield from rows(BARS.name, events)
                 events = []
-                yield _columns(output)
+                yield BarSegment(BARS.name, output, output.closed.ts_ingest // US_PER_MS * US_PER_MS)
             else:
                 events += (event for event in events_of([output]) if not isinstance(event, Tick))
         yield from rows(BARS.name, events)
@@ -197,18 +208,34 @@ class Engine:
         self.tell(event)
         if isinstance(event, Alert):
             return
-        for request in self.stages.sizing.events(SIGNALS.name, [event]):
+        for request in self.stages.sizing.event(SIGNALS.name, event):
             self.tell(request)
-            decisions = self.stages.risk.events(ORDER_REQUESTS.name, [request])
+            decisions = self.stages.risk.event(ORDER_REQUESTS.name, request)
             for decision in decisions:
                 if isinstance(decision, Decision):
                     self.tell(decision)
-                    self._deliver(self.stages.execution.events(DECISIONS.name, [decision]))
+                    self._note(decision)
+                    self._deliver(self.stages.execution.event(DECISIONS.name, decision))
 
-    def _venue(self, frame: pl.DataFrame, start: int, stop: int) -> None:
-        """Give the venue the quotes of rows [start, stop): where no order is open, they change nothing."""
-        if stop > start and self._open:
-            self._deliver(self.stages.execution.run(_segment(frame[start:stop])))
+    def _note(self, decision: Decision) -> None:
+        """Remember from when on quotes concern an order."""
+        if decision.outcome == "APPROVED":
+            eligible = decision.ts_event + self.stages.latency_us
+            concerned = eligible if decision.expire_ts is None else min(eligible, decision.expire_ts)
+            self._approved[decision.order_id] = (decision.symbol, decision.venue), concerned
+
+    def _venue(self, quotes: _Placed, start: int, stop: int) -> None:
+        """Give the venue those of the quotes of rows [start, stop) that concern an open order.
+
+        The first of them ends most orders.
+        """
+        rows_ = FIRST_QUOTES
+        while start < stop and self._open and quotes.segment is not None:
+            start = max(start, min(quotes.place(*of) for of in set(self._open.values())))
+            upto = min(start + rows_, stop)
+            if start < upto:
+                self._deliver(self.stages.execution.run(quotes.segment.between(start, upto)))
+            start, rows_ = upto, rows_ * 16
 
     def _deliver(self, outputs: Iterable[Output]) -> None:
         """Tell what an agent sent, and give it to those who read it."""
@@ -216,43 +243,51 @@ class Engine:
             self.tell(event)
             if isinstance(event, OrderEvent):
                 if event.status == OPENING:
-                    self._open.add(event.order_id)
+                    self._open[event.order_id] = self._approved.pop(event.order_id)
                 elif event.status in ENDING:
-                    self._open.discard(event.order_id)
-                self.stages.risk.events(ORDER_EVENTS.name, [event])
+                    self._open.pop(event.order_id, None)
+                self.stages.risk.event(ORDER_EVENTS.name, event)
             elif isinstance(event, Fill):
-                self._deliver(self.stages.portfolio.events(FILLS.name, [event]))
+                self._deliver(self.stages.portfolio.event(FILLS.name, event))
 
-    def _certain(self, ticks: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    def _certain(self, segment: Quoted) -> tuple[Quoted | None, int]:
         """Return the quotes that the market agent takes, and how many it discards; what it doubts comes later.
 
         A quote that was in doubt comes right before the one that agreed with it, where its bars close.
         """
-        segment = _segment(ticks)
-        quotes = quotes_of(segment)
+        quotes = segment.quotes
         watermarks = [self._reached.get(name) for name in quotes.instruments]
         doubted = [self._doubted.get(name) for name in quotes.instruments]
         weighed = weigh(segment, quotes, watermarks, doubted, self.stages.leap_us)
         if weighed is None:
-            return ticks, 0
+            return segment, 0
         for name, tick in weighed.in_doubt.items():
             if tick is None:
                 self._doubted.pop(name, None)
             else:
                 self._doubted[name] = tick
-        return _frame(weighed.quotes), len(weighed.discarded)
+        certain = quoted(_frame(weighed.quotes)) if len(weighed.quotes) else None
+        return certain, len(weighed.discarded)
 
-    def _placed(self, block: pl.DataFrame) -> _Quotes:
+    def _placed(self, segment: Quoted | None) -> _Placed:
         """Return the quotes of a block with the time that each instrument has reached."""
-        if block.is_empty():
-            return _Quotes(block, {})
-        times = block["ts_event"].to_numpy()
+        if segment is None:
+            return _Placed(None, {})
+        quotes = segment.quotes
         places: dict[Name, tuple[Ints, Ints]] = {}
-        for name, own in _rows_of(block):
-            reached = np.maximum.accumulate(np.maximum(times[own], self._reached.get(name, LOWEST)))
+        for symbol, venue, own in quotes.each():
+            name = symbol, venue
+            reached = np.maximum.accumulate(np.maximum(quotes.ts_event[own], self._reached.get(name, LOWEST)))
             self._reached[name] = int(reached[-1])
-            places[name] = own, reached
-        return _Quotes(block, places)
+            places[name] = quotes.index[own], reached
+        return _Placed(segment, places)
+
+
+def quoted(frame: pl.DataFrame) -> Quoted:
+    """Return one quote or more as the market agent and the venue get them; a record's time is whole milliseconds."""
+    times = frame["ts_event"].to_numpy()
+    stamps = times // US_PER_MS * US_PER_MS
+    return Quoted.of(Columns(TICKS.name, 0, Tick, frame, np.zeros(len(times), np.int64), stamps))
 
 
 def closing_beats(ends: Mapping[Name, int], grace_us: int) -> list[Heartbeat]:
@@ -262,18 +297,6 @@ def closing_beats(ends: Mapping[Name, int], grace_us: int) -> list[Heartbeat]:
         for (symbol, venue), ts in sorted(ends.items())
         for at in (closing_ts(ts, grace_us),)
     ]
-
-
-def _rows_of(block: pl.DataFrame) -> Iterator[tuple[Name, Ints]]:
-    """Yield each instrument of a block with its rows, in the order of arrival."""
-    symbol, venue = block["symbol"], block["venue"]
-    first = (symbol[0], venue[0])
-    if (symbol == first[0]).all() and (venue == first[1]).all():
-        yield first, np.arange(block.height)
-        return
-    numbered = block.select("symbol", "venue", pl.int_range(pl.len(), dtype=pl.Int64).alias("row"))
-    for name, part in numbered.group_by("symbol", "venue", maintain_order=True):
-        yield cast("Name", name), part["row"].to_numpy()
 
 
 def _frame(quotes: Quotes) -> pl.DataFrame:
@@ -294,33 +317,20 @@ def _frame(quotes: Quotes) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=TICK_COLUMNS)
 
 
-def _segment(frame: pl.DataFrame) -> Columns:
-    """Return quotes as the market agent and the venue get them; a record's time is whole milliseconds."""
-    times = frame["ts_event"].to_numpy()
-    return Columns(TICKS.name, 0, Tick, frame, np.zeros(len(times), np.int64), times // US_PER_MS * US_PER_MS)
-
-
-def _columns(table: Table) -> Columns:
-    """Return bars as a segment."""
-    frame = table.frame
-    stamps = frame["ts_ingest"].to_numpy() // US_PER_MS * US_PER_MS
-    return Columns(BARS.name, 0, table.model, frame, np.zeros(len(stamps), np.int64), stamps)
-
-
 def _aside(outputs: Iterable[Output]) -> int:
     """Return how many quotes the market agent sends aside."""
     return sum(isinstance(event, Tick) for one in outputs if not isinstance(one, Table) for event in events_of([one]))
 
 
-def _marks(segment: Segment, place: Callable[[Name, int], int]) -> Iterator[tuple[int, Rows]]:
+def _marks(segment: Segment, quotes: _Placed) -> Iterator[tuple[int, Rows]]:
     """Yield the bars that value positions, each with its place."""
     if segment.model is not Bar:
         return
-    if isinstance(segment, Columns):
-        frame = segment.frame.filter(pl.col("interval_s") == MARK_INTERVAL_S)
-        bars = [Bar.from_dict(record) for record in frame.iter_rows(named=True)]
-    else:
-        bars = [bar for bar in cast("Sequence[Bar]", segment.events) if bar.interval_s == MARK_INTERVAL_S]
-    for bar in bars:
-        for one in rows(BARS.name, [bar]):
-            yield place((bar.symbol, bar.venue), bar.ts_event), one
+    bar_at, _ = read(segment)
+    there: Iterable[int] = range(len(segment))
+    if isinstance(segment, BarSegment):
+        there = np.flatnonzero(segment.table.closed.candles.interval_s == MARK_INTERVAL_S).tolist()
+    for at in there:
+        bar = bar_at(at)
+        if bar.interval_s == MARK_INTERVAL_S:
+            yield quotes.place((bar.symbol, bar.venue), bar.ts_event), row(BARS.name, bar)

@@ -8,7 +8,8 @@ from heapq import heappush, heappushpop
 from typing import Any, Final
 
 import numpy as np
-import polars as pl
+
+from tradewind.processors.market.quotes import Quotes
 
 GAP_US: Final = 300_000_000
 """Five minutes without a quote: no strategy on bars of a minute sees this market."""
@@ -31,11 +32,10 @@ class Gaps:
     _longest: list[tuple[int, int, Name]] = field(default_factory=list)
     _last: dict[Name, int] = field(default_factory=dict)
 
-    def take(self, ticks: pl.DataFrame) -> None:
+    def take(self, quotes: Quotes) -> None:
         """Take a block of quotes into account."""
-        for name, part in ticks.select("symbol", "venue", "ts_event").group_by("symbol", "venue", maintain_order=True):
-            own: Name = (str(name[0]), str(name[1]))
-            times = part["ts_event"].to_numpy()
+        for symbol, venue, rows in quotes.each():
+            own, times = (symbol, venue), quotes.ts_event[rows]
             before = self._last.get(own, times[0] if self.start is None else self.start)
             reached = np.maximum.accumulate(np.concatenate(([before], times)))
             self._last[own] = int(reached[-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final
@@ -11,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from tradewind.processors.identity import instrument
-from tradewind.processors.money import ZERO, exact, rounded, signed_quantity
+from tradewind.processors.money import CONTEXT, ZERO, exact, rounded, signed_quantity
 from tradewind.processors.performance.curve import Curve
 from tradewind.processors.performance.trades import Traded
 from tradewind.processors.portfolio.holding import Holding
@@ -100,13 +100,14 @@ class _Held:
 
         A part has the share of its quantity, rounded once.
         """
-        with exact():
-            if not closed:
-                return ZERO, self.fees + fill.fee
-            held = abs(self.holding.quantity)
-            of_entry = self.fees if closed == held else rounded(self.fees * closed / held)
-            of_exit = fill.fee if closed == fill.quantity else rounded(fill.fee * closed / fill.quantity)
-            return of_entry + of_exit, self.fees - of_entry + fill.fee - of_exit
+        add, subtract, multiply, divide = CONTEXT.add, CONTEXT.subtract, CONTEXT.multiply, CONTEXT.divide
+        if not closed:
+            return ZERO, add(self.fees, fill.fee)
+        held = abs(self.holding.quantity)
+        of_entry = self.fees if closed == held else rounded(divide(multiply(self.fees, closed), held))
+        of_exit = fill.fee if closed == fill.quantity else rounded(divide(multiply(fill.fee, closed), fill.quantity))
+        left = subtract(add(subtract(self.fees, of_entry), fill.fee), of_exit)
+        return add(of_entry, of_exit), left
 
 
 @dataclass(slots=True)
@@ -127,21 +128,18 @@ class Ledger:
 
     def take(self, event: Event) -> None:
         """Take one event. Raises `StrategyFailed` for the alert that the strategy is quarantined."""
-        match event:
-            case Signal():
-                self.counts["signals"] += 1
-            case OrderRequest():
-                self.counts["requests"] += 1
-            case Decision():
-                self._on_decision(event)
-            case OrderEvent():
-                self._on_order_event(event)
-            case Fill():
-                self._on_fill(event)
-            case Position():
-                self._on_position(event)
-            case Alert():
-                raise StrategyFailed(event.message)
+        handle = HANDLERS.get(type(event))
+        if handle is not None:
+            handle(self, event)
+
+    def _on_signal(self, _: Signal) -> None:
+        self.counts["signals"] += 1
+
+    def _on_request(self, _: OrderRequest) -> None:
+        self.counts["requests"] += 1
+
+    def _on_alert(self, alert: Alert) -> None:
+        raise StrategyFailed(alert.message)
 
     @property
     def account(self) -> Mapping[str, Decimal]:
@@ -186,8 +184,7 @@ class Ledger:
         closed = min(abs(units), abs(before.quantity)) if before.quantity * units < 0 else ZERO
         fees, held.fees = held.split(fill, closed)
         if closed:
-            with exact():
-                profit = after.realised_pnl - before.realised_pnl - fees
+            profit = CONTEXT.subtract(CONTEXT.subtract(after.realised_pnl, before.realised_pnl), fees)
             self.counts["trades"] += 1
             self.traded.on_trade(profit)
             self.tables.trades.add(
@@ -213,12 +210,13 @@ class Ledger:
 
     def _on_position(self, position: Position) -> None:
         self._positions[_key(position)] = position
-        with exact():
-            realised = sum((one.realised_pnl for one in self._positions.values()), ZERO)
-            unrealised = sum((one.unrealised_pnl for one in self._positions.values()), ZERO)
-            exposure = sum((abs(one.quantity) * one.mark_price for one in self._positions.values()), ZERO)
-            fees = sum((one.fees for one in self._positions.values()), ZERO)
-            equity = self.curve.capital + realised + unrealised - fees
+        realised = unrealised = exposure = fees = ZERO
+        add, multiply = CONTEXT.add, CONTEXT.multiply
+        for one in self._positions.values():
+            realised, unrealised = add(realised, one.realised_pnl), add(unrealised, one.unrealised_pnl)
+            exposure = add(exposure, multiply(one.quantity.copy_abs(), one.mark_price))
+            fees = add(fees, one.fees)
+        equity = CONTEXT.subtract(add(add(self.curve.capital, realised), unrealised), fees)
         self.curve.take(position.ts_event, equity, exposure)
         self.drawn.add(position.ts_event, float(equity))
         self.tables.equity.add((position.ts_event, equity, realised, unrealised, fees, exposure))
@@ -263,3 +261,14 @@ class Ledger:
 
 def _key(of: Fill | Position) -> str:
     return f"{of.tenant_id}/{of.account_id}/{instrument(of.symbol, of.venue)}"
+
+
+HANDLERS: Final[Mapping[type[Event], Callable[[Ledger, Any], None]]] = {
+    Signal: Ledger._on_signal,
+    OrderRequest: Ledger._on_request,
+    Decision: Ledger._on_decision,
+    OrderEvent: Ledger._on_order_event,
+    Fill: Ledger._on_fill,
+    Position: Ledger._on_position,
+    Alert: Ledger._on_alert,
+}

@@ -22,7 +22,7 @@ from tradewind.processors.signals.strategy import Strategy
 from tradewind.processors.tenancy.tenant import Tenant
 from tradewind.schemas.event import Event
 from tradewind.streams.backtest import folder
-from tradewind.streams.backtest.engine import Engine
+from tradewind.streams.backtest.engine import Engine, quoted
 from tradewind.streams.backtest.errors import BadInput, NoTicks
 from tradewind.streams.backtest.gaps import Gaps
 from tradewind.streams.backtest.identity import code_of, id_of
@@ -187,11 +187,11 @@ class _Played:
         """Run all quotes; return why the strategy failed, None if it did not."""
         try:
             for block in blocks:
-                counted = self._within.counted(block)
+                segment, counted = quoted(block), self._within.counted(block)
                 if counted.height:
                     self._begin(counted)
-                    self.gaps.take(counted)
-                self.engine.feed(block)
+                    self.gaps.take(segment.quotes if counted is block else quoted(counted).quotes)
+                self.engine.feed(segment)
                 _one_currency(self.engine)
                 if progress is not None:
                     progress(self.engine.counts.ticks, int(block["ts_event"][-1]))

@@ -12,7 +12,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.processors.batch import Output, PoisonRecord, Processor, Rows, Segment, events_of
 from tradewind.processors.market.candles import SECOND_US
 from tradewind.processors.market.processor import bars
-from tradewind.processors.portfolio.processor import MARK_INTERVAL_S
+from tradewind.processors.portfolio.processor import MARK_INTERVAL_S, portfolio
 from tradewind.processors.signals.deployments import Catalogue
 from tradewind.processors.signals.parameters import by_name
 from tradewind.processors.signals.processor import signals as signals_processor
@@ -29,6 +29,12 @@ from tradewind.streams.backtest.errors import Refused
 from tradewind.streams.backtest.state import BacktestState
 from tradewind.topics import DEPLOYMENT_CHANGES, TENANT_CHANGES, TENANT_COMMANDS
 
+NO_OFFSETS = np.zeros(1, np.int64)
+NO_OFFSETS.flags.writeable = False
+"""Records that are on no topic have none."""
+
+DECLARED = frozenset({"sizing", "risk", "execution"})
+"""Agents whose processors depend on the settings alone."""
 FIRST_US = 1  # of the commands that create the tenant: before any quote
 
 
@@ -54,6 +60,10 @@ class Stage:
             made += events_of(self.run(segment))
         return made
 
+    def event(self, topic: str, event: Event) -> list[Event]:
+        """Return what the agent makes of one event."""
+        return events_of(self.run(row(topic, event)))
+
 
 @dataclass(frozen=True, slots=True)
 class Stages:
@@ -70,6 +80,8 @@ class Stages:
     """The market agent's."""
     interval_s: int
     """Of the strategy's bars."""
+    latency_us: int
+    """The venue's."""
 
 
 def stages(settings: Settings, strategy: Strategy, tenant: Tenant) -> Stages:
@@ -78,21 +90,22 @@ def stages(settings: Settings, strategy: Strategy, tenant: Tenant) -> Stages:
     The market agent makes only the bars that somebody reads: the strategy's, and those that value positions. Raises
     `Refused` where the tenant or the strategy would be refused.
     """
-    declared = {one.name: one.declare(settings).processor for one in OURS}
+    declared = {one.name: one.declare(settings).processor for one in OURS if one.name in DECLARED}
     grace_us, leap_us = settings.bar_grace_ms * US_PER_MS, settings.tick_leap_s * SECOND_US
     # Nobody waits for promises here; they only end the questions of a strategy that takes answers.
     beats = type(strategy).on_answer is not Strategy.on_answer
     market = bars((strategy.interval_s, MARK_INTERVAL_S), grace_us, leap_us, beats=beats)
     made = Stages(
         Stage("market", market),
-        Stage("signals", signals_processor([strategy])),
+        Stage("signals", signals_processor([strategy], beats=beats)),
         Stage("sizing", declared["sizing"]),
         Stage("risk", declared["risk"]),
         Stage("execution", declared["execution"]),
-        Stage("portfolio", declared["portfolio"]),
+        Stage("portfolio", portfolio(shares=False)),  # an account has one deployment
         grace_us,
         leap_us,
         strategy.interval_s,
+        settings.venue_latency_ms * US_PER_MS,
     )
     known = by_name([strategy])
     commands = Stage("tenancy", tenancy(Catalogue(known, ())))
@@ -112,6 +125,11 @@ def rows(topic: str, events: Iterable[Event]) -> Iterator[Rows]:
         run = list(run_of)
         stamps = np.array([ingested(event) for event in run], np.int64)
         yield Rows(topic, 0, run, np.zeros(len(run), np.int64), stamps)
+
+
+def row(topic: str, event: Event) -> Rows:
+    """Return one event as a segment."""
+    return Rows(topic, 0, (event,), NO_OFFSETS, np.array((ingested(event),), np.int64))
 
 
 def ingested(event: Event) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from tradewind.schemas.event import Event
 
@@ -18,7 +18,7 @@ class BacktestState:
 
     def get(self, key: str, model: type[E]) -> E | None:  # noqa: ARG002 - the processors' signature
         """Return the value, or None if there is none."""
-        return cast("E | None", self.values.get(key))
+        return self.values.get(key)  # type: ignore[return-value]  # a key has one model
 
     def put(self, key: str, value: Event) -> None:
         """Set a value."""

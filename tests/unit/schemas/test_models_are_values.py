@@ -6,9 +6,12 @@ give another.
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Iterator, Mapping
-from dataclasses import FrozenInstanceError, fields, is_dataclass
+from dataclasses import MISSING, FrozenInstanceError, fields, is_dataclass, replace
 from decimal import Decimal
+from inspect import signature
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -58,6 +61,25 @@ def test_every_model_is_frozen(model: type[Event]) -> None:
         with pytest.raises((FrozenInstanceError, TypeError)):
             delattr(event, name)
     assert not hasattr(event, "__dict__")
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_a_model_is_made_as_its_dataclass_says(model: type[Event]) -> None:
+    """By keywords alone, with the same defaults; what is made is frozen, and can be copied and pickled."""
+    made_by = model.__init__
+    assert signature(made_by) == signature(made_by.__wrapped__)  # type: ignore[attr-defined]
+    given = {field.name: field.name for field in fields(model) if field.default is MISSING}  # type: ignore[arg-type]
+    event = model(**given)
+    assert type(event) is model
+    for field in fields(model):  # type: ignore[arg-type]
+        assert getattr(event, field.name) == given.get(field.name, field.default)
+    for field in fields(model):  # type: ignore[arg-type]
+        with pytest.raises(FrozenInstanceError):
+            setattr(event, field.name, None)
+    assert pickle.loads(pickle.dumps(event)) == event == copy.copy(event)
+    assert replace(event) == event
+    with pytest.raises(TypeError, match="missing"):
+        model()
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from tradewind.processors.signals.strategy import Strategy, View
@@ -19,20 +20,27 @@ class MinuteCross(Strategy):
 
     def on_bar(self, memory: dict[str, Any], bar: Bar) -> View | None:
         """Look at a bar."""
-        close = bar.mid_close
-        if not memory:
-            memory.update(fast=close, slow=close, bars=1, side=0)
-            return None
-        memory["fast"] += 2 / (FAST + 1) * (close - memory["fast"])
-        memory["slow"] += 2 / (SLOW + 1) * (close - memory["slow"])
-        memory["bars"] += 1
-        if memory["bars"] < SLOW:
-            return None
-        side = 1 if memory["fast"] > memory["slow"] else -1
-        if side == memory["side"]:
-            return None
-        memory["side"] = side
-        return View("LONG" if side > 0 else "SHORT", 1.0, "the averages crossed")
+        (view,) = self.on_bars(memory, iter((bar,)))
+        return view
+
+    def on_bars(self, memory: dict[str, Any], bars: Iterator[Bar]) -> Iterator[View | None]:
+        """Look at bars."""
+        fast, slow = memory.get("fast", 0.0), memory.get("slow", 0.0)
+        seen, side = memory.get("bars", 0), memory.get("side", 0)
+        for bar in bars:
+            close = bar.mid_close
+            seen += 1
+            if seen == 1:
+                fast = slow = close
+            fast += 2 / (FAST + 1) * (close - fast)
+            slow += 2 / (SLOW + 1) * (close - slow)
+            now = 1 if fast > slow else -1
+            if seen < SLOW or now == side:
+                yield None
+                continue
+            side = now
+            yield View("LONG" if side > 0 else "SHORT", 1.0, "the averages crossed")
+        memory.update(fast=fast, slow=slow, bars=seen, side=side)
 
 
 class SecondCross(MinuteCross):

@@ -8,12 +8,12 @@ from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tradewind.processors.performance import ratios
 from tradewind.processors.performance.curve import Curve
-from tradewind.processors.performance.days import DAY_US, HOUR_US, NEW_YORK_DAYS, UTC_DAYS
+from tradewind.processors.performance.days import DAY_US, HOUR_US, NEW_YORK_DAYS, UTC_DAYS, Days
 from tradewind.processors.performance.metrics import FEWEST_DAYS, metrics
 from tradewind.processors.performance.trades import Traded
 
@@ -132,3 +132,16 @@ def test_thirty_days_have_ratios_and_a_ruined_account_has_none() -> None:
         assert found.values["days"] == FEWEST_DAYS
         assert found.why.get("sharpe") == reason
         assert (found.values["sharpe"] is None) == (reason is not None)
+
+
+@given(st.lists(st.integers(0, 3 * DAY_US), min_size=1, max_size=60), st.sampled_from([UTC_DAYS, NEW_YORK_DAYS]))
+@settings(max_examples=50)
+def test_equity_ends_the_session_day_of_its_time(steps: list[int], days: Days) -> None:
+    """Whatever the steps: over weekends, and where the clock changes."""
+    ts = round(datetime(2014, 3, 1, tzinfo=UTC).timestamp()) * SECOND
+    curve, wanted = Curve(Decimal(100), days), dict[int, Decimal]()
+    for number, step in enumerate(steps):
+        ts += step
+        curve.take(ts, Decimal(number), Decimal(0))
+        wanted[days.of(ts)] = Decimal(number)
+    assert curve.ends == wanted

@@ -13,8 +13,8 @@ from processing import START, as_columns, assert_law, bar, deployed, heartbeat, 
 from tradewind.processors.batch import Processor
 from tradewind.processors.identity import derive_id
 from tradewind.processors.market.processor import bars
-from tradewind.processors.signals.calling import MEMORY_BYTES
 from tradewind.processors.signals.ema import EmaCrossover
+from tradewind.processors.signals.memories import MEMORY_BYTES
 from tradewind.processors.signals.strategy import JSON, Strategy, View
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Heartbeat, Tick
