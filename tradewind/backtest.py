@@ -28,8 +28,28 @@ from tradewind.streams.backtest.run import load as _load
 from tradewind.streams.backtest.run import run as _run
 from tradewind.streams.backtest.stored import opened
 from tradewind.streams.backtest.strategies import Value
+from tradewind.streams.backtest.sweeps.grid import Parameters
+from tradewind.streams.backtest.sweeps.grid import grid as sets_of
+from tradewind.streams.backtest.sweeps.ranking import BY
+from tradewind.streams.backtest.sweeps.sweep import Sweep, first_sound
+from tradewind.streams.backtest.sweeps.sweep import sweep as _sweep
+from tradewind.streams.backtest.sweeps.walking import Walk
+from tradewind.streams.backtest.sweeps.walking import walk as _walk
+from tradewind.streams.backtest.sweeps.windows import span_us
 
-__all__ = ["BacktestError", "Checked", "Plan", "Result", "check", "load", "run"]
+__all__ = [
+    "BacktestError",
+    "Checked",
+    "Plan",
+    "Result",
+    "Sweep",
+    "Walk",
+    "check",
+    "load",
+    "run",
+    "sweep",
+    "walk_forward",
+]
 
 
 def run(
@@ -48,6 +68,7 @@ def run(
     warmup: int = 0,
     seed: int = 1,
     rate: float = RATE,
+    model: str | None = None,
     settings: Settings | None = None,
     data: Path | None = None,
 ) -> Result:
@@ -55,8 +76,8 @@ def run(
 
     `strategy` is an installed name, `FILE.py`, `FILE.py:CLASS`, `MODULE:CLASS`, or a strategy that was built already.
     Then `parameters` only say how. `sources` are files of quotes, names of feeds, `kafka`, `questdb`, `archive`, or
-    `simulator`, whose `seed` and `rate` (quotes a second) are given. `start` and `stop` are ISO 8601, in UTC unless
-    they name a zone, or µs.
+    `simulator`, whose `seed`, `rate` (quotes a second) and `model` (`gbm`, `merton`, `garch`) are given. `start` and
+    `stop` are ISO 8601, in UTC unless they name a zone, or µs.
     `slippage_ticks` and `fee_bps` (hundredths of a percent of a fill's worth) are the venue's. The strategy sees
     `warmup` bars of each instrument before `start`, and nothing is ordered on them.
 
@@ -79,6 +100,7 @@ def run(
         warmup=warmup,
         seed=seed,
         rate=rate,
+        model=model,
         settings=known,
     )
     folder = data or known.data
@@ -109,6 +131,59 @@ def check(
     folder, made = data or known.data, Made.of(strategy, parameters)
     with opened(plan, folder) as whole:
         return _check(whole, made, folder, times=times, warmup=warmup, seed=seed)
+
+
+def sweep(
+    strategy: str | Strategy,
+    sources: Sequence[str],
+    grid: Mapping[str, str],
+    *,
+    by: str = BY,
+    processes: int = 1,
+    settings: Settings | None = None,
+    data: Path | None = None,
+    **asked: Any,
+) -> Sweep:
+    """Run a strategy with each combination of parameters, as `./dev backtest sweep` does.
+
+    `grid` has the values of each parameter, such as `{"fast": "5:15", "slow": "20,30"}`. `asked` is what `run` takes
+    besides. With several processes, call this where `__name__` is `"__main__"`. Raises `BacktestError` and `FeedError`.
+    """
+    known, sets, made = settings or Settings(), sets_of(grid), Made.of(strategy)
+    folder = data or known.data
+    with opened(_plan_of_sets(made, sets, sources, known, asked), folder) as whole:
+        return _sweep(whole, made, sets, folder, by=by, processes=processes)
+
+
+def walk_forward(
+    strategy: str | Strategy,
+    sources: Sequence[str],
+    grid: Mapping[str, str],
+    *,
+    train: str,
+    test: str,
+    by: str = BY,
+    processes: int = 1,
+    settings: Settings | None = None,
+    data: Path | None = None,
+    **asked: Any,
+) -> Walk:
+    """Trade each test window with the best set of the training window before it, as `./dev backtest walk-forward` does.
+
+    `train` and `test` are spans such as `5d` or `12h`; the rest is as in `sweep`.
+    """
+    known, sets, made = settings or Settings(), sets_of(grid), Made.of(strategy)
+    spans = span_us(train, "train"), span_us(test, "test")
+    folder = data or known.data
+    with opened(_plan_of_sets(made, sets, sources, known, asked), folder) as whole:
+        return _walk(whole, made, sets, folder, *spans, by=by, processes=processes)
+
+
+def _plan_of_sets(
+    made: Made, sets: Sequence[Parameters], sources: Sequence[str], settings: Settings, asked: Mapping[str, Any]
+) -> Plan:
+    parameters = first_sound(made, sets)
+    return planned(made.with_parameters(parameters)(), sources, parameters=parameters, settings=settings, **asked)
 
 
 def load(wanted: str, data: Path | None = None) -> Result:

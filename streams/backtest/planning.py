@@ -8,11 +8,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from tradewind.connectors.feeds import Feed, Simulator, open_feed
+from tradewind.connectors.feeds.simulator.models import ModelMarket
 from tradewind.connectors.feeds.sources import SIMULATOR
 from tradewind.connectors.settings import Settings
 from tradewind.processors.execution.costs import Costs
 from tradewind.processors.market.instruments import INSTRUMENTS
 from tradewind.processors.signals.strategy import Strategy
+from tradewind.processors.simulation.paths import KINDS
 from tradewind.streams.backtest.errors import BadInput
 from tradewind.streams.backtest.run import CAPITAL, Plan
 from tradewind.streams.backtest.strategies import Chosen, Value, choose
@@ -43,13 +45,15 @@ def planned(
     warmup: int = 0,
     seed: int = 1,
     rate: float = RATE,
+    model: str | None = None,
     settings: Settings | None = None,
 ) -> Plan:
     """Return the plan of a backtest.
 
     `strategy` is a name, a file, or a strategy that was built already. `start` and `stop` are ISO 8601, in UTC unless
     they name a zone, or µs. `tenant` is the first of the settings unless given. `seed` and `rate` (quotes a second) are
-    the simulator's. A latency, slippage or fee that is None is that of the settings. Raises `BadInput` and `FeedError`.
+    the simulator's, and so is `model`, by which its prices move (`gbm`, `merton` or `garch`). A latency, slippage or
+    fee that is None is that of the settings. Raises `BadInput` and `FeedError`.
     """
     known = settings or Settings()
     chosen = (
@@ -65,10 +69,12 @@ def planned(
             f"unknown symbol {strange[0]}; known are {', '.join(sorted(allowed))}. Add it to TRADEWIND_INSTRUMENTS, "
             "with its tick and lot size"
         )
+    if model is not None and SIMULATOR not in sources:
+        raise BadInput("--model is the simulator's: give --source simulator with it")
     return Plan(
         strategy=chosen.strategy,
         parameters=chosen.parameters,
-        feeds=[_feed(source, within, seed, rate, known) for source in sources if source not in STORED],
+        feeds=[_feed(source, within, seed, rate, model, known) for source in sources if source not in STORED],
         stored=_stored(sources),
         settings=_at_venue(known, latency_ms, slippage_ticks, fee_bps),
         tenant=tenant or known.tenants[0].tenant_id,
@@ -101,7 +107,9 @@ def _stored(sources: Sequence[str]) -> Sequence[str]:
     return found
 
 
-def _feed(source: str, within: Range, seed: int, rate: float, settings: Settings) -> Feed:
+def _feed(  # noqa: PLR0917 - what a source may need
+    source: str, within: Range, seed: int, rate: float, model: str | None, settings: Settings
+) -> Feed:
     if source != SIMULATOR:
         return open_feed(source, symbols=settings.instruments)
     start, stop = within.reads_from, within.stop
@@ -110,7 +118,12 @@ def _feed(source: str, within: Range, seed: int, rate: float, settings: Settings
     count = int(max(stop - start, 0) * rate / SECOND_US)
     if count > MOST_SIMULATED:
         raise BadInput(f"the simulator would make {count:,} quotes; the limit is {MOST_SIMULATED:,}: lower --rate")
-    return Simulator(seed=seed, rate=rate, start_us=start, count=count)
+    if model is None:
+        return Simulator(seed=seed, rate=rate, start_us=start, count=count)
+    kind = next((kind for kind in KINDS if kind == model), None)
+    if kind is None:
+        raise BadInput(f"the simulator has no model {model!r}; it has: {', '.join(KINDS)}")
+    return ModelMarket(kind, seed, rate, start, stop)
 
 
 def _warmup_us(bars: int, begins: int | None, interval_s: int) -> int:

@@ -27,6 +27,7 @@ from tradewind.streams.backtest.errors import BadInput, NoTicks
 from tradewind.streams.backtest.gaps import Gaps
 from tradewind.streams.backtest.identity import code_of, id_of
 from tradewind.streams.backtest.ledger import DAILY, EQUITY, ORDERS, TRADES, Ledger, StrategyFailed
+from tradewind.streams.backtest.luck import luck
 from tradewind.streams.backtest.report.curves import Curves
 from tradewind.streams.backtest.report.figures import figures
 from tradewind.streams.backtest.report.page import page
@@ -117,8 +118,8 @@ def run(plan: Plan, data: Path, progress: Callable[[int, int], None] | None = No
     what was decided before, and says why. Raises `BacktestError` and `FeedError`; then nothing is written.
     """
     tenant = tenant_of(plan)
-    _check(plan)
-    manifest = _manifest(plan, tenant)
+    check_plan(plan)
+    manifest = manifest_of(plan, tenant)
     with folder.draft(data) as drafted:
         done, told = _run(plan, tenant, drafted, progress)
         text = json.dumps({"id": id_of(manifest), **manifest, **told}, indent=2, default=str, allow_nan=False)
@@ -130,8 +131,9 @@ def run(plan: Plan, data: Path, progress: Callable[[int, int], None] | None = No
 
 
 def _report(drafted: Path, summary: Mapping[str, Any], curves: Curves) -> None:
-    trades, daily = (pl.read_parquet(drafted / f"{name}.parquet") for name in ("trades", "daily"))
-    text = page(summary, figures(summary, curves, trades, daily), curves.left_out)
+    trades, daily, equity = (pl.read_parquet(drafted / f"{name}.parquet") for name in ("trades", "daily", "equity"))
+    drawn_again = luck(summary, trades, equity, daily)
+    text = page(summary, figures(summary, curves, trades, daily, drawn_again), curves.left_out)
     (drafted / REPORT).write_text(text, encoding="utf-8")
 
 
@@ -143,7 +145,7 @@ def load(data: Path, wanted: str) -> Result:
 
 def played(plan: Plan, blocks: Iterable[pl.DataFrame], folder_: Path) -> Mapping[str, Any]:
     """Run a plan on quotes in memory, and write its tables; return what its summary says of the run."""
-    found = _Played(plan, tenant_of(plan), _tables(folder_))
+    found = Played(plan, tenant_of(plan), _tables(folder_))
     found.play(blocks, None)
     found.ledger.close()
     found.ledger.tables.close()
@@ -157,28 +159,28 @@ def _tables(drafted: Path) -> Tables:
 
 def _run(
     plan: Plan, tenant: Tenant, drafted: Path, progress: Callable[[int, int], None] | None
-) -> tuple[_Played, Mapping[str, Any]]:
+) -> tuple[Played, Mapping[str, Any]]:
     tables = _tables(drafted)
     ticks = Ticks(plan.feeds, plan.within)
     with ExitStack() as stack:
         blocks = ticks.blocks()
         stack.callback(blocks.close)
-        done = _Played(plan, tenant, tables)
+        done = Played(plan, tenant, tables)
         failed = done.play(blocks, progress)
     if failed is None:
-        _refuse_nothing(plan, ticks, {symbol for symbol, _ in done.gaps.instruments})
+        refuse_nothing(plan, ticks, {symbol for symbol, _ in done.gaps.instruments})
     done.ledger.close()
     tables.close()
-    return done, {"failed": failed, "sources": [_source(source) for source in ticks.sources], **done.told()}
+    return done, {"failed": failed, "sources": [source_json(source) for source in ticks.sources], **done.told()}
 
 
-class _Played:
+class Played:
     """A run while it runs: the engine, what is written of it, and the gaps in its quotes."""
 
     def __init__(self, plan: Plan, tenant: Tenant, tables: Tables) -> None:
         self.gaps, self.curves = Gaps(plan.within.start, plan.within.stop), Curves()
-        self._curve = Curve(plan.capital, UTC_DAYS)
-        self.ledger = Ledger(tables, self._curve, self.curves.equity)
+        self.curve = Curve(plan.capital, UTC_DAYS)
+        self.ledger = Ledger(tables, self.curve, self.curves.equity)
         agents = stages(plan.settings, plan.strategy, tenant)
         self.engine = Engine(agents, self._take, plan.within.start, plan.warmup)
         self._within = plan.within
@@ -199,7 +201,7 @@ class _Played:
             self.gaps.close()
         except StrategyFailed as error:
             return str(error)
-        self._curve.reach(max(self.engine.ends.values(), default=0))
+        self.curve.reach(max(self.engine.ends.values(), default=0))
         return None
 
     def _take(self, event: Event) -> None:
@@ -207,15 +209,15 @@ class _Played:
         self.curves.take(event)
 
     def _begin(self, block: pl.DataFrame) -> None:
-        if self._curve.first is None:
+        if self.curve.first is None:
             crypto = block["symbol"][0].endswith(STABLE)
-            self._curve.days = UTC_DAYS if crypto else NEW_YORK_DAYS
-            self._curve.begin(int(block["ts_event"][0]))
+            self.curve.days = UTC_DAYS if crypto else NEW_YORK_DAYS
+            self.curve.begin(int(block["ts_event"][0]))
 
     def told(self) -> Mapping[str, Any]:
         """Return what the summary says of the run."""
         ledger, counts, names = self.ledger, self.engine.counts, self.gaps.instruments
-        measured = metrics(self._curve, ledger.traded)
+        measured = metrics(self.curve, ledger.traded)
         return {
             "instruments": [".".join(name) for name in names],
             "counts": {
@@ -226,16 +228,17 @@ class _Played:
             "denials": dict(sorted(ledger.denials.items())),
             "gaps": self.gaps.to_json(),
             "warmup_seen": {".".join(name): bars for name, bars in sorted(self.engine.warmed.items())},
-            "equity": self._curve.equity,
+            "equity": self.curve.equity,
             "account": ledger.account,
             "open": ledger.open_quantity,
-            "session_days_end": self._curve.days.name,
+            "session_days_end": self.curve.days.name,
             "metrics": measured.values,
             "without_value": measured.why,
         }
 
 
-def _source(source: Any) -> Mapping[str, Any]:
+def source_json(source: Any) -> Mapping[str, Any]:
+    """Return what was read of a source as JSON."""
     return {name: getattr(source, name) for name in source.__slots__}
 
 
@@ -250,7 +253,8 @@ def tenant_of(plan: Plan) -> Tenant:
     return known[plan.tenant]
 
 
-def _check(plan: Plan) -> None:
+def check_plan(plan: Plan) -> None:
+    """Raise `BadInput` for a capital or a range that no run can have."""
     if not (plan.capital.is_finite() and 0 < plan.capital <= LARGEST_CAPITAL):
         raise BadInput(f"the capital is {plan.capital}: give an amount above 0, at most {LARGEST_CAPITAL:,}")
     start, stop = plan.within.start, plan.within.stop
@@ -272,7 +276,7 @@ def currency_of(symbol: str) -> str:
     return next((stable for stable in STABLE if symbol.endswith(stable)), symbol[-CODE:])
 
 
-def _refuse_nothing(plan: Plan, ticks: Ticks, seen: set[str]) -> None:
+def refuse_nothing(plan: Plan, ticks: Ticks, seen: set[str]) -> None:
     """Raise `NoTicks` where nothing, or nothing of a symbol, was in the range; says what there is."""
     missing = sorted(plan.within.symbols - seen)
     if seen and not missing:
@@ -288,7 +292,8 @@ def _refuse_nothing(plan: Plan, ticks: Ticks, seen: set[str]) -> None:
     raise NoTicks(f"there is {what} in the range: {told}. Choose another --from, --to, --symbols or --source")
 
 
-def _manifest(plan: Plan, tenant: Tenant) -> Mapping[str, Any]:
+def manifest_of(plan: Plan, tenant: Tenant) -> Mapping[str, Any]:
+    """Return what a result is made of."""
     strategy, settings, within = plan.strategy, plan.settings, plan.within
     return {
         "strategy": {

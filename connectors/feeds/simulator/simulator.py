@@ -149,7 +149,7 @@ class Simulator:
 
     def _quotes(self, part: Draws, times: npt.NDArray[np.int64], first: int) -> pl.DataFrame:
         """Turn draws into quotes of the instruments that trade, in order."""
-        quotes = [_quotes_of(instrument, part, times, first, index) for index, instrument in enumerate(INSTRUMENTS)]
+        quotes = [quotes_of(instrument, part, times, first, index) for index, instrument in enumerate(INSTRUMENTS)]
         if self.sessions:
             quotes = [
                 frame.filter(is_open(instrument.calendar, frame["ts_event"].to_numpy()))
@@ -158,9 +158,10 @@ class Simulator:
         return pl.concat(quotes).sort("seq")
 
 
-def _quotes_of(
+def quotes_of(
     instrument: Instrument, part: Draws, times: npt.NDArray[np.int64], first: int, index: int
 ) -> pl.DataFrame:
+    """Return the quotes of an instrument, the `index`-th of the draws, at times (n,), µs; `first` numbers the draws."""
     mine = np.flatnonzero(part.which == index)
     at, mid, noise = times[mine], part.mid[mine], part.noise[mine]
     spread = instrument.spread_ticks * spread_factor(instrument.calendar, at)

@@ -9,6 +9,9 @@ import click
 
 from tradewind.infra.cli.backtests.checking import check
 from tradewind.infra.cli.backtests.options import Paced, Running, asks_for_a_run, named, plan_of
+from tradewind.infra.cli.backtests.simulating import simulate
+from tradewind.infra.cli.backtests.sweeping import sweep
+from tradewind.infra.cli.backtests.walking import walk_forward
 from tradewind.infra.cli.output import aligned, say_json
 from tradewind.infra.cli.plain_errors import plain_errors
 
@@ -103,7 +106,8 @@ class _Progress(Paced):
         self.say(lambda: f"{ticks:,} quotes, event time {time_to_json(ts_event)}")
 
 
-backtest.add_command(check)
+for command in (check, sweep, walk_forward, simulate):
+    backtest.add_command(command)
 
 
 @backtest.command("list")

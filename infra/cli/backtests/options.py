@@ -38,6 +38,11 @@ OPTIONS: Final = (
     click.option("--fee-bps", metavar="BPS", help="Fee of each fill, in hundredths of a percent of its worth."),
     click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the simulator."),
     click.option("--rate", type=float, default=10.0, show_default=True, help="Quotes a second of the simulator."),
+    click.option(
+        "--model",
+        type=click.Choice(("gbm", "merton", "garch")),
+        help="How the simulator's prices move.  [default: trends, calm and unrest in turn]",
+    ),
 )
 
 

@@ -20,8 +20,14 @@ DIGITS: Final = 7
 US_PER_MS: Final = 1_000
 
 
-def figures(summary: Mapping[str, Any], curves: Curves, trades: pl.DataFrame, daily: pl.DataFrame) -> Mapping[str, Any]:
-    """Return the figures of a result."""
+def figures(
+    summary: Mapping[str, Any],
+    curves: Curves,
+    trades: pl.DataFrame,
+    daily: pl.DataFrame,
+    drawn_again: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    """Return the figures of a result; `drawn_again` is its luck."""
     capital = float(summary["capital"])
     equity = curves.equity.points()
     days = [(int(end.timestamp() * 1_000), amount) for end, amount in daily.iter_rows()]
@@ -45,6 +51,7 @@ def figures(summary: Mapping[str, Any], curves: Curves, trades: pl.DataFrame, da
         "best": _named(trades, descending=True),
         "worst": _named(trades, descending=False),
         "falls": _named_falls(days, capital),
+        "luck": drawn_again,
         "denials": {"codes": list(summary["denials"]), "counts": list(summary["denials"].values())},
     }
 

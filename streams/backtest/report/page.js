@@ -1,32 +1,5 @@
 "use strict";
-const F = JSON.parse(document.getElementById("figures").textContent);
 const MANY = 300;  // fills of a side: beyond, markers are small, so that the price stays visible
-const dark = matchMedia("(prefers-color-scheme: dark)");
-
-function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
-}
-
-function axis(more) {
-  return Object.assign({ gridcolor: colour("line"), linecolor: colour("line"), zeroline: false, automargin: true }, more);
-}
-
-function layout(height, more) {
-  return Object.assign({
-    height, margin: { l: 56, r: 14, t: 8, b: 34 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    font: { color: colour("text"), family: getComputedStyle(document.body).fontFamily, size: 12 },
-    modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("faint"), activecolor: colour("accent") },
-    hovermode: "x unified", hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("text") } },
-    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" }, xaxis: axis({ type: "date" }), yaxis: axis({}),
-  }, more);
-}
-
-const CONFIG = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["select2d", "lasso2d", "sendDataToCloud"] };
-
-function draw(id, traces, plan) {
-  const place = document.getElementById(id);
-  if (place) Plotly.react(place, traces, plan, CONFIG);
-}
 
 function line(curve, name, more) {
   return Object.assign({ x: curve.t, y: curve.v, name, mode: "lines", line: { color: colour("accent"), width: 1.6, shape: "hv" } }, more);
@@ -104,8 +77,26 @@ function denials() {
   }));
 }
 
+function luck() {
+  for (const [kind, unit] of [["days", "session days"], ["trades", "trades"]]) {
+    const fan = F.luck[kind].fan;
+    if (!fan) continue;
+    const edge = (level, more) => Object.assign({
+      x: fan.steps, y: fan.levels[level], mode: "lines", line: { width: 0 }, hovertemplate: "%{y:,.2f}<extra>" + Math.round(100 * level) + " % at or below</extra>",
+    }, more);
+    draw("luck-" + kind, [
+      edge("0.05"), edge("0.95", { fill: "tonexty", fillcolor: colour("fill") }),
+      edge("0.25"), edge("0.75", { fill: "tonexty", fillcolor: colour("fill") }),
+      edge("0.5", { line: { color: colour("faint"), width: 1.2, dash: "dot" } }),
+      { x: fan.steps, y: fan.observed, mode: "lines", line: { color: colour("accent"), width: 1.8 }, hovertemplate: "%{y:,.2f}<extra>as it was</extra>" },
+    ], layout(260, {
+      showlegend: false, xaxis: axis({ title: { text: unit } }), yaxis: axis({ title: { text: "equity, " + F.currency }, tickformat: "," }),
+    }));
+  }
+}
+
 function everything() {
-  for (const each of [equity, prices, months, days, trades, denials]) each();
+  for (const each of [equity, prices, months, days, trades, denials, luck]) each();
   document.documentElement.dataset.drawn = "yes";
 }
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
 from html import escape
-from importlib.resources import files
 from typing import Any, Final
 
 from tradewind.connectors.kafka.json_events import time_to_json
 from tradewind.processors.money import shown
 from tradewind.streams.backtest.report.curves import MOST_INSTRUMENTS
+from tradewind.streams.backtest.report.document import document
+from tradewind.streams.backtest.report.luck_sections import luck_sections
 
 LABELS: Final[Mapping[str, tuple[str, str]]] = {
     "total_return": ("Return", "%"),
@@ -49,48 +48,29 @@ FILLS: Final = (
 def page(summary: Mapping[str, Any], figures: Mapping[str, Any], left_out: Iterable[str] = ()) -> str:
     """Return the report of a result as one HTML text."""
     of, title = summary, f"{summary['strategy']['name']} on {', '.join(summary['instruments'])}"
-    # In a script, `</` would end it, whatever a symbol is called.
-    data = json.dumps(figures, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    return "".join(
-        (
-            '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="color-scheme" content="light dark">',
-            f"<title>{escape(title)}</title><style>{_resource('page.css')}</style></head><body><main>",
-            *_head(of, title),
-            f"<section><h2>What this assumes</h2>{_table(_assumptions(of), 'assumptions')}</section>",
-            '<div class="columns"><div>',
-            _section("Equity and drawdown", "equity"),
-            *_prices(figures, sorted(left_out)),
-            _section("Monthly returns, %", "months"),
-            _section("Daily returns", "days"),
-            _section("Distribution of daily returns", "spread") if len(figures["days"]["v"]) > 1 else "",
-            _section("Trades: profit at the exit", "trades") if figures["trades"]["t"] else "",
-            _denials(of),
-            "</div><div>",
-            f"<section><h2>Metrics</h2>{_metrics(of)}</section>",
-            _falls(figures["falls"]),
-            f"<section><h2>Orders</h2>{_table(_orders(of), numbers=True)}</section>",
-            "</div></div>",
-            _named("Trades that won most", figures["best"]),
-            _named("Trades that lost most", figures["worst"]),
-            f"<footer>Tradewind {escape(of['code']['tradewind'])}, result <code>{of['id']}</code>. ",
-            "The same backtest gives the same file. Past results say little about later ones.</footer>",
-            f'</main><script type="application/json" id="figures">{data}</script>',
-            f"<script>{_plotly()}</script><script>{_resource('page.js')}</script></body></html>\n",
-        )
+    body = (
+        *_head(of, title),
+        f"<section><h2>What this assumes</h2>{_table(_assumptions(of), 'assumptions')}</section>",
+        '<div class="columns"><div>',
+        _section("Equity and drawdown", "equity"),
+        *_prices(figures, sorted(left_out)),
+        _section("Monthly returns, %", "months"),
+        _section("Daily returns", "days"),
+        _section("Distribution of daily returns", "spread") if len(figures["days"]["v"]) > 1 else "",
+        _section("Trades: profit at the exit", "trades") if figures["trades"]["t"] else "",
+        _denials(of),
+        *luck_sections(figures["luck"]),
+        "</div><div>",
+        f"<section><h2>Metrics</h2>{_metrics(of)}</section>",
+        _falls(figures["falls"]),
+        f"<section><h2>Orders</h2>{_table(_orders(of), numbers=True)}</section>",
+        "</div></div>",
+        _named("Trades that won most", figures["best"]),
+        _named("Trades that lost most", figures["worst"]),
+        f"<footer>Tradewind {escape(of['code']['tradewind'])}, result <code>{of['id']}</code>. ",
+        "The same backtest gives the same file. Past results say little about later ones.</footer>",
     )
-
-
-@cache
-def _resource(name: str) -> str:
-    return files("tradewind.streams.backtest.report").joinpath(name).read_text("utf-8")
-
-
-@cache
-def _plotly() -> str:
-    """Return plotly.js, which the package brings, so that the page asks nobody for it."""
-    return files("plotly").joinpath("package_data", "plotly.min.js").read_text("utf-8")
+    return document(title, body, figures, "page.js")
 
 
 def _head(of: Mapping[str, Any], title: str) -> Iterable[str]:

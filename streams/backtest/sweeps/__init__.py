@@ -1,0 +1,1 @@
+"""Many parameter sets on the same quotes: the source is read once, and bars are made once for all sets."""
