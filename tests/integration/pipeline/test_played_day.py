@@ -200,3 +200,17 @@ def test_commands_list_what_postgresql_holds(played_day: PlayedDay) -> None:
     (account,) = listed["accounts"]["accounts"]
     assert (account["account_id"], account["fills"]) == ("main", len(mine))
     assert "alpha/main" in run("positions", "--limit", "1")
+
+
+def test_a_command_explains_a_decision(played_day: PlayedDay) -> None:
+    """Its checks, from PostgreSQL and the tenant's revision on Kafka, are those that the decision names."""
+    ledger, run = played_day.ledger, played_day.pipeline.run
+    denied = next(one for one in ledger.decisions if "MAX_ORDER_SIZE" in one.codes)
+    filled = next(one for one in ledger.fills if one.tenant_id == "alpha")
+    told = json.loads(run("risk", "explain", denied.order_id, "--json"))
+    assert [one["code"] for one in told["checks"] if not one["passed"]] == list(denied.codes)
+    assert (told["note"], told["decision"]["reason"], told["events"]) == (None, denied.reason, [])
+    assert Decimal(told["position"]["exposure"]) == denied.exposure
+    text = run("risk", "explain", filled.order_id)
+    assert "decision  APPROVED" in text
+    assert "FILLED" in text
