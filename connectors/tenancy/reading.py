@@ -11,7 +11,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.signals import Deployment
 from tradewind.schemas.tenancy import Seeded, Tenant
-from tradewind.topics import DEPLOYMENTS, TENANT_COMMANDS, TENANTS, Topic
+from tradewind.topics import DEPLOYMENTS, TENANT_CHANGES, TENANT_COMMANDS, TENANTS, Topic
 
 
 def tenants(settings: Settings, codec: Codec | None = None) -> dict[str, Tenant]:
@@ -23,6 +23,18 @@ def tenants(settings: Settings, codec: Codec | None = None) -> dict[str, Tenant]
             if before is None or before.revision < tenant.revision:
                 found[tenant.tenant_id] = tenant
     return dict(sorted(found.items()))
+
+
+def revision(tenant_id: str, number: int, settings: Settings, codec: Codec) -> Tenant | None:
+    """Return one revision of a tenant; None where Kafka does not have it. Raises `TopicMissing` and `StreamError`."""
+    records = consume(  # each partition has all of them
+        TENANT_CHANGES, settings=settings, codec=codec, partitions=(0,), on_undecodable=lambda _: None
+    )
+    for record in records:
+        tenant = record.event
+        if isinstance(tenant, Tenant) and (tenant.tenant_id, tenant.revision) == (tenant_id, number):
+            return tenant
+    return None
 
 
 def deployments(settings: Settings, codec: Codec | None = None) -> list[Deployment]:

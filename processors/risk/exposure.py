@@ -12,10 +12,18 @@ from typing import Final
 
 from tradewind.processors.batch import State
 from tradewind.processors.identity import instrument
-from tradewind.processors.money import CONTEXT, ZERO, signed_quantity
+from tradewind.processors.money import CONTEXT, ZERO, exact, signed_quantity
+from tradewind.processors.risk.earnings import ended_unfilled
 from tradewind.processors.risk.target import Order
 from tradewind.schemas.execution import OrderEvent, OrderRequest
-from tradewind.schemas.risk import ExposureState, HoldingState, ReservationState, StrangersState
+from tradewind.schemas.risk import (
+    EarningsState,
+    ExposureState,
+    HoldingState,
+    LimitsState,
+    ReservationState,
+    StrangersState,
+)
 
 RECENT_ORDERS: Final = (
     32  # decided orders kept per account and instrument to know a repetition: 1 kB, several minutes of trading
@@ -35,6 +43,19 @@ def held_of(state: State, of: OrderRequest | ReservationState) -> Decimal:
     """Return what the deployment holds of the instrument, units, negative when short."""
     known = state.get(_holding_key(of), HoldingState)
     return ZERO if known is None else known.quantity
+
+
+def elsewhere(state: State, request: OrderRequest, limits: LimitsState) -> Decimal | None:
+    """Return what the tenant's other accounts hold of the instrument, long and short added, units.
+
+    None where no limit is about that, for it costs a look at each account.
+    """
+    if limits.max_exposure_notional is None:
+        return None
+    keys = (_place(request, other) for other in limits.accounts if other != request.account_id)
+    others = (state.get(key, ExposureState) for key in keys)
+    with exact():
+        return sum((abs(other.quantity) for other in others if other is not None), ZERO)
 
 
 def is_open(state: State, order_id: str) -> bool:
@@ -75,6 +96,7 @@ def after_decision(
             venue=request.venue,
             side=order.side,
             quantity=order.quantity,
+            price=order.price,
         )
         state.put(_reservation_key(request.order_id), reservation)
     exposure = ExposureState(
@@ -88,8 +110,8 @@ def after_decision(
     return exposure, _holding(exposure, request.deployment, order.held_after if approved else order.held)
 
 
-def after_end(state: State, event: OrderEvent) -> tuple[ExposureState, HoldingState] | None:
-    """Return what is held without what an ended order did not fill, for `keep`; None where nothing changes.
+def after_end(state: State, event: OrderEvent) -> tuple[ExposureState, HoldingState, EarningsState | None] | None:
+    """Return what is held, and was earned, without what an ended order did not fill; None where nothing changes.
 
     An order that is not open changes nothing.
     """
@@ -104,7 +126,8 @@ def after_end(state: State, event: OrderEvent) -> tuple[ExposureState, HoldingSt
     given_back = signed_quantity(reservation.side, unfilled)
     held = CONTEXT.subtract(held_of(state, reservation), given_back)
     exposure = replace(known, quantity=CONTEXT.subtract(known.quantity, given_back))
-    return exposure, _holding(exposure, reservation.deployment, held)
+    earnings = ended_unfilled(state, reservation, unfilled)
+    return exposure, _holding(exposure, reservation.deployment, held), earnings
 
 
 def keep(state: State, exposure: ExposureState, holding: HoldingState) -> None:
@@ -128,7 +151,11 @@ def _holding(of: ExposureState, deployment: str, quantity: Decimal) -> HoldingSt
 
 
 def _key(of: OrderRequest | ReservationState | ExposureState) -> str:
-    return f"exposure/{of.tenant_id}/{of.account_id}/{instrument(of.symbol, of.venue)}"
+    return _place(of, of.account_id)
+
+
+def _place(of: OrderRequest | ReservationState | ExposureState, account_id: str) -> str:
+    return f"exposure/{of.tenant_id}/{account_id}/{instrument(of.symbol, of.venue)}"
 
 
 def _reservation_key(order_id: str) -> str:

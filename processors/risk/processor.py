@@ -16,13 +16,22 @@ from typing import cast
 
 from tradewind.processors.batch import PoisonRecord, Processor, Rows, Segment, State, checked, require_known, rows_of
 from tradewind.processors.billing.meters import ORDERS
-from tradewind.processors.billing.used_up import note_used, quota_of, used_up
+from tradewind.processors.billing.used_up import note_used, used_up
 from tradewind.processors.identity import derive_id
 from tradewind.processors.money import shown
-from tradewind.processors.risk.checks import Denial, Standing, denials, unknown_owner
+from tradewind.processors.risk.checks import Finding, Standing, findings, unknown_owner
+from tradewind.processors.risk.earnings import (
+    drawdown,
+    earnings_at,
+    forget_earnings,
+    keep_earnings,
+    lost_today,
+    ordered,
+)
 from tradewind.processors.risk.exposure import (
     after_decision,
     after_end,
+    elsewhere,
     exposure_of,
     held_of,
     is_open,
@@ -30,6 +39,7 @@ from tradewind.processors.risk.exposure import (
     note_unknown_owner,
     was_decided,
 )
+from tradewind.processors.risk.limits import limits_of
 from tradewind.processors.risk.rates import approved_in_minute, count_approved
 from tradewind.processors.risk.target import Order, order_of
 from tradewind.processors.tenancy import switches as halts
@@ -39,7 +49,7 @@ from tradewind.schemas.billing import UsageThreshold
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import OrderEvent, OrderRequest
 from tradewind.schemas.market import Heartbeat
-from tradewind.schemas.risk import Decision, KillSwitch, LimitsState
+from tradewind.schemas.risk import Decision, EarningsState, KillSwitch, LimitsState
 from tradewind.schemas.tenancy import Seeded, Tenant
 
 
@@ -71,7 +81,7 @@ def _take(state: State, index: int, event: Event) -> None:
         case KillSwitch():
             halts.keep(state, event)
         case Tenant():
-            note(state, index, event, _limits(event))
+            note(state, index, event, limits_of(event))
         case Seeded():
             note_seeded(state, event)
         case UsageThreshold():
@@ -83,27 +93,15 @@ def _take(state: State, index: int, event: Event) -> None:
             raise TypeError(f"risk cannot process a {type(event).__name__}")
 
 
-def _limits(tenant: Tenant) -> LimitsState:
-    return LimitsState(
-        tenant_id=tenant.tenant_id,
-        revision=tenant.revision,
-        status=tenant.status,
-        accounts=tenant.accounts,
-        max_order_notional=tenant.max_order_notional,
-        max_position_notional=tenant.max_position_notional,
-        max_quote_age_us=tenant.max_quote_age_us,
-        orders_quota=quota_of(tenant.quotas, ORDERS),
-        orders_per_minute=tenant.orders_per_minute,
-    )
-
-
 def _on_order_event(state: State, index: int, event: OrderEvent) -> None:
     if is_open(state, event.order_id):
         require_known(event, index, "status")
     after = after_end(state, event)
     if after is not None:
-        exposure, holding = after
+        exposure, holding, earnings = after
         keep(state, checked(exposure, index), checked(holding, index))
+        if earnings is not None:
+            keep_earnings(state, checked(earnings, index))
 
 
 def _on_requests(state: State, segment: Rows) -> list[Event]:
@@ -127,23 +125,53 @@ def _decide(state: State, index: int, request: OrderRequest, ts_ingest: int) -> 
     if limits is None or unknown is not None:
         note_unknown_owner(state, request)
         return _decision(request, order, index, () if unknown is None else (unknown,), ts_ingest=ts_ingest)
-    quota = limits.orders_quota
-    standing = Standing(
-        switches=switches_of(state, tenant_id, request.account_id),
-        used=None if quota is None else used_up(state, tenant_id, ORDERS, quota, ts_ingest),
-        in_minute=approved_in_minute(state, request),
-    )
-    against = denials(request, order, limits, standing) if order.quantity else ()
+    earnings = earnings_at(state, request, limits, order.exposure)
+    standing = _standing(state, request, order, limits, earnings, ts_ingest=ts_ingest)
+    found = findings(request, order, limits, standing) if order.quantity else ()
+    against = tuple(one for one in found if one.reason)
     approved = bool(order.quantity) and not against
     if approved:
         count_approved(state, request)
     exposure, holding = after_decision(state, request, tenant_id, order, approved=approved)
     keep(state, checked(exposure, index), checked(holding, index))
-    return _decision(request, order, index, against, ts_ingest=ts_ingest)
+    if earnings is None:
+        forget_earnings(state, request)
+    else:
+        after = ordered(earnings, order.units, order.price) if approved else earnings
+        keep_earnings(state, checked(after, index))
+    revision = limits.revision
+    return _decision(request, order, index, against, ts_ingest=ts_ingest, revision=revision, standing=standing)
+
+
+def _standing(
+    state: State,
+    request: OrderRequest,
+    order: Order,
+    limits: LimitsState,
+    earnings: EarningsState | None,
+    *,
+    ts_ingest: int,
+) -> Standing:
+    quota = limits.orders_quota
+    return Standing(
+        switches=switches_of(state, limits.tenant_id, request.account_id),
+        used=None if quota is None else used_up(state, limits.tenant_id, ORDERS, quota, ts_ingest),
+        in_minute=approved_in_minute(state, request),
+        elsewhere=elsewhere(state, request, limits),
+        lost_today=None if earnings is None else lost_today(earnings, order.exposure),
+        drawdown=None if earnings is None else drawdown(earnings, order.exposure),
+    )
 
 
 def _decision(
-    request: OrderRequest, order: Order, index: int, against: tuple[Denial, ...], *, ts_ingest: int
+    request: OrderRequest,
+    order: Order,
+    index: int,
+    against: tuple[Finding, ...],
+    *,
+    ts_ingest: int,
+    revision: int = 0,
+    standing: Standing | None = None,
 ) -> Decision:
     made = Decision(
         event_id=derive_id("Decision", request.order_id),
@@ -153,8 +181,8 @@ def _decision(
         correlation_id=request.correlation_id,
         causation_id=request.event_id,
         outcome="DENIED" if against else "APPROVED" if order.quantity else "MET",
-        codes=tuple(denial.code for denial in against),
-        reason="; ".join(denial.reason for denial in against) or _allowed(order),
+        codes=tuple(one.code for one in against),
+        reason="; ".join(one.reason for one in against) or _allowed(order),
         order_id=request.order_id,
         account_id=request.account_id,
         deployment=request.deployment,
@@ -171,6 +199,13 @@ def _decision(
         quote_bid=request.quote_bid,
         quote_ask=request.quote_ask,
         quote_ts=request.quote_ts,
+        tenant_revision=revision,
+        held=order.held,
+        exposure=order.exposure,
+        elsewhere=None if standing is None else standing.elsewhere,
+        in_minute=0 if standing is None else standing.in_minute,
+        lost_today=None if standing is None else standing.lost_today,
+        drawdown=None if standing is None else standing.drawdown,
     )
     return checked(made, index)
 

@@ -50,6 +50,9 @@ def _create(tenant: Tenant, now_us: int) -> TenantCommand:
         "max_position_notional": limits.max_position_notional,
         "max_quote_age_us": limits.max_quote_age_us,
     }
+    for name in ("max_exposure_notional", "max_daily_loss", "max_drawdown"):
+        if (stated := getattr(limits, name)) is not None:
+            values[name] = stated
     changes = tuple({"key": key, "value": json.dumps(value, default=_text)} for key, value in values.items())
     event_id = derive_id("seed", tenant.tenant_id, *(f"{each['key']}={each['value']}" for each in changes))
     return TenantCommand(

@@ -18,6 +18,12 @@ class Limits:
     """Largest absolute position * price in one instrument, in the quote currency."""
     max_quote_age_us: int
     """A quote older than this, in event time, is stale."""
+    max_exposure_notional: Decimal | None = None
+    """Largest value of what all accounts together hold of one instrument, in the quote currency."""
+    max_daily_loss: Decimal | None = None
+    """Most that an account may lose in one instrument in a day of UTC, in the quote currency."""
+    max_drawdown: Decimal | None = None
+    """Most that an account may lose in one instrument since its best result, in the quote currency."""
 
 
 @dataclass(frozen=True, slots=True)

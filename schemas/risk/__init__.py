@@ -11,6 +11,7 @@ from tradewind.schemas.event import Event
 
 __all__ = [
     "Decision",
+    "EarningsState",
     "ExposureState",
     "HoldingState",
     "KillSwitch",
@@ -49,6 +50,13 @@ class Decision(Event):
         "quote_bid": "exact_price",
         "quote_ask": "exact_price",
         "quote_ts": "later",
+        "tenant_revision": "count",
+        "held": "amount",
+        "exposure": "amount",
+        "elsewhere": "filled",
+        "in_minute": "count",
+        "lost_today": "amount",
+        "drawdown": "filled",
     }
     RULES: ClassVar[tuple[str, ...]] = (
         "quote_bid <= quote_ask",
@@ -81,6 +89,9 @@ class Decision(Event):
             "TENANT_CLOSED",
             "QUOTA",
             "ORDER_RATE",
+            "MAX_EXPOSURE",
+            "DAILY_LOSS",
+            "DRAWDOWN",
         ],
         ...,
     ]
@@ -121,6 +132,20 @@ class Decision(Event):
     """limit orders only"""
     expire_ts: int | None = None
     """GTD only: event time of expiry"""
+    tenant_revision: int = 0
+    """the revision of the tenant whose limits it was judged by; 0 of an unknown tenant"""
+    held: Decimal = Decimal("0E-10")
+    """what the deployment held before, approved orders counted as filled: units, negative when short"""
+    exposure: Decimal = Decimal("0E-10")
+    """what the account held before, over all its deployments: units, negative when short"""
+    elsewhere: Decimal | None = None
+    """what the tenant's other accounts held, long and short added, units; null where no limit is about that"""
+    in_minute: int = 0
+    """orders of the tenant and instrument that were approved before in its minute of event time"""
+    lost_today: Decimal | None = None
+    """what the account had lost in the instrument since 00:00 UTC of event time, quote currency, negative for a gain; null where no limit is about that"""
+    drawdown: Decimal | None = None
+    """what the account had lost in the instrument since its best result, quote currency; null where no limit is about that"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -150,6 +175,13 @@ class Decision(Event):
             quote_bid=record["quote_bid"],
             quote_ask=record["quote_ask"],
             quote_ts=record["quote_ts"],
+            tenant_revision=record["tenant_revision"],
+            held=record["held"],
+            exposure=record["exposure"],
+            elsewhere=record["elsewhere"],
+            in_minute=record["in_minute"],
+            lost_today=record["lost_today"],
+            drawdown=record["drawdown"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -179,6 +211,13 @@ class Decision(Event):
             "quote_bid": self.quote_bid,
             "quote_ask": self.quote_ask,
             "quote_ts": self.quote_ts,
+            "tenant_revision": self.tenant_revision,
+            "held": self.held,
+            "exposure": self.exposure,
+            "elsewhere": self.elsewhere,
+            "in_minute": self.in_minute,
+            "lost_today": self.lost_today,
+            "drawdown": self.drawdown,
         }
 
     def in_range(self) -> bool:
@@ -203,9 +242,89 @@ class Decision(Event):
             and 0 < self.quote_bid <= 10000000000000
             and 0 < self.quote_ask <= 10000000000000
             and 0 <= self.quote_ts <= 253402214400000000
+            and self.tenant_revision >= 0
+            and -9999999999999999999999999999 <= self.held <= 9999999999999999999999999999
+            and -9999999999999999999999999999 <= self.exposure <= 9999999999999999999999999999
+            and (self.elsewhere is None or 0 <= self.elsewhere <= 9999999999999999999999999999)
+            and self.in_minute >= 0
+            and (
+                self.lost_today is None
+                or -9999999999999999999999999999 <= self.lost_today <= 9999999999999999999999999999
+            )
+            and (self.drawdown is None or 0 <= self.drawdown <= 9999999999999999999999999999)
             and self.quote_bid <= self.quote_ask
             and (self.order_type == "UNKNOWN" or (self.limit_price is not None) == (self.order_type == "LIMIT"))
             and (self.time_in_force == "UNKNOWN" or (self.expire_ts is not None) == (self.time_in_force == "GTD"))
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarningsState(Event):
+    """State of the risk agent: what an account has earned of an instrument, approved orders counted as filled. Kept while a limit on losses is stated."""
+
+    SCHEMA: ClassVar[str] = "tradewind.risk.EarningsState"
+    VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "cash": "amount",
+        "price": "exact_price",
+        "day_start": "later",
+        "day_worth": "amount",
+        "best_worth": "amount",
+    }
+
+    tenant_id: str
+    """the tenant"""
+    account_id: str
+    """the tenant's account"""
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    cash: Decimal
+    """what approved orders have got less what they have paid, at the prices that they were judged by, quote currency"""
+    price: Decimal
+    """mid of the newest request's quote"""
+    day_start: int
+    """00:00 UTC of the newest day of event time, µs"""
+    day_worth: Decimal
+    """cash and position at the last request before that day, or at the first one of all"""
+    best_worth: Decimal
+    """the largest worth of cash and position at a request"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            tenant_id=record["tenant_id"],
+            account_id=record["account_id"],
+            symbol=record["symbol"],
+            venue=record["venue"],
+            cash=record["cash"],
+            price=record["price"],
+            day_start=record["day_start"],
+            day_worth=record["day_worth"],
+            best_worth=record["best_worth"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "tenant_id": self.tenant_id,
+            "account_id": self.account_id,
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "cash": self.cash,
+            "price": self.price,
+            "day_start": self.day_start,
+            "day_worth": self.day_worth,
+            "best_worth": self.best_worth,
+        }
+
+    def in_range(self) -> bool:
+        return (
+            -9999999999999999999999999999 <= self.cash <= 9999999999999999999999999999
+            and 0 < self.price <= 10000000000000
+            and 0 <= self.day_start <= 253402214400000000
+            and -9999999999999999999999999999 <= self.day_worth <= 9999999999999999999999999999
+            and -9999999999999999999999999999 <= self.best_worth <= 9999999999999999999999999999
         )
 
 
@@ -402,6 +521,12 @@ class LimitsState(Event):
     """largest absolute value of a position in one instrument, in the quote currency"""
     max_quote_age_us: int
     """how old the quote of an order may be, in event time, µs"""
+    max_exposure_notional: Decimal | None = None
+    """largest value that all accounts of the tenant may hold of one instrument, in the quote currency; null for any"""
+    max_daily_loss: Decimal | None = None
+    """most that an account may lose in one instrument in a day of UTC, in the quote currency; null for any"""
+    max_drawdown: Decimal | None = None
+    """most that an account may lose in one instrument since its best result, in the quote currency; null for any"""
     orders_quota: int | None = None
     """approved orders that the tenant may have in a month of UTC; null for any number"""
     orders_per_minute: int | None = None
@@ -416,6 +541,9 @@ class LimitsState(Event):
             accounts=tuple(record["accounts"]),
             max_order_notional=record["max_order_notional"],
             max_position_notional=record["max_position_notional"],
+            max_exposure_notional=record["max_exposure_notional"],
+            max_daily_loss=record["max_daily_loss"],
+            max_drawdown=record["max_drawdown"],
             max_quote_age_us=record["max_quote_age_us"],
             orders_quota=record["orders_quota"],
             orders_per_minute=record["orders_per_minute"],
@@ -429,6 +557,9 @@ class LimitsState(Event):
             "accounts": list(self.accounts),
             "max_order_notional": self.max_order_notional,
             "max_position_notional": self.max_position_notional,
+            "max_exposure_notional": self.max_exposure_notional,
+            "max_daily_loss": self.max_daily_loss,
+            "max_drawdown": self.max_drawdown,
             "max_quote_age_us": self.max_quote_age_us,
             "orders_quota": self.orders_quota,
             "orders_per_minute": self.orders_per_minute,
@@ -484,6 +615,8 @@ class ReservationState(Event):
     """side of the order"""
     quantity: Decimal
     """units that were approved"""
+    price: Decimal = Decimal("0E-10")
+    """the price that the order was judged by"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -496,6 +629,7 @@ class ReservationState(Event):
             venue=record["venue"],
             side=record["side"],
             quantity=record["quantity"],
+            price=record["price"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -508,6 +642,7 @@ class ReservationState(Event):
             "venue": self.venue,
             "side": self.side,
             "quantity": self.quantity,
+            "price": self.price,
         }
 
 

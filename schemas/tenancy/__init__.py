@@ -223,6 +223,9 @@ class Tenant(Event):
         "time_to_live_us": "duration",
         "max_order_notional": "limit",
         "max_position_notional": "limit",
+        "max_exposure_notional": "limit",
+        "max_daily_loss": "limit",
+        "max_drawdown": "limit",
         "max_quote_age_us": "duration",
         "orders_per_minute": "count",
         "api_requests_per_hour": "count",
@@ -287,6 +290,12 @@ class Tenant(Event):
     """of bills, three letters of ISO 4217"""
     time_to_live_us: int | None = None
     """limit orders: event time after which they expire, µs; null lets them live until the source's end"""
+    max_exposure_notional: Decimal | None = None
+    """largest absolute positions times price in one instrument, all accounts added, in the quote currency; null for any"""
+    max_daily_loss: Decimal | None = None
+    """most that an account may lose in one instrument in a day of UTC, in the quote currency; null for any"""
+    max_drawdown: Decimal | None = None
+    """most that an account may lose in one instrument since its best result, in the quote currency; null for any"""
     quotas: tuple[Mapping[str, int | str], ...] = ()
     """quota: units of a meter that may be used in a month of UTC, sorted by meter; a meter without one has no quota"""
 
@@ -311,6 +320,9 @@ class Tenant(Event):
             time_to_live_us=record["time_to_live_us"],
             max_order_notional=record["max_order_notional"],
             max_position_notional=record["max_position_notional"],
+            max_exposure_notional=record["max_exposure_notional"],
+            max_daily_loss=record["max_daily_loss"],
+            max_drawdown=record["max_drawdown"],
             max_quote_age_us=record["max_quote_age_us"],
             orders_per_minute=record["orders_per_minute"],
             api_requests_per_hour=record["api_requests_per_hour"],
@@ -343,6 +355,9 @@ class Tenant(Event):
             "time_to_live_us": self.time_to_live_us,
             "max_order_notional": self.max_order_notional,
             "max_position_notional": self.max_position_notional,
+            "max_exposure_notional": self.max_exposure_notional,
+            "max_daily_loss": self.max_daily_loss,
+            "max_drawdown": self.max_drawdown,
             "max_quote_age_us": self.max_quote_age_us,
             "orders_per_minute": self.orders_per_minute,
             "api_requests_per_hour": self.api_requests_per_hour,
@@ -371,6 +386,9 @@ class Tenant(Event):
             and (self.time_to_live_us is None or 1 <= self.time_to_live_us <= 7776000000000)
             and 0 <= self.max_order_notional <= 9999999999999999999999999999
             and 0 <= self.max_position_notional <= 9999999999999999999999999999
+            and (self.max_exposure_notional is None or 0 <= self.max_exposure_notional <= 9999999999999999999999999999)
+            and (self.max_daily_loss is None or 0 <= self.max_daily_loss <= 9999999999999999999999999999)
+            and (self.max_drawdown is None or 0 <= self.max_drawdown <= 9999999999999999999999999999)
             and 1 <= self.max_quote_age_us <= 7776000000000
             and self.orders_per_minute >= 0
             and self.api_requests_per_hour >= 0

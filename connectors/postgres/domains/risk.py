@@ -86,6 +86,26 @@ COMMENT ON COLUMN last_kill_switches.topic_id IS
     'Kafka''s id of the topic, in which alone offsets compare; null where it is not told.';
 """
 
+JUDGED = """
+ALTER TABLE decisions ADD COLUMN tenant_revision bigint NOT NULL DEFAULT 0;
+ALTER TABLE decisions ADD COLUMN held numeric(38, 10) NOT NULL DEFAULT 0;
+ALTER TABLE decisions ADD COLUMN exposure numeric(38, 10) NOT NULL DEFAULT 0;
+ALTER TABLE decisions ADD COLUMN elsewhere numeric(38, 10);
+ALTER TABLE decisions ADD COLUMN in_minute bigint NOT NULL DEFAULT 0;
+ALTER TABLE decisions ADD COLUMN lost_today numeric(38, 10);
+ALTER TABLE decisions ADD COLUMN drawdown numeric(38, 10);
+COMMENT ON COLUMN decisions.tenant_revision IS 'Of the tenant whose limits were in force; 0 of an unknown tenant.';
+COMMENT ON COLUMN decisions.held IS 'Units of the deployment before the order, with approved orders as if filled.';
+COMMENT ON COLUMN decisions.exposure IS 'Units of the account before the order, over all its deployments.';
+COMMENT ON COLUMN decisions.elsewhere IS
+    'Units of the tenant''s other accounts, long and short added; null where no limit is about them.';
+COMMENT ON COLUMN decisions.in_minute IS 'Orders of the tenant and instrument approved before, in the same minute.';
+COMMENT ON COLUMN decisions.lost_today IS
+    'What the account had lost in the instrument since 00:00 UTC; null where no limit is about that.';
+COMMENT ON COLUMN decisions.drawdown IS
+    'What the account had lost in the instrument since its best result; null where no limit is about that.';
+"""
+
 
 async def keep_last(connection: Connection, batch: Batch, topic_id: str | None) -> None:
     """Keep the last kill switches of a batch by their places on the topic, which is the order that agents obey."""
@@ -102,5 +122,5 @@ RISK = Domain(
         EventTable(DECISIONS, "decisions"),
         EventTable(KILL_SWITCHES, "kill_switches", also=keep_last),
     ),
-    migrations=(Migration("decisions and kill switches", CREATE),),
+    migrations=(Migration("decisions and kill switches", CREATE), Migration("what decisions were judged by", JUDGED)),
 )

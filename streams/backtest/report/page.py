@@ -39,6 +39,12 @@ LABELS: Final[Mapping[str, tuple[str, str]]] = {
 CARDS: Final = ("total_return", "sharpe", "max_drawdown_intraday", "profit_factor", "win_rate", "trades", "shortfall")
 SIGNED: Final = frozenset({"total_return", "annual_return", "sharpe", "sortino", "calmar"})
 NAMED_GAPS: Final = 5
+LIMITED: Final[Mapping[str, str]] = {
+    "max_exposure_notional": "all accounts together hold at most",
+    "max_daily_loss": "what an account may lose of an instrument in a day of UTC is",
+    "max_drawdown": "what it may lose since its best result is",
+}
+"""A limit that a tenant may leave out -> what the report says before its amount."""
 FILLS: Final = (
     "An order fills whole at the first quote at or after its decision and the latency: a buy at the ask, a sell at the "
     "bid. A limit order rests until a quote reaches it. Sizes of quotes are not used up, and no order moves the market."
@@ -129,7 +135,9 @@ def _warmup(of: Mapping[str, Any]) -> str:
 def _limits(of: Mapping[str, Any]) -> str:
     order, position = Decimal(of["max_order_notional"]), Decimal(of["max_position_notional"])
     age_s = of["max_quote_age_us"] / 1e6
-    return f"at most {order:,.0f} an order and {position:,.0f} a position; no order on a quote older than {age_s:g} s"
+    said = f"at most {order:,.0f} an order and {position:,.0f} a position; no order on a quote older than {age_s:g} s"
+    stated = (f"{words} {Decimal(of[name]):,.0f}" for name, words in LIMITED.items() if of.get(name) is not None)
+    return "; ".join((said, *stated))
 
 
 def _source(of: Mapping[str, Any]) -> str:

@@ -228,3 +228,17 @@ async def test_the_way_of_a_fill_is_found_from_every_id_on_it(played_day: Played
             await traces.trace(tenant, event_id)
         assert (refused.value.status, refused.value.code) == (404, "UNKNOWN_ID")
     await reads.close()
+
+
+def test_a_command_explains_a_decision(played_day: PlayedDay) -> None:
+    """Its checks, from PostgreSQL and the tenant's revision on Kafka, are those that the decision names."""
+    ledger, run = played_day.ledger, played_day.pipeline.run
+    denied = next(one for one in ledger.decisions if "MAX_ORDER_SIZE" in one.codes)
+    filled = next(one for one in ledger.fills if one.tenant_id == "alpha")
+    told = json.loads(run("risk", "explain", denied.order_id, "--json"))
+    assert [one["code"] for one in told["checks"] if not one["passed"]] == list(denied.codes)
+    assert (told["note"], told["decision"]["reason"], told["events"]) == (None, denied.reason, [])
+    assert Decimal(told["position"]["exposure"]) == denied.exposure
+    text = run("risk", "explain", filled.order_id)
+    assert "decision  APPROVED" in text
+    assert "FILLED" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ from tradewind import Bar, Fill, Heartbeat, Settings, Strategy, Tick, View
 from tradewind.processors.tenancy.tenant import Sizing, Tenant
 from tradewind.schemas.event import Event
 from tradewind.schemas.portfolio import Position
+from tradewind.schemas.risk import Decision
 from tradewind.schemas.signals import Signal
 from tradewind.streams.backtest.planning import planned
 from tradewind.streams.backtest.run import Plan, run
@@ -83,6 +85,20 @@ def test_it_decides_what_the_agents_decide_on_drawn_quotes(steps: list[tuple[tup
         ticks.append(tick(now, 1.0 + level / 1000, symbol=symbol, venue=venue, seq=number))
     found = compare(Planned().on(frame_of(ticks)))
     assert found.differing.keys() <= {"Position"}
+
+
+def test_limits_of_accounts_deny_the_same_orders_in_a_backtest() -> None:
+    """What two accounts hold together, and what one has lost: it buys each rise and sells each fall."""
+    limits = replace(LOOSE, max_exposure_notional=Decimal(500_000), max_daily_loss=Decimal(9_000))
+    tenant = replace(MARKET, accounts=("main", "second"), limits=replace(limits, max_drawdown=Decimal(12_000)))
+    start = 1_398_902_400 * SECOND
+    prices = [1.0 + (second % 2) / 100 for second in range(20) for _ in range(4)]
+    quotes = [tick(start + n * SECOND // 4, bid, bid + 0.001, seq=n) for n, bid in enumerate(prices)]
+    plan = Planned(tenant).on(frame_of(quotes))
+    found = compare(plan)
+    assert found.differing.keys() <= {"Position"}
+    codes = {code for event in backtested(plan) if isinstance(event, Decision) for code in event.codes}
+    assert codes == {"MAX_EXPOSURE", "DAILY_LOSS", "DRAWDOWN"}
 
 
 def test_a_tick_from_the_future_is_left_out() -> None:
