@@ -7,11 +7,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tradewind.connectors.feeds.feed import Block, Bounds, DamagedSource, SourcePosition, UnknownFormat, UnknownSymbol
-from tradewind.connectors.feeds.files.archive import LINE_BYTES, Chunk
+from tradewind.connectors.feeds.files.archive import BOM, LINE_BYTES, Chunk
 from tradewind.connectors.feeds.files.oanda import open_oanda, parse
 from tradewind.connectors.feeds.files.parsed import Parsed
 
@@ -177,6 +177,7 @@ lines = st.one_of(
 
 
 @given(st.lists(lines, max_size=30), st.booleans())
+@example([BOM], ended=False)
 def test_any_bytes_are_read_and_every_line_is_accounted_for(
     tmp_path_factory: pytest.TempPathFactory, content: list[bytes], ended: bool
 ) -> None:
@@ -185,6 +186,7 @@ def test_any_bytes_are_read_and_every_line_is_accounted_for(
     blocks = read(quotes(tmp_path_factory.mktemp("any"), body))
     ticks = sum(block.ticks.height for block in blocks)
     rejected = sum(block.rejected_count for block in blocks)
+    body = body.removeprefix(BOM)
     count = body.count(b"\n") + (not body.endswith(b"\n") and body != b"")
     assert ticks + rejected == count
     assert (blocks[-1].next.record if blocks else 0) == count
