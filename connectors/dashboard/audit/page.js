@@ -47,8 +47,8 @@ function columns(choose) {
     { key: "action", name: "Command", value: (one) => one.action, cell: (one) => html`<button class="name" onClick=${() => choose(one)}>${one.action}</button><span class="second">${one.subject}</span>` },
     { key: "outcome", name: "Outcome", value: (one) => one.outcome, cell: (one) => html`<span class="badge ${one.outcome === "CHANGED" ? "ok" : "warn"}">${one.outcome.toLowerCase()}</span>` },
     { key: "detail", name: "What", wide: true, value: (one) => one.detail, cell: (one) => html`<span class="reason">${one.code ? `${one.code}: ` : ""}${one.detail}</span>` },
-    { key: "who", name: "Who", value: (one) => one.user_name ?? one.user_id, cell: (one) => html`${one.user_name ?? one.user_id}<span class="second">${one.role}, ${one.address || "–"}</span>` },
-    { key: "at", name: "When", numeric: true, value: (one) => one.ts_event, cell: (one) => html`<span title=${utc(Date.parse(one.ts_event) / 1000)}>${stamp(Date.parse(one.ts_event) / 1000)}</span>` },
+    { key: "who", name: "Who", wide: true, value: (one) => one.user_name ?? one.user_id, cell: (one) => html`${one.user_name ?? one.user_id}<span class="second">${one.role}, ${one.address || "–"}</span>` },
+    { key: "at", name: "When", numeric: true, wide: true, value: (one) => one.ts_event, cell: (one) => html`<span title=${utc(Date.parse(one.ts_event) / 1000)}>${stamp(Date.parse(one.ts_event) / 1000)}</span>` },
   ];
   if (user.value?.tenant !== null) return found;
   return [found[0], { key: "tenant", name: "Tenant", value: (one) => one.tenant_id, cell: (one) => one.tenant_id ?? html`<span class="dim">all</span>` }, ...found.slice(1)];

@@ -20,7 +20,6 @@ export function UsagePage() {
   /** @type {Total[] | null} */
   const totals = asked.data?.month === month ? asked.data.totals : null;
   const all = user.value?.tenant === null;
-  const calls = (totals ?? []).filter((one) => one.meter === "api.calls").reduce((sum, one) => sum + Number(one.quantity), 0);
   return html`
     <main class="list ${asked.late !== null ? "old" : ""}">
       <h1 class="hidden">Usage</h1>
@@ -30,7 +29,6 @@ export function UsagePage() {
       </div>
       <dl class="tiles">
         <${Tile} name="Meters in use" value=${totals ? count(new Set(totals.map((one) => one.meter)).size) : "–"} />
-        <${Tile} name="Calls" value=${totals ? count(calls) : "–"} />
         ${all && html`<${Tile} name="Tenants" value=${totals ? count(new Set(totals.map((one) => one.tenant_id)).size) : "–"} />`}
       </dl>
       ${totals === null
@@ -51,8 +49,8 @@ function columns(all) {
   const found = [
     { key: "meter", name: "Meter", value: (one) => one.meter, cell: (one) => one.meter },
     { key: "dimension", name: "Of what", wide: true, value: (one) => one.dimension, cell: (one) => html`<span class="reason">${one.dimension}</span>` },
-    { key: "quantity", name: "Units", numeric: true, value: (one) => Number(one.quantity), cell: (one) => count(one.quantity) },
-    { key: "billable", name: "Of that billable", numeric: true, value: (one) => Number(one.billable_quantity), cell: (one) => count(one.billable_quantity) },
+    { key: "quantity", name: "Units", numeric: true, wide: true, value: (one) => Number(one.quantity), cell: (one) => count(one.quantity) },
+    { key: "billable", name: "Of that billable", numeric: true, wide: true, value: (one) => Number(one.billable_quantity), cell: (one) => count(one.billable_quantity) },
     { key: "last", name: "Last use", numeric: true, value: (one) => one.ts_event, cell: (one) => html`<span title=${utc(Date.parse(one.ts_event) / 1000)}>${ago((Date.now() - Date.parse(one.ts_event)) / 1000)}</span>` },
   ];
   return all ? [{ key: "tenant", name: "Tenant", value: (one) => one.tenant_id, cell: (one) => one.tenant_id }, ...found] : found;
