@@ -121,7 +121,9 @@ def test_code_names_pages_and_decisions_that_exist() -> None:
 
 def commands_named(text: str) -> set[tuple[str, ...]]:
     """Return the commands that a text names as `./dev ...` or `tradewind ...`: (command,) or (command, subcommand)."""
-    found = re.findall(r"(?:\./dev|`tradewind|^tradewind) ([a-z]+)(?: ([a-z]+)\b(?!/))?", text, re.MULTILINE)
+    found = re.findall(
+        r"(?:\./dev|`tradewind|^tradewind) ([a-z]+)(?: ([a-z]+(?:-[a-z]+)*)\b(?!/))?", text, re.MULTILINE
+    )
     return {tuple(word for word in words if word) for words in found}
 
 
