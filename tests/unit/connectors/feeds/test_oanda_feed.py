@@ -177,7 +177,7 @@ lines = st.one_of(
 
 
 @given(st.lists(lines, max_size=30), st.booleans())
-@example([BOM], ended=False)
+@example([BOM], False)
 def test_any_bytes_are_read_and_every_line_is_accounted_for(
     tmp_path_factory: pytest.TempPathFactory, content: list[bytes], ended: bool
 ) -> None:
