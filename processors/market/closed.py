@@ -135,6 +135,10 @@ class ClosedBars(Table):
     def __len__(self) -> int:
         return len(self.closed.ts_event)
 
+    def __reduce__(self) -> tuple[type[ClosedBars], tuple[Closed]]:
+        """Return what makes it again: its frame is made from the candles."""
+        return ClosedBars, (self.closed,)
+
     @property
     def frame(self) -> pl.DataFrame:
         """The bars as a frame."""

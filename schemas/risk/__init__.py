@@ -247,7 +247,10 @@ class Decision(Event):
             and -9999999999999999999999999999 <= self.exposure <= 9999999999999999999999999999
             and (self.elsewhere is None or 0 <= self.elsewhere <= 9999999999999999999999999999)
             and self.in_minute >= 0
-            and (self.lost_today is None or -9999999999999999999999999999 <= self.lost_today <= 9999999999999999999999999999)
+            and (
+                self.lost_today is None
+                or -9999999999999999999999999999 <= self.lost_today <= 9999999999999999999999999999
+            )
             and (self.drawdown is None or 0 <= self.drawdown <= 9999999999999999999999999999)
             and self.quote_bid <= self.quote_ask
             and (self.order_type == "UNKNOWN" or (self.limit_price is not None) == (self.order_type == "LIMIT"))

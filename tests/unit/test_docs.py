@@ -20,6 +20,7 @@ CODE = ("schemas", "topics", "processors", "connectors", "streams", "infra", "tr
 SECTIONS = ["Context", "Decision", "Rejected alternatives", "Consequences"]
 FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+NAMED = re.compile(r"(?:\./dev|`tradewind|^tradewind) ([a-z]+)(?: ([a-z]+(?:-[a-z]+)*)\b(?!/))?", re.MULTILINE)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
@@ -121,9 +122,7 @@ def test_code_names_pages_and_decisions_that_exist() -> None:
 
 def commands_named(text: str) -> set[tuple[str, ...]]:
     """Return the commands that a text names as `./dev ...` or `tradewind ...`: (command,) or (command, subcommand)."""
-    found = re.findall(
-        r"(?:\./dev|`tradewind|^tradewind) ([a-z]+)(?: ([a-z]+(?:-[a-z]+)*)\b(?!/))?", text, re.MULTILINE
-    )
+    found = NAMED.findall(text)
     return {tuple(word for word in words if word) for words in found}
 
 

@@ -62,5 +62,8 @@ def ranked(found: Mapping[int, Outcome], by: str = BY) -> Ranking:
     numbers = [number for _, number in order]
     if not numbers:
         return Ranking(used, note, (), "no set was run to its end")
+    best = sound[numbers[0]]
+    if not best.returns:
+        return Ranking(used, note, numbers, "the equity of the best set was 0 or below, so it has no returns")
     sharpes = [ratio for one in sound.values() if (ratio := one.daily_sharpe) is not None]
-    return Ranking(used, note, numbers, deflated(sound[numbers[0]].returns, sharpes))
+    return Ranking(used, note, numbers, deflated(best.returns, sharpes))

@@ -117,13 +117,14 @@ def test_a_grid_that_is_none_is_refused(given: dict[str, str], message: str) -> 
 def test_each_set_is_what_a_run_of_its_own_is(tmp_path: Path) -> None:
     """The quotes are read once; equity, counts and metrics are equal; what is refused, or fails, is reported."""
     sets = [{"bars": "2"}, {"bars": "0"}, {"bars": "5"}, {"bars": "2", "most": "1.1018"}]
-    found = swept(sets, tmp_path)
+    rich = {"capital": 10**9}  # what the tenant risks would ruin a smaller account
+    found = swept(sets, tmp_path, planned(waves(600)[:250], waves(600)[250:], **rich))
     done = found.summary["outcomes"]
     assert "bars must be 1 or more" in done[1]["failed"]
     assert "is too much" in done[3]["failed"]
     for number in (0, 2):
         strategy = Following(int(sets[number]["bars"]))
-        alone = run(Planned(strategy=strategy).on(waves(600)), tmp_path / str(number)).summary
+        alone = run(Planned(strategy=strategy).on(waves(600), **rich), tmp_path / str(number)).summary
         assert alone["metrics"] == done[number]["metrics"]
         assert alone["equity"] == done[number]["equity"]
         assert {name: alone["counts"][name] for name in done[number]["counts"]} == done[number]["counts"]
@@ -133,6 +134,8 @@ def test_each_set_is_what_a_run_of_its_own_is(tmp_path: Path) -> None:
     assert (ranking["order"][0], ranking["by"]) == (best, "total_return")
     assert "no set has a value of sharpe" in ranking["note"]
     assert ranking["deflated_sharpe"] == {"why": "1 session days; the ratio needs 30"}
+    ruined = swept(sets[:1], tmp_path).summary["ranking"]
+    assert ruined["deflated_sharpe"] == {"why": "the equity of the best set was 0 or below, so it has no returns"}
     assert not list((tmp_path / "backtests").glob(".*"))
 
 
