@@ -157,9 +157,22 @@ def in_range(file: SchemaFile) -> list[str]:
     if not conditions:
         return []
     joined = f"        return {' and '.join(conditions)}"
-    lines = [f"            {'and ' if number else ''}{condition}" for number, condition in enumerate(conditions)]
+    lines = [
+        line
+        for number, condition in enumerate(conditions)
+        for line in _condition_lines(f"            {'and ' if number else ''}", condition)
+    ]
     fits = len(joined) <= LINE_CHARACTERS
     return ["", "    def in_range(self) -> bool:", *([joined] if fits else ["        return (", *lines, "        )"])]
+
+
+def _condition_lines(head: str, condition: str) -> list[str]:
+    """Return a condition on one line, or one in brackets that is too long for that as the formatter lays it out."""
+    if len(head) + len(condition) <= LINE_CHARACTERS or not condition.startswith("("):
+        return [f"{head}{condition}"]
+    first, _, second = condition[1:-1].partition(" or ")
+    indent = " " * (len(head) - len(head.lstrip()))
+    return [f"{head}(", f"{indent}    {first}", f"{indent}    or {second}", f"{indent})"]
 
 
 def _field_lines(name: str, kind: str, given: str) -> list[str]:
