@@ -36,13 +36,6 @@ def test_copies_leave_the_room_below_which_everything_stops(
     assert small._spare(tmp_path) == max(0, min(LEAST_COPIES, free // 2), min(free // 2, free - COPIES_MARGIN))
 
 
-@pytest.mark.parametrize(("nodes", "session_ms"), [(1, 60_000), (3, 3_000)])
-def test_a_broker_alone_is_not_fenced_because_it_is_slow(tmp_path: Path, nodes: int, session_ms: int) -> None:
-    """Nobody could take over from it; among several, others must do so soon."""
-    text = Kafka(Place(tmp_path, ports(25200), brokers=nodes))._properties(1)
-    assert f"\nbroker.session.timeout.ms={session_ms}\n" in text
-
-
 class Late:
     """A Kafka whose start gave up while it was reading its logs, and lives on."""
 
