@@ -235,6 +235,8 @@ def against(asked: OrderRequest, change: Decimal, account: Decimal | int, tenant
     if tenant is None:
         yield "UNKNOWN_TENANT"
         return
+    if not change:
+        return  # the target is met, so there is no order to deny
     if tenant.status == "SUSPENDED":
         yield "TENANT_SUSPENDED"
     # Everybody buys, so that a sale is always of what a deployment holds, and opens nothing.
