@@ -41,6 +41,7 @@ class Asker:
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[str, Following | asyncio.Future[AiResponse]] = {}
         self._known: tuple[float, InForce] | None = None
+        self._reading = asyncio.Lock()
         responses.answered = self._heard
         self.grace_s = GRACE_S
         """How long a response may come after the deadline of its request."""
@@ -57,14 +58,15 @@ class Asker:
 
     async def known(self) -> InForce:
         """Return the settings in force, some seconds old at the most. Raises `Problem`."""
-        now = self._loop.time()
-        if self._known is None or now - self._known[0] > KNOWN_S:
-            try:
-                self._known = now, await asyncio.to_thread(self._in_force)
-            except StreamError as error:
-                if self._known is None:
-                    raise _away(str(error)) from error
-        return self._known[1]
+        async with self._reading:  # those who come meanwhile wait for the same reading
+            now = self._loop.time()
+            if self._known is None or now - self._known[0] > KNOWN_S:
+                try:
+                    self._known = now, await asyncio.to_thread(self._in_force)
+                except StreamError as error:
+                    if self._known is None:
+                        raise _away(str(error)) from error
+            return self._known[1]
 
     async def ask(self, request: AiRequest) -> AiResponse:
         """Write a request and return its response. Raises `Problem`."""

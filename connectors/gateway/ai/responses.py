@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from typing import Final
 from uuid import uuid4
 
 from confluent_kafka import Message
 
-from tradewind.connectors.gateway.views.view import View
-from tradewind.connectors.kafka.admin import require
-from tradewind.connectors.kafka.errors import OffsetGone, StreamError
-from tradewind.connectors.kafka.records import Start, raw_records
-from tradewind.connectors.registry import RegistryError
+from tradewind.connectors.gateway.views.topic_view import TopicView
+from tradewind.connectors.kafka.errors import OffsetGone
+from tradewind.connectors.kafka.records import Start
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.ai import AiResponse
 from tradewind.schemas.codec import Codec, UndecodableRecord
@@ -24,46 +22,35 @@ AGAIN_S: Final = 1.0
 log = logging.getLogger(__name__)
 
 
-class Responses(View):
+class Responses(TopicView):
     """Reads from where the topic ended at the start, and after a failure from where it was."""
 
     def __init__(self, settings: Settings, codec: Codec) -> None:
-        super().__init__("responses of models")
-        self._settings, self._codec = settings, codec
+        super().__init__(settings, AI_RESPONSES, "responses of models", AGAIN_S)
+        self._codec = codec
         self.answered: Callable[[AiResponse], None] = _nobody
         """Called from the thread, with each response to this process."""
         self._next: Start = "latest"
         self.reply_key = f"gateway/{uuid4().hex}"
-        self.trouble: str | None = "the responses have not been read yet"
-        """Why nothing is read; None while it is: requests wait for responses only then."""
+        self.trouble = "the responses have not been read yet"  # requests wait for responses only while it is None
 
-    def run(self) -> None:
-        """Follow until closed."""
-        while not self._closing.is_set():
-            try:
-                self._follow()
-            except OffsetGone as error:
-                log.warning("responses were removed before they were read: %s", error)
-                self._next = "latest"
-            except (StreamError, RegistryError) as error:
-                self.trouble = str(error)
-                log.warning("responses of models wait: %s", error)
-                self._closing.wait(AGAIN_S)
+    def begin(self) -> Start:
+        """Go on where the last batch has ended."""
+        return self._next
 
-    def _follow(self) -> None:
-        partition = partition_of(self.reply_key.encode(), require(self._settings, AI_RESPONSES))
-        physical = self._settings.physical(AI_RESPONSES)
-        batches = raw_records(self._settings, physical, [partition], self._next, follow=True)
-        try:
-            for batch in batches:
-                if self._closing.is_set():
-                    return
-                self.take(batch)
-                self.trouble = None
-        finally:
-            batches.close()
+    def partitions(self, count: int) -> Collection[int]:
+        """Return the one that the reply key chooses."""
+        return (partition_of(self.reply_key.encode(), count),)
 
-    def take(self, batch: Sequence[Message]) -> None:
+    def failed(self, error: Exception) -> None:
+        """Go on at the end where responses were removed before they were read."""
+        if isinstance(error, OffsetGone):
+            log.warning("responses were removed before they were read: %s", error)
+            self._next = "latest"
+        else:
+            super().failed(error)
+
+    def take(self, batch: list[Message]) -> None:
         """Hand on what is ours."""
         for message in batch:
             try:

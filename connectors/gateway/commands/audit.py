@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
@@ -51,8 +52,29 @@ def changed(
     after: Mapping[str, Any] | None,
 ) -> AuditEvent:
     """Return the audit event of a change; `at_us` is when the command came in, µs."""
+    made = _event(caller, derive_id("AuditEvent", command_id), command_id, at_us, tenant_id)
+    return replace(
+        made,
+        outcome="CHANGED",
+        detail=detail[:DETAIL_CHARACTERS],
+        subject=subject,
+        before=_json(before),
+        after=_json(after),
+    )
+
+
+def refused(caller: Caller, problem: Problem) -> AuditEvent:
+    """Return the audit event of a refusal, which is one of its own each time."""
+    event_id = uuid4().hex
+    where = f"{problem.pointer}: " if problem.pointer else ""
+    made = _event(caller, event_id, event_id, clock_us(), caller.who.tenant_id)
+    return replace(made, code=problem.code, detail=f"{where}{problem.detail}"[:DETAIL_CHARACTERS])
+
+
+def _event(caller: Caller, event_id: str, command_id: str, at_us: int, tenant_id: str | None) -> AuditEvent:
+    """Return the audit event of a refusal, which says who, what and from where, and not yet why."""
     return AuditEvent(
-        event_id=derive_id("AuditEvent", command_id),
+        event_id=event_id,
         tenant_id=tenant_id,
         ts_event=at_us,
         ts_ingest=at_us,
@@ -64,35 +86,9 @@ def changed(
         address=caller.address,
         action=caller.action,
         request_key=caller.key,
-        outcome="CHANGED",
-        code="",
-        detail=detail[:DETAIL_CHARACTERS],
-        subject=subject,
-        before=_json(before),
-        after=_json(after),
-    )
-
-
-def refused(caller: Caller, problem: Problem) -> AuditEvent:
-    """Return the audit event of a refusal, which is one of its own each time."""
-    event_id, now_us = uuid4().hex, clock_us()
-    where = f"{problem.pointer}: " if problem.pointer else ""
-    return AuditEvent(
-        event_id=event_id,
-        tenant_id=caller.who.tenant_id,
-        ts_event=now_us,
-        ts_ingest=now_us,
-        correlation_id=event_id,
-        causation_id=event_id,
-        user_id=caller.who.user_id,
-        role=caller.who.role,
-        session_id=caller.who.session_id,
-        address=caller.address,
-        action=caller.action,
-        request_key=caller.key,
         outcome="REFUSED",
-        code=problem.code,
-        detail=f"{where}{problem.detail}"[:DETAIL_CHARACTERS],
+        code="",
+        detail="",
         subject="",
     )
 

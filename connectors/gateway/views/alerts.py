@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,59 +9,33 @@ from typing import Any, Final
 
 from confluent_kafka import Message
 
-from tradewind.connectors.gateway.views.view import View
-from tradewind.connectors.kafka.admin import require
-from tradewind.connectors.kafka.errors import StreamError
-from tradewind.connectors.kafka.records import raw_records
-from tradewind.connectors.registry import RegistryError
+from tradewind.connectors.gateway.views.topic_view import TopicView
+from tradewind.connectors.kafka.records import Start
 from tradewind.connectors.settings import Settings
 from tradewind.processors.health.alerts import Complaint, Said, Standing, hear, standing
 from tradewind.schemas.codec import Codec, UndecodableRecord
 from tradewind.schemas.notifications import Alert
 from tradewind.topics import ALERTS
 
-AGAIN_S: Final = 2.0
 DAY: Final = timedelta(days=1)
-log = logging.getLogger(__name__)
 
 
-class AlertsView(View):
+class AlertsView(TopicView):
     """Reads the alerts of the last day, and then follows them."""
 
     def __init__(self, settings: Settings, codec: Codec) -> None:
-        super().__init__("alerts")
-        self._settings, self._codec = settings, codec
+        super().__init__(settings, ALERTS, "alerts")
+        self._codec = codec
         self._book: dict[Complaint, Said] = {}
         self.last: tuple[Said, ...] | None = None
         """What was said; None before the first look."""
-        self.trouble: str | None = None
-        """Why nothing is read; None while the topic is followed."""
 
-    def run(self) -> None:
-        """Follow until closed; after a failure, from a day ago again."""
-        while not self._closing.is_set():
-            try:
-                self._follow()
-            except (StreamError, RegistryError) as error:
-                self.trouble = str(error)
-                log.warning("the view of alerts waits: %s", error)
-                self._closing.wait(AGAIN_S)
-
-    def _follow(self) -> None:
-        partitions = range(require(self._settings, ALERTS))
-        physical, begin = self._settings.physical(ALERTS), datetime.now(UTC) - DAY
+    def begin(self) -> Start:
+        """Begin a day ago, and forget what was read before: it comes again."""
         self._book = {}
-        batches = raw_records(self._settings, physical, partitions, begin, follow=True)
-        try:
-            for batch in batches:
-                if self._closing.is_set():
-                    return
-                self.take(batch)
-                self.trouble = None
-        finally:
-            batches.close()
+        return datetime.now(UTC) - DAY
 
-    def take(self, batch: Sequence[Message]) -> None:
+    def take(self, batch: list[Message]) -> None:
         """Take in records; what cannot be decoded is none of ours."""
         for message in batch:
             value = message.value()

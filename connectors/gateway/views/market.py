@@ -9,12 +9,9 @@ from typing import Final
 from confluent_kafka import Message
 
 from tradewind.connectors.gateway.stream.hub import Channel, Key
-from tradewind.connectors.gateway.views.view import View
+from tradewind.connectors.gateway.views.topic_view import TopicView
 from tradewind.connectors.gateway.wire import encoded, event_for_wire
-from tradewind.connectors.kafka.admin import require
-from tradewind.connectors.kafka.errors import StreamError
-from tradewind.connectors.kafka.records import raw_records
-from tradewind.connectors.registry import RegistryError
+from tradewind.connectors.kafka.records import Start
 from tradewind.connectors.settings import Settings
 from tradewind.processors.identity import instrument
 from tradewind.schemas.codec import Codec, UndecodableRecord
@@ -22,8 +19,6 @@ from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Tick
 from tradewind.topics import BARS, TICKS, Topic
 
-AGAIN_S: Final = 2.0
-"""After a failure: Kafka's restart takes some 10 s."""
 FRAME: Final = 5
 """Bytes of Confluent's frame: a zero, and the schema's id."""
 MOST_CELLS: Final = 2_000
@@ -33,40 +28,19 @@ Put = Callable[[dict[Key, bytes]], None]
 log = logging.getLogger(__name__)
 
 
-class Follower(View):
+class Follower(TopicView):
     """Follows one topic from its end, and keeps the last event of each cell."""
 
     def __init__(self, settings: Settings, codec: Codec, topic: Topic, channel: Channel, put: Put) -> None:
-        super().__init__(topic.name)
-        self._settings, self._codec, self._topic, self._channel, self._put = settings, codec, topic, channel, put
+        super().__init__(settings, topic, topic.name)
+        self._codec, self._channel, self._put = codec, channel, put
         self._models: dict[bytes, bool] = {}
         self._cells: set[Key] = set()
         self._full = False
-        self.trouble: str | None = None
-        """Why nothing is read; None while the topic is followed."""
 
-    def run(self) -> None:
-        """Follow until closed; after a failure, from the end again."""
-        while not self._closing.is_set():
-            try:
-                self._follow()
-            except (StreamError, RegistryError) as error:
-                self.trouble = str(error)
-                log.warning("the view of %s waits: %s", self._topic.name, error)
-                self._closing.wait(AGAIN_S)
-
-    def _follow(self) -> None:
-        partitions = range(require(self._settings, self._topic))
-        batches = raw_records(self._settings, self._settings.physical(self._topic), partitions, "latest", follow=True)
-        try:
-            for batch in batches:
-                self.trouble = None
-                if self._closing.is_set():
-                    return
-                if batch:
-                    self.take(batch)
-        finally:
-            batches.close()
+    def begin(self) -> Start:
+        """Begin at the end: only the last event of a cell counts."""
+        return "latest"
 
     def take(self, batch: list[Message]) -> None:
         """Decode the last event of each key and hand on what has changed: what is replaced at once is not decoded."""

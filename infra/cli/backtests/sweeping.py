@@ -13,8 +13,23 @@ from tradewind.infra.cli.output import aligned, say_json
 from tradewind.infra.cli.plain_errors import plain_errors
 
 if TYPE_CHECKING:
+    from tradewind.streams.backtest.checking.made import Made
+    from tradewind.streams.backtest.run import Plan
     from tradewind.streams.backtest.sweeps.sweep import Sweep
 
+SETS: Final = click.option(
+    "--param",
+    "parameters",
+    multiple=True,
+    required=True,
+    metavar="NAME=VALUES",
+    help="Values of a parameter: 5:15, 5:15:5, 20,30, or one.",
+)
+RANKED_BY: Final = click.option(
+    "--by", default="sharpe", show_default=True, metavar="METRIC", help="Which metric ranks the sets."
+)
+AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+QUIET: Final = click.option("--quiet", is_flag=True, help="Print no progress.")
 TOLD: Final = 10  # sets that are printed
 TOLD_FAILURES: Final = 5
 SHOWN: Final = ("total_return", "sharpe", "max_drawdown_intraday", "profit_factor", "trades")
@@ -23,19 +38,12 @@ INTERRUPTED: Final = 130  # the exit code of a command that Ctrl-C ended
 
 @click.command(cls=Running)
 @asks_for_a_run
-@click.option(
-    "--param",
-    "parameters",
-    multiple=True,
-    required=True,
-    metavar="NAME=VALUES",
-    help="Values of a parameter: 5:15, 5:15:5, 20,30, or one.",
-)
+@SETS
 @click.option("--warmup", type=int, default=0, show_default=True, metavar="BARS", help="Bars before --from: seen only.")
-@click.option("--by", default="sharpe", show_default=True, metavar="METRIC", help="Which metric ranks the sets.")
+@RANKED_BY
 @click.option("--processes", type=int, metavar="N", help="Of the sweep.  [default: one for each core]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--quiet", is_flag=True, help="Print no progress.")
+@AS_JSON
+@QUIET
 @plain_errors
 def sweep(  # noqa: PLR0917 - click passes them by name
     parameters: tuple[str, ...],
@@ -52,16 +60,11 @@ def sweep(  # noqa: PLR0917 - click passes them by name
     others go on. Ctrl-C keeps the sets that are done. Exits 1 if no set was run to its end.
     """
     from tradewind.infra.services.guard import guarded  # noqa: PLC0415 - help comes at once
-    from tradewind.streams.backtest.checking.made import Made  # noqa: PLC0415
     from tradewind.streams.backtest.stored import opened  # noqa: PLC0415
-    from tradewind.streams.backtest.sweeps.grid import grid  # noqa: PLC0415
     from tradewind.streams.backtest.sweeps.outcomes import default_processes  # noqa: PLC0415
-    from tradewind.streams.backtest.sweeps.sweep import first_sound  # noqa: PLC0415
     from tradewind.streams.backtest.sweeps.sweep import sweep as run_sweep  # noqa: PLC0415
 
-    sets = grid(named(parameters))
-    made = Made.of(asked["strategy"])
-    plan = plan_of(asked, dict(first_sound(made, sets)), warmup)
+    made, sets, plan = asked_for(asked, parameters, warmup)
     data, paced = plan.settings.data, Paced()
 
     def tell(done: int, of: int, failed: int) -> None:
@@ -79,6 +82,22 @@ def sweep(  # noqa: PLR0917 - click passes them by name
         click.echo("interrupted: the sets that were done are kept", err=True)
         sys.exit(INTERRUPTED)
     sys.exit(0 if found.summary["ranking"]["order"] else 1)
+
+
+def asked_for(
+    asked: dict[str, Any], parameters: tuple[str, ...], warmup: int
+) -> tuple[Made, Sequence[Mapping[str, str]], Plan]:
+    """Return a strategy, its sets of parameters, and the plan of the first that it takes.
+
+    Raises `BacktestError` and `FeedError`.
+    """
+    from tradewind.streams.backtest.checking.made import Made  # noqa: PLC0415 - help comes at once
+    from tradewind.streams.backtest.sweeps.grid import grid  # noqa: PLC0415
+    from tradewind.streams.backtest.sweeps.sweep import first_sound  # noqa: PLC0415
+
+    sets = grid(named(parameters))
+    made = Made.of(asked["strategy"])
+    return made, sets, plan_of(asked, dict(first_sound(made, sets)), warmup)
 
 
 def lines_of(found: Sweep) -> Iterator[str]:

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tradewind.infra.cli.backtests.options import Paced, Running, asks_for_a_run, named, plan_of
-from tradewind.infra.cli.backtests.sweeping import INTERRUPTED, parameters_of
+from tradewind.infra.cli.backtests.options import Paced, Running, asks_for_a_run
+from tradewind.infra.cli.backtests.sweeping import (
+    AS_JSON,
+    INTERRUPTED,
+    QUIET,
+    RANKED_BY,
+    SETS,
+    asked_for,
+    parameters_of,
+)
 from tradewind.infra.cli.output import aligned, say_json
 from tradewind.infra.cli.plain_errors import plain_errors
 
@@ -20,21 +28,14 @@ if TYPE_CHECKING:
 
 @click.command("walk-forward", cls=Running)
 @asks_for_a_run
-@click.option(
-    "--param",
-    "parameters",
-    multiple=True,
-    required=True,
-    metavar="NAME=VALUES",
-    help="Values of a parameter: 5:15, 5:15:5, 20,30, or one.",
-)
+@SETS
 @click.option("--train", required=True, metavar="SPAN", help="How long each training window is, such as 5d or 12h.")
 @click.option("--test", required=True, metavar="SPAN", help="How long each test window is, such as 1d.")
 @click.option("--warmup", type=int, default=0, show_default=True, metavar="BARS", help="Bars before each window.")
-@click.option("--by", default="sharpe", show_default=True, metavar="METRIC", help="Which metric ranks the sets.")
+@RANKED_BY
 @click.option("--processes", type=int, metavar="N", help="Of the sweeps.  [default: one for each core]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--quiet", is_flag=True, help="Print no progress.")
+@AS_JSON
+@QUIET
 @plain_errors
 def walk_forward(  # noqa: PLR0917 - click passes them by name
     parameters: tuple[str, ...],
@@ -53,17 +54,13 @@ def walk_forward(  # noqa: PLR0917 - click passes them by name
     done.
     """
     from tradewind.infra.services.guard import guarded  # noqa: PLC0415 - help comes at once
-    from tradewind.streams.backtest.checking.made import Made  # noqa: PLC0415
     from tradewind.streams.backtest.stored import opened  # noqa: PLC0415
-    from tradewind.streams.backtest.sweeps.grid import grid  # noqa: PLC0415
     from tradewind.streams.backtest.sweeps.outcomes import default_processes  # noqa: PLC0415
-    from tradewind.streams.backtest.sweeps.sweep import first_sound  # noqa: PLC0415
     from tradewind.streams.backtest.sweeps.walking import walk  # noqa: PLC0415
     from tradewind.streams.backtest.sweeps.windows import span_us  # noqa: PLC0415
 
-    sets, spans = grid(named(parameters)), (span_us(train, "--train"), span_us(test, "--test"))
-    made = Made.of(asked["strategy"])
-    plan = plan_of(asked, dict(first_sound(made, sets)), warmup)
+    spans = span_us(train, "--train"), span_us(test, "--test")
+    made, sets, plan = asked_for(asked, parameters, warmup)
     data, paced = plan.settings.data, Paced()
 
     def tell(window: int, of_windows: int, done: int, of: int) -> None:
