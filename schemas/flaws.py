@@ -29,15 +29,18 @@ _Marks: TypeAlias = Callable[[pl.DataFrame], Flags]
 
 def flaw_of(event: Event) -> str | None:
     """Return which field of an event is out of its range, or which rule does not hold; None where all is well."""
-    return next(_found(event), None)
+    return next((said for _, said in _found(event)), None)
 
 
-def every_flaw_of(event: Event) -> list[str]:
-    """Return all fields of an event that are out of their ranges, and all rules that do not hold for the others."""
+def every_flaw_of(event: Event) -> list[tuple[tuple[str, ...], str]]:
+    """Return all fields of an event that are out of their ranges, and all rules that do not hold for the others.
+
+    Each is (fields, text). The text of a single field begins with its name.
+    """
     return [*_found(event)]
 
 
-def _found(event: Event) -> Iterator[str]:
+def _found(event: Event) -> Iterator[tuple[tuple[str, ...], str]]:
     if event.in_range():
         return
     flawed = set()
@@ -45,14 +48,14 @@ def _found(event: Event) -> Iterator[str]:
         value, of = getattr(event, name), RANGES[known]
         if value is not None and not of.holds(value):
             flawed.add(name)
-            yield f"{name} is {_shown(value)}; its range is {of}"
+            yield (name,), f"{name} is {_shown(value)}; its range is {of}"
     broken = False
     for text in event.RULES:
         rule = rule_of(text)
         if not flawed.intersection(rule.fields) and not _kept(rule, event):
             broken = True
             values = " and ".join(f"{name} is {_shown(getattr(event, name))}" for name in rule.fields)
-            yield f"{values}; the rule is {text}"
+            yield tuple(rule.fields), f"{values}; the rule is {text}"
     if not flawed and not broken:
         raise AssertionError(f"{type(event).__name__}: in_range() finds a flaw that its ranges and rules do not")
 

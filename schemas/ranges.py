@@ -38,6 +38,7 @@ UNITS_MAX: Final = 10**15  # of one usage record; 9,000 of them still fit 63 bit
 HTTP_STATUS: Final = (100, 599)  # all that HTTP has
 NAME_CHARACTERS: Final = 256  # names are parts of keys and ids, of which a record holds several
 KEY_CHARACTERS: Final = 2 * NAME_CHARACTERS + 1  # the key of an instrument is two names and a dot
+ATTEMPTS_MAX: Final = 20  # calls of one request; a request ends at its deadline, and a busy provider is spared
 WORDS_CHARACTERS: Final = 65_536  # four bytes each, and still far below the megabyte that Kafka takes
 NOTE_CHARACTERS: Final = 16_384  # a denial quotes the reasons of three kill switches
 
@@ -103,6 +104,7 @@ RANGES: Final[dict[str, Range]] = {
     "duration": Range(("long",), 1, DURATION_MAX),
     "interval": Range(("int",), 1, INTERVAL_MAX_S),
     "ordinal": Range(("int",), 1),
+    "attempts": Range(("int",), 1, ATTEMPTS_MAX),
     "percent": Range(("int",), 1, 100),
     "units": Range(("long",), 1, UNITS_MAX),
     "tokens": Range(("int",), 1, TOKENS_MAX),

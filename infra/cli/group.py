@@ -81,13 +81,24 @@ def _data_option() -> click.Option:
 
 
 def with_data(command: click.Command) -> click.Command:
-    """Give `--data` to a command and to the commands under it, where they do not have it."""
+    """Give `--data` to a command and to the commands under it, where they do not have it.
+
+    A list of commands shows the first sentence of each: click would cut the sentence at the end of the line.
+    """
     if not any(parameter.name == "data" for parameter in command.params):
         command.params.append(_data_option())
     if isinstance(command, click.Group):
         for under in command.commands.values():
             with_data(under)
+            under.short_help = under.short_help or first_sentence(under.help or "")
     return command
+
+
+def first_sentence(text: str) -> str:
+    """Return the first sentence of a help text, on one line."""
+    paragraph = " ".join(text.strip().partition("\n\n")[0].split())
+    end = paragraph.find(". ")
+    return paragraph if end < 0 else paragraph[: end + 1]
 
 
 class LazyGroup(click.Group):

@@ -19,8 +19,10 @@ from tradewind.infra.up.state import supervisor
 LINE_EVERY_S = 60
 """Detached, `up` writes one line a minute to its log: a week of them is 1 MB."""
 POLL_S = 0.1
-LINK_S = 8.0
-"""How long to wait for the gateway, which starts last: 3 s on a quiet machine."""
+LINK_S = 45.0
+"""How long to wait for the gateway, which starts last: 3 s on a quiet machine, 30 s on a busy one."""
+SAY_AFTER_S = 3.0
+"""A person who waits for longer is told what for."""
 
 
 class NotStarted(RuntimeError):
@@ -56,11 +58,19 @@ def start_detached(data: Path, arguments: Sequence[str]) -> None:
                 child.wait()
             raise
         sys.stdout.write(told.read())
-    deadline = time.monotonic() + LINK_S
-    while (link := link_of(data)) is None and time.monotonic() < deadline:
-        time.sleep(POLL_S)
-    print(link or "pages: the gateway is not up yet; ./dev users link makes a link")
+    print(_link(data) or "pages: the gateway still starts; once ./dev status shows it, ./dev users link makes a link")
     print(f"all is up (pid {child.pid}): ./dev status shows what flows, ./dev logs what is said, ./dev down stops it")
+
+
+def _link(data: Path) -> str | None:
+    """Return the line with the link to the pages; None if the gateway does not come up in time."""
+    begun, told = time.monotonic(), False
+    while (link := link_of(data)) is None and time.monotonic() - begun < LINK_S:
+        if not told and time.monotonic() - begun > SAY_AFTER_S:
+            told = True
+            print(f"waiting for the gateway, for {LINK_S:.0f} s at most", flush=True)
+        time.sleep(POLL_S)
+    return link
 
 
 def _reason(data: Path, last_words: str, log: Path) -> str:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tradewind.infra.services import endpoints
@@ -55,15 +56,20 @@ def refuse_second(data: Path) -> None:
         )
 
 
-def stop(data: Path) -> list[str]:
-    """Stop the `up` of a data folder, or what one that was killed has left; return the names of what was stopped."""
+def stop(data: Path, say: Callable[[str], object] = lambda _: None) -> list[str]:
+    """Stop the `up` of a data folder, or what one that was killed has left; return the names of what was stopped.
+
+    Says what it waits for.
+    """
     pid = holder(data)
     if pid is not None:
+        say(f"stopping up (pid {pid}), which ends all that it has started; up is killed after {STOP_S:.0f} s")
         os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_S
         while holder(data) == pid and time.monotonic() < deadline:
             time.sleep(POLL_S)
         if holder(data) == pid:
+            say(f"up did not end within {STOP_S:.0f} s: it is killed, and what it has left is ended")
             os.kill(pid, signal.SIGKILL)
     left = end_recorded(data / "run")
     endpoints.withdraw(data)

@@ -8,7 +8,7 @@ from pathlib import Path
 from tradewind.infra.status.readiness import held_by, with_readiness
 from tradewind.infra.up.crew import STAYS_DOWN
 from tradewind.infra.up.finding import Finding
-from tradewind.infra.up.state import Held, WorkerState, read_state
+from tradewind.infra.up.state import GONE, Held, WorkerState, read_state
 
 PASSING_S = 5.0
 """How long a process is asked again that is not ready: a group's rebalance and a small restore are over by then."""
@@ -35,6 +35,8 @@ def findings(workers: tuple[WorkerState, ...]) -> list[Finding]:
 
 
 def _phase(worker: WorkerState) -> Finding:
+    if worker.phase == GONE:
+        return Finding(worker.name, GONE, "`up` was killed: ./dev up starts this process, too", well=False)
     again = f"retry {worker.name}" if worker.phase in {phase.value for phase in STAYS_DOWN} else "down and ./dev up"
     instead = "" if worker.advice is None else f", or pass over the record that it dies of by ./dev {worker.advice}"
     return Finding(

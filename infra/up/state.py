@@ -12,6 +12,8 @@ from tradewind.infra.services.process import read_record
 from tradewind.infra.up.crew import Phase, Worker
 
 FILE = "up.json"
+GONE = "gone"
+"""Phase of a process whose `up` was killed."""
 STARTING_S = 60.0
 """How old a process is that may still be starting: loading takes 2 s, a group 20 s to rebalance, a large state some
 seconds to restore, each more on busy cores."""
@@ -149,5 +151,5 @@ def _as_it_is(state: WorkerState, data: Path) -> WorkerState:
     """Return the state with what the process table says: `up` may have been killed since."""
     record = read_record(data / "run" / f"{state.name}.json")
     if state.phase == Phase.RUNNING.value and (record is None or not record.alive):
-        return replace(state, phase="gone", pid=None)
+        return replace(state, phase=GONE, pid=None)
     return state

@@ -22,6 +22,8 @@ NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 CURRENCY: Final = re.compile(r"[A-Z]{3}")
 ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}")
 DECIMAL: Final = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
+SETTING: Final = ("CREATE", "SET")
+"""Actions that give keys values."""
 MOST_NAMES: Final = 64  # of accounts or features: a tenant stays below `TENANT_BYTES`
 MOST_ROUTES: Final = 32
 MOST_REASONS: Final = 64  # a refusal is a record, and a command may have thousands of keys
@@ -227,6 +229,31 @@ def read(key: str, text: str) -> Any | Reason:
     if known_range is not None and value is not None and not RANGES[known_range].holds(value):
         return Reason("INVALID_VALUE", key, f"it is {_shown(text)}; its range is {RANGES[known_range]}")
     return value
+
+
+def values_of(action: str, changes: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], list[Reason]]:
+    """Return the values that a command sets, and what is wrong with the others. It looks at no tenant."""
+    values: dict[str, Any] = {}
+    reasons: list[Reason] = []
+    seen: set[str] = set()
+    for change in changes:
+        key, text = str(change["key"]), str(change["value"])
+        if action not in SETTING:
+            reasons.append(Reason("UNKNOWN_KEY", key, f"{action} takes no keys: use SET beside it"))
+            continue
+        if key in seen:
+            reasons.append(Reason("REPEATED_KEY", key, "the command has it more than once"))
+            continue
+        seen.add(key)
+        value = read(key, text)
+        if isinstance(value, Reason):
+            reasons.append(value)
+        else:
+            values[key] = value
+    if action == "CREATE":
+        missing = [key for key, of in KEYS.items() if of.required and key not in seen]
+        reasons += [Reason("MISSING_KEY", key, "a new tenant needs it") for key in missing]
+    return values, reasons
 
 
 def _refuse(word: str) -> Any:

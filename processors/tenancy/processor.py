@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 from tradewind.processors.batch import Processor, Segment, State, checked, require_known, rows_of
 from tradewind.processors.identity import derive_id
 from tradewind.processors.signals.deployments import Catalogue, on_command
-from tradewind.processors.tenancy.keys import KEYS, Reason, is_name, read, told
+from tradewind.processors.tenancy.keys import KEYS, Reason, is_name, told, values_of
 from tradewind.schemas.event import Event
 from tradewind.schemas.signals import DeploymentCommand
 from tradewind.schemas.tenancy import Seeded, Tenant, TenantCommand, TenantRefused
@@ -31,7 +31,6 @@ STATUSES: Final[dict[tuple[Status | None, Action], Status]] = {
     ("SUSPENDED", "CLOSE"): "CLOSED",
 }
 """(status, action) -> status; None is a tenant that does not exist. A closed tenant stays closed: its name is gone."""
-SETTING: Final = ("CREATE", "SET")
 NOTHING: Final = Catalogue({}, ())
 """A catalogue of an agent that deploys nothing."""
 TENANT_BYTES: Final = (
@@ -73,7 +72,7 @@ def _on_command(state: State, index: int, command: TenantCommand, ts_ingest: int
     current = state.get(_key(command.tenant_id), Tenant)
     if current is not None and current.causation_id == command.event_id:
         return []
-    values, reasons = _read(command)
+    values, reasons = values_of(str(command.action), command.changes)
     reasons = [*_of_place(command, current), *reasons]
     if not reasons:
         changed = _changed(command, current, values, ts_ingest)
@@ -105,31 +104,6 @@ def _of_place(command: TenantCommand, current: Tenant | None) -> list[Reason]:
         )
         reasons.append(Reason("STALE_REVISION", "", said))
     return reasons
-
-
-def _read(command: TenantCommand) -> tuple[dict[str, Any], list[Reason]]:
-    """Return the values that a command sets, and what is wrong with the others."""
-    values: dict[str, Any] = {}
-    reasons: list[Reason] = []
-    seen: set[str] = set()
-    for change in command.changes:
-        key, text = str(change["key"]), str(change["value"])
-        if command.action not in SETTING:
-            reasons.append(Reason("UNKNOWN_KEY", key, f"{command.action} takes no keys: use SET beside it"))
-            continue
-        if key in seen:
-            reasons.append(Reason("REPEATED_KEY", key, "the command has it more than once"))
-            continue
-        seen.add(key)
-        value = read(key, text)
-        if isinstance(value, Reason):
-            reasons.append(value)
-        else:
-            values[key] = value
-    if command.action == "CREATE":
-        missing = [key for key, of in KEYS.items() if of.required and key not in seen]
-        reasons += [Reason("MISSING_KEY", key, "a new tenant needs it") for key in missing]
-    return values, reasons
 
 
 def _changed(command: TenantCommand, current: Tenant | None, values: dict[str, Any], ts_ingest: int) -> Tenant:

@@ -1188,7 +1188,7 @@ class AiProvider(Event):
         "first_token_timeout_ms": "deadline",
         "idle_timeout_ms": "deadline",
         "total_timeout_ms": "deadline",
-        "max_attempts": "ordinal",
+        "max_attempts": "attempts",
         "backoff_ms": "count",
         "backoff_factor": "factor",
         "alert_cost_per_hour": "limit",
@@ -1318,7 +1318,7 @@ class AiProvider(Event):
             and 1 <= self.first_token_timeout_ms <= 3600000
             and 1 <= self.idle_timeout_ms <= 3600000
             and 1 <= self.total_timeout_ms <= 3600000
-            and self.max_attempts >= 1
+            and 1 <= self.max_attempts <= 20
             and self.backoff_ms >= 0
             and 1.0 <= self.backoff_factor <= 10.0
             and 0 <= self.alert_cost_per_hour <= 9999999999999999999999999999
@@ -1750,7 +1750,7 @@ class AiRoute(Event):
         "part": "ordinal",
         "parts": "ordinal",
         "request_type": "name",
-        "max_attempts": "ordinal",
+        "max_attempts": "attempts",
     }
 
     event_id: str
@@ -1831,7 +1831,7 @@ class AiRoute(Event):
             and self.part >= 1
             and self.parts >= 1
             and 1 <= len(self.request_type) <= 256
-            and self.max_attempts >= 1
+            and 1 <= self.max_attempts <= 20
         )
 
 

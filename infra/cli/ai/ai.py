@@ -17,12 +17,13 @@ from tradewind.infra.cli.ai.prices import prices
 from tradewind.infra.cli.ai.reconcile import reconcile
 from tradewind.infra.cli.ai.record import record
 from tradewind.infra.cli.ai.request import new_request
-from tradewind.infra.cli.ai.shown import show
+from tradewind.infra.cli.ai.shown import show, told_to_wait
 from tradewind.infra.cli.output import aligned, say_json
 from tradewind.infra.cli.plain_errors import plain_errors
 from tradewind.processors.money import shown
 
 if TYPE_CHECKING:
+    from tradewind.connectors.ai.deltas.merging import Shown
     from tradewind.connectors.ai.in_force import InForce
     from tradewind.connectors.settings import Settings
 
@@ -50,15 +51,21 @@ def ai() -> None:
 @plain_errors
 def ask(question: str, *, as_json: bool, **options: Any) -> None:
     """Ask QUESTION, and print the answer with its tokens and cost. Exits with 1 if there is no answer."""
-    from tradewind.connectors.ai.asking import ask as carry_out  # noqa: PLC0415 - help comes at once
-    from tradewind.connectors.ai.asking import ask_live  # noqa: PLC0415
+    from tradewind.connectors.ai.asking import GRACE_S, ask_live  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.ai.asking import ask as carry_out  # noqa: PLC0415
     from tradewind.connectors.kafka.json_events import event_to_json  # noqa: PLC0415
 
     if not question.strip():
         raise click.UsageError("QUESTION is empty, and would be paid for")
     settings, codec = _opened()
     request, live = new_request(question, **options), options["stream"] and not as_json
-    found = ask_live(request, settings, codec, show) if live else carry_out(request, settings, codec)
+    with told_to_wait(options["deadline_s"] + GRACE_S) as heard:
+
+        def shown_at_once(one: Shown) -> None:
+            heard()
+            show(one)
+
+        found = ask_live(request, settings, codec, shown_at_once) if live else carry_out(request, settings, codec)
     if as_json:
         say_json(event_to_json(found), indent=2)
     if found.status != "ANSWERED":

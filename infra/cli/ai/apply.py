@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tradewind.infra.cli.ai.applying import apply_and_say, of_number
 from tradewind.infra.cli.plain_errors import plain_errors
 
 if TYPE_CHECKING:
@@ -25,24 +26,23 @@ if TYPE_CHECKING:
 @plain_errors
 def apply(file: Path | None, *, name: str | None, prices: bool, check: bool) -> None:
     """Apply the providers, routes and prices of FILE, YAML or JSON: the whole file or nothing (docs/ai.md)."""
-    from tradewind.connectors.ai.in_force import apply as carry_out  # noqa: PLC0415 - help comes at once
-    from tradewind.connectors.ai.in_force import in_force  # noqa: PLC0415
+    from tradewind.connectors.ai.in_force import in_force  # noqa: PLC0415 - help comes at once
     from tradewind.connectors.registry import open_codec  # noqa: PLC0415
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
 
     title, document = _document(file, name)
     settings = Settings()
-    known = in_force(settings, open_codec(settings))
+    codec = open_codec(settings)
+    known = in_force(settings, codec)
     changes = changes_of(title, document, known)
     if prices:
         changes += list_prices(changes, known)
     for note in [*_unpriced(changes, known), *_keyless(changes, settings)]:
         click.echo(note, err=True)
     if check:
-        click.echo(f"{title} is sound: {len(changes)} entries, to be revision {known.revision + 1}")
+        click.echo(f"{title} is sound: {of_number(len(changes))} to be revision {known.revision + 1}")
         return
-    revision = carry_out(changes, known.revision, settings)
-    click.echo(f"{len(changes)} entries are written as revision {revision}; an alert says if the agent refuses it")
+    apply_and_say(changes, known.revision, settings, codec)
 
 
 @click.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tradewind.infra.cli.ai.applying import apply_and_say
 from tradewind.infra.cli.output import aligned
 from tradewind.infra.cli.plain_errors import plain_errors
 from tradewind.processors.money import shown
@@ -23,12 +24,13 @@ def import_prices(*, check: bool) -> None:
     A price that somebody wrote stays, and so does a tenant's own. Prices of an earlier import follow the package.
     """
     from tradewind.connectors.ai.catalogue import listed  # noqa: PLC0415 - its data take a while
-    from tradewind.connectors.ai.in_force import apply, in_force  # noqa: PLC0415
+    from tradewind.connectors.ai.in_force import in_force  # noqa: PLC0415
     from tradewind.connectors.registry import open_codec  # noqa: PLC0415
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
 
     settings = Settings()
-    known = in_force(settings, open_codec(settings))
+    codec = open_codec(settings)
+    known = in_force(settings, codec)
     found = listed(known.providers, known.priced, known.origins)
     if found.prices:
         rows = [("provider", "model", "tenant", "from", "in a million tokens", "out")]
@@ -53,8 +55,7 @@ def import_prices(*, check: bool) -> None:
     if not found.prices:
         click.echo("no price has changed")
     elif not check:
-        revision = apply(found.prices, known.revision, settings)
-        click.echo(f"{len(found.prices)} prices are written as revision {revision}")
+        apply_and_say(found.prices, known.revision, settings, codec)
 
 
 def day_of(valid_from_us: int) -> str:

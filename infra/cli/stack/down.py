@@ -12,5 +12,5 @@ def down() -> None:
     from tradewind.infra.up.holder import stop  # noqa: PLC0415
 
     data = Settings().data.absolute()
-    stopped = stop(data)
+    stopped = stop(data, lambda said: click.echo(said, err=True))
     click.echo(f"stopped {', '.join(stopped)}" if stopped else f"nothing runs in {data}")

@@ -177,14 +177,17 @@ def _carry_out(action: Any, tenant_id: str, values: tuple[str, ...], revision: i
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
     from tradewind.connectors.tenancy.writing import carry_out  # noqa: PLC0415
     from tradewind.processors.identity import derive_id  # noqa: PLC0415
+    from tradewind.processors.tenancy.keys import told, values_of  # noqa: PLC0415
     from tradewind.schemas.tenancy import Tenant, TenantCommand, TenantRefused  # noqa: PLC0415
 
+    changes = tuple(_change(value) for value in values)
+    if reasons := values_of(action, changes)[1]:  # the agent would say the same, some seconds later
+        raise refused(tenant_id, told(reasons))
     settings = Settings()
     codec = open_codec(settings)
     if revision is None:
         revision = _known(tenant_id, settings, codec).revision
     now_us = clock_us()
-    changes = tuple(_change(value) for value in values)
     event_id = derive_id("TenantCommand", tenant_id, action, revision, now_us)
     command = TenantCommand(
         event_id=event_id,

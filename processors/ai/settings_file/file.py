@@ -5,19 +5,20 @@ It has `providers`, `routes` and `prices`, each of which may be left out. Each i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from tradewind.processors.ai.seed import NO_EVENT, PLACE
 from tradewind.processors.ai.settings import Setting
-from tradewind.processors.ai.settings_file.fields import Field, Flaw, Found, objects, read_object
+from tradewind.processors.ai.settings_file.fields import Field, Flaw, Found, Implied, Reader, writes_camel
 from tradewind.processors.ai.settings_file.plain_keys import without_keys
-from tradewind.processors.ai.settings_file.provider import PROVIDER, Contexts, provider_of
+from tradewind.processors.ai.settings_file.provider import PROVIDER, Contexts, place_of, provider_of
 from tradewind.processors.ai.settings_file.values import (
     CURRENCY,
     MODEL,
     NAME,
+    attempts,
     moment,
     money,
     or_null,
@@ -47,7 +48,7 @@ ROUTE: Final = {
     "request_type": Field(request_type, required=True),
     "strategy": Field(strategy, "PRIORITY"),
     "candidates": Field(items=CANDIDATE, required=True, bare=place_of_model),
-    "max_attempts": Field(whole, 4),
+    "max_attempts": Field(attempts, 4),
 }
 PRICE: Final = {
     **COMMON,
@@ -89,15 +90,16 @@ def read(
     plain = without_keys(document, flaws)
     hidden = {flaw.path for flaw in flaws}
     flaws += [Flaw(str(key), f"unknown; there are {', '.join(LISTS)}") for key in plain if key not in LISTS]
+    reader = Reader(flaws, camel=writes_camel(plain, LISTS))
     made: list[Placed] = []
     for name, field in LISTS.items():
-        for found in _listed(plain.get(name, []), field, name, flaws):
+        for found in _listed(plain.get(name, []), field, name, reader):
             told = {flaw.path for flaw in flaws}
             more: list[Flaw] = []
             setting = _MAKERS[name](found, contexts, more)
-            more += [Flaw(found.path, flaw) for flaw in every_flaw_of(setting)]
+            more += _out_of_range(found, setting)
             more += _of_no_adapter(found, setting, adapters)
-            flaws += [flaw for flaw in more if flaw.path == found.path or not _told(flaw.path, told)]
+            flaws += [flaw for flaw in more if not _told(flaw.path, told)]
             made.append((found, setting))
     flaws += _strangers(made, known_models, _unsure(plain.get("providers"), made, flaws))
     if not made and not flaws:
@@ -108,20 +110,20 @@ def read(
     return list(seen) or [setting for _, setting in made]
 
 
-def _listed(value: Any, field: Field, name: str, flaws: list[Flaw]) -> list[Found]:
+def _listed(value: Any, field: Field, name: str, reader: Reader) -> list[Found]:
     """Return the objects of a list, or of an object whose keys name them."""
     by = NAMED_BY.get(name)
     if by is None or not isinstance(value, Mapping):
-        return objects(value, field, name, flaws)
+        return reader.objects(value, field, name)
     found = []
     for key, item in value.items():
         path = f"{name}.{key}"
-        given = {"candidates": item} if name == "routes" and isinstance(item, list) else item
+        given = {Implied("candidates"): item} if name == "routes" and isinstance(item, list) else item
         if isinstance(given, Mapping) and by in given:
-            flaws.append(Flaw(f"{path}.{by}", f"given twice, also as {key}"))
+            reader.flaws.append(Flaw(f"{path}.{by}", f"given twice, also as {key}"))
         elif isinstance(given, Mapping):
-            given = {by: key, **given}
-        made = read_object(given, field.items or {}, path, flaws)
+            given = {Implied(by): key, **given}
+        made = reader.object(given, field.items or {}, path)
         if made.usable:
             found.append(made)
     return found
@@ -154,6 +156,16 @@ _MAKERS: Final[Mapping[str, Callable[[Found, Contexts, list[Flaw]], Setting]]] =
     "routes": _route,
     "prices": _price,
 }
+
+
+def _out_of_range(found: Found, setting: Setting) -> Iterator[Flaw]:
+    """Yield the fields of a setting that are out of their ranges, each under its name in the file."""
+    place = place_of if isinstance(setting, AiProvider) else Found.at
+    for fields, said in every_flaw_of(setting):
+        if len(fields) == 1:
+            yield Flaw(place(found, fields[0]), said.removeprefix(f"{fields[0]} "))
+        else:
+            yield Flaw(found.path, said)
 
 
 def _of_no_adapter(found: Found, setting: Setting, adapters: Collection[str] | None) -> list[Flaw]:

@@ -13,9 +13,11 @@ from tradewind.processors.ai.settings_file.plain_keys import NAMED
 from tradewind.processors.ai.settings_file.values import (
     MODEL,
     NAME,
+    attempts,
     factor,
     money,
     or_null,
+    retries,
     text,
     whole,
     yes_or_no,
@@ -62,7 +64,7 @@ COST_TRACKING: Final = {
     "alert_threshold": Field(money, Decimal(0)),
 }
 RETRY_CONFIG: Final = {
-    "max_retries": Field(whole),
+    "max_retries": Field(retries),
     "backoff_multiplier": Field(factor),
     "initial_delay_ms": Field(whole, aliases=("initial_delay",)),
 }
@@ -79,7 +81,7 @@ PROVIDER: Final = {
     "models": Field(items=OF_MODEL, required=True, bare=lambda name: {"name": name}),
     **{name: Field(whole) for name in TIMES},
     "timeout_ms": Field(whole),
-    "max_attempts": Field(whole),
+    "max_attempts": Field(attempts),
     "backoff_ms": Field(whole),
     "backoff_factor": Field(factor),
     "alert_cost_per_hour": Field(money),
@@ -88,6 +90,24 @@ PROVIDER: Final = {
     "retry_config": Field(group=RETRY_CONFIG),
     "performance": Field(group=PERFORMANCE),
 }
+GROUPED: Final = {
+    "max_attempts": ("retry_config", "max_retries"),
+    "backoff_ms": ("retry_config", "initial_delay_ms"),
+    "backoff_factor": ("retry_config", "backoff_multiplier"),
+    "alert_cost_per_hour": ("cost_tracking", "alert_threshold"),
+}
+"""Field -> the group and its field that people write for it."""
+
+
+def place_of(found: Found, name: str) -> str:
+    """Return where the file gives a field of the provider: as itself, in a group, or as the timeout of all."""
+    if found.values.get(name) is not None or name in found.spelled:
+        return found.at(name)
+    if name == "total_timeout_ms" and found.values["timeout_ms"] is not None:
+        return found.at("timeout_ms")
+    group, part = GROUPED.get(name, (name, ""))
+    inner = found.values.get(group)
+    return inner.at(part) if isinstance(inner, Found) and inner.values.get(part) is not None else found.at(name)
 
 
 def provider_of(found: Found, contexts: Contexts, flaws: list[Flaw]) -> AiProvider:
@@ -105,7 +125,9 @@ def provider_of(found: Found, contexts: Contexts, flaws: list[Flaw]) -> AiProvid
     defaults = {"max_attempts": 2, "backoff_ms": 1_000, "backoff_factor": 2.0, "alert_cost_per_hour": Decimal(0)}
     for name, value in grouped.items():
         if value is not None and values[name] is not None:
-            flaws.append(Flaw(found.at(name), "given twice, also as a part of a group or as timeout_ms"))
+            flaws.append(
+                Flaw(found.at(name), f"given twice, also as a part of a group or as {found.called('timeout_ms')}")
+            )
     taken = {name: values[name] if value is None else value for name, value in grouped.items()}
     times = {name: values[name] if taken.get(name) is None else taken[name] for name in TIMES}
     total = times["total_timeout_ms"] or TIMES["total_timeout_ms"]
@@ -135,7 +157,8 @@ def _keys(found: Found, flaws: list[Flaw]) -> list[dict[str, Any]]:
     key_id, keys = values["api_key"], values["keys"]
     if keys is not None:
         if key_id is not None or limits:
-            said = "given twice: give each key its limits in keys, or one key by apiKey, rateLimits and performance"
+            one = ", ".join(found.called(name) for name in ("api_key", "rate_limits"))
+            said = f"given twice: give each key its limits in keys, or one key by {one} and performance"
             flaws.append(Flaw(found.at("keys"), said))
         return [key.values for key in keys]
     if key_id is None and values["adapter"] in NEED_KEYS:
@@ -155,7 +178,7 @@ def _check_url(found: Found, flaws: list[Flaw]) -> None:
         said = f"missing: {adapter} is on the caller's own machine unless base_url says otherwise; set it to true"
         flaws.append(Flaw(found.at("allow_private"), said))
     elif url is not None and (flaw := flaw_of_url(url, private=private)) is not None:
-        flaws.append(Flaw(found.at("base_url"), flaw))
+        flaws.append(Flaw(found.at("base_url"), flaw.replace("allow_private", found.called("allow_private"))))
 
 
 def _model(found: Found, adapter: str, contexts: Contexts, flaws: list[Flaw]) -> dict[str, Any]:
@@ -163,7 +186,8 @@ def _model(found: Found, adapter: str, contexts: Contexts, flaws: list[Flaw]) ->
     values, name = found.values, found.values["name"]
     context = contexts(adapter, name) if values["context_tokens"] is None else values["context_tokens"]
     if context is None:
-        said = f"missing: nobody knows the context of {name}; write {{name: {name}, contextTokens: ...}}"
+        write = f"{{name: {name}, {found.called('context_tokens')}: ...}}"
+        said = f"missing: nobody knows the context of {name}; write {write}"
         flaws.append(Flaw(found.at("context_tokens"), said))
         context = 0
     embeds = "embed" in name

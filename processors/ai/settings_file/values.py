@@ -11,6 +11,7 @@ from typing import Any, Final
 from tradewind.processors.ai.prices import EVERYONE
 from tradewind.processors.ai.settings_file.fields import Parse, Unfit
 from tradewind.processors.money import rounded
+from tradewind.schemas.ranges import ATTEMPTS_MAX
 
 STRATEGIES: Final = ("PRIORITY", "ROUND_ROBIN", "WEIGHT", "LATENCY", "COST")
 SLASH: Final = "/"
@@ -68,12 +69,22 @@ def money(value: Any) -> Decimal:
     return found
 
 
-def whole(value: Any, most: int = LARGEST) -> int:
-    """Return a whole number from 0 on; 150_000.0 is one."""
+def whole(value: Any, most: int = LARGEST, *, least: int = 0) -> int:
+    """Return a whole number from `least` on; 150_000.0 is one."""
     exact = int(value) if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral() else value
-    if isinstance(exact, bool) or not isinstance(exact, int) or not 0 <= exact <= most:
-        raise Unfit(f"expected a whole number from 0 to {most:,}")
+    if isinstance(exact, bool) or not isinstance(exact, int) or not least <= exact <= most:
+        raise Unfit(f"expected a whole number from {least} to {most:,}")
     return exact
+
+
+def attempts(value: Any) -> int:
+    """Return how many calls a request may take."""
+    return whole(value, ATTEMPTS_MAX, least=1)
+
+
+def retries(value: Any) -> int:
+    """Return how many calls a request may take after its first."""
+    return whole(value, ATTEMPTS_MAX - 1)
 
 
 def factor(value: Any) -> float:

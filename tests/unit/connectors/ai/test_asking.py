@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ from tradewind.connectors.ai.asking import Unanswered, ask_live
 from tradewind.connectors.ai.deltas.entries import Entry, added, stream_key
 from tradewind.connectors.ai.deltas.merging import Delta, Done, Reset, Shown
 from tradewind.connectors.settings import RedisSettings, Settings
-from tradewind.infra.cli.ai.shown import show
+from tradewind.infra.cli.ai.shown import show, told_to_wait
 
 ASKED = request(1)
 SETTINGS = Settings(_env_file=None, redis=RedisSettings(url="redis://127.0.0.1:1"))
@@ -112,6 +113,19 @@ def test_a_terminal_shows_text_as_it_comes_and_begins_again_after_a_reset(capsys
     out, err = capsys.readouterr()
     assert out == "the moon\nthe market"
     assert err == "The text above is void, the answer begins again: BROKEN: the line broke\n"
+
+
+def test_who_waits_for_long_is_told_what_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """Once, on standard error; and not if the answer has begun."""
+    with told_to_wait(65, after_s=0) as _:
+        time.sleep(0.1)
+    with told_to_wait(7, after_s=0.05) as heard:
+        heard()
+        time.sleep(0.1)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("waiting for an answer, for 65 s at most. If the model is not slow, ./dev doctor says")
+    assert err.count("waiting") == 1
 
 
 def test_ask_stream_prints_the_answer_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ def test_a_file_is_refused_with_all_that_is_wrong_with_it() -> None:
     first, *flaws = raised.value.message.splitlines()
     assert first == "a.yaml was not applied, and nothing has changed:"
     paths = [line.strip().partition(": ")[0] for line in flaws]
-    assert paths == ["providers.two.x", "providers.one.type", *(f"routes.general.candidates[{at}]" for at in (1, 2))]
+    assert paths == ["providers.two.x", "providers.one.type", *(f"routes.general[{at}]" for at in (1, 2))]
     assert "no adapter 'opnai' here; here are anthropic, gemini, ollama, openai" in raised.value.message
     document["providers"] = {"one": {"type": "opnai", "models": models, "enabled": False}}
     document["routes"] = {"general": ["one/m"]}

@@ -140,3 +140,31 @@ def test_a_path_that_no_server_reads_is_told_in_a_sentence(
         assert isinstance(done.exception, UnusableFolder)
         assert "--data DIR" in str(done.exception)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_value_of_a_tenant_is_refused_before_anything_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every mistake at once; the agent judges by the same function."""
+    from tradewind.connectors import registry  # noqa: PLC0415 - help comes at once
+    from tradewind.infra.cli.trading.tenants import tenants  # noqa: PLC0415
+
+    monkeypatch.setattr(registry, "open_codec", lambda _: pytest.fail("a service was asked"))
+    given = ["set", "alpha", "tiers=gold", "currency=euro", "orders_per_minute=many", "tier=gold", "tier=silver"]
+    done = CliRunner().invoke(tenants, given)
+    assert done.exit_code == 1
+    assert [line.split(":")[0].strip() for line in done.output.splitlines()[1:]] == [
+        "UNKNOWN_KEY tiers",
+        "INVALID_VALUE currency",
+        "INVALID_VALUE orders_per_minute",
+        "REPEATED_KEY tier",
+    ]
+    done = CliRunner().invoke(tenants, ["create", "gamma", "accounts=main"])
+    assert (done.exit_code, done.output.count("MISSING_KEY")) == (1, 3)
+
+
+def test_no_sentence_of_a_list_of_commands_is_cut() -> None:
+    """Whoever reads a list must not have to open each command."""
+    group = tradewind.get_command(click.Context(tradewind), "ai")
+    said = CliRunner().invoke(tradewind, ["ai", "--help"]).output
+    assert isinstance(group, click.Group)
+    assert "..." not in said.partition("Commands:")[2]
+    assert all(name in said for name in group.commands)

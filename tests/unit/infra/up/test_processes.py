@@ -184,3 +184,9 @@ def test_one_that_stays_down_says_how_to_pass_over_what_it_dies_of() -> None:
     )
     (plain,) = findings((replace(dead, advice=None),))
     assert plain.remedy == "read d.log, mend the cause, then ./dev retry decisions"
+
+
+def test_a_process_whose_up_was_killed_has_the_same_remedy_as_up() -> None:
+    """Nothing is wrong with the process itself, so nobody is sent to its log."""
+    (told,) = findings((WorkerState("caller", "gone", None, 0, "c.log"),))
+    assert (told.well, told.remedy) == (False, "`up` was killed: ./dev up starts this process, too")

@@ -74,7 +74,7 @@ def test_a_file_is_read_whole() -> None:
         ({"providers": [{"name": "one"}]}, "providers[0].adapter", "missing"),
         ({"providers": [PROVIDER | {"name": "a/b"}]}, "providers[0].name", 'not "a/b"'),
         ({"providers": [PROVIDER | {"models": [MODEL, 7]}]}, "providers[0].models[1]", "expected an object"),
-        ({"providers": [PROVIDER | {"max_attempts": 0}]}, "providers[0]", "max_attempts is 0; its range is from 1"),
+        ({"providers": [PROVIDER | {"max_attempts": 0}]}, "providers[0].max_attempts", "from 1 to 20, not 0"),
         ({"providers": [PROVIDER | {"max_attempts": True}]}, "providers[0].max_attempts", "expected a whole number"),
         ({"routes": [ROUTE | {"strategy": "BEST"}]}, "routes[0].strategy", "expected one of PRIORITY"),
         (
@@ -126,39 +126,41 @@ def test_errors_of_an_object_that_has_others_are_told_with_them() -> None:
         "providers[0].baseUrl",
         "providers[0].adapter",
         "providers[0].models[1].size",
-        "providers[0]",
+        "providers[0].retryConfig.backoffMultiplier",
+        "providers[0].timeoutMs",
+        "providers[0].connectTimeoutMs",
         "providers[1].flavour",
-        "routes.trading_signal.candidates[0]",
-        "routes.trading_signal.candidates[2]",
+        "routes.trading_signal[0]",
+        "routes.trading_signal[2]",
     }, found
-    ranges = {text for path, text in told if path == "providers[0]"}
-    assert {"backoff_factor", "total_timeout_ms", "connect_timeout_ms"} <= ranges, ranges
 
 
 @pytest.mark.parametrize(
     ("change", "path", "said"),
     [
-        ({"colour": 1}, "colour", "unknown; there are tenant_id"),
+        ({"colour": 1}, "colour", "unknown; there are tenantId, active, name, adapter, baseUrl"),
         ({"base_url": "https://a.example", "baseUrl": "https://a.example"}, "baseUrl", "given twice, also as base_url"),
         ({"apiKey": "OPENAI_API_KEY"}, "apiKey", "a key in plain text: write ${OPENAI_API_KEY}"),
         ({"apiKey": None}, "apiKey", "openai needs a key"),
         ({"keys": [KEY]}, "keys", "given twice"),
-        ({"models": ["gpt-x"]}, "models[0].context_tokens", "nobody knows the context of gpt-x"),
+        ({"models": ["gpt-x"]}, "models[0].contextTokens", "nobody knows the context of gpt-x"),
         ({"models": [{**MODEL, "size": 1}]}, "models[0].size", "unknown"),
         ({"rateLimits": {"requestsPerMinute": -1}}, "rateLimits.requestsPerMinute", "from 0 to 2,147,483,647, not -1"),
-        ({"rateLimits": {"requestsPerDay": 1}}, "rateLimits.requestsPerDay", "unknown; there are requests_per_minute"),
+        ({"rateLimits": {"requestsPerDay": 1}}, "rateLimits.requestsPerDay", "unknown; there are requestsPerMinute"),
+        ({"retryConfig": {"maxRetries": 20}}, "retryConfig.maxRetries", "from 0 to 19, not 20"),
+        ({"retryConfig": {"backoffMultiplier": 11}}, "retryConfig.backoffMultiplier", "is 11.0; its range is"),
         ({"rateLimits": 500}, "rateLimits", "expected an object"),
         ({"costTracking": {"alertThreshold": "much"}}, "costTracking.alertThreshold", "expected a decimal"),
         ({"retryConfig": {"backoffMultiplier": "2"}}, "retryConfig.backoffMultiplier", "expected a number"),
         ({"maxAttempts": 3}, "maxAttempts", "given twice"),
         ({"performance": {"cache": True}}, "performance.cache", "unknown"),
         ({"timeoutMs": "30s"}, "timeoutMs", "expected a whole number"),
-        ({"timeoutMs": 0}, "", "timeout_ms is 0; its range is"),
-        ({"baseUrl": "http://127.0.0.1:1"}, "baseUrl", "not https, which only a provider with allow_private"),
+        ({"timeoutMs": 0}, "timeoutMs", "is 0; its range is"),
+        ({"baseUrl": "http://127.0.0.1:1"}, "baseUrl", "not https, which only a provider with allowPrivate"),
         ({"baseUrl": "https://127.0.0.1:1"}, "baseUrl", "private address: if you mean it"),
         ({"baseUrl": "https://a.example?key=12345678"}, "baseUrl", "may be a key"),
-        ({"type": "openai-compatible"}, "base_url", "does not say where the server is"),
-        ({"type": "ollama"}, "allow_private", "on the caller's own machine"),
+        ({"type": "openai-compatible"}, "baseUrl", "does not say where the server is"),
+        ({"type": "ollama"}, "allowPrivate", "on the caller's own machine"),
     ],
     ids=lambda of: "",
 )  # fmt: skip
@@ -223,7 +225,10 @@ def test_routes_may_be_written_by_names() -> None:
     assert routes["*"].candidates == ({"provider": "one", "model": "org/m", "weight": 1},)
     (flaw,) = file.read(FILE | {"routes": {"news": ["m"]}})
     assert isinstance(flaw, Flaw)
-    assert (flaw.path, flaw.text) == ("routes.news.candidates[0]", 'expected provider/model, not "m"')
+    assert (flaw.path, flaw.text) == ("routes.news[0]", 'expected provider/model, not "m"')
+    (flaw,) = file.read(FILE | {"routes": {"bad name": ["one/m"]}})
+    assert isinstance(flaw, Flaw)
+    assert flaw.path == "routes.bad name"
 
 
 def test_a_price_may_begin_on_a_date() -> None:
