@@ -183,7 +183,7 @@ class GatewaySettings(_Part):
 
 
 class AiSettings(_Part):
-    """AI providers, as the caller knows them; what they are and cost are events on `ai.settings`."""
+    """What processes know of AI beside the events on `ai.settings`: keys, files, and who asks for strategies."""
 
     keys: dict[str, SecretStr] = {}
     """Key of a provider by its id, such as TRADEWIND_AI__KEYS__OPENAI. Events hold the id alone."""
@@ -191,6 +191,13 @@ class AiSettings(_Part):
     """File of `./dev ai record` that the provider `recording` answers from."""
     master_key: SecretStr | None = None
     """Opens the keys that PostgreSQL keeps: 32 random bytes in base64. None: there are only those of `keys`."""
+
+    tenant: str = Field(default="alpha", min_length=1, max_length=256)
+    """The tenant as which strategies ask models, and that pays."""
+    explain: bool = False
+    """Whether a model explains each signal. Each explanation costs."""
+    prompts_folder: Path | None = None
+    """Folder with prompts of your own, `name@version.toml`."""
 
     @field_validator("master_key")
     @classmethod
@@ -232,12 +239,6 @@ class Settings(BaseSettings):
     archive: ArchiveSettings = ArchiveSettings()
     gateway: GatewaySettings = GatewaySettings()
     ai: AiSettings = AiSettings()
-    ai_tenant: str = Field(default="alpha", min_length=1, max_length=256)
-    """The tenant as which strategies ask models, and that pays."""
-    ai_explain: bool = False
-    """Whether a model explains each signal. Each explanation costs."""
-    ai_prompts_folder: Path | None = None
-    """Folder with prompts of your own, `name@version.toml`."""
     tenants: tuple[Tenant, ...] = DEFAULT_TENANTS
     instruments: dict[str, Instrument] = {}
     """symbol -> instrument, with tick size and lot size. Adds instruments to the known ones, or replaces them."""

@@ -30,6 +30,6 @@ def signals(settings: Settings) -> Agent:
         name="signals",
         inputs=(DEPLOYMENT_CHANGES, AI_RESPONSES, NEWS, BARS),
         outputs=(SIGNALS, AI_REQUESTS, ALERTS),
-        processor=signals_processor(strategies(), Asker(settings.ai_tenant, prompts(settings), settings.ai_explain)),
+        processor=signals_processor(strategies(), Asker(settings.ai.tenant, prompts(settings), settings.ai.explain)),
         waits=waits_for_tenants,
     )

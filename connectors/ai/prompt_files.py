@@ -47,10 +47,10 @@ def _folders(settings: Settings) -> Iterator[tuple[str, Traversable]]:
                 "uninstall it"
             ) from error
         yield f"package {point.value}", folder
-    own = settings.ai_prompts_folder
+    own = settings.ai.prompts_folder
     if own is not None:
         if not own.is_dir():
-            raise PromptError(f"{PREFIX}AI_PROMPTS_FOLDER is {str(own)!r}, which is no folder")
+            raise PromptError(f"{PREFIX}AI__PROMPTS_FOLDER is {str(own)!r}, which is no folder")
         yield str(own), own
 
 

@@ -24,7 +24,7 @@ WHERE $1::text IS NULL OR signal_id = $1 ORDER BY ts_ingest DESC, signal_id LIMI
 def explain(signal: str | None, *, limit: int, as_json: bool) -> None:
     """Show the explanation of SIGNAL, by its id. Without SIGNAL, list the newest explanations.
 
-    Signals are explained if TRADEWIND_AI_EXPLAIN is true. Exits with 1 if SIGNAL has no explanation.
+    Signals are explained if TRADEWIND_AI__EXPLAIN is true. Exits with 1 if SIGNAL has no explanation.
     """
     from tradewind.connectors.postgres.connection import connect  # noqa: PLC0415 - help comes at once
     from tradewind.connectors.settings import Settings  # noqa: PLC0415
@@ -42,13 +42,13 @@ def explain(signal: str | None, *, limit: int, as_json: bool) -> None:
     if not found and signal is not None:
         raise click.ClickException(
             f"there is no explanation of a signal with the event_id {signal}. ./dev consume signals.signals tells the "
-            "ids. Signals that are made while TRADEWIND_AI_EXPLAIN is true are explained some seconds later"
+            "ids. Signals that are made while TRADEWIND_AI__EXPLAIN is true are explained some seconds later"
         )
     if as_json:
         say_json({"explanations": [{**one, "ts_event": one["ts_event"].isoformat()} for one in found]}, indent=2)
         return
     if not found:
-        click.echo("no signal has an explanation: TRADEWIND_AI_EXPLAIN=true asks for them")
+        click.echo("no signal has an explanation: TRADEWIND_AI__EXPLAIN=true asks for them")
     for one in found:
         by = f"{one['provider']} {one['model']}" if one["provider"] else one["status"]
         click.echo(f"{one['signal_id']}  {one['ts_event']:%Y-%m-%d %H:%M:%S}  {by}\n  {one['explanation']}")

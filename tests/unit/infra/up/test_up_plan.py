@@ -73,7 +73,7 @@ def test_workers_get_the_settings_of_up(tmp_path: Path) -> None:
         {
             "TRADEWIND_NAMESPACE": "mine.",
             "TRADEWIND_KAFKA__CA_FILE": "ca.pem",
-            "TRADEWIND_AI_PROMPTS_FOLDER": "own",
+            "TRADEWIND_AI__PROMPTS_FOLDER": "own",
             "HOME": "/h",
         },
         dotenv,
@@ -82,7 +82,7 @@ def test_workers_get_the_settings_of_up(tmp_path: Path) -> None:
         "TRADEWIND_NAMESPACE": "mine.",
         "TRADEWIND_BAR_GRACE_MS": "100",
         "TRADEWIND_KAFKA__CA_FILE": str(Path("ca.pem").absolute()),
-        "TRADEWIND_AI_PROMPTS_FOLDER": str(Path("own").absolute()),
+        "TRADEWIND_AI__PROMPTS_FOLDER": str(Path("own").absolute()),
         "TRADEWIND_DATA": str(Path("data").absolute()),
     }
 

@@ -11,7 +11,7 @@ import pytest
 from asking import Asking
 
 from tradewind.connectors.ai.prompt_files import prompts as prompts_of
-from tradewind.connectors.settings import Settings
+from tradewind.connectors.settings import AiSettings, Settings
 from tradewind.processors.ai.processor import ai
 from tradewind.processors.ai.prompts import (
     MOST_PLACES,
@@ -146,12 +146,12 @@ def test_a_digest_is_of_all_that_a_prompt_says() -> None:
 def test_a_folder_of_the_user_adds_prompts_and_changes_none(tmp_path: Path) -> None:
     """A file under a known name must say the same."""
     (tmp_path / "calm@2.toml").write_text(CALM)
-    settings = Settings(_env_file=None, ai_prompts_folder=tmp_path)
+    settings = Settings(_env_file=None, ai=AiSettings(prompts_folder=tmp_path))
     found = prompts_of(settings)
     assert found["calm@2"] == PROMPT
     assert "news-sentiment@1" in found
     (tmp_path / "news-sentiment@1.toml").write_text(CALM)
     with pytest.raises(PromptError, match=r"news-sentiment@1 is there twice, with other text: give it a new version"):
         prompts_of(settings)
-    with pytest.raises(PromptError, match=r"AI_PROMPTS_FOLDER is .*, which is no folder"):
-        prompts_of(Settings(_env_file=None, ai_prompts_folder=tmp_path / "none"))
+    with pytest.raises(PromptError, match=r"AI__PROMPTS_FOLDER is .*, which is no folder"):
+        prompts_of(Settings(_env_file=None, ai=AiSettings(prompts_folder=tmp_path / "none")))
