@@ -15,6 +15,7 @@ from typing import Literal
 
 import httpx
 
+from tradewind.connectors.certificates import certificates
 from tradewind.connectors.settings import InfluxSettings
 
 Kind = Literal["questdb", "influxdb"]
@@ -55,7 +56,7 @@ def ask(settings: InfluxSettings, timeout_s: float = ANSWER_S) -> Product:
     """Return the product that answers; raises `httpx.TransportError` if none does, or `NoTimeSeriesStore`."""
     token = "" if settings.token is None else settings.token.get_secret_value()
     headers = {"Authorization": f"Token {token}"} if token else {}  # InfluxDB 3 tells its name to nobody else
-    with httpx.Client(base_url=str(settings.url), headers=headers, timeout=timeout_s) as client:
+    with httpx.Client(base_url=str(settings.url), headers=headers, timeout=timeout_s, verify=certificates()) as client:
         health = client.get("/health")
         found = product_of(health, None)
         return found or _ask_ping(client, health)

@@ -56,6 +56,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("checkout", "Measure Tradewind beside other libraries."),
 }
 """Name -> (folder, short help). A command `x` is the click command `x` in `tradewind.infra.cli.<folder>.x`."""
+HIDDEN = {"look": "processes"}
+"""Name -> folder of what only `up` runs."""
 
 
 def _use_data(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
@@ -110,9 +112,9 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import a command; None where there is none of that name."""
-        if cmd_name not in COMMANDS:
+        folder = HIDDEN.get(cmd_name) or COMMANDS.get(cmd_name, (None,))[0]
+        if folder is None:
             return None
-        folder, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(import_module(f"tradewind.infra.cli.{folder}.{cmd_name}"), cmd_name)
         return with_data(command)
 

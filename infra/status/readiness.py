@@ -11,6 +11,7 @@ from http import HTTPStatus
 import httpx
 import psutil
 
+from tradewind.connectors.certificates import certificates
 from tradewind.infra.up.crew import Phase
 from tradewind.infra.up.state import Held, Waiting, WorkerState
 
@@ -36,7 +37,7 @@ def _asked(worker: WorkerState) -> WorkerState:
         return worker
     worker = replace(worker, age_s=_age_s(worker.pid))
     try:
-        answer = httpx.get(f"{worker.url}/ready", timeout=ANSWER_S)
+        answer = httpx.get(f"{worker.url}/ready", timeout=ANSWER_S, verify=certificates())
         told = answer.json()
         reasons = tuple(reason for found in told["reasons"].values() for reason in found)
         held = tuple(Held(**one) for one in told.get("held", ()))

@@ -111,8 +111,7 @@ class Supervisor:
             self._screen.say(line)
         self._prepared.open()
         write_state(self._data, self._crew.workers)
-        self._watcher = Watcher(Settings(data=self._data), self._data)
-        self._watcher.start()
+        self._watcher = Watcher(self._data, variables(self._data))
 
     def _launch(self) -> None:
         """Start all processes beside the services, each held back until what it needs is there."""
@@ -136,6 +135,7 @@ class Supervisor:
                 self._screen.say("stopping everything: a disk is full")
                 return
             self._crew.tend()
+            self._watcher.tend()
             phases = [(worker.phase, worker.pid) for worker in self._crew.workers]
             if phases != seen:
                 with suppress(OSError):  # of a disk that is full, which the guard says: tried again at the next look
@@ -161,8 +161,9 @@ class Supervisor:
         assert self._crew is not None
         assert self._watcher is not None
         notes = [*self._guard.notes, *self._repairs.notes]
-        if self._watcher.trouble is not None:
-            notes.append(f"no look at Kafka: {self._watcher.trouble}")
+        looked = self._watcher.looked
+        if looked.trouble is not None:
+            notes.append(f"no look at Kafka: {looked.trouble}")
         for worker in self._crew.workers:
             if worker.phase is Phase.FAILED:
                 name, cause = worker.role.name, "mend the cause"
@@ -180,7 +181,7 @@ class Supervisor:
             elif worker.phase is Phase.REFUSED and (said := worker.verdict) is not None:
                 name = worker.role.name
                 notes.append(f"{name} cannot go on: {said.text} (read {worker.log}); once mended, ./dev retry {name}")
-        return View(up_s, self._watcher.glance, tuple(notes))
+        return View(up_s, looked.glance, tuple(notes))
 
     def _stop(self) -> None:
         if not self._started:

@@ -1,55 +1,80 @@
-"""Looks at what flows once a second, beside the supervisor, which a Kafka that does not answer must not hold up."""
+"""Keeps a process that looks at what flows, and reads what it saw: it may crash, and `up` must not."""
 
 from __future__ import annotations
 
-import sqlite3
-import threading
+import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from confluent_kafka import KafkaException
+from tradewind.infra.services.process import Command, Server
+from tradewind.infra.services.service import ServiceError
+from tradewind.infra.up.crew import FIRST_PAUSE_S
+from tradewind.infra.up.looks import Looked, look_file, read_look
 
-from tradewind.connectors.health.watch import Glance, Watch
-from tradewind.connectors.registry import RegistryError
-from tradewind.connectors.settings import Settings
-from tradewind.infra.status.names import known
-
-EVERY_S = 1.0
-COUNT_S = 0.5
-"""Time to count in one look: under a load that takes longer, totals are late rather than the table."""
+LONGEST_PAUSE_S = 30.0
+SILENT_S = 60.0
+"""How long a look may take: each question to a Kafka that does not answer takes 5 s."""
+GRACE_S = 2.0
+NAME = "look"
 
 
-class Watcher(threading.Thread):
-    """Keeps the last look at what flows."""
+class Watcher:
+    """The process, and the last look of it."""
 
-    def __init__(self, settings: Settings, data: Path) -> None:
-        super().__init__(name="watcher", daemon=True)
-        self._settings, self._data = settings, data
-        self._closing = threading.Event()
-        self.glance: Glance | None = None
-        self.trouble: str | None = None
-        """Why the last look failed; None where it did not."""
+    def __init__(
+        self, data: Path, environment: Mapping[str, str], argv: tuple[str, ...] = (), silent_s: float = SILENT_S
+    ) -> None:
+        """Start nothing yet; `argv` is another program in the process's place."""
+        self._data, self._silent_s = data, silent_s
+        folder = look_file(data).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        look_file(data).unlink(missing_ok=True)
+        command = argv or (sys.executable, "-P", "-m", "tradewind.infra.cli", NAME)
+        self._log = data / "logs" / f"{NAME}.log"
+        self._server = Server(Command(NAME, command, folder, self._log, environment), data / "run")
+        self._next = self._pause_s = 0.0
+        self._heard = time.monotonic()
+        self._stamp = 0
+        self.deaths = 0
 
-    def run(self) -> None:
-        """Look until closed."""
-        try:
-            watch = Watch(self._settings, self._data, known(self._settings))
-        except sqlite3.Error as error:  # the disk is full, or its file is broken: what flows cannot be counted
-            self.trouble = f"{type(error).__name__}: {error}"
+    def tend(self) -> None:
+        """Start the process where it does not run, after a pause that doubles; end one that is silent."""
+        now, stamp = time.monotonic(), self._written_ns()
+        if stamp != self._stamp:
+            self._stamp, self._heard, self._pause_s = stamp, now, 0.0
+        if self._server.alive:
+            self._server.tend()
+            if now > self._heard + self._silent_s:
+                self._server.kill()
             return
-        try:
-            while not self._closing.is_set():
-                begun = time.monotonic()
-                try:
-                    self.glance = watch.look(COUNT_S, ages=False)
-                    self.trouble = None
-                except (KafkaException, RegistryError, sqlite3.Error) as error:  # shown, and tried again
-                    self.trouble = f"{type(error).__name__}: {error}"
-                self._closing.wait(max(0.0, begun + EVERY_S - time.monotonic()))
-        finally:
-            watch.close()
+        if self._next == 0.0 and self._server.exit_code is not None:
+            self.deaths += 1
+            self._pause_s = min(LONGEST_PAUSE_S, max(FIRST_PAUSE_S, 2 * self._pause_s))
+            self._next = now + self._pause_s
+        if now >= self._next:
+            self._next, self._heard = 0.0, now
+            try:
+                self._server.start()
+            except (OSError, ServiceError):  # such as a disk without room for its log
+                self._next = now + LONGEST_PAUSE_S
+
+    @property
+    def looked(self) -> Looked:
+        """The last look; trouble that says what became of the process wins."""
+        last = read_look(self._data) or Looked(None, None)
+        if self._server.alive:
+            return last
+        code = self._server.exit_code
+        how = "does not run" if code is None else f"ended by {f'signal {-code}' if code < 0 else f'code {code}'}"
+        return Looked(last.glance, f"the process that counts {how}, and is started again (read {self._log})")
 
     def close(self) -> None:
-        """Stop looking; returns after the look in progress."""
-        self._closing.set()
-        self.join()
+        """End the process."""
+        self._server.stop(GRACE_S)
+
+    def _written_ns(self) -> int:
+        try:
+            return look_file(self._data).stat().st_mtime_ns
+        except OSError:
+            return 0

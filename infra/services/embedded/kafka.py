@@ -42,6 +42,11 @@ COPIES_MARGIN = 64 * MB
 LEAST_COPIES = 8 * MB
 """Room for copies below that margin. It is enough for the cluster's metadata, kill switches and offsets, without which
 no record can be read, and half of what the smallest guard's limit is."""
+SESSION_MS = 3_000
+"""Of a broker among several: others take its partitions soon after it was killed."""
+LONE_SESSION_MS = 9_000
+"""Of a broker alone, which is Kafka's default. Nobody could take its partitions, and one that is slow must keep them.
+A start after a kill does not wait for it (ADR 30)."""
 PROPERTIES = """\
 process.roles=broker,controller
 node.id={node}
@@ -72,9 +77,7 @@ share.coordinator.state.topic.num.partitions=1
 offsets.topic.segment.bytes=16777216
 transaction.state.log.segment.bytes=16777216
 
-# A broker that was killed may register again when its old session has ended: 12.7 s with the default of 9 s,
-# 5 s with this.
-broker.session.timeout.ms=3000
+broker.session.timeout.ms={session_ms}
 broker.heartbeat.interval.ms=500
 # A transaction that nobody ends blocks read_committed consumers: end it soon after its own time-out.
 transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
@@ -293,6 +296,7 @@ class Kafka(Service):
             controller=self._controller(node),
             replicas=self.replication,
             in_sync=max(1, self.nodes - 1),
+            session_ms=LONE_SESSION_MS if self.nodes == 1 else SESSION_MS,
         )
 
     def _format(self, command: tuple[str, ...], config: Path, folder: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from tradewind.connectors.certificates import certificates
 from tradewind.connectors.settings import Settings, revealed
 from tradewind.connectors.timeseries.product import ask, kind_of, require
 from tradewind.infra.services.declaration import ASK_S, Service
@@ -76,7 +77,8 @@ class QuestDB(Service):
         if product.kind != "questdb":
             return product.version
         auth = (part.user, revealed(part.password) or "")
-        answer = httpx.get(f"{part.url}/exec", params={"query": "select build()"}, auth=auth, timeout=ASK_S)
+        query = {"query": "select build()"}
+        answer = httpx.get(f"{part.url}/exec", params=query, auth=auth, timeout=ASK_S, verify=certificates())
         return version_of(answer.raise_for_status().json()["dataset"][0][0])
 
     def start(self) -> Running:

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from tradewind.connectors.certificates import certificates
 from tradewind.connectors.registered_ids import forget_ids
 from tradewind.connectors.settings import Settings, revealed
 from tradewind.infra.services.declaration import ASK_S, Service
@@ -52,7 +53,7 @@ class Registry(Service):
         """Return Apicurio's version; other registries tell none."""
         part = settings.registry
         auth = None if part.user is None else (part.user, revealed(part.password) or "")
-        with httpx.Client(timeout=ASK_S, auth=auth) as client:
+        with httpx.Client(timeout=ASK_S, auth=auth, verify=certificates()) as client:
             client.get(f"{part.url}/config").raise_for_status()
             own = client.get(str(httpx.URL(str(part.url)).copy_with(path="/apis/registry/v3/system/info")))
             return str(own.json()["version"]) if own.is_success else "Confluent API"

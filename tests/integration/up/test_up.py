@@ -38,7 +38,7 @@ def running(new_data: Callable[[], Path]) -> Iterator[Instance]:
 
 def test_a_detached_up_tells_what_it_does_and_returns(running: Instance) -> None:
     """Once all processes run, each with a log and a record of its own."""
-    assert running.pids().keys() == {*WORKERS, *SERVICES}
+    wait(lambda: running.pids().keys() == {*WORKERS, *SERVICES, "look"}, FLOW_S, running.pids)
     assert {path.stem for path in (running.data / "logs").glob("*.log")} >= {*WORKERS, "up", "kafka"}
 
 
