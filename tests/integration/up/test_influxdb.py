@@ -34,7 +34,7 @@ def test_settings_are_all_that_an_influxdb_needs(new_data: Callable[[], Path]) -
             done = running.run("up", "--detach", "--base-port", str(running.base), "--rate", "50", timeout_s=UP_S)
             assert done.returncode == 0, done.stdout + done.stderr
             workers, services = WORKERS - {"sink-questdb"} | {"sink-influxdb"}, SERVICES - {"questdb"}
-            assert running.pids().keys() == workers | services
+            assert running.pids().keys() - {"look"} == workers | services
             wait(lambda: rows(running, "bars") > 0, FLOW_S, running.status)
             told = running.status()
             assert told["stored"]["product"] == "InfluxDB 2.8.0"
