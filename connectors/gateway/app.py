@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from difflib import get_close_matches
 from typing import Any, Final
@@ -231,8 +231,7 @@ def _hint(close: list[str]) -> str:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    place = [str(part) for part in first["loc"]]
+    first, place = _closest(error.errors(), error.body)
     where = "#/" + "/".join(place[1:]) if place[:1] == ["body"] else ": ".join(place)
     if first["type"] == "json_invalid":
         where = "#"
@@ -241,6 +240,35 @@ async def _invalid(request: Request, error: Exception) -> Response:
         422, "INVALID", f"{where}: {said}", "correct it; the schema is at /api/v1/openapi.json", pointer=where
     )
     return _answered(await _audited(request, problem))
+
+
+def _closest(errors: Sequence[Mapping[str, Any]], body: Any) -> tuple[Mapping[str, Any], list[str]]:
+    """Return an error and its place in the request.
+
+    Where a value may be of several types, each has an error, and a place that names the type. The error of the type
+    that the value has says most: it lies deepest, or is about something else than the type.
+    """
+    found = [(error, _place(error, body)) for error in errors]
+    first = found[0][1]
+    of_value = [one for one in found if one[1][: len(first)] == first]
+    return max(of_value, key=lambda one: (len(one[1]), not str(one[0]["type"]).endswith("_type")))
+
+
+def _place(error: Mapping[str, Any], body: Any) -> list[str]:
+    """Return the path of an error without the names of types."""
+    if error["loc"][:1] != ("body",):
+        return [str(part) for part in error["loc"]]
+    place, value = ["body"], body
+    for at, part in enumerate(error["loc"][1:], 2):
+        is_missing = error["type"] == "missing" and at == len(error["loc"])
+        if isinstance(value, Mapping) and (part in value or is_missing):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            continue
+        place.append(str(part))
+    return place
 
 
 async def _bug(request: Request, error: Exception) -> Response:

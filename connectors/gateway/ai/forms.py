@@ -6,7 +6,10 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tradewind.schemas.ranges import TOKENS_MAX
+
 DEADLINE_MS: Final = 60_000
+Tokens: TypeAlias = Annotated[int | None, Field(ge=1, le=TOKENS_MAX)]
 Text: TypeAlias = Annotated[str, Field(max_length=512 * 1024)]
 RouteName: TypeAlias = Annotated[str | None, Field(max_length=64, description="Names the route: trading_signal.")]
 
@@ -150,11 +153,11 @@ class ChatCompletion(Asked):
     """A chat completion."""
 
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=2_000)]
-    max_tokens: Annotated[int | None, Field(ge=1)] = None
-    max_completion_tokens: Annotated[int | None, Field(ge=1)] = None
+    max_tokens: Tokens = None
+    max_completion_tokens: Tokens = None
     temperature: Annotated[float | None, Field(ge=0, le=2)] = None
     top_p: Annotated[float | None, Field(ge=0, le=1)] = None
-    seed: int | None = None
+    seed: Annotated[int | None, Field(ge=-(2**63), lt=2**63)] = None
     stop: Annotated[str, Field(max_length=1_000)] | Annotated[list[str], Field(max_length=4)] | None = None
     tools: Annotated[list[Tool] | None, Field(max_length=128)] = None
     tool_choice: Literal["auto", "none", "required"] | NamedTool | None = None

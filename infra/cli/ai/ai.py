@@ -54,11 +54,14 @@ def ask(question: str, *, as_json: bool, **options: Any) -> None:
     from tradewind.connectors.ai.asking import GRACE_S, ask_live  # noqa: PLC0415 - help comes at once
     from tradewind.connectors.ai.asking import ask as carry_out  # noqa: PLC0415
     from tradewind.connectors.kafka.json_events import event_to_json  # noqa: PLC0415
+    from tradewind.schemas.flaws import flaw_of  # noqa: PLC0415
 
     if not question.strip():
         raise click.UsageError("QUESTION is empty, and would be paid for")
-    settings, codec = _opened()
     request, live = new_request(question, **options), options["stream"] and not as_json
+    if (flaw := flaw_of(request)) is not None:
+        raise click.UsageError(f"the agent would not take the request: {flaw}")
+    settings, codec = _opened()
     with told_to_wait(options["deadline_s"] + GRACE_S) as heard:
 
         def shown_at_once(one: Shown) -> None:

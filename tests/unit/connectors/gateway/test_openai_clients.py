@@ -219,6 +219,37 @@ def test_what_no_route_honours_is_refused_by_its_name(client: openai.OpenAI) -> 
     assert json.loads(raised.value.response.text)["pointer"] == "#/response_format/json_schema"
 
 
+@pytest.mark.parametrize(
+    ("change", "pointer", "said"),
+    [
+        ({"max_tokens": 10**9}, "#/max_tokens", "less than or equal to 10000000"),
+        ({"max_completion_tokens": 10**9}, "#/max_completion_tokens", "less than or equal to 10000000"),
+        ({"seed": 2**63}, "#/seed", "less than"),
+        ({"messages": [{"role": "user", "content": "x" * 600_000}]}, "#/messages/0/content", "at most 524288"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "#/messages/0/content/0/text", "required"),
+    ],
+    ids=lambda of: of if isinstance(of, str) else "",
+)
+def test_a_request_that_the_agent_could_not_take_is_refused_at_once(
+    client: openai.OpenAI, gateway: Served, change: dict[str, Any], pointer: str, said: str
+) -> None:
+    """It would be a dead letter, and nobody would answer. The pointer has no names of types."""
+    before = list(gateway.gateway.asker._sending.asked)  # type: ignore[attr-defined]
+    with pytest.raises(openai.UnprocessableEntityError) as raised:
+        client.chat.completions.create(**{"model": "paper-1", "messages": ASKED} | change)
+    found = json.loads(raised.value.response.text)
+    assert (found["pointer"], said in found["detail"]) == (pointer, True), found
+    assert gateway.gateway.asker._sending.asked == before  # type: ignore[attr-defined]
+
+
+def test_no_input_is_refused_by_what_it_lacks(client: openai.OpenAI) -> None:
+    """A list without a text is said to be short, not to be no text."""
+    with pytest.raises(openai.UnprocessableEntityError) as raised:
+        client.embeddings.create(model="paper-1", input=[])
+    found = json.loads(raised.value.response.text)
+    assert (found["pointer"], "at least 1 item" in found["detail"]) == ("#/input", True), found
+
+
 def test_who_may_ask(gateway: Served) -> None:
     """A viewer may not, and an operator has no tenant that would pay."""
     url, body = f"{gateway.url}{PREFIX}/ai/chat/completions", {"model": "paper-1", "messages": ASKED}

@@ -20,6 +20,21 @@ def test_an_empty_question_is_not_asked() -> None:
     assert (done.exit_code, "QUESTION is empty" in done.output) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--max-tokens", "1000000000"], "max_tokens is 1000000000; its range is from 1 to 10000000"),
+        (["--deadline", "1e7"], "deadline_ms is 10000000000; its range is"),
+        (["--type", "t" * 300], "request_type is"),
+        (["--tenant", ""], "tenant_id is ''; its range is"),
+    ],
+)
+def test_a_question_that_the_agent_could_not_take_is_not_sent(given: list[str], said: str) -> None:
+    """It would be a dead letter, and the command would wait for an answer that never comes."""
+    done = CliRunner().invoke(ai, ["ask", "Is it calm?", *given])
+    assert (done.exit_code, said in done.output) == (2, True), done.output
+
+
 def test_a_tenant_that_is_misspelt_is_told_from_one_that_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names those that there are; no name is every tenant."""
     monkeypatch.setattr(reading, "accounts", lambda _: {"alpha": (), "beta": ()})
