@@ -141,7 +141,8 @@ def end_recorded(run: Path) -> list[str]:
     for name, ended in zip(found, gone, strict=True):
         if not ended:
             raise ServiceFailed(
-                f"{name} (pid {found[name].pid}) of an earlier start outlives SIGKILL: its disk may hang"
+                f"{name} (pid {found[name].pid}) of an earlier start has not ended {KILL_WAIT_S:.0f} s after SIGKILL: "
+                "run this command once more; if the process stays, its disk may hang"
             )
         _record_path(run, name).unlink()
     return list(found)
