@@ -3,6 +3,7 @@
 BacktestError
 ├── BadInput           what was asked for cannot be run: nothing was computed
 ├── NoTicks            the sources have no quote in the range
+├── DamagedSource      a source has more that is no quote than quotes
 ├── Gone               retention has removed the beginning of the range
 ├── Refused            an agent cannot process a record that the run led to
 └── UnknownResult      there is no result of that id
@@ -21,6 +22,10 @@ class BadInput(BacktestError):
 
 class NoTicks(BacktestError):
     """The sources have no quote in the range."""
+
+
+class DamagedSource(BacktestError):
+    """More of a source was rejected than read, or nothing of it is a quote or a trade. Live, its feed fails as well."""
 
 
 class Gone(BacktestError):

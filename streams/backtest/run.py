@@ -284,7 +284,7 @@ def refuse_nothing(plan: Plan, ticks: Ticks, seen: set[str]) -> None:
     found = [
         f"{source.name} has {source.ticks + source.outside:,} quotes"
         + ("" if source.first is None else f" from {time_to_json(source.first)} to {time_to_json(source.last or 0)}")
-        + (f", and {source.rejected:,} rejected lines, the first: {source.first_rejection}" if source.rejected else "")
+        + "".join(f", and {told}" for told in source.beside())
         for source in ticks.sources
     ]
     told = "; ".join([*found, *plan.notes]) or "the source has none"

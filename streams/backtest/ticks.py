@@ -14,7 +14,9 @@ import numpy as np
 import polars as pl
 
 from tradewind.connectors.feeds import Bounds, Feed, SourcePosition
+from tradewind.connectors.feeds.feed import Block
 from tradewind.connectors.feeds.publishing.together import in_series
+from tradewind.streams.backtest.errors import DamagedSource
 
 BLOCK = Bounds(records=65_536, span_us=2**62)
 """Some 5 MB of quotes: the cost of a call no longer counts, and memory stays small."""
@@ -66,11 +68,51 @@ class Source:
     """Quotes in the range."""
     outside: int = 0
     """Quotes that the range leaves out, those of a warm-up included."""
+    trades: int = 0
+    """Of which no backtest makes use."""
     rejected: int = 0
     first_rejection: str = ""
+    skipped: int = 0
+    """Records of kinds that are neither quotes nor trades."""
+    unknown: int = 0
+    """Those of them whose kind the feed does not know."""
+    first_unknown: str = ""
     first: int | None = None
     """Event time of the first quote of the source, µs."""
     last: int | None = None
+
+    def note(self, block: Block) -> None:
+        """Count what a block has beside quotes."""
+        self.trades += block.trades.height
+        self.rejected += block.rejected_count
+        self.skipped += block.skipped
+        if block.rejected and not self.first_rejection:
+            first = block.rejected[0]
+            self.first_rejection = f"line {first.line:,}: {first.reason}"
+        for name, kind in block.kinds.items():
+            if not kind.known:
+                self.unknown += kind.count
+                self.first_unknown = self.first_unknown or f"line {kind.line:,}, {name}: {kind.text}"
+
+    def beside(self) -> list[str]:
+        """Return what the source has beside quotes and trades, and the first of each."""
+        found = []
+        if self.rejected:
+            found.append(f"{self.rejected:,} rejected lines, the first: {self.first_rejection}")
+        if self.unknown:
+            found.append(f"{self.unknown:,} records of unknown kinds, the first: {self.first_unknown}")
+        if known := self.skipped - self.unknown:
+            found.append(f"{known:,} records that are neither quotes nor trades")
+        return found
+
+    def refuse_damage(self) -> None:
+        """Raise `DamagedSource` where more was rejected than read, or all that the source has is something else."""
+        read = self.ticks + self.outside + self.trades
+        if self.rejected > read or (self.skipped and not read):
+            raise DamagedSource(
+                f"{self.name} has {read:,} quotes and trades, and {'; '.join(self.beside())}. Correct the file, or "
+                "choose another --source"
+            )
 
 
 @dataclass(slots=True)
@@ -86,7 +128,7 @@ class Ticks:
         self.sources = [Source(feed.name, feed.source) for feed in self.feeds]
 
     def blocks(self) -> Generator[pl.DataFrame, None, None]:
-        """Yield frames of quotes, columns as in `TICK_COLUMNS`, none empty. Raises `FeedError`."""
+        """Yield frames of quotes, columns as in `TICK_COLUMNS`, none empty. Raises `FeedError` and `DamagedSource`."""
         told = {feed.name: source for feed, source in zip(self.feeds, self.sources, strict=True)}
         streams = [self._read(parts, told) for parts in in_series(self.feeds)]
         yield from streams[0] if len(streams) == 1 else merged(streams)
@@ -95,10 +137,7 @@ class Ticks:
         for feed in parts:
             source = told[feed.name]
             for block in feed.read(SourcePosition(), BLOCK):
-                source.rejected += block.rejected_count
-                if block.rejected and not source.first_rejection:
-                    first = block.rejected[0]
-                    source.first_rejection = f"line {first.line:,}: {first.reason}"
+                source.note(block)
                 if block.ticks.is_empty():
                     continue
                 if self._is_past(block.ticks):
@@ -107,6 +146,7 @@ class Ticks:
                 _note(source, block.ticks, self.within.counted(kept).height)
                 if kept.height:
                     yield kept
+            source.refuse_damage()
 
     def _is_past(self, ticks: pl.DataFrame) -> bool:
         stop = self.within.stop

@@ -67,11 +67,13 @@ def number(value: float | None) -> str:
 
 
 def _source(of: Summary) -> str:
-    if of["first"] is None:
-        return "no quotes"
-    told = f"{of['ticks']:,} from {time_to_json(of['first'])} to {time_to_json(of['last'])}"
+    told = "no quotes"
+    if of["first"] is not None:
+        told = f"{of['ticks']:,} from {time_to_json(of['first'])} to {time_to_json(of['last'])}"
     if of["outside"]:
         told += f", {of['outside']:,} outside the range"
+    if of.get("unknown"):  # results of before lack it
+        told += f", {of['unknown']:,} records of unknown kinds ({of['first_unknown']})"
     return f"{told}, {of['rejected']:,} lines rejected ({of['first_rejection']})" if of["rejected"] else told
 
 

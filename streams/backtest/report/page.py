@@ -142,6 +142,8 @@ def _limits(of: Mapping[str, Any]) -> str:
 
 def _source(of: Mapping[str, Any]) -> str:
     said = f"{of['source']}: {of['ticks']:,} quotes in the range"
+    if of["unknown"]:
+        said += f"; {of['unknown']:,} records are of unknown kinds"
     return f"{said}; {of['rejected']:,} lines were rejected" if of["rejected"] else said
 
 
