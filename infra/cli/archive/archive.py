@@ -106,7 +106,8 @@ def list_files(topics: tuple[str, ...], *, as_json: bool) -> None:
 def verify(topics: tuple[str, ...], *, files_only: bool, as_json: bool) -> None:
     """Compare each file with what was written, and with the records that Kafka still has: counts and digests.
 
-    Exits 1 if a file is damaged, if files overlap, if offsets are missing between them, or if Kafka has other records.
+    Exits 1 if a file is damaged, if files overlap, if offsets are missing between them, if Kafka has other records, or
+    if there is no file.
     """
     from tradewind.connectors.archive.names import chosen  # noqa: PLC0415 - help comes at once
     from tradewind.connectors.archive.verification import verify_topic  # noqa: PLC0415
@@ -122,11 +123,11 @@ def verify(topics: tuple[str, ...], *, files_only: bool, as_json: bool) -> None:
             results.append(result)
             if not as_json:
                 _tell(result, files_only=files_only)
-    well = not any(result.problems for result in results)
+    well = bool(results) and not any(result.problems for result in results)
     if as_json:
         say_json({"folder": str(folder), "well": well, "partitions": [asdict(one) for one in results]}, indent=2)
     elif not results:
-        click.echo(f"there is nothing in {folder}")
+        click.echo(f"nothing was compared: there is no file in {folder}")
     sys.exit(0 if well else 1)
 
 

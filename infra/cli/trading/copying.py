@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from threading import Event
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +16,7 @@ from tradewind.infra.cli.output import aligned, say_json
 from tradewind.infra.services.ending import stop_on_signals
 
 if TYPE_CHECKING:
+    from tradewind.connectors.copying.comparison import Compared
     from tradewind.connectors.copying.copy import Copied
     from tradewind.connectors.copying.slice import Slice
     from tradewind.connectors.copying.source import Source
@@ -79,7 +81,7 @@ def say_copied(done: Copied, namespace: str, *, as_json: bool) -> None:
 
 
 def compare(wanted: Wanted) -> None:
-    """Compare, and list what differs by topic; exits 1 if anything does."""
+    """Compare, and list what differs by topic; exits 1 if anything does, or if nothing could be compared."""
     from tradewind.connectors.copying.comparison import Comparing  # noqa: PLC0415 - help comes at once
     from tradewind.connectors.copying.source import KafkaSource  # noqa: PLC0415
     from tradewind.connectors.registry import open_codec  # noqa: PLC0415
@@ -90,7 +92,7 @@ def compare(wanted: Wanted) -> None:
     of = _slice(wanted)
     with source_of(wanted.source, settings, of.topics) as source, KafkaSource(into, of.topics) as other:
         found = list(Comparing(source, other, of, open_codec(settings)).topics())
-    same = all(one.same for one in found)
+    same = alike(found)
     if wanted.as_json:
         topics = [{**asdict(one), "first": None if one.first is None else str(one.first)} for one in found]
         say_json({"into": into.namespace, "same": same, "topics": topics}, indent=2)
@@ -102,7 +104,14 @@ def compare(wanted: Wanted) -> None:
         for one in found:
             if one.first is not None:
                 click.echo(f"first difference: {one.first}")
+        if not same and all(one.same for one in found):
+            click.echo("nothing was compared: neither side has a record of the slice", err=True)
     sys.exit(0 if same else 1)
+
+
+def alike(found: Sequence[Compared]) -> bool:
+    """Whether something was compared, and nothing differs."""
+    return any(one.equal for one in found) and all(one.same for one in found)
 
 
 def drop(namespace: str, *, yes: bool) -> None:

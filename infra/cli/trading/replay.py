@@ -77,7 +77,8 @@ def replay(
     """Copy a slice of topics to another namespace (--into), or repeat what an agent did (--verify).
 
     A copy keeps keys, values, partitions, order, headers and record times. A copy that was stopped or killed goes on
-    where it was. --compare lists what is equal, missing, extra and different by topic; it exits 1 if anything differs.
+    where it was. --compare lists what is equal, missing, extra and different by topic; it exits 1 if anything differs,
+    or if nothing could be compared.
 
     --verify processes an agent's journaled inputs again, in another process, and compares the results byte by byte. It
     exits 1 if something differs or nothing could be compared.

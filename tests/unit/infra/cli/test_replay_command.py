@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
+from tradewind.connectors.copying.comparison import Compared
+from tradewind.infra.cli.trading.copying import alike
 from tradewind.infra.cli.trading.replay import CHILD, equal, replay
 from tradewind.streams.replay import Difference, Verified
 
@@ -71,3 +73,10 @@ def test_a_difference_is_told_with_its_coordinates() -> None:
     assert "input differs in entry 3 (topic market.ticks, partition 0, offset 7)" in told.text()
     assert "note: a note" in told.text()
     assert told.to_json()["difference"]["where"] == {"topic": "market.ticks", "partition": 0, "offset": 7}
+
+
+def test_namespaces_are_alike_where_something_was_compared_and_nothing_differs() -> None:
+    """A slice without a record, as of a misspelt time, is no proof."""
+    assert alike([Compared("market.bars", equal=1), Compared("market.news")])
+    assert not alike([Compared("market.bars"), Compared("market.news")])
+    assert not alike([Compared("market.bars", equal=1), Compared("market.news", missing=1)])
