@@ -158,17 +158,23 @@ async def get_orders_status(
 async def get_orders_id(request: Request, response: Response, id: OrderId) -> dict[str, Any]:  # noqa: A002 - the path's name
     """Return one order with its state and its fills; another tenant's is as unknown as one that never was."""
     gateway, who = gateway_of(request), who_of(request)
-    page = await gateway.reads.orders(who.tenant_id, None, id, Cursor(), 1)
-    if not page.rows:
-        raise Problem(
-            404,
-            "UNKNOWN_ORDER",
-            f"there is no order {id}",
-            "GET /api/v1/orders/status lists the orders; a new one is there within some seconds",
-            pointer="path: id",
-        )
+    order = await order_of(gateway, who.tenant_id, id, "path: id")
     fills = await gateway.reads.fills(who.tenant_id, None, id, Cursor(), MOST_ROWS)
-    return {**written(gateway, response, "execution.order_events"), "order": page.rows[0], "fills": fills.rows}
+    return {**written(gateway, response, "execution.order_events"), "order": order, "fills": fills.rows}
+
+
+async def order_of(gateway: Gateway, tenant_id: str | None, order_id: str, pointer: str) -> dict[str, Any]:
+    """Return an order of a tenant; raises `Problem` (404)."""
+    page = await gateway.reads.orders(tenant_id, None, order_id, Cursor(), 1)
+    if page.rows:
+        return page.rows[0]
+    raise Problem(
+        404,
+        "UNKNOWN_ORDER",
+        f"there is no order {order_id}",
+        "GET /api/v1/orders/status lists the orders; a new one is there within some seconds",
+        pointer=pointer,
+    )
 
 
 async def get_executions_history(

@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import re
+import time
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Final
 
-from fastapi import Request, Response
+from fastapi import Header, Request, Response
 
-from tradewind.connectors.gateway.answers import CursorText, Limit, gateway_of, who_of, written
+from tradewind.connectors.gateway.answers import CursorText, Limit, gateway_of, order_of, who_of, written
 from tradewind.connectors.gateway.commands.asked import KeyText, asked_of
-from tradewind.connectors.gateway.commands.made import Decide
+from tradewind.connectors.gateway.commands.ledger import Begun
+from tradewind.connectors.gateway.commands.made import Decide, Made
+from tradewind.connectors.gateway.commands.orders import (
+    Cancel,
+    Create,
+    Quote,
+    cancelled,
+    check_account,
+    check_order,
+    created,
+    found_before,
+    tenant_of,
+)
 from tradewind.connectors.gateway.commands.stop import Stop
-from tradewind.topics import AUDIT
+from tradewind.connectors.gateway.cursors import Cursor
+from tradewind.connectors.gateway.gateway import Gateway
+from tradewind.connectors.gateway.lane import instrument_named
+from tradewind.connectors.gateway.problems import Problem
+from tradewind.connectors.gateway.routes import PREFIX
+from tradewind.topics import AUDIT, ORDER_COMMANDS
+
+log = logging.getLogger(__name__)
+LOOK_S: Final = 0.1
+MOST_WAIT_S: Final = 10
+WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,4})(?:$|[,;\s])")
+PreferText = Annotated[
+    str | None, Header(max_length=100, description="`wait=N`: wait for the decision, up to N seconds (10 at most).")
+]
 
 
 async def post_system_emergency_stop(
@@ -23,6 +52,94 @@ async def post_system_emergency_stop(
     """Deny all new orders of a tenant or account and cancel its open ones, or let it trade again."""
     decide = partial(gateway_of(request).stop.decide, body)
     return await _carried_out(request, response, body, decide)
+
+
+async def post_orders_create(
+    body: Create,
+    key: KeyText,  # noqa: ARG001 - as above
+    request: Request,
+    response: Response,
+    prefer: PreferText = None,
+) -> dict[str, Any]:
+    """Submit an order at the quote that the tenant's user sees now; 201 with the decision where that is waited for."""
+    gateway, who = gateway_of(request), who_of(request)
+    tenant = tenant_of(body.tenant, who)
+    quoted = _quoted(gateway, body.symbol)
+
+    def decide(begun: Begun) -> Made:
+        if (before := gateway.written.find(ORDER_COMMANDS, begun)) is not None:
+            return found_before(before)
+        if isinstance(quoted, Problem):
+            raise quoted
+        quote = quoted
+        check_order(body, quote, gateway.instruments.get(quote.instrument.rpartition(".")[0]))
+        check_account(tenant, body.account, gateway.stop.accounts(), operator=who.tenant_id is None)
+        return created(body, tenant, quote, begun)
+
+    told = await _carried_out(request, response, body, decide)
+    order = await _awaited(gateway, tenant, told["order_id"], _wait_s(prefer), frozenset({"REQUESTED"}))
+    response.headers["Location"] = f"{PREFIX}/orders/{told['order_id']}"
+    if order is None:
+        return told
+    response.status_code = 201
+    return {**told, "status": order["status"], "order": order}
+
+
+async def post_executions_cancel(
+    body: Cancel,
+    key: KeyText,  # noqa: ARG001 - as above
+    request: Request,
+    response: Response,
+    prefer: PreferText = None,
+) -> dict[str, Any]:
+    """Cancel an open order; 200 with its last state where that is waited for."""
+    gateway, who = gateway_of(request), who_of(request)
+    order = await order_of(gateway, who.tenant_id, body.order_id, "#/order_id")
+
+    def decide(begun: Begun) -> Made:
+        before = gateway.written.find(ORDER_COMMANDS, begun)
+        return cancelled(body, order, begun) if before is None else found_before(before)
+
+    told = await _carried_out(request, response, body, decide)
+    open_ = frozenset({"REQUESTED", "APPROVED", "ACCEPTED"})
+    ended = await _awaited(gateway, who.tenant_id, body.order_id, _wait_s(prefer), open_)
+    response.headers["Location"] = f"{PREFIX}/orders/{body.order_id}"
+    if ended is None:
+        return told
+    response.status_code = 200
+    return {**told, "status": ended["status"], "order": ended}
+
+
+def _quoted(gateway: Gateway, symbol: str) -> Quote | Problem:
+    """Return the quote that a user sees now, or why there is none: a repeat of a command needs none."""
+    try:
+        name = instrument_named(gateway.hub, symbol)
+        return Quote.of(name, gateway.hub.data(("ticks", name)))
+    except Problem as problem:
+        return problem
+
+
+async def _awaited(
+    gateway: Gateway, tenant_id: str | None, order_id: str, wait_s: float, before: frozenset[str]
+) -> dict[str, Any] | None:
+    """Return an order once its state is none of `before`; None where that is not known in time."""
+    deadline = time.monotonic() + wait_s
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            page = await gateway.reads.orders(tenant_id, None, order_id, Cursor(), 1)
+        except Problem as problem:  # PostgreSQL is away; the command is durable all the same
+            log.warning("nobody can say what became of order %s yet: %s", order_id, problem)
+            return None
+        if page.rows and page.rows[0]["status"] not in before:
+            return page.rows[0]
+        await asyncio.sleep(min(LOOK_S, left))
+    return None
+
+
+def _wait_s(prefer: str | None) -> float:
+    """Return how long a client prefers to wait (RFC 7240), s."""
+    found = WAIT.search(prefer or "")
+    return min(MOST_WAIT_S, int(found[1])) if found else 0
 
 
 async def get_audit(

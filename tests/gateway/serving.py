@@ -38,6 +38,7 @@ from tradewind.connectors.gateway.views.reads import Reads
 from tradewind.connectors.settings import KafkaSettings, PostgresSettings, Settings
 from tradewind.infra.cli.processes.gateway import declared_of
 from tradewind.processors.gateway.buckets import Policy
+from tradewind.processors.market.instruments import INSTRUMENTS
 from tradewind.schemas.billing import Usage
 
 HOSTS = ("127.0.0.1", "localhost")
@@ -205,6 +206,7 @@ def served(*, hurried: bool = False) -> Iterator[Served]:
             stop=stop_in_memory(stores),
             usage=usage,
             traces=Traces(NO_KAFKA, CODEC, reads),
+            instruments=INSTRUMENTS,
             limits=Limits(None, lambda: time.monotonic_ns() // 1_000, UNLIMITED, UNLIMITED),
         )
 
