@@ -3,8 +3,8 @@
 An order made at t meets quotes from t + latency on, until it expires. The runtime holds each tick until every decision
 that the tick could fill has arrived (docs/architecture.md, Hold). So the outcome does not depend on which input was
 faster. A kill switch cancels the open orders of its tenant or account, and orders that are approved while it is engaged
-(docs/halts.md), and a cancel its order. A closing heartbeat on the ticks expires the orders made up to its time, DAY and GTD alike. Orders that
-arrive after it expire at once.
+(docs/halts.md). A cancel ends its order. A closing heartbeat on the ticks expires the orders made up to its time, DAY
+and GTD alike. Orders that arrive after it expire at once.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Outcome = tuple[int, Event]
 
 
 def execution(latency_us: int, venue: Venue | None = None) -> Processor:
-    """Return the execution agent's processor: decisions, cancels, ticks, heartbeats, kill switches -> order events, fills.
+    """Return the execution agent's processor: decisions, cancels, ticks, heartbeats, switches -> order events, fills.
 
     `latency_us` is the event time between an order and the first quote that it can meet, at least 1; `venue` fills
     the orders, by the rules of `matching.py` unless given. Raises `ValueError` for a latency below 1 µs: a quote

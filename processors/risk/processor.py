@@ -56,8 +56,8 @@ from tradewind.schemas.tenancy import Seeded, Tenant
 def risk() -> Processor:
     """Return the risk agent's processor: tenants, quotas, requests, order events, switches, heartbeats -> decisions.
 
-    Heartbeats and cancels pass unchanged. Raises `PoisonRecord` for a request that cannot be checked, and for a record that makes
-    an exposure larger than the range of amounts.
+    Heartbeats and cancels pass unchanged. Raises `PoisonRecord` for a request that cannot be checked, and for a record
+    that makes an exposure larger than the range of amounts.
     """
 
     def process(state: State, segment: Segment) -> list[Event]:
