@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import re
-import time
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -13,6 +9,7 @@ from fastapi import Header, Request, Response
 
 from tradewind.connectors.gateway.answers import CursorText, Limit, gateway_of, order_of, who_of, written
 from tradewind.connectors.gateway.commands.asked import KeyText, asked_of
+from tradewind.connectors.gateway.commands.decided import wait_s
 from tradewind.connectors.gateway.commands.ledger import Begun
 from tradewind.connectors.gateway.commands.made import Decide, Made
 from tradewind.connectors.gateway.commands.orders import (
@@ -27,17 +24,14 @@ from tradewind.connectors.gateway.commands.orders import (
     tenant_of,
 )
 from tradewind.connectors.gateway.commands.stop import Stop
-from tradewind.connectors.gateway.cursors import Cursor
 from tradewind.connectors.gateway.gateway import Gateway
 from tradewind.connectors.gateway.lane import instrument_named
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.routes import PREFIX
-from tradewind.topics import AUDIT, ORDER_COMMANDS
+from tradewind.topics import AUDIT, ORDER_COMMANDS, TICKS
 
-log = logging.getLogger(__name__)
-LOOK_S: Final = 0.1
-MOST_WAIT_S: Final = 10
-WAIT: Final = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,4})(?:$|[,;\s])")
+REQUESTED: Final = frozenset({"REQUESTED"})
+OPEN: Final = frozenset({"REQUESTED", "APPROVED", "ACCEPTED"})
 PreferText = Annotated[
     str | None, Header(max_length=100, description="`wait=N`: wait for the decision, up to N seconds (10 at most).")
 ]
@@ -77,10 +71,10 @@ async def post_orders_create(
         return created(body, tenant, quote, begun)
 
     told = await _carried_out(request, response, body, decide)
-    order = await _awaited(gateway, tenant, told["order_id"], _wait_s(prefer), frozenset({"REQUESTED"}))
     response.headers["Location"] = f"{PREFIX}/orders/{told['order_id']}"
+    order = await gateway.decided.order(tenant, told["order_id"], wait_s(prefer), REQUESTED)
     if order is None:
-        return told
+        return {**told, **_waits_for(gateway)}
     response.status_code = 201
     return {**told, "status": order["status"], "order": order}
 
@@ -101,9 +95,8 @@ async def post_executions_cancel(
         return cancelled(body, order, begun) if before is None else found_before(before)
 
     told = await _carried_out(request, response, body, decide)
-    open_ = frozenset({"REQUESTED", "APPROVED", "ACCEPTED"})
-    ended = await _awaited(gateway, who.tenant_id, body.order_id, _wait_s(prefer), open_)
     response.headers["Location"] = f"{PREFIX}/orders/{body.order_id}"
+    ended = await gateway.decided.order(who.tenant_id, body.order_id, wait_s(prefer), OPEN)
     if ended is None:
         return told
     response.status_code = 200
@@ -116,30 +109,15 @@ def _quoted(gateway: Gateway, symbol: str) -> Quote | Problem:
         name = instrument_named(gateway.hub, symbol)
         return Quote.of(name, gateway.hub.data(("ticks", name)))
     except Problem as problem:
-        return problem
+        return Problem(problem.status, problem.code, problem.detail, problem.remedy, pointer="#/symbol")
 
 
-async def _awaited(
-    gateway: Gateway, tenant_id: str | None, order_id: str, wait_s: float, before: frozenset[str]
-) -> dict[str, Any] | None:
-    """Return an order once its state is none of `before`; None where that is not known in time."""
-    deadline = time.monotonic() + wait_s
-    while (left := deadline - time.monotonic()) > 0:
-        try:
-            page = await gateway.reads.orders(tenant_id, None, order_id, Cursor(), 1)
-        except Problem as problem:  # PostgreSQL is away; the command is durable all the same
-            log.warning("nobody can say what became of order %s yet: %s", order_id, problem)
-            return None
-        if page.rows and page.rows[0]["status"] not in before:
-            return page.rows[0]
-        await asyncio.sleep(min(LOOK_S, left))
-    return None
-
-
-def _wait_s(prefer: str | None) -> float:
-    """Return how long a client prefers to wait (RFC 7240), s."""
-    found = WAIT.search(prefer or "")
-    return min(MOST_WAIT_S, int(found[1])) if found else 0
+def _waits_for(gateway: Gateway) -> dict[str, str]:
+    """Return what an order waits for where no quotes come at all."""
+    seen = gateway.flow.last
+    if seen is None or seen.topics.get(TICKS.name, {}).get("rate_per_s", 0) > 0:
+        return {}
+    return {"waits_for": "quotes: none is coming in at present, so the order waits until a feed runs"}
 
 
 async def get_audit(

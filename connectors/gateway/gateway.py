@@ -17,6 +17,7 @@ from tradewind.connectors.gateway.ai.asker import Asker, make_asker
 from tradewind.connectors.gateway.auth.store import Store
 from tradewind.connectors.gateway.auth.tokens import ACCESS_S, Tokens, secret_of
 from tradewind.connectors.gateway.commands.audit import AuditLog
+from tradewind.connectors.gateway.commands.decided import Decided
 from tradewind.connectors.gateway.commands.frame import Commands
 from tradewind.connectors.gateway.commands.ledger import Ledger
 from tradewind.connectors.gateway.commands.stop import EmergencyStop
@@ -101,6 +102,7 @@ class Gateway:
     limits: Limits
     instruments: Mapping[str, Instrument]
     written: Written
+    decided: Decided
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     open: ExitStack = field(default_factory=ExitStack)
     """What sends its rest at the end."""
@@ -198,4 +200,5 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
         limits=limits_of(settings, lambda: time.monotonic_ns() // 1_000),
         instruments={**INSTRUMENTS, **settings.instruments},
         written=Written(settings, codec),
+        decided=Decided(reads),
     )

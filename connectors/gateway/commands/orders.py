@@ -23,6 +23,7 @@ from tradewind.processors.market.instruments import Instrument
 from tradewind.processors.money import CONTEXT, money_of, shown
 from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.schemas.execution import CancelOrder, SubmitOrder
+from tradewind.schemas.flaws import flaw_of
 from tradewind.schemas.ranges import AMOUNT_MAX, DURATION_MAX, NAME_CHARACTERS
 from tradewind.topics import AUDIT, ORDER_COMMANDS
 
@@ -164,7 +165,7 @@ def check_account(tenant: str, account: str, known: Mapping[str, Sequence[str]],
 
 
 def created(body: Create, tenant: str, quote: Quote, begun: Begun) -> Made:
-    """Return the command to submit an order, and its audit event."""
+    """Return the command to submit an order, and its audit event. Raises `Problem` (422)."""
     symbol, _, venue = quote.instrument.rpartition(".")
     command = SubmitOrder(
         event_id=begun.asked.id,
@@ -186,6 +187,9 @@ def created(body: Create, tenant: str, quote: Quote, begun: Begun) -> Made:
         quote_ask=quote.ask,
         quote_ts=quote.ts_us,
     )
+    flaw = flaw_of(command)
+    if flaw is not None:  # such as a quote whose bid is above its ask: the agents would refuse the order
+        raise _wrong("OUT_OF_RANGE", f"the order is out of range: {flaw}", "correct it, or wait for another quote", "#")
     told = _requested(command)
     audit = changed(
         begun.asked.caller,
