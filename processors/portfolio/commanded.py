@@ -19,8 +19,8 @@ from tradewind.schemas.market import Heartbeat
 from tradewind.schemas.portfolio import SizingTimeState
 from tradewind.schemas.signals import Signal
 
-BY_HAND: Final = "manual"
-"""The deployment and the strategy of orders that people give, in each account."""
+BY_HAND: Final = "@manual"
+"""The deployment and the strategy of orders that people give, in each account. No deployment can have this name."""
 
 
 def reach(state: State, event: Signal | Heartbeat) -> None:

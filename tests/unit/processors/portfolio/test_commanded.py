@@ -63,7 +63,7 @@ def test_a_command_is_dated_after_what_is_reached_and_not_before_its_quote() -> 
     times = [made.ts_event - START for made in (early, late, ahead, other) if isinstance(made, OrderRequest)]
     assert times == [0, 501, 900, 0]
     assert isinstance(late, OrderRequest)
-    assert (late.mode, late.units, late.deployment, late.tenant_id) == ("ADD", Decimal(2_000), "manual", "alpha")
+    assert (late.mode, late.units, late.deployment, late.tenant_id) == ("ADD", Decimal(2_000), "@manual", "alpha")
     assert (late.quote_bid, late.quote_ask, late.quote_ts) == (Decimal("1.1"), Decimal("1.1001"), START)
     assert late.order_id == submit().order_id
 
