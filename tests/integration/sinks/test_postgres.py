@@ -102,7 +102,7 @@ class TestRows:
     """What lies in the tables."""
 
     async def test_every_event_arrives_as_it_was(self, migrated: Settings, publisher: Publisher) -> None:
-        """Amounts to the last digit, times to the µs, texts with whatever is in them; heartbeats and cancels are left out."""
+        """Amounts to the last digit, times to the µs, texts with whatever is in them; no heartbeats and no cancels."""
         await asyncio.to_thread(self._every_event, migrated, publisher)
 
     def _every_event(self, settings: Settings, publisher: Publisher) -> None:
