@@ -15,6 +15,8 @@ from tradewind.connectors.gateway.limits import Kind
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE", "WS"]
 Answer: TypeAlias = Callable[..., Awaitable[Any]]
 PREFIX = "/api/v1"
+QUESTIONS = ("ai/", "llm/", "rag/")
+"""How paths begin whose `POST` asks a model and changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,9 @@ class Route:
     @property
     def kind(self) -> Kind:
         """Which rate limits hold for it."""
-        return "reads" if self.method == "GET" else "commands"
+        if self.method == "GET":
+            return "reads"
+        return "questions" if self.path.startswith(QUESTIONS) else "commands"
 
     @property
     def action(self) -> str:
