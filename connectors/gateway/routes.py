@@ -48,7 +48,7 @@ class Route:
 
     @property
     def name(self) -> str:
-        """The name that its function has in `answers.py`."""
+        """The name that its function has in `answers/`."""
         words = self.path.replace("{", "").replace("}", "").replace("-", "_").replace("/", "_")
         return f"{self.method.lower()}_{words}"
 
@@ -136,4 +136,4 @@ ROUTES: tuple[Route, ...] = (
 )
 """Each may be read in `docs/gateway.md`, which a test compares with this table and with OpenAPI."""
 HOT = next(route for route in ROUTES if route.path == "markets/{symbol}/tick")
-"""The routes of `lane.py` have its roles; OpenAPI describes them by their functions in `answers.py`."""
+"""The routes of `lane.py` have its roles; OpenAPI describes them by their functions in `answers/`."""

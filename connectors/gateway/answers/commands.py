@@ -7,7 +7,8 @@ from typing import Annotated, Any, Final
 
 from fastapi import Header, Request, Response
 
-from tradewind.connectors.gateway.answers import CursorText, Limit, gateway_of, order_of, who_of, written
+from tradewind.connectors.gateway.answers.basics import CursorText, Limit, gateway_of, who_of, written
+from tradewind.connectors.gateway.answers.books import order_of
 from tradewind.connectors.gateway.commands.asked import KeyText, asked_of
 from tradewind.connectors.gateway.commands.decided import wait_s
 from tradewind.connectors.gateway.commands.ledger import Begun
