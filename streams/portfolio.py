@@ -1,4 +1,4 @@
-"""The portfolio domain's agents: signals become order requests, fills become positions."""
+"""The portfolio domain's agents: signals and commands become order requests, fills become positions."""
 
 from tradewind.connectors.settings import Settings
 from tradewind.processors.market.instruments import INSTRUMENTS
@@ -6,17 +6,26 @@ from tradewind.processors.portfolio.processor import portfolio as positions
 from tradewind.processors.portfolio.sizing import sizing as sizing_processor
 from tradewind.processors.tenancy.known import waits_for_tenants
 from tradewind.streams.runtime import Agent
-from tradewind.topics import BARS, DEPLOYMENT_POSITIONS, FILLS, ORDER_REQUESTS, POSITIONS, SIGNALS, TENANT_CHANGES
+from tradewind.topics import (
+    BARS,
+    DEPLOYMENT_POSITIONS,
+    FILLS,
+    ORDER_COMMANDS,
+    ORDER_REQUESTS,
+    POSITIONS,
+    SIGNALS,
+    TENANT_CHANGES,
+)
 from tradewind.topics.topic import MIB
 
 SIZINGS_BYTES = 32 * MIB  # 5,000 tenants with 4 KiB of accounts each take 20 MB
 
 
 def sizing(settings: Settings) -> Agent:
-    """Make an order request of each signal for every account of every active tenant."""
+    """Make order requests of signals, for every account of every active tenant, and of commands."""
     return Agent(
         name="sizing",
-        inputs=(TENANT_CHANGES, SIGNALS),
+        inputs=(TENANT_CHANGES, ORDER_COMMANDS, SIGNALS),
         outputs=(ORDER_REQUESTS,),
         processor=sizing_processor({**INSTRUMENTS, **settings.instruments}),
         waits=waits_for_tenants,

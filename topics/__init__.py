@@ -3,7 +3,7 @@
 from tradewind.topics.ai import AI_ATTEMPTS, AI_CALLS, AI_REQUESTS, AI_RESPONSES, AI_SETTINGS
 from tradewind.topics.billing import USAGE, USAGE_THRESHOLDS, USAGE_TOTALS
 from tradewind.topics.catalog import UnknownTopic, topic_named
-from tradewind.topics.execution import FILLS, ORDER_EVENTS, ORDER_REQUESTS
+from tradewind.topics.execution import FILLS, ORDER_COMMANDS, ORDER_EVENTS, ORDER_REQUESTS
 from tradewind.topics.market import BARS, FEED_POSITIONS, LATE_TICKS, NEWS, TICKS, TRADES
 from tradewind.topics.notifications import ALERTS
 from tradewind.topics.portfolio import DEPLOYMENT_POSITIONS, POSITIONS
@@ -29,6 +29,7 @@ DOMAIN_TOPICS: tuple[Topic, ...] = (
     BARS,
     FEED_POSITIONS,
     SIGNALS,
+    ORDER_COMMANDS,
     ORDER_REQUESTS,
     DECISIONS,
     KILL_SWITCHES,
@@ -70,6 +71,7 @@ __all__ = [
     "KILL_SWITCHES",
     "LATE_TICKS",
     "NEWS",
+    "ORDER_COMMANDS",
     "ORDER_EVENTS",
     "ORDER_REQUESTS",
     "PARTITIONS",

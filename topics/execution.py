@@ -1,14 +1,25 @@
-"""Topics of the execution domain: order requests, the life of orders, fills."""
+"""Topics of the execution domain: commands, order requests, the life of orders, fills."""
 
-from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest
+from tradewind.schemas.execution import CancelOrder, Fill, OrderEvent, OrderRequest, SubmitOrder
 from tradewind.schemas.market import Heartbeat
 from tradewind.topics.keys import INSTRUMENT, instrument_key
 from tradewind.topics.topic import Topic
 
+ORDER_COMMANDS = Topic(
+    name="execution.commands",
+    model=SubmitOrder,
+    also=(CancelOrder,),
+    key=instrument_key,
+    key_columns=INSTRUMENT,
+    owner="execution",
+    producers=("gateway",),
+    consumers=("sizing",),
+)
+"""An input of sizing: whoever wrote requests from outside would break what the heartbeats on them promise."""
 ORDER_REQUESTS = Topic(
     name="execution.order_requests",
     model=OrderRequest,
-    also=(Heartbeat,),
+    also=(Heartbeat, CancelOrder),
     time_carrier=Heartbeat,
     key=instrument_key,
     key_columns=INSTRUMENT,

@@ -3,6 +3,7 @@
 from typing import cast
 
 from tradewind.schemas.event import Event
+from tradewind.schemas.execution import CancelOrder
 from tradewind.schemas.market import Heartbeat
 from tradewind.schemas.risk import Decision, KillSwitch
 from tradewind.topics.keys import INSTRUMENT, instrument_key
@@ -11,7 +12,7 @@ from tradewind.topics.topic import Topic
 DECISIONS = Topic(
     name="risk.decisions",
     model=Decision,
-    also=(Heartbeat,),
+    also=(Heartbeat, CancelOrder),
     time_carrier=Heartbeat,
     key=instrument_key,
     key_columns=INSTRUMENT,

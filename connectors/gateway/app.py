@@ -15,15 +15,18 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from tradewind import __version__
-from tradewind.connectors.gateway import (
-    alert_answers,
-    answers,
-    command_answers,
-    letter_answers,
-    stream_answers,
-    system_answers,
+from tradewind.connectors.gateway.answers import (
+    ai,
+    alerts,
+    books,
+    commands,
+    letters,
+    markets,
+    sessions,
+    streams,
+    system,
 )
-from tradewind.connectors.gateway.ai import answers as ai_answers
+from tradewind.connectors.gateway.answers.basics import gateway_of
 from tradewind.connectors.gateway.auth.bearer import bearer
 from tradewind.connectors.gateway.auth.roles import Who
 from tradewind.connectors.gateway.commands.asked import caller_of
@@ -54,15 +57,7 @@ SCHEMA: Final = {
         "pointer": {"type": "string", "description": "where: a JSON pointer, a parameter or a header"},
     },
 }
-ANSWERS: Final = (
-    answers,
-    ai_answers,
-    alert_answers,
-    command_answers,
-    letter_answers,
-    stream_answers,
-    system_answers,
-)
+ANSWERS: Final = (ai, alerts, books, commands, letters, markets, sessions, streams, system)
 """Modules with the functions that answer."""
 log = logging.getLogger(__name__)
 
@@ -157,7 +152,7 @@ def _only(route: Route) -> Callable[[Request, Response], Awaitable[Who]]:
 
     async def allowed(request: Request, response: Response) -> Who:
         token = bearer(request.headers.get("authorization", ""))
-        gateway = answers.gateway_of(request)
+        gateway = gateway_of(request)
         who = request.state.who = gateway.tokens.verify(token)
         request.state.action = route.action if route.command else None
         response.headers.update((await gateway.limits.take(who, route.kind)).headers())
@@ -202,7 +197,7 @@ async def _audited(request: Request, problem: Problem) -> Problem:
     if action is None or not 400 <= problem.status < 500 or problem.status == 429:  # a flood must not fill the audit
         return problem
     try:
-        await answers.gateway_of(request).commands.refused(caller_of(request, action), problem)
+        await gateway_of(request).commands.refused(caller_of(request, action), problem)
     except Problem as unwritten:
         return unwritten
     return problem

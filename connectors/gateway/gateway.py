@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,10 +17,12 @@ from tradewind.connectors.gateway.ai.asker import Asker, make_asker
 from tradewind.connectors.gateway.auth.store import Store
 from tradewind.connectors.gateway.auth.tokens import ACCESS_S, Tokens, secret_of
 from tradewind.connectors.gateway.commands.audit import AuditLog
+from tradewind.connectors.gateway.commands.decided import Decided
 from tradewind.connectors.gateway.commands.frame import Commands
 from tradewind.connectors.gateway.commands.ledger import Ledger
 from tradewind.connectors.gateway.commands.stop import EmergencyStop
 from tradewind.connectors.gateway.commands.writer import Writer
+from tradewind.connectors.gateway.commands.written import Written
 from tradewind.connectors.gateway.cursors import Cursors
 from tradewind.connectors.gateway.letters import Letters, Owners
 from tradewind.connectors.gateway.limits import Limits, limits_of
@@ -39,6 +42,7 @@ from tradewind.connectors.gateway.views.view import View
 from tradewind.connectors.gateway.wire import encoded
 from tradewind.connectors.health.names import Known
 from tradewind.connectors.settings import Settings
+from tradewind.processors.market.instruments import INSTRUMENTS, Instrument
 from tradewind.schemas.codec import Codec
 from tradewind.topics import DOMAIN_TOPICS, Topic
 
@@ -96,6 +100,9 @@ class Gateway:
     usage: Door
     traces: Traces
     limits: Limits
+    instruments: Mapping[str, Instrument]
+    written: Written
+    decided: Decided
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     open: ExitStack = field(default_factory=ExitStack)
     """What sends its rest at the end."""
@@ -191,4 +198,7 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
         usage=usage,
         traces=Traces(settings, codec, reads),
         limits=limits_of(settings, lambda: time.monotonic_ns() // 1_000),
+        instruments={**INSTRUMENTS, **settings.instruments},
+        written=Written(settings, codec),
+        decided=Decided(reads),
     )

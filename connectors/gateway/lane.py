@@ -70,7 +70,7 @@ class HotLane:
 
 def _body(views: Views, who: Who, symbol: str, what: str) -> bytes:
     hub = views.hub
-    instrument = _instrument(hub, symbol)
+    instrument = instrument_named(hub, symbol)
     if who.tenant_id is not None:
         views.called(who.tenant_id, ROUTES[what])
     if what == "tick":
@@ -84,7 +84,7 @@ def _token(scope: Scope) -> str:
     return bearer(given.decode("latin-1"))
 
 
-def _instrument(hub: Hub, symbol: str) -> str:
+def instrument_named(hub: Hub, symbol: str) -> str:
     """Return the instrument of `SYMBOL.VENUE`, or of a symbol that one venue alone has; raises `Problem` (404, 409)."""
     known = hub.symbols("ticks")
     if symbol in known:

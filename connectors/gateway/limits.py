@@ -22,19 +22,28 @@ from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.settings import Settings
 from tradewind.processors.gateway.buckets import US_PER_S, Bucket, Policy
 
-Kind: TypeAlias = Literal["market", "reads", "commands"]
+Kind: TypeAlias = Literal["market", "reads", "questions", "commands"]
 USERS: Final[Mapping[Kind, Policy]] = {
     "market": Policy("market", 5_000, 10_000),
     "reads": Policy("reads", 50, 200),
+    "questions": Policy("questions", 20, 100),
     "commands": Policy("commands", 10, 40),
 }
 """Of one user. The pages ask at most three times a second."""
 TENANTS: Final[Mapping[Kind, Policy]] = {
     "market": Policy("market", 10_000, 20_000),
     "reads": Policy("reads", 200, 800),
+    "questions": Policy("questions", 100, 400),
     "commands": Policy("commands", 200, 400),
 }
 """Of all users of a tenant together."""
+NAMED: Final[Mapping[str, tuple[str, str]]] = {
+    "market": ("reads of the market", "WS markets/stream sends what changes"),
+    "reads": ("reads", "WS stream sends what changes"),
+    "questions": ("questions to models", "one request to ai/embeddings takes several texts"),
+    "commands": ("commands", "a repeat needs the same Idempotency-Key"),
+}
+"""Name of a policy -> what it counts, and what helps to need fewer of them."""
 LEASES_IN_BURST: Final = 10
 """A lease is so small a part of a bucket that several processes share it evenly."""
 LEASE_US: Final = US_PER_S
@@ -221,10 +230,11 @@ def limits_of(settings: Settings, now_us: Callable[[], int]) -> Limits:
 
 def _too_many(policy: Policy, whose: str, next_s: float) -> Problem:
     wait_s = max(1, math.ceil(next_s))
+    counted, helps = NAMED[policy.name]
     return Problem(
         429,
         "TOO_MANY_REQUESTS",
-        f"{whose} more than {policy.per_s:,} {policy.name} a second, {policy.burst:,} at once",
-        f"wait {wait_s} s, and ask less often; WS stream sends what changes",
+        f"{whose} more than {policy.per_s:,} {counted} a second, {policy.burst:,} at once",
+        f"wait {wait_s} s, and ask less often; {helps}",
         headers={**Left(policy, 0).headers(), "Retry-After": str(wait_s)},
     )

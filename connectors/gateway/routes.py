@@ -15,6 +15,8 @@ from tradewind.connectors.gateway.limits import Kind
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE", "WS"]
 Answer: TypeAlias = Callable[..., Awaitable[Any]]
 PREFIX = "/api/v1"
+QUESTIONS = ("ai/", "llm/", "rag/")
+"""How paths begin whose `POST` asks a model and changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,9 @@ class Route:
     @property
     def kind(self) -> Kind:
         """Which rate limits hold for it."""
-        return "reads" if self.method == "GET" else "commands"
+        if self.method == "GET":
+            return "reads"
+        return "questions" if self.path.startswith(QUESTIONS) else "commands"
 
     @property
     def action(self) -> str:
@@ -44,7 +48,7 @@ class Route:
 
     @property
     def name(self) -> str:
-        """The name that its function has in `answers.py`."""
+        """The name that its function has in `answers/`."""
         words = self.path.replace("{", "").replace("}", "").replace("-", "_").replace("/", "_")
         return f"{self.method.lower()}_{words}"
 
@@ -85,6 +89,8 @@ ROUTES: tuple[Route, ...] = (
         "Stop the trading of a tenant, an account or all, or allow it again.",
         command=True,
     ),
+    Route("POST", "orders/create", TRADERS, "Submit an order.", command=True),
+    Route("POST", "executions/cancel", TRADERS, "Cancel an open order.", command=True),
     Route("GET", "trace/{id}", EVERYONE, "The way of an order by any id on it, from the quote to the position."),
     Route("GET", "usage", EVERYONE, "What tenants have used in a month, by meter and dimension."),
     Route("GET", "audit", AUDITORS, "Who changed what, and what was refused."),
@@ -122,8 +128,6 @@ ROUTES: tuple[Route, ...] = (
     _later("risk", "GET", "portfolio/risk-metrics", EVERYONE, "Risk of a portfolio."),
     _later("portfolio", "POST", "portfolio/rebalance", TRADERS, "Rebalance a portfolio."),
     _later("risk", "POST", "portfolio/risk-limits", OWNERS, "Change limits."),
-    _later("execution", "POST", "orders/create", TRADERS, "Submit an order."),
-    _later("execution", "POST", "executions/cancel", TRADERS, "Cancel an order."),
     _later("analytics", "GET", "system/status", EVERYONE, "State of the platform in short."),
     _later("tenancy", "POST", "system/config", PLATFORM, "Change settings."),
     _later("analytics", "POST", "system/maintenance", PLATFORM, "Maintenance."),
@@ -132,4 +136,4 @@ ROUTES: tuple[Route, ...] = (
 )
 """Each may be read in `docs/gateway.md`, which a test compares with this table and with OpenAPI."""
 HOT = next(route for route in ROUTES if route.path == "markets/{symbol}/tick")
-"""The routes of `lane.py` have its roles; OpenAPI describes them by their functions in `answers.py`."""
+"""The routes of `lane.py` have its roles; OpenAPI describes them by their functions in `answers/`."""

@@ -14,7 +14,7 @@ from tradewind.processors.billing.numbering import next_sequence
 from tradewind.processors.identity import derive_id, instrument
 from tradewind.schemas.billing import Usage
 from tradewind.schemas.event import Event
-from tradewind.schemas.execution import Fill
+from tradewind.schemas.execution import CancelOrder, Fill
 from tradewind.schemas.market import Heartbeat
 from tradewind.schemas.risk import Decision
 
@@ -23,13 +23,13 @@ MOST_CHARACTERS: Final = 256  # of a dimension; the names of symbol and venue ma
 
 
 def metering() -> Processor:
-    """Return the metering agent's processor: decisions and fills -> usage; heartbeats end here.
+    """Return the metering agent's processor: decisions and fills -> usage; heartbeats and cancels end here.
 
     Raises `PoisonRecord` for an approval or a fill of no tenant, and for a decision whose outcome is not known.
     """
 
     def process(state: State, segment: Segment) -> list[Event]:
-        if not len(segment) or segment.model is Heartbeat:
+        if not len(segment) or segment.model in {Heartbeat, CancelOrder}:
             return []
         source = f"{DOOR}/{segment.partition}"
         sent: list[Event] = []

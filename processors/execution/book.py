@@ -49,6 +49,12 @@ class Book:
         eligible_ts = self.eligible_ts(order)
         return eligible_ts if order.expire_ts is None else min(eligible_ts, order.expire_ts)
 
+    def order(self, order_id: str) -> OpenOrderState | None:
+        """Return an order of this instrument; None where it is not open."""
+        if order_id not in self._order_ids:
+            return None
+        return self._state.get(_order_key(order_id), OpenOrderState)
+
     def holds(self, order_id: str) -> bool:
         """Return whether an order is open."""
         return self._state.get(_order_key(order_id), OpenOrderState) is not None

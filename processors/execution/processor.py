@@ -3,8 +3,8 @@
 An order made at t meets quotes from t + latency on, until it expires. The runtime holds each tick until every decision
 that the tick could fill has arrived (docs/architecture.md, Hold). So the outcome does not depend on which input was
 faster. A kill switch cancels the open orders of its tenant or account, and orders that are approved while it is engaged
-(docs/halts.md). A closing heartbeat on the ticks expires the orders made up to its time, DAY and GTD alike. Orders that
-arrive after it expire at once.
+(docs/halts.md). A cancel ends its order. A closing heartbeat on the ticks expires the orders made up to its time, DAY
+and GTD alike. Orders that arrive after it expire at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tradewind.processors.execution.matching import Match, Offered, QuoteVenue, 
 from tradewind.processors.market.quotes import Ints, Quotes, quotes_of
 from tradewind.processors.tenancy.switches import concerns, keep, stopped, switches_of
 from tradewind.schemas.event import Event
-from tradewind.schemas.execution import OpenOrderState
+from tradewind.schemas.execution import CancelOrder, OpenOrderState
 from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.schemas.risk import Decision, KillSwitch
 
@@ -34,7 +34,7 @@ Outcome = tuple[int, Event]
 
 
 def execution(latency_us: int, venue: Venue | None = None) -> Processor:
-    """Return the execution agent's processor: decisions, ticks, heartbeats, kill switches -> order events and fills.
+    """Return the execution agent's processor: decisions, cancels, ticks, heartbeats, switches -> order events, fills.
 
     `latency_us` is the event time between an order and the first quote that it can meet, at least 1; `venue` fills
     the orders, by the rules of `matching.py` unless given. Raises `ValueError` for a latency below 1 µs: a quote
@@ -58,6 +58,8 @@ def execution(latency_us: int, venue: Venue | None = None) -> Processor:
             return _on_heartbeats(state, rows_of(segment), latency_us) if segment.topic == TICKS else []
         if segment.model is KillSwitch:
             return _on_switches(state, rows_of(segment), latency_us)
+        if segment.model is CancelOrder:
+            return _on_cancels(state, rows_of(segment), latency_us)
         raise TypeError(f"orders meet ticks, and no {segment.model.__name__} ({segment.topic})")
 
     return process
@@ -105,6 +107,21 @@ def _on_switches(state: State, segment: Rows, latency_us: int) -> list[Event]:
                 sent += cancel(order, book.cancel_ts(order), ts_ingest, reason)
                 book.remove(order)
             book.keep()
+    return sent
+
+
+def _on_cancels(state: State, segment: Rows, latency_us: int) -> list[Event]:
+    """Cancel open orders of the tenants that ask for it. An order that has ended, or is another's, stays as it is."""
+    sent: list[Event] = []
+    commands = cast("list[CancelOrder]", list(segment.events))
+    for command, ts_ingest in zip(commands, segment.ts_ingest.tolist(), strict=True):
+        book = Book(state, command.symbol, command.venue, latency_us)
+        order = book.order(command.order_id)
+        if order is None or order.tenant_id != command.tenant_id:
+            continue
+        sent += cancel(order, book.cancel_ts(order), ts_ingest, command.reason)
+        book.remove(order)
+        book.keep()
     return sent
 
 

@@ -1,5 +1,7 @@
 """A signal becomes a target for the account of its deployment, as large as the deployment's sizing says.
 
+A command of a person becomes a request as it stands (`commanded.py`).
+
     VOLATILITY:  quantity = size * strength / (volatility * price), rounded down to a lot
     NOTIONAL:    quantity = size * strength / price, rounded down to a lot
     UNITS:       quantity = size * strength, rounded down to a lot
@@ -22,9 +24,10 @@ from tradewind.processors.batch import PoisonRecord, Processor, Segment, State, 
 from tradewind.processors.identity import derive_id
 from tradewind.processors.market.instruments import INSTRUMENTS, Instrument
 from tradewind.processors.money import ZERO, ceiled, exact, floored, money_of
+from tradewind.processors.portfolio.commanded import commanded, reach
 from tradewind.processors.tenancy.known import all_known, known, note, note_seeded
 from tradewind.schemas.event import Event
-from tradewind.schemas.execution import OrderRequest
+from tradewind.schemas.execution import CancelOrder, OrderRequest, SubmitOrder
 from tradewind.schemas.market import Heartbeat
 from tradewind.schemas.portfolio import SizingState
 from tradewind.schemas.signals import Signal
@@ -34,7 +37,7 @@ VOLATILITY_MIN = 1e-8  # a market that moves by less is standing still: a quanti
 
 
 def sizing(instruments: Mapping[str, Instrument] = INSTRUMENTS) -> Processor:
-    """Return the sizing agent's processor: tenants, signals, heartbeats -> order requests and the same heartbeats.
+    """Return the sizing agent's processor: tenants, commands, signals, heartbeats -> requests, the same heartbeats.
 
     A tenant that is not active gets no requests. Raises `PoisonRecord` if a request would be out of range, or if
     `instruments` lacks the signal's instrument: a guessed lot size could make an order a thousand times larger.
@@ -48,8 +51,15 @@ def sizing(instruments: Mapping[str, Instrument] = INSTRUMENTS) -> Processor:
         for index, (event, ts_ingest) in enumerate(events):
             match event:
                 case Signal():
+                    reach(state, event)
                     sent += _on_signal(state, index, event, instruments, ts_ingest)
                 case Heartbeat():
+                    reach(state, event)
+                    sent.append(event)
+                case SubmitOrder():
+                    of = _instrument(index, event, instruments)
+                    sent.append(checked(commanded(state, index, event, of, ts_ingest), index))
+                case CancelOrder():
                     sent.append(event)
                 case Tenant():
                     note(state, index, event, _kept(event), "order_type")
@@ -66,15 +76,20 @@ def _on_signal(
     state: State, index: int, signal: Signal, instruments: Mapping[str, Instrument], ts_ingest: int
 ) -> list[Event]:
     require_known(signal, index, "direction", "mode", "sizing")
-    instrument = instruments.get(signal.symbol)
-    if instrument is None:
-        raise PoisonRecord(index, _unknown(signal.symbol))
+    instrument = _instrument(index, signal, instruments)
     requests = (
         _request(signal, instrument, tenant, account_id, ts_ingest)
         for tenant, account_id in _owners(state, signal)
         if tenant.status == "ACTIVE"
     )
     return [checked(request, index) for request in requests if request is not None]
+
+
+def _instrument(index: int, event: Signal | SubmitOrder, instruments: Mapping[str, Instrument]) -> Instrument:
+    found = instruments.get(event.symbol)
+    if found is None:
+        raise PoisonRecord(index, _unknown(event.symbol))
+    return found
 
 
 def _owners(state: State, signal: Signal) -> Iterator[tuple[SizingState, str]]:

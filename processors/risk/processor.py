@@ -47,7 +47,7 @@ from tradewind.processors.tenancy.known import known, note, note_seeded
 from tradewind.processors.tenancy.switches import switches_of
 from tradewind.schemas.billing import UsageThreshold
 from tradewind.schemas.event import Event
-from tradewind.schemas.execution import OrderEvent, OrderRequest
+from tradewind.schemas.execution import CancelOrder, OrderEvent, OrderRequest
 from tradewind.schemas.market import Heartbeat
 from tradewind.schemas.risk import Decision, EarningsState, KillSwitch, LimitsState
 from tradewind.schemas.tenancy import Seeded, Tenant
@@ -56,8 +56,8 @@ from tradewind.schemas.tenancy import Seeded, Tenant
 def risk() -> Processor:
     """Return the risk agent's processor: tenants, quotas, requests, order events, switches, heartbeats -> decisions.
 
-    Heartbeats pass unchanged. Raises `PoisonRecord` for a request that cannot be checked, and for a record that makes
-    an exposure larger than the range of amounts.
+    Heartbeats and cancels pass unchanged. Raises `PoisonRecord` for a request that cannot be checked, and for a record
+    that makes an exposure larger than the range of amounts.
     """
 
     def process(state: State, segment: Segment) -> list[Event]:
@@ -68,7 +68,7 @@ def risk() -> Processor:
             return _on_requests(state, rows)
         for index, event in enumerate(rows.events):
             _take(state, index, event)
-        return list(rows.events) if rows.model is Heartbeat else []
+        return list(rows.events) if rows.model in {Heartbeat, CancelOrder} else []
 
     return process
 
@@ -87,7 +87,7 @@ def _take(state: State, index: int, event: Event) -> None:
         case UsageThreshold():
             if event.meter == ORDERS:
                 note_used(state, event)
-        case Heartbeat():
+        case Heartbeat() | CancelOrder():
             pass
         case _:
             raise TypeError(f"risk cannot process a {type(event).__name__}")

@@ -9,7 +9,16 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["BookState", "Fill", "OpenOrderState", "OrderEvent", "OrderRequest", "VenueTimeState"]
+__all__ = [
+    "BookState",
+    "CancelOrder",
+    "Fill",
+    "OpenOrderState",
+    "OrderEvent",
+    "OrderRequest",
+    "SubmitOrder",
+    "VenueTimeState",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +57,96 @@ class BookState(Event):
             "due": self.due,
             "closed": self.closed,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrder(Event):
+    """A command: cancel an order that is open. It passes sizing and risk unchanged; an order that has ended stays as it is."""
+
+    SCHEMA: ClassVar[str] = "tradewind.execution.CancelOrder"
+    VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "account_id": "name",
+        "symbol": "name",
+        "venue": "name",
+        "order_id": "name",
+        "reason": "note",
+    }
+
+    event_id: str
+    """32 hex digits; derived from tenant, route and key of the command"""
+    tenant_id: str
+    """the tenant that the account belongs to"""
+    ts_event: int
+    """when the command came in, by the clock"""
+    ts_ingest: int
+    """when the record at the origin of the chain entered Tradewind"""
+    correlation_id: str
+    """the first event of the chain"""
+    causation_id: str
+    """the event that caused this one directly"""
+    account_id: str
+    """the tenant's account"""
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    order_id: str
+    """the order"""
+    reason: str
+    """why, in words"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            event_id=record["event_id"],
+            tenant_id=record["tenant_id"],
+            ts_event=record["ts_event"],
+            ts_ingest=record["ts_ingest"],
+            correlation_id=record["correlation_id"],
+            causation_id=record["causation_id"],
+            account_id=record["account_id"],
+            symbol=record["symbol"],
+            venue=record["venue"],
+            order_id=record["order_id"],
+            reason=record["reason"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "tenant_id": self.tenant_id,
+            "ts_event": self.ts_event,
+            "ts_ingest": self.ts_ingest,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "account_id": self.account_id,
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "order_id": self.order_id,
+            "reason": self.reason,
+        }
+
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and 1 <= len(self.tenant_id) <= 256
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and 1 <= len(self.account_id) <= 256
+            and 1 <= len(self.symbol) <= 256
+            and 1 <= len(self.venue) <= 256
+            and 1 <= len(self.order_id) <= 256
+            and len(self.reason) <= 16384
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -548,6 +647,140 @@ class OrderRequest(Event):
             and (self.order_type == "UNKNOWN" or (self.buy_limit is not None) == (self.order_type == "LIMIT"))
             and (self.order_type == "UNKNOWN" or (self.sell_limit is not None) == (self.order_type == "LIMIT"))
             and (self.time_in_force == "UNKNOWN" or (self.expire_ts is not None) == (self.time_in_force == "GTD"))
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitOrder(Event):
+    """A command: order so many units of an instrument. Sizing makes a request of it, and risk decides."""
+
+    SCHEMA: ClassVar[str] = "tradewind.execution.SubmitOrder"
+    VERSION: ClassVar[int] = 1
+    RANGES: ClassVar[Mapping[str, str]] = {
+        "event_id": "name",
+        "tenant_id": "name",
+        "ts_event": "later",
+        "ts_ingest": "later",
+        "correlation_id": "label",
+        "causation_id": "label",
+        "account_id": "name",
+        "symbol": "name",
+        "venue": "name",
+        "order_id": "name",
+        "quantity": "quantity",
+        "limit_price": "exact_price",
+        "time_to_live_us": "duration",
+        "quote_bid": "exact_price",
+        "quote_ask": "exact_price",
+        "quote_ts": "time",
+    }
+    RULES: ClassVar[tuple[str, ...]] = (
+        "quote_bid <= quote_ask",
+        "limit_price exactly where order_type is LIMIT",
+    )
+
+    event_id: str
+    """32 hex digits; derived from tenant, route and key of the command"""
+    tenant_id: str
+    """the tenant that the account belongs to"""
+    ts_event: int
+    """when the command came in, by the clock"""
+    ts_ingest: int
+    """when the record at the origin of the chain entered Tradewind"""
+    correlation_id: str
+    """the first event of the chain"""
+    causation_id: str
+    """the event that caused this one directly"""
+    account_id: str
+    """the tenant's account"""
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    order_id: str
+    """the order that it leads to"""
+    side: Literal["UNKNOWN", "BUY", "SELL"]
+    """buy or sell"""
+    quantity: Decimal
+    """units"""
+    order_type: Literal["UNKNOWN", "MARKET", "LIMIT"]
+    """market or limit"""
+    quote_bid: Decimal
+    """bid of the quote that the user saw"""
+    quote_ask: Decimal
+    """ask of that quote"""
+    quote_ts: int
+    """event time of that quote"""
+    limit_price: Decimal | None = None
+    """limit orders only"""
+    time_to_live_us: int | None = None
+    """event time, µs, for which the order lives; null lets it live until the source ends"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            event_id=record["event_id"],
+            tenant_id=record["tenant_id"],
+            ts_event=record["ts_event"],
+            ts_ingest=record["ts_ingest"],
+            correlation_id=record["correlation_id"],
+            causation_id=record["causation_id"],
+            account_id=record["account_id"],
+            symbol=record["symbol"],
+            venue=record["venue"],
+            order_id=record["order_id"],
+            side=record["side"],
+            quantity=record["quantity"],
+            order_type=record["order_type"],
+            limit_price=record["limit_price"],
+            time_to_live_us=record["time_to_live_us"],
+            quote_bid=record["quote_bid"],
+            quote_ask=record["quote_ask"],
+            quote_ts=record["quote_ts"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "event_id": self.event_id,
+            "tenant_id": self.tenant_id,
+            "ts_event": self.ts_event,
+            "ts_ingest": self.ts_ingest,
+            "correlation_id": self.correlation_id,
+            "causation_id": self.causation_id,
+            "account_id": self.account_id,
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "order_id": self.order_id,
+            "side": self.side,
+            "quantity": self.quantity,
+            "order_type": self.order_type,
+            "limit_price": self.limit_price,
+            "time_to_live_us": self.time_to_live_us,
+            "quote_bid": self.quote_bid,
+            "quote_ask": self.quote_ask,
+            "quote_ts": self.quote_ts,
+        }
+
+    def in_range(self) -> bool:
+        return (
+            1 <= len(self.event_id) <= 256
+            and 1 <= len(self.tenant_id) <= 256
+            and 0 <= self.ts_event <= 253402214400000000
+            and 0 <= self.ts_ingest <= 253402214400000000
+            and len(self.correlation_id) <= 256
+            and len(self.causation_id) <= 256
+            and 1 <= len(self.account_id) <= 256
+            and 1 <= len(self.symbol) <= 256
+            and 1 <= len(self.venue) <= 256
+            and 1 <= len(self.order_id) <= 256
+            and 0 < self.quantity <= 9999999999999999999999999999
+            and (self.limit_price is None or 0 < self.limit_price <= 10000000000000)
+            and (self.time_to_live_us is None or 1 <= self.time_to_live_us <= 7776000000000)
+            and 0 < self.quote_bid <= 10000000000000
+            and 0 < self.quote_ask <= 10000000000000
+            and 0 <= self.quote_ts <= 253370764800000000
+            and self.quote_bid <= self.quote_ask
+            and (self.order_type == "UNKNOWN" or (self.limit_price is not None) == (self.order_type == "LIMIT"))
         )
 
 

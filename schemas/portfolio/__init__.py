@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from tradewind.schemas.event import Event
 
-__all__ = ["DeploymentPosition", "MarkState", "Position", "PositionState", "SizingState"]
+__all__ = ["DeploymentPosition", "MarkState", "Position", "PositionState", "SizingState", "SizingTimeState"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -425,4 +425,34 @@ class SizingState(Event):
             "order_type": self.order_type,
             "limit_offset": self.limit_offset,
             "time_to_live_us": self.time_to_live_us,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizingTimeState(Event):
+    """State of the sizing agent: the event time that one instrument has reached, after which commands are dated."""
+
+    SCHEMA: ClassVar[str] = "tradewind.portfolio.SizingTimeState"
+    VERSION: ClassVar[int] = 1
+
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    ts_event: int
+    """the largest event time of the signals and heartbeats so far"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            symbol=record["symbol"],
+            venue=record["venue"],
+            ts_event=record["ts_event"],
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "ts_event": self.ts_event,
         }

@@ -21,6 +21,7 @@ from tradewind.schemas.event import Event
 from tradewind.schemas.flaws import flaw_of
 from tradewind.schemas.risk import KillSwitch
 from tradewind.schemas.tenancy import AuditEvent
+from tradewind.topics import Topic
 
 ACCOUNTS: Final = {"alpha": ("main", "hedge"), "beta": ("main",)}
 NOW_US: Final = 1_767_000_000_000_000
@@ -136,6 +137,18 @@ def stop_in_memory(stores: Stores) -> EmergencyStop:
         return Switches(current((), topic), [], topic)
 
     return EmergencyStop(lambda: ACCOUNTS, switches, _is_of(stores), stores.kept.append)
+
+
+@dataclass
+class WrittenInMemory:
+    """Searches what the stores have, as the topic is searched."""
+
+    stores: Stores
+
+    def find(self, topic: Topic, begun: Begun) -> Event | None:
+        """Return the event of a command; None where no attempt has written it."""
+        found = [event for event in self.stores.events if type(event) in topic.models and begun.again]
+        return next((event for event in found if getattr(event, "event_id", None) == begun.asked.id), None)
 
 
 def _is_of(stores: Stores) -> Callable[[str, str], bool]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from gateway.answering import model_asker
-from gateway.commanding import Stores, commands_in_memory, stop_in_memory
+from gateway.commanding import Stores, WrittenInMemory, commands_in_memory, stop_in_memory
 from runtime.records import CODEC
 
 from tradewind.connectors.billing.door import Door
@@ -23,6 +23,7 @@ from tradewind.connectors.gateway.app import make_app
 from tradewind.connectors.gateway.auth.roles import Role
 from tradewind.connectors.gateway.auth.store import Session, User
 from tradewind.connectors.gateway.auth.tokens import Tokens
+from tradewind.connectors.gateway.commands.decided import Decided
 from tradewind.connectors.gateway.cursors import Cursors
 from tradewind.connectors.gateway.gateway import Gateway
 from tradewind.connectors.gateway.http import BoundedHttp
@@ -38,6 +39,7 @@ from tradewind.connectors.gateway.views.reads import Reads
 from tradewind.connectors.settings import KafkaSettings, PostgresSettings, Settings
 from tradewind.infra.cli.processes.gateway import declared_of
 from tradewind.processors.gateway.buckets import Policy
+from tradewind.processors.market.instruments import INSTRUMENTS
 from tradewind.schemas.billing import Usage
 
 HOSTS = ("127.0.0.1", "localhost")
@@ -205,6 +207,9 @@ def served(*, hurried: bool = False) -> Iterator[Served]:
             stop=stop_in_memory(stores),
             usage=usage,
             traces=Traces(NO_KAFKA, CODEC, reads),
+            instruments=INSTRUMENTS,
+            written=cast("Any", WrittenInMemory(stores)),
+            decided=Decided(reads),
             limits=Limits(None, lambda: time.monotonic_ns() // 1_000, UNLIMITED, UNLIMITED),
         )
 

@@ -81,7 +81,7 @@ def test_state_does_not_grow_with_time(seed: int) -> None:
         "signals": Counter({"volatility": len(SYMBOLS), "instrument": len(SYMBOLS), "memory": held, "view": held})
         + Counter({"deployment": accounts * tasks, "seeded": tasks}),
         "tenancy": Counter({"tenant": owners, "deployment": accounts}),
-        "sizing": tenants,
+        "sizing": tenants + Counter({"time": len(SYMBOLS)}),
         "risk": tenants + Counter({"exposure": held, "holding": held, "rate": owners * len(SYMBOLS)}),
         "portfolio": Counter({"position": held, "share": held, "mark": len(SYMBOLS)}),
         "metering": Counter({"sequence": owners * tasks}),

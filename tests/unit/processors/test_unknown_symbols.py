@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from tradewind.schemas.ai import AiAttempt, AiRequest, AiResponse, AiRoute
 from tradewind.schemas.codec.avro_type import ArrayType, AvroType, EnumType, OptionalType
 from tradewind.schemas.codec.catalog import NEWEST
 from tradewind.schemas.event import UNKNOWN, Event
-from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest
+from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest, SubmitOrder
 from tradewind.schemas.portfolio import DeploymentPosition, Position
 from tradewind.schemas.risk import Decision
 from tradewind.schemas.signals import Deployment, DeploymentCommand, Signal
@@ -32,6 +33,7 @@ from tradewind.testing import MemoryState, run
 SETTINGS = Settings(_env_file=None)
 DECLARED = {one.name: one.declare(SETTINGS) for one in OURS}
 SIGNAL: dict[str, Any] = {"symbol": "EURUSD", "volatility": 0.0004, "quote_bid": 1.1, "quote_ask": 1.1001}
+ONE = Decimal(1)
 OF_ALPHA = {"tenant_id": "alpha", "account_id": "main", "symbol": "EURUSD", "venue": "OANDA"}
 
 
@@ -42,6 +44,9 @@ def order_event(status: Any = "EXPIRED", order_id: str = "order-1") -> Event:
 
 SOUND: Mapping[str, Event] = {
     Signal.SCHEMA: ordinary(Signal.SCHEMA, **SIGNAL),
+    SubmitOrder.SCHEMA: ordinary(
+        SubmitOrder.SCHEMA, **OF_ALPHA, side="BUY", order_type="MARKET", limit_price=None, quote_bid=ONE, quote_ask=ONE
+    ),
     OrderRequest.SCHEMA: request(1),
     OrderEvent.SCHEMA: order_event(),
     Decision.SCHEMA: decision(1),
@@ -59,6 +64,8 @@ DECIDE = {
     ("tenancy", TenantCommand.SCHEMA, "action"),
     ("sizing", Tenant.SCHEMA, "status"),
     ("sizing", Tenant.SCHEMA, "order_type"),
+    ("sizing", SubmitOrder.SCHEMA, "side"),
+    ("sizing", SubmitOrder.SCHEMA, "order_type"),
     ("sizing", Signal.SCHEMA, "direction"),
     ("sizing", Signal.SCHEMA, "mode"),
     ("sizing", Signal.SCHEMA, "sizing"),

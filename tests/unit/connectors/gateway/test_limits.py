@@ -10,9 +10,9 @@ import pytest
 from gateway.serving import UNLIMITED, served
 
 from tradewind.connectors.gateway.auth.roles import Who
-from tradewind.connectors.gateway.limits import Granted, LeasesAway, Limits
+from tradewind.connectors.gateway.limits import NAMED, USERS, Granted, LeasesAway, Limits
 from tradewind.connectors.gateway.problems import Problem
-from tradewind.connectors.gateway.routes import PREFIX
+from tradewind.connectors.gateway.routes import PREFIX, ROUTES
 from tradewind.processors.gateway.buckets import US_PER_S, Bucket, Policy
 
 POLICY = Policy("reads", 50, 200)
@@ -137,6 +137,23 @@ def test_answers_say_what_is_left_and_a_refused_command_is_not_audited() -> None
 
 @pytest.mark.parametrize("kind", sorted(UNLIMITED))
 def test_each_kind_of_route_has_limits(kind: str) -> None:
-    """Of users and of tenants, and a tenant may do as much as one of its users."""
+    """Of users and of tenants, and a tenant may do as much as one of its users; a refusal names what is counted."""
     users, tenants = Limits(None, Clock()).users, Limits(None, Clock()).tenants
     assert users[kind].per_s <= tenants[kind].per_s  # type: ignore[index] # a kind's name
+    assert (users[kind].name, tenants[kind].name) == (kind, kind)  # type: ignore[index]
+    assert kind in NAMED
+
+
+async def test_a_question_to_a_model_is_no_command() -> None:
+    """Each has a bucket of its own, and its refusal says of what there were too many."""
+    kinds = {route.path: route.kind for route in ROUTES if route.method == "POST" and route.roles is not None}
+    assert kinds["ai/chat/completions"] == kinds["ai/embeddings"] == "questions"
+    assert {path for path, kind in kinds.items() if kind == "questions"} >= {"llm/query", "rag/query"}
+    assert kinds["system/emergency-stop"] == kinds["orders/create"] == "commands"
+    limits = Limits(None, Clock())
+    for _ in range(USERS["questions"].burst):
+        await limits.take(who("u"), "questions")
+    with pytest.raises(Problem) as refused:
+        await limits.take(who("u"), "questions")
+    assert "more than 20 questions to models a second, 100 at once" in refused.value.detail
+    assert (await limits.take(who("u"), "commands")).tokens == USERS["commands"].burst - 1

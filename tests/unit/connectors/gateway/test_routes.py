@@ -10,7 +10,7 @@ import httpx
 import pytest
 from gateway.serving import Served
 
-from tradewind.connectors.gateway import answers
+from tradewind.connectors.gateway.answers.sessions import COOKIE_PATH
 from tradewind.connectors.gateway.app import RouteIncomplete, make_app
 from tradewind.connectors.gateway.auth.roles import EVERYONE, ROLES
 from tradewind.connectors.gateway.auth.store import User
@@ -122,7 +122,7 @@ def test_a_link_signs_in_once_and_a_cookie_goes_on(gateway: Served) -> None:
     with httpx.Client(base_url=gateway.url) as client:
         found = client.post(f"{PREFIX}/auth/login", json={"link": "l" * 30})
         cookie = found.headers["set-cookie"]
-        assert all(word in cookie for word in ("HttpOnly", "SameSite=strict", f"Path={answers.COOKIE_PATH}"))
+        assert all(word in cookie for word in ("HttpOnly", "SameSite=strict", f"Path={COOKIE_PATH}"))
         assert (found.json()["user"], found.json()["role"], found.json()["tenant"]) == ("ada", "viewer", "alpha")
         assert client.post(f"{PREFIX}/auth/login", json={"link": "l" * 30}).json()["code"] == "LINK_INVALID"
         for _ in range(2):

@@ -60,5 +60,6 @@ def test_events_of_the_trading_path_are_traced_and_nothing_else() -> None:
     traced = {model.__name__ for model in MODELS.values() if is_traced(model)}
     commands = {"KillSwitch", "TenantCommand", "Tenant", "TenantRefused", "Seeded"}
     commands |= {"DeploymentCommand", "Deployment", "DeploymentRefused", "DeploymentPosition", "AuditEvent"}
+    commands |= {"SubmitOrder", "CancelOrder"}
     ai = {"AiRequest", "AiCall", "AiAttempt", "AiResponse", "AiProvider", "AiRoute", "AiPrice"}
     assert traced == {*CHAIN, "Alert", "News", *commands, *ai, "Usage", "UsageTotal", "UsageThreshold"}

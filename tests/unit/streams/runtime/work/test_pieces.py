@@ -148,7 +148,7 @@ def test_an_event_of_another_topic_is_undecodable() -> None:
     """A decision among ticks would reach a processor that cannot know it."""
     (piece,) = Cutter(CODEC).cut(DECISIONS, chunk(DECISIONS, [tick(1)]))
     assert piece.segment is None
-    assert piece.refused[0].reason == "it is a Tick; risk.decisions carries Decision, Heartbeat"
+    assert piece.refused[0].reason == "it is a Tick; risk.decisions carries Decision, Heartbeat, CancelOrder"
 
 
 def test_a_chunk_without_records_only_moves_the_position() -> None:

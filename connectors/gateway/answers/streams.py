@@ -1,4 +1,4 @@
-"""What the routes under `streams/` answer, beside the flow."""
+"""What the routes under `streams` answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Query as QueryOf
 from fastapi import Request, Response
 
-from tradewind.connectors.gateway.answers import gateway_of, mark_stale, not_yet, who_of
+from tradewind.connectors.gateway.answers.basics import gateway_of, mark_stale, not_yet, who_of
 from tradewind.connectors.gateway.gateway import Gateway
 from tradewind.connectors.gateway.messages import Query
 from tradewind.connectors.gateway.views.flow import STALE_S
@@ -16,6 +16,16 @@ from tradewind.connectors.gateway.views.groups import GroupsSeen, groups_json
 from tradewind.connectors.gateway.views.inventory import EVERY_S, Inventory
 from tradewind.connectors.gateway.views.topics import TopicsSeen, topics_json
 from tradewind.connectors.gateway.views.transactions import transactions_json
+
+
+async def get_streams_flow(request: Request, response: Response) -> dict[str, Any]:
+    """Return the picture of who writes and reads which topic, and what flows now."""
+    gateway = gateway_of(request)
+    seen = gateway.flow.last
+    if seen is not None:
+        mark_stale(response, seen.at_s, STALE_S)
+    trouble = gateway.flow.trouble
+    return {"picture": gateway.picture, "now": None if seen is None else seen.to_json(), "trouble": trouble}
 
 
 async def get_streams_topics(request: Request, response: Response) -> dict[str, Any]:

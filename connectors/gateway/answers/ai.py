@@ -20,7 +20,7 @@ from tradewind.connectors.gateway.ai.chat import Chunks, Sender, chat_request, c
 from tradewind.connectors.gateway.ai.embeddings import embeddings_of, embeddings_request
 from tradewind.connectors.gateway.ai.forms import ChatCompletion, Embeddings
 from tradewind.connectors.gateway.ai.refusals import refusal_of
-from tradewind.connectors.gateway.answers import gateway_of, who_of
+from tradewind.connectors.gateway.answers.basics import gateway_of, who_of
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.schemas.ai import AiRequest, AiResponse
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import Request
 
-from tradewind.connectors.gateway.answers import gateway_of, not_yet, who_of
+from tradewind.connectors.gateway.answers.basics import gateway_of, not_yet, who_of
 from tradewind.connectors.gateway.views.alerts import alerts_json
 
 
