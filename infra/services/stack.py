@@ -139,6 +139,17 @@ class Stack:
                 other.start()
         return running
 
+    def renew(self, name: str) -> Running:
+        """Stop a service in order, and start it again. Raises as `restart` does."""
+        refuse_full(self.data, self.settings.disk)
+        for server in self._services[name].servers:
+            server.stop()
+        return self.restart(name)
+
+    def embeds(self, name: str) -> bool:
+        """Whether a service is one of the embedded ones, and not one of yours."""
+        return name in self._services
+
     def service(self, name: str) -> Service:
         """Return one of the embedded services by its name."""
         return self._services[name]

@@ -34,6 +34,10 @@ GRACE_S, SHORTEST_GRACE_S = 3.0, 0.5
 """Time for a worker to finish its transaction and leave its group, milliseconds as a rule; the last has some, too."""
 ADVICE = re.compile(r"tradewind (dlq skip \S+ \S+ \d+ \d+)")
 """What an agent that stops by a bug says of the record."""
+WITHOUT_OFFSETS = re.compile(r"PositionsUnavailable: group \S+ no offsets within")
+"""What a worker says that gets no stable offsets of its group."""
+GOT_OFFSETS_S = 180.0
+"""A worker that has run this long has got its offsets: it ends after a minute without."""
 STEADY_S = 30.0
 """A worker that has run this long was well: its next death is the first of a new row."""
 
@@ -89,6 +93,8 @@ class Worker:
         self._asked.unlink(missing_ok=True)
         self.advice: str | None = None
         """The command that passes over the record that the worker dies of; None where it names none."""
+        self.without_offsets = 0
+        """Deaths in a row for want of stable offsets."""
         self._quick = 0
         self._began = 0.0
         self._next = 0.0
@@ -121,6 +127,8 @@ class Worker:
             self._server.tend()
             if not self._server.alive:
                 self._ended(now)
+            elif now - self._began > GOT_OFFSETS_S:
+                self.without_offsets = 0
         elif self.phase in STAYS_DOWN and self._asked.exists():
             self._quick, self.advice = 0, None
             self._begin(now)
@@ -148,6 +156,7 @@ class Worker:
             self.phase = Phase.FINISHED
             return
         self.deaths += 1
+        self.without_offsets = self.without_offsets + 1 if WITHOUT_OFFSETS.search(self._server.tail()) else 0
         if (said := self.verdict) is not None and not said.well:
             self.phase = Phase.REFUSED
             return

@@ -42,6 +42,12 @@ CREW_STOP_S = 5.0
 killed at its end loses nothing: its transaction is rolled back, and done again at the next start."""
 SERVICE_DEATHS = 3
 """Failed restarts of a service in a row after which it stays down."""
+KAFKA = "kafka"
+OFFSET_DEATHS = 2
+"""Deaths in a row of a worker that gets no stable offsets, a minute each, after which Kafka is renewed: a broker that
+was too slow for its controller may have missed the end of a transaction while it loaded its groups again (ADR 30)."""
+RENEWED_S = 900.0
+"""How long Kafka is not renewed again: if it did not help, a person has to look."""
 
 
 TOLD = ("accepted, and its data is lost", "the kill switch of", "Kafka does not report")
@@ -148,10 +154,17 @@ class Supervisor:
             if now >= tended + TEND_S:
                 self._stack.tend()
                 self._repairs.look()
+                self._renew_kafka(self._crew)
                 tended = now
             if now >= shown + self._screen.every_s:
                 self._screen.show(self._view(now - begun))
                 shown = now
+
+    def _renew_kafka(self, crew: Crew) -> None:
+        starved = [worker for worker in crew.workers if worker.without_offsets >= OFFSET_DEATHS]
+        if starved and self._repairs.renew_kafka():
+            for worker in starved:
+                worker.without_offsets = 0
 
     def _alert(self, alert: Alert) -> None:
         """Publish what the guard says, where Kafka is there to take it."""
@@ -207,6 +220,8 @@ class _Repairs:
         self._stack = stack
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="repair")
         self._at_work: tuple[str, Future[Running]] | None = None
+        self._why = ""
+        self._renewed = -RENEWED_S
         self._failures: dict[str, int] = {}
         self._errors: dict[str, str] = {}
 
@@ -218,7 +233,7 @@ class _Repairs:
             for name, failures in self._failures.items()
             if failures >= SERVICE_DEATHS
         ]
-        return down if self._at_work is None else [f"{self._at_work[0]} has ended and is started again", *down]
+        return down if self._at_work is None else [f"{self._at_work[0]} {self._why}", *down]
 
     def look(self) -> None:
         """Note how the repair went that was at work, and begin the next where one is needed."""
@@ -235,8 +250,21 @@ class _Repairs:
                 self._errors[name] = str(error)
         for name in self._stack.dead():
             if self._failures.get(name, 0) < SERVICE_DEATHS:
+                self._why = "has ended and is started again"
                 self._at_work = (name, self._pool.submit(self._stack.restart, name))
                 return
+
+    def renew_kafka(self) -> bool:
+        """Begin to stop Kafka in order and to start it again; return whether it has begun.
+
+        Kafka must be embedded, nothing else may be at work, and the last time must be long ago.
+        """
+        now = time.monotonic()
+        if self._at_work is not None or now < self._renewed + RENEWED_S or not self._stack.embeds(KAFKA):
+            return False
+        self._renewed, self._why = now, "is restarted: agents get no stable offsets of their groups"
+        self._at_work = (KAFKA, self._pool.submit(self._stack.renew, KAFKA))
+        return True
 
     def close(self) -> None:
         """Wait for the repair at work, which the stopped stack calls off, and end what it may have started since."""

@@ -84,7 +84,8 @@ class GroupPositions:
                 if spent_s > timings.silence_s:
                     raise PositionsUnavailable(
                         f"group {self._group}: no offsets within {timings.silence_s:.0f} s ({error!r}). Check that its "
-                        "broker answers and that no transaction stays pending; then start the worker again."
+                        "broker answers and that `transactions` lists none that stays open. If so, the broker has "
+                        "missed the end of one: restart it in order. Then start the worker again."
                     ) from error
                 time.sleep(timings.ask_again_s)
 

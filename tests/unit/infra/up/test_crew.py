@@ -10,6 +10,7 @@ import pytest
 from tradewind.infra.services.service import ServiceFailed
 from tradewind.infra.up import verdict
 from tradewind.infra.up.crew import (
+    GOT_OFFSETS_S,
     LONGEST_PAUSE_S,
     QUICK_DEATHS,
     STEADY_S,
@@ -21,6 +22,7 @@ from tradewind.infra.up.crew import (
     retry_file,
 )
 from tradewind.infra.up.verdict import Verdict, write_verdict
+from tradewind.streams.runtime.errors import PositionsUnavailable
 
 
 class Deaths:
@@ -28,6 +30,9 @@ class Deaths:
 
     def __init__(self) -> None:
         self.alive, self.exit_code, self.starts = False, None, 0
+        self.said = (
+            "pass over it: tradewind dlq skip signals market.bars 2 17\npass over it: tradewind dlq skip risk a.b 0 1\n"
+        )
 
     def start(self) -> int:
         """Come up."""
@@ -44,9 +49,7 @@ class Deaths:
 
     def tail(self) -> str:
         """Say what it died of."""
-        return (
-            "pass over it: tradewind dlq skip signals market.bars 2 17\npass over it: tradewind dlq skip risk a.b 0 1\n"
-        )
+        return self.said
 
     record = None
 
@@ -121,6 +124,31 @@ def test_a_death_now_and_then_is_always_cured(tmp_path: Path) -> None:
         now += 0.5
         one.tend(now)
         assert one.phase is Phase.RUNNING
+
+
+def test_deaths_for_want_of_stable_offsets_are_counted_while_they_follow_each_other(tmp_path: Path) -> None:
+    """A worker says it as an exception; another reason, or the same words elsewhere, is none."""
+    one, process = worker(tmp_path)
+    no_offsets = str(PositionsUnavailable("group tradewind.market: no offsets within 60 s (timed out)."))
+    told = f"tradewind.streams.runtime.errors.PositionsUnavailable: {no_offsets}\n"
+    now, counts = 0.0, []
+    for said in (told, told, "ValueError: a bug\n", told, f"agent market stopped: {no_offsets}\n"):
+        process.said = said
+        process.die(1)
+        one.tend(now)
+        counts.append(one.without_offsets)
+        now += 60.0
+        one.tend(now)
+    assert counts == [1, 2, 0, 1, 0]
+    process.said = told
+    process.die(1)
+    one.tend(now)
+    assert one.without_offsets == 1
+    one.tend(now + 10.0)
+    one.tend(now + 5.0 + GOT_OFFSETS_S)
+    assert one.without_offsets == 1
+    one.tend(now + 15.0 + GOT_OFFSETS_S)
+    assert one.without_offsets == 0
 
 
 @pytest.mark.parametrize(
