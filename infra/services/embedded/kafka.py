@@ -215,7 +215,7 @@ class Kafka(Service):
             for server in controllers:
                 server.start()
             logs = [server.command.log for server in controllers]
-            controllers[0].wait_ready(fencing.probe(ended, logs))
+            controllers[0].wait_ready(fencing.probe(ended, logs, [self._logs(node) for node in self._numbers]))
         finally:
             with ThreadPoolExecutor(self.nodes) as pool:
                 list(pool.map(Server.stop, controllers))

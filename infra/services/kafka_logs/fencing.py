@@ -23,11 +23,19 @@ FENCED_S = 5.0
 LOGGING = "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.controller.ReplicationControlManager=info"
 """The controller's log then says which broker it fences."""
 ACTIVE = "Performing controller activation"
+METADATA = "__cluster_metadata-0"
+IDLE_MS = 100
+"""How often a controller writes a record that says nothing, so that its files show how far it has written."""
+GROWTHS = 2
+"""How often all files must have grown since a controller said that it fences. The first growth may be of a record that
+came before; records are written in order, so that the second is of the fencing, or of what came after."""
+WRITTEN_S = 30.0
+"""From activation on. Where nothing is written by then, the start of the broker says why."""
 
 
 def crashed(logs: Path) -> bool:
     """Whether a broker with these logs has run, and did not end in order."""
-    return (logs / "__cluster_metadata-0").exists() and not (logs / CLEAN).exists()
+    return (logs / METADATA).exists() and not (logs / CLEAN).exists()
 
 
 def controller_only(properties: str) -> str:
@@ -41,12 +49,18 @@ def controller_only(properties: str) -> str:
         ("broker.heartbeat.interval.ms", str(SESSION_MS // 2)),
     ):
         properties = re.sub(rf"^{re.escape(name)}=.*$", f"{name}={value}", properties, flags=re.MULTILINE)
-    return re.sub(r"^advertised\.listeners=.*\n", "", properties, flags=re.MULTILINE)
+    properties = re.sub(r"^advertised\.listeners=.*\n", "", properties, flags=re.MULTILINE)
+    return f"{properties}metadata.max.idle.interval.ms={IDLE_MS}\n"
 
 
-def probe(nodes: Collection[int], logs: Collection[Path]) -> Callable[[], str]:
-    """Return a probe that raises `ConnectionError` until the controllers with these logs have fenced all nodes."""
+def probe(nodes: Collection[int], logs: Collection[Path], folders: Collection[Path]) -> Callable[[], str]:
+    """Return a probe that raises `ConnectionError` until the fencing of all nodes is in the controllers' files.
+
+    `logs` are what the controllers say, `folders` hold what they write. A controller says that it fences a broker
+    before it writes the record, which Kafka keeps back for up to 25 ms. Stopped in between, it had fenced nobody.
+    """
     since: list[float] = []
+    written: list[dict[Path, tuple[str, int]]] = []
 
     def fenced() -> str:
         said = "".join(log.read_text(errors="replace") for log in logs)
@@ -57,6 +71,17 @@ def probe(nodes: Collection[int], logs: Collection[Path]) -> Callable[[], str]:
         left = [node for node in nodes if f"Fencing broker {node} " not in said]
         if left and time.monotonic() - since[0] < FENCED_S:
             raise ConnectionError(f"brokers {left} are not fenced")
+        now = {folder: _newest(folder) for folder in folders}
+        if not written or all(now[folder] != written[-1][folder] for folder in folders):
+            written.append(now)
+        if len(written) <= GROWTHS and time.monotonic() - since[0] < WRITTEN_S:
+            raise ConnectionError("what fences the brokers is not written yet")
         return ""
 
     return fenced
+
+
+def _newest(folder: Path) -> tuple[str, int]:
+    """Return the newest segment of a controller's records, with its size."""
+    segments = sorted((folder / METADATA).glob("*.log"))
+    return (segments[-1].name, segments[-1].stat().st_size) if segments else ("", 0)

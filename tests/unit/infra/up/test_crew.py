@@ -134,13 +134,15 @@ def test_deaths_for_want_of_stable_offsets_are_counted_while_they_follow_each_ot
     now, counts = 0.0, []
     for said in (told, told, "ValueError: a bug\n", told, f"agent market stopped: {no_offsets}\n"):
         process.said = said
+        now += 60.0
         process.die(1)
         one.tend(now)
         counts.append(one.without_offsets)
-        now += 60.0
+        now += 1.0
         one.tend(now)
     assert counts == [1, 2, 0, 1, 0]
     process.said = told
+    now += 60.0
     process.die(1)
     one.tend(now)
     assert one.without_offsets == 1

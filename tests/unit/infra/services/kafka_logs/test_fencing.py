@@ -39,10 +39,14 @@ def test_it_is_done_when_each_broker_is_fenced_by_whichever_controller_is_active
     first, second = tmp_path / "a.log", tmp_path / "b.log"
     first.write_text("")
     second.write_text(f"{fencing.ACTIVE}\nFencing broker 12 at epoch 3\n")
-    probe = fencing.probe([1, 12], [first, second])
+    probe = fencing.probe([1, 12], [first, second], [])
     with pytest.raises(ConnectionError, match=r"\[1\]"):
         probe()
     second.write_text(second.read_text() + "Fencing broker 1 at epoch 3\n")
+    with pytest.raises(ConnectionError, match="not written"):
+        probe()
+    with pytest.raises(ConnectionError, match="not written"):
+        probe()
     assert probe() == ""
 
 
@@ -52,12 +56,39 @@ def test_a_broker_that_was_fenced_before_is_waited_for_no_longer_than_needed(
     """A start that was ended between fencing and starting leaves one: no log speaks of it again."""
     log = tmp_path / "a.log"
     log.write_text("starting")
-    probe = fencing.probe([1], [log])
+    probe = fencing.probe([1], [log], [tmp_path])
     with pytest.raises(ConnectionError, match="no controller"):
         probe()
     log.write_text(fencing.ACTIVE)
     with pytest.raises(ConnectionError, match=r"\[1\]"):
         probe()
-    later = time.monotonic() + fencing.FENCED_S
-    monkeypatch.setattr(time, "monotonic", lambda: later)
+    now = [time.monotonic() + fencing.FENCED_S]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with pytest.raises(ConnectionError, match="not written"):
+        probe()
+    now[0] += fencing.WRITTEN_S
+    assert probe() == ""
+
+
+def test_a_controller_is_not_stopped_before_it_has_written_what_it_says(tmp_path: Path) -> None:
+    """Else the broker starts with the partitions that it had, and its groups may keep offsets pending for ever."""
+    log, folders = tmp_path / "a.log", [tmp_path / "1", tmp_path / "2"]
+    log.write_text(f"{fencing.ACTIVE}\nFencing broker 1 at epoch 3\n")
+    segments = [folder / fencing.METADATA / "00000000000000000000.log" for folder in folders]
+    for segment in segments:
+        segment.parent.mkdir(parents=True)
+        segment.write_bytes(b"earlier")
+    probe = fencing.probe([1], [log], folders)
+
+    def refused() -> None:
+        with pytest.raises(ConnectionError, match="not written"):
+            probe()
+
+    refused()
+    for segment in segments:  # a record that came before the fencing
+        segment.write_bytes(segment.read_bytes() + b".")
+        refused()
+    segments[0].write_bytes(segments[0].read_bytes() + b".")
+    refused()  # one controller of two is no majority
+    segments[1].with_name("00000000000000000009.log").write_bytes(b".")
     assert probe() == ""
