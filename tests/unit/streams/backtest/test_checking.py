@@ -261,7 +261,7 @@ def test_a_check_without_decisions_or_with_bad_input_says_so(tmp_path: Path) -> 
 HASHING = """
 from tradewind import Strategy, View
 
-NAMES = {f"name {number}" for number in range(20)}
+NAMES = {f"name {number}" for number in range(20_000)}
 
 
 class Hashing(Strategy):
