@@ -117,8 +117,9 @@ class LeasesAway(RuntimeError):
 class ValkeyLeases:
     """Lends from Valkey. For one event loop; one question at a time."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._link, self._one = Link(settings.redis), asyncio.Lock()
+    def __init__(self, settings: Settings, answer_s: float = ANSWER_S) -> None:
+        """Wait for an answer so long; then nobody lends."""
+        self._link, self._one, self._answer_s = Link(settings.redis), asyncio.Lock(), answer_s
         self._prefix = settings.physical("tradewind.limits/")
 
     async def draw(self, key: str, policy: Policy, wanted: int) -> Granted:
@@ -126,7 +127,7 @@ class ValkeyLeases:
         command = ("EVAL", SCRIPT, 1, self._prefix + key, policy.per_s, policy.burst, wanted)
         async with self._one:
             try:
-                (reply,) = await self._link.ask([command], ANSWER_S)
+                (reply,) = await self._link.ask([command], self._answer_s)
             except (OSError, RedisError) as error:
                 raise LeasesAway(f"{type(error).__name__}: {error}") from error
         if isinstance(reply, Exception):
