@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from typing import Final, Literal, TypeAlias
 
 from tradewind.connectors.ai.in_force import InForce
@@ -37,13 +38,13 @@ def apply_and_follow(
     publish(AI_SETTINGS, made, settings)
     records = consume(AI_SETTINGS, settings=settings, codec=codec, on_undecodable=lambda _: None)
     behind, taken = place_of(made[0].correlation_id, records)
-    groups, topic = Groups(settings, ANSWER_S), settings.physical(AI_SETTINGS)
-    group = settings.physical(f"tradewind.{AI_SETTINGS.owner}")
+    group, topic = settings.physical(f"tradewind.{AI_SETTINGS.owner}"), settings.physical(AI_SETTINGS)
     deadline = time.monotonic() + timeout_s
-    while groups.committed([group]).get((group, (topic, 0)), 0) < behind:
-        if time.monotonic() > deadline:
-            return revision + 1, "UNREAD"
-        time.sleep(LOOK_S)
+    with closing(Groups(settings, ANSWER_S)) as groups:
+        while groups.committed([group]).get((group, (topic, 0)), 0) < behind:
+            if time.monotonic() > deadline:
+                return revision + 1, "UNREAD"
+            time.sleep(LOOK_S)
     return revision + 1, "IN_FORCE" if taken else "REFUSED"
 
 

@@ -58,6 +58,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Name -> (folder, short help). A command `x` is the click command `x` in `tradewind.infra.cli.<folder>.x`."""
 HIDDEN = {"look": "processes"}
 """Name -> folder of what only `up` runs."""
+FOLDERS = {name: folder for name, (folder, _) in COMMANDS.items()} | HIDDEN
 
 
 def _use_data(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
@@ -112,9 +113,9 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import a command; None where there is none of that name."""
-        folder = HIDDEN.get(cmd_name) or COMMANDS.get(cmd_name, (None,))[0]
-        if folder is None:
+        if cmd_name not in FOLDERS:
             return None
+        folder = FOLDERS[cmd_name]
         command: click.Command = getattr(import_module(f"tradewind.infra.cli.{folder}.{cmd_name}"), cmd_name)
         return with_data(command)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -250,8 +250,7 @@ class _Repairs:
                 self._errors[name] = str(error)
         for name in self._stack.dead():
             if self._failures.get(name, 0) < SERVICE_DEATHS:
-                self._why = "has ended and is started again"
-                self._at_work = (name, self._pool.submit(self._stack.restart, name))
+                self._begin(name, "has ended and is started again", self._stack.restart)
                 return
 
     def renew_kafka(self) -> bool:
@@ -262,9 +261,12 @@ class _Repairs:
         now = time.monotonic()
         if self._at_work is not None or now < self._renewed + RENEWED_S or not self._stack.embeds(KAFKA):
             return False
-        self._renewed, self._why = now, "is restarted: agents get no stable offsets of their groups"
-        self._at_work = (KAFKA, self._pool.submit(self._stack.renew, KAFKA))
+        self._renewed = now
+        self._begin(KAFKA, "is restarted: agents get no stable offsets of their groups", self._stack.renew)
         return True
+
+    def _begin(self, name: str, why: str, repair: Callable[[str], Running]) -> None:
+        self._why, self._at_work = why, (name, self._pool.submit(repair, name))
 
     def close(self) -> None:
         """Wait for the repair at work, which the stopped stack calls off, and end what it may have started since."""
