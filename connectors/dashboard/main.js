@@ -3,9 +3,9 @@
 import { effect } from "@preact/signals";
 import { render } from "preact";
 import { html } from "/assets/html.js";
-import { Login } from "/assets/login.js";
+import { ChoosePassword, Login } from "/assets/login.js";
 import { path } from "/assets/router.js";
-import { refresh, state } from "/assets/session.js";
+import { choosing, refresh, state } from "/assets/session.js";
 import { Shell } from "/assets/shell.js";
 import "/assets/theme.js";
 
@@ -13,7 +13,8 @@ const root = /** @type {HTMLElement} */ (document.getElementById("page"));
 
 function Page() {
   if (state.value === "unknown") return html`<div class="boot" role="status">Signing in</div>`;
-  return state.value === "in" ? html`<${Shell} />` : html`<${Login} />`;
+  if (state.value !== "in") return html`<${Login} />`;
+  return choosing.value ? html`<${ChoosePassword} />` : html`<${Shell} />`;
 }
 
 effect(() => {

@@ -6,12 +6,14 @@ const API = "/api/v1";
 const REFRESH_PART = 0.8; // of a token's life, after which the next one is fetched
 const AGAIN_S = 3;
 
-/** @typedef {{name: string, role: string, tenant: string | null}} User */
+/** @typedef {{name: string, role: string, tenant: string | null, hasPassword: boolean}} User */
 
 /** @type {import("@preact/signals").Signal<"unknown" | "in" | "out">} */
 export const state = signal("unknown");
 /** @type {import("@preact/signals").Signal<User | null>} */
 export const user = signal(null);
+/** Whether somebody has just come by a link, and has no password yet. */
+export const choosing = signal(false);
 
 let token = "";
 let timer = 0;
@@ -33,7 +35,7 @@ export class Problem extends Error {
 /** Take a signed-in answer. @param {any} found */
 function enter(found) {
   token = found.access_token;
-  user.value = { name: found.user, role: found.role, tenant: found.tenant };
+  user.value = { name: found.user, role: found.role, tenant: found.tenant, hasPassword: found.has_password };
   state.value = "in";
   clearTimeout(timer);
   timer = setTimeout(() => void refresh(), found.expires_in * REFRESH_PART * 1000);
@@ -47,10 +49,13 @@ async function asked(path, options) {
   return body;
 }
 
-/** Begin a session by a one-time link. @param {string} link */
-export async function login(link) {
-  const body = JSON.stringify({ link });
-  enter(await asked("/auth/login", { method: "POST", body, headers: { "Content-Type": "application/json" } }));
+/** Begin a session by a one-time link, or by name and password.
+ * @param {{link: string} | {name: string, password: string}} shown */
+export async function login(shown) {
+  const body = JSON.stringify(shown);
+  const found = await asked("/auth/login", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+  choosing.value = "link" in shown && !found.has_password && found.role !== "operator"; // operators make links themselves
+  enter(found);
 }
 
 /** Get the next access token, or learn that the session has ended. */

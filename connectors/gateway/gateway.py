@@ -14,6 +14,8 @@ from typing import Any, Final
 from tradewind.connectors.billing.door import Door
 from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.gateway.ai.asker import Asker, make_asker
+from tradewind.connectors.gateway.auth.passwords import Passwords
+from tradewind.connectors.gateway.auth.signing_in import SigningIn
 from tradewind.connectors.gateway.auth.store import Store
 from tradewind.connectors.gateway.auth.tokens import ACCESS_S, Tokens, secret_of
 from tradewind.connectors.gateway.commands.audit import AuditLog
@@ -46,8 +48,9 @@ from tradewind.processors.market.instruments import INSTRUMENTS, Instrument
 from tradewind.schemas.codec import Codec
 from tradewind.topics import DOMAIN_TOPICS, Topic
 
-ENDED_EVERY_S: Final = 1.0
-"""How soon a session that ended elsewhere ends here."""
+ENDED_EVERY_S: Final = 0.5
+"""How soon a session that ended elsewhere ends here: within a second, with the question."""
+AUDITS_EVERY_S: Final = 1.0
 DOOR: Final = "gateway"
 """What the usage that it counts comes from."""
 log = logging.getLogger(__name__)
@@ -81,6 +84,8 @@ class Gateway:
     settings: Settings
     tokens: Tokens
     store: Store
+    signing_in: SigningIn
+    audits: AuditLog
     hub: Hub
     connections: Connections
     declared: Declared
@@ -117,7 +122,9 @@ class Gateway:
         for thread in self.views:
             thread.start()
         self.open.enter_context(self.usage)
-        self.tasks.add(asyncio.get_running_loop().create_task(self._watch_sessions(), name="watch of sessions"))
+        loop = asyncio.get_running_loop()
+        self.tasks.add(loop.create_task(self._watch_sessions(), name="watch of sessions"))
+        self.tasks.add(loop.create_task(self._send_audits(), name="sender of audit events"))
 
     def dead_views(self) -> list[str]:
         """Return the views whose threads have ended by a bug: the log has it. For any thread."""
@@ -134,6 +141,7 @@ class Gateway:
         await asyncio.gather(*(asyncio.to_thread(view.close) for view in self.views))
         await self.asker.close()
         await asyncio.to_thread(self.open.close)
+        self.signing_in.close()
         await self.store.close()
         await self.reads.close()
         await self.commands.close()
@@ -155,6 +163,20 @@ class Gateway:
             self.connections.check()
             await asyncio.sleep(ENDED_EVERY_S)
 
+    async def _send_audits(self) -> None:
+        """Send the audit events of logins and users that wait in PostgreSQL, whichever process has kept them."""
+        away = False
+        while True:
+            try:
+                while await self.store.send_audits(lambda event: asyncio.to_thread(self.audits.write, event)):
+                    pass
+                away = False
+            except Problem as problem:
+                if not away:
+                    log.warning("audit events of logins wait in PostgreSQL: %s", problem)
+                away = True
+            await asyncio.sleep(AUDITS_EVERY_S)
+
 
 def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gateway:
     """Return a gateway that is not started; to be called on its event loop."""
@@ -175,10 +197,13 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
     secret = secret_of(settings.data)
     tokens = Tokens(secret, settings.physical("tradewind"), time.time)
     system = SystemView(declared.ports)
+    store, audits = Store(settings), AuditLog(settings, codec)
     return Gateway(
         settings=settings,
         tokens=tokens,
-        store=Store(settings),
+        store=store,
+        signing_in=SigningIn(store, Passwords()),
+        audits=audits,
         hub=hub,
         connections=Connections(hub, tokens.verify, time.time, usage.tally.streaming),
         declared=declared,
@@ -193,7 +218,7 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
         letters=Letters.of(settings, codec, declared.owners),
         cursors=Cursors(hashlib.sha256(b"tradewind cursors 1" + secret).digest()),
         asker=make_asker(settings, codec),
-        commands=Commands(Ledger(settings, clock_us), Writer(settings, codec), AuditLog(settings, codec)),
+        commands=Commands(Ledger(settings, clock_us), Writer(settings, codec), audits),
         stop=EmergencyStop.on(settings, codec),
         usage=usage,
         traces=Traces(settings, codec, reads),

@@ -58,9 +58,10 @@ def _later(domain: str, method: Method, path: str, roles: frozenset[Role], summa
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("POST", "auth/login", None, "Begin a session by a one-time link."),
+    Route("POST", "auth/login", None, "Begin a session by a one-time link, or by name and password."),
     Route("POST", "auth/refresh", None, "Get an access token by the session's cookie."),
     Route("POST", "auth/logout", None, "End the session of the cookie."),
+    Route("POST", "auth/password", EVERYONE, "Set or change the own password."),
     Route("GET", "auth/keys", OWNERS, "Keys of machines."),
     Route("GET", "health/system", EVERYONE, "Services and processes: what is up, what stands still."),
     Route("GET", "system/logs", PLATFORM, "The end of the log of a service or process."),

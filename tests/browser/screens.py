@@ -42,6 +42,8 @@ async def entered(
     """Give a page on which somebody has signed in, at the first of the pages."""
     async with opened(browser, gateway.url, size, theme) as page:
         await page.goto(linked(gateway, role))
+        if role != "operator":
+            await page.get_by_role("button", name="Not now").click()  # to choose a password, after a link
         await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
         yield page
 

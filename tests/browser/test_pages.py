@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from browser.driving import LAPTOP, PHONE, Theme, chromium, flaws, violations
+from browser.driving import LAPTOP, PHONE, Theme, chromium, flaws, opened, violations
 from browser.screens import PAGES, ROWS, SIZES, THEMES, entered, turn_to
-from browser.stage import staged
+from browser.stage import linked, staged
 from playwright.async_api import Browser, Page, expect
 
 MANY = 40
@@ -130,6 +130,29 @@ async def test_a_page_says_why_it_has_no_numbers_and_who_may_not_see_it() -> Non
             await turn_to_trouble(page, "Groups")
             await expect(page.get_by_role("alert")).to_contain_text("./dev status")
             assert await violations(page) == []
+
+
+async def test_a_person_chooses_a_password_and_signs_in_by_it() -> None:
+    """After the first link; a wrong one is told, and a machine with a keyboard and eyes alone suffices."""
+    with staged(1) as gateway:
+        async with chromium() as browser, opened(browser, gateway.url, PHONE, "dark") as page:
+            await page.goto(linked(gateway, "viewer"))
+            await expect(page.get_by_role("heading", name="Choose a password")).to_be_visible()
+            assert [*await violations(page), *await flaws(page)] == []
+            await page.get_by_label("Password").fill("a horse and 3 sails")
+            await page.get_by_role("button", name="Set the password").click()
+            await page.get_by_role("button", name="Sign out").click()
+            assert gateway.logins.set == ["a horse and 3 sails"]
+            gateway.logins.passwords["viewer"] = gateway.logins.set[0]
+            assert [*await violations(page), *await flaws(page)] == []
+            await page.get_by_label("Name").fill("viewer")
+            await page.get_by_label("Password").fill("another")
+            await page.keyboard.press("Enter")
+            await expect(page.get_by_role("alert")).to_contain_text("another password")
+            await page.get_by_label("Password").fill("a horse and 3 sails")
+            await page.keyboard.press("Enter")
+            await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+            assert "sails" not in page.url
 
 
 async def turn_to_trouble(page: Page, name: str) -> None:

@@ -20,7 +20,8 @@ from tradewind.connectors.billing.door import Door
 from tradewind.connectors.billing.tally import Tally
 from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.gateway.app import make_app
-from tradewind.connectors.gateway.auth.roles import Role
+from tradewind.connectors.gateway.auth.origin import Origin
+from tradewind.connectors.gateway.auth.roles import Role, Who
 from tradewind.connectors.gateway.auth.store import Session, User
 from tradewind.connectors.gateway.auth.tokens import Tokens
 from tradewind.connectors.gateway.commands.decided import Decided
@@ -73,13 +74,6 @@ class Users:
     sessions: dict[bytes, Session] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
 
-    async def begin(self, code: str, address: str) -> Session:
-        """Begin a session by a link."""
-        user = self.links.pop(code, None)
-        if user is None:
-            raise Problem(401, "LINK_INVALID", "no such link", "make another by ./dev users link")
-        return self._keep(Session(secrets.token_hex(4), user, secrets.token_bytes(32)))
-
     async def refresh(self, token: bytes, successor: Callable[[bytes], bytes]) -> Session:
         """Go on with a session."""
         session = self.sessions.pop(token, None)
@@ -99,6 +93,10 @@ class Users:
         """Return no key."""
         return []
 
+    async def send_audits(self, write: Any) -> int:
+        """Send no event."""
+        return 0
+
     async def living_keys(self) -> list[Any]:
         """Return no key."""
         return []
@@ -109,6 +107,41 @@ class Users:
     def _keep(self, session: Session) -> Session:
         self.sessions[session.refresh] = session
         return session
+
+    def begun(self, user: User) -> Session:
+        """Begin a session of a user."""
+        return self._keep(Session(secrets.token_hex(4), user, secrets.token_bytes(32)))
+
+
+@dataclass
+class Logins:
+    """Signs users in, by the links and passwords that a test has given them."""
+
+    users: Users
+    passwords: dict[str, str] = field(default_factory=dict)
+    """Name -> password."""
+    set: list[str] = field(default_factory=list)
+    """Passwords that were set."""
+
+    async def by_link(self, code: str, origin: Origin) -> Session:
+        """Begin a session by a link."""
+        user = self.users.links.pop(code, None)
+        if user is None:
+            raise Problem(401, "LINK_INVALID", "no such link", "make another by ./dev users link", pointer="#/link")
+        return self.users.begun(user)
+
+    async def by_password(self, name: str, password: str, origin: Origin) -> Session:
+        """Begin a session by name and password."""
+        if self.passwords.get(name) != password:
+            raise Problem(401, "WRONG_LOGIN", "no such user, or another password", "correct it")
+        return self.users.begun(User("u1", name, "viewer", "alpha", has_password=True))
+
+    async def set_password(self, who: Who, old: str | None, new: str, origin: Origin) -> None:
+        """Take a password."""
+        self.set.append(new)
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 @dataclass
@@ -137,6 +170,7 @@ class Served:
     port: int
     gateway: Gateway
     users: Users
+    logins: Logins
     loop: asyncio.AbstractEventLoop
     stores: Stores
     """What commands have written."""
@@ -176,6 +210,7 @@ def served(*, hurried: bool = False) -> Iterator[Served]:
     stores = Stores()
     users, reads = Users(), Reads(Settings(_env_file=None, postgres=PostgresSettings(url="postgresql://127.0.0.1:1/x")))
 
+    logins = Logins(users)
     counted: list[Usage] = []
 
     def make() -> Gateway:
@@ -187,6 +222,8 @@ def served(*, hurried: bool = False) -> Iterator[Served]:
             settings=Settings(_env_file=None),
             tokens=tokens,
             store=cast("Any", users),
+            signing_in=cast("Any", logins),
+            audits=cast("Any", None),
             hub=hub,
             connections=Connections(
                 hub, tokens.verify, time.time, usage.tally.streaming, HurriedHttp.head_s if hurried else AUTH_S
@@ -214,7 +251,7 @@ def served(*, hurried: bool = False) -> Iterator[Served]:
         )
 
     with answering(make, HurriedHttp if hurried else BoundedHttp) as (port, gateway, loop):
-        yield Served(port, gateway, users, loop, stores, counted)
+        yield Served(port, gateway, users, logins, loop, stores, counted)
 
 
 @contextmanager

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from tradewind.connectors.gateway.answers.basics import gateway_of, who_of
+from tradewind.connectors.gateway.auth.origin import origin_of
+from tradewind.connectors.gateway.auth.passwords import LONGEST, SHORTEST
 from tradewind.connectors.gateway.auth.store import SESSION_S, Session
 from tradewind.connectors.gateway.auth.tokens import ACCESS_S
 from tradewind.connectors.gateway.gateway import Gateway
 from tradewind.connectors.gateway.guard import is_foreign
 from tradewind.connectors.gateway.problems import Problem
+from tradewind.schemas.ranges import NAME_CHARACTERS
 
 COOKIE: Final = "tradewind_session"
 COOKIE_PATH: Final = "/api/v1/auth"
+NAME: Final = r"^[^\x00-\x1f\x7f]+$"
+"""What a user's name may be made of; PostgreSQL takes no NUL."""
+GivenPassword: TypeAlias = Annotated[SecretStr, Field(min_length=1, max_length=LONGEST)]
 
 
 class _Body(BaseModel):
@@ -25,9 +31,18 @@ class _Body(BaseModel):
 
 
 class Login(_Body):
-    """A one-time link's code."""
+    """A one-time link's code, or a name and a password."""
 
-    link: Annotated[str, Field(min_length=20, max_length=200)]
+    link: Annotated[str | None, Field(min_length=20, max_length=200)] = None
+    name: Annotated[str | None, Field(min_length=1, max_length=NAME_CHARACTERS, pattern=NAME)] = None
+    password: GivenPassword | None = None
+
+
+class NewPassword(_Body):
+    """The password that a user will have, and the one that the user has."""
+
+    new: Annotated[SecretStr, Field(min_length=SHORTEST, max_length=LONGEST)]
+    old: Annotated[GivenPassword | None, Field(description="The password until now; none where there is none.")] = None
 
 
 class Access(BaseModel):
@@ -39,14 +54,34 @@ class Access(BaseModel):
     user: str
     role: str
     tenant: str | None
+    has_password: bool
 
 
 async def post_auth_login(body: Login, request: Request, response: Response) -> Access:
-    """Begin a session: the link is used up, and the session's cookie is set."""
+    """Begin a session: a link is used up, and the session's cookie is set."""
     refuse_foreign(request)
     gateway = gateway_of(request)
-    session = await gateway.store.begin(body.link, request.client.host if request.client else "")
+    if body.link is not None:
+        if body.name is not None or body.password is not None:
+            raise _incomplete("name", "a link goes without a name and a password")
+        session = await gateway.signing_in.by_link(body.link, origin_of(request))
+    elif body.name is None and body.password is None:
+        raise _incomplete("link", "a link, or a name and a password, is missing")
+    elif body.name is None or body.password is None:
+        missing = "name" if body.name is None else "password"
+        raise _incomplete(missing, f"the {missing} is missing")
+    else:
+        password = body.password.get_secret_value()
+        session = await gateway.signing_in.by_password(body.name, password, origin_of(request))
     return _access(gateway, session, request, response)
+
+
+async def post_auth_password(body: NewPassword, request: Request) -> dict[str, bool]:
+    """Set or change the password of the session's user; the user's other sessions end within a second."""
+    old = None if body.old is None else body.old.get_secret_value()
+    new = body.new.get_secret_value()
+    await gateway_of(request).signing_in.set_password(who_of(request), old, new, origin_of(request))
+    return {"changed": True}
 
 
 async def post_auth_refresh(request: Request, response: Response) -> Access:
@@ -103,7 +138,12 @@ def _access(gateway: Gateway, session: Session, request: Request, response: Resp
         user=user.name,
         role=user.role,
         tenant=user.tenant_id,
+        has_password=user.has_password,
     )
+
+
+def _incomplete(field: str, detail: str) -> Problem:
+    return Problem(422, "INVALID", detail, "the schema is at /api/v1/openapi.json", pointer=f"#/{field}")
 
 
 def _cookie(request: Request) -> bytes:
@@ -114,4 +154,6 @@ def _cookie(request: Request) -> bytes:
 
 
 def _no_cookie() -> bytes:
-    raise Problem(401, "SIGNED_OUT", "there is no session", "sign in: open a link of ./dev users link")
+    raise Problem(
+        401, "SIGNED_OUT", "there is no session", "sign in by your name and password, or by a link of ./dev users link"
+    )

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from tradewind.connectors.gateway.auth import machine_keys
+import asyncpg
+
+from tradewind.connectors.gateway.auth import machine_keys, tries
+from tradewind.connectors.gateway.auth.audits import Actor, keep_change, send
 from tradewind.connectors.gateway.auth.machine_keys import NewKey
 from tradewind.connectors.gateway.auth.roles import Role
 from tradewind.connectors.gateway.database import STATEMENT_S, Database
 from tradewind.connectors.gateway.problems import Problem, meant
 from tradewind.connectors.postgres.connection import Connection
 from tradewind.connectors.settings import Settings
+from tradewind.schemas.tenancy import AuditEvent
 
 LINK_S: Final = 3600
 SESSION_S: Final = 30 * 24 * 3600
@@ -26,6 +30,8 @@ TWO_TABS_S: Final = 10
 TOKEN_BYTES: Final = 32
 CONNECTIONS: Final = 4
 """Logins and refreshes take milliseconds; reads of tables have a pool of their own."""
+RESET: Final = "POST users/{name}/reset"
+"""How audit events name the action, also from a terminal."""
 OPERATOR = "operator"
 """The user that the first link is for."""
 
@@ -38,6 +44,7 @@ class User:
     name: str
     role: Role
     tenant_id: str | None
+    has_password: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,7 @@ class Store:
 
     async def ensure_operator(self) -> str:
         """Return the id of a user who may do everything; makes one where there is none."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             found = await connection.fetchval(
                 "INSERT INTO users (user_id, name, role) VALUES ($1, $2, 'operator') "
                 "ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING user_id",
@@ -76,7 +83,7 @@ class Store:
         """Return the id of a user, the first operator's also before anybody has signed in; raises `Problem` (404)."""
         if name == OPERATOR:
             return await self.ensure_operator()
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             found = await connection.fetchval("SELECT user_id FROM users WHERE name = $1", name)
             if found is None:
                 known = [
@@ -88,7 +95,7 @@ class Store:
 
     async def users(self) -> list[dict[str, Any]]:
         """Return all users by name, with the number of sessions that each has."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             rows = await connection.fetch(
                 "SELECT name, role, tenant_id, disabled_at IS NOT NULL AS disabled, "
                 "(SELECT count(*) FROM sessions s WHERE s.user_id = u.user_id AND ended_at IS NULL "
@@ -98,7 +105,7 @@ class Store:
 
     async def add_user(self, name: str, role: str, tenant_id: str | None) -> str:
         """Create a user and return the id; raises `Problem` (409) where there is one of this name."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             found = await connection.fetchval(
                 "INSERT INTO users (user_id, name, role, tenant_id) VALUES ($1, $2, $3, $4) "
                 "ON CONFLICT (name) DO NOTHING RETURNING user_id",
@@ -113,7 +120,7 @@ class Store:
     async def set_role(self, name: str, role: str) -> None:
         """Give a user another role; raises `Problem` where it does not go with the user's tenant."""
         user_id = await self.user_id(name)
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             changed = await connection.fetchval(
                 "UPDATE users SET role = $2 WHERE user_id = $1 AND (tenant_id IS NULL) = ($2 = 'operator') "
                 "RETURNING user_id",
@@ -131,56 +138,30 @@ class Store:
     async def disable(self, name: str) -> int:
         """End a user's sessions, and let the user sign in no more; returns how many sessions have ended."""
         user_id = await self.user_id(name)
-        async with self._connection() as connection, connection.transaction():
+        async with self.connection() as connection, connection.transaction():
             await connection.execute("UPDATE users SET disabled_at = now() WHERE user_id = $1", user_id)
             await connection.execute("DELETE FROM login_links WHERE user_id = $1", user_id)
-            ended = await connection.fetch(
-                "UPDATE sessions SET ended_at = now(), ended_because = 'the user was disabled' "
-                "WHERE user_id = $1 AND ended_at IS NULL RETURNING session_id",
-                user_id,
+            return await end_sessions(connection, user_id, "the user was disabled")
+
+    async def reset(self, name: str, actor: Actor) -> str:
+        """Take a user's password and links, end the user's sessions, and return the code of a link for a new start."""
+        user_id = await self.user_id(name)
+        async with self.connection() as connection, connection.transaction():
+            row = await connection.fetchrow(
+                "UPDATE users SET password_hash = NULL WHERE user_id = $1 RETURNING tenant_id", user_id
             )
-        return len(ended)
+            assert row is not None, "users are never deleted"
+            await connection.execute("DELETE FROM login_links WHERE user_id = $1", user_id)
+            ended = await end_sessions(connection, user_id, "the user was reset")
+            await tries.forget(connection, "account", name)
+            detail = f"reset: {ended} sessions have ended, and the user has no password"
+            await keep_change(connection, actor, RESET, subject=name, detail=detail, tenant_id=row["tenant_id"])
+            return await _new_link(connection, user_id)
 
     async def new_link(self, user_id: str) -> str:
         """Return the code of a link by which a user signs in once, within an hour."""
-        code = secrets.token_urlsafe(TOKEN_BYTES)
-        async with self._connection() as connection:
-            await connection.execute("DELETE FROM login_links WHERE expires_at < now()")
-            await connection.execute(
-                "INSERT INTO login_links VALUES ($1, $2, now() + $3)",
-                _hash(code.encode()),
-                user_id,
-                timedelta(seconds=LINK_S),
-            )
-        return code
-
-    async def begin(self, code: str, address: str) -> Session:
-        """Begin a session by a link, which is used up; raises `Problem`."""
-        session_id, refresh = secrets.token_hex(8), secrets.token_bytes(TOKEN_BYTES)
-        async with self._connection() as connection, connection.transaction():
-            user_id = await connection.fetchval(
-                "DELETE FROM login_links WHERE hash = $1 AND expires_at > now() RETURNING user_id",
-                _hash(code.encode()),
-            )
-            user = None if user_id is None else await _user(connection, user_id)
-            if user is None:
-                raise Problem(
-                    401,
-                    "LINK_INVALID",
-                    "this link was used before, has expired, or never was one",
-                    "make another by ./dev users link",
-                    pointer="#/link",
-                )
-            await connection.execute(
-                "INSERT INTO sessions (session_id, user_id, refresh_hash, expires_at, address) "
-                "VALUES ($1, $2, $3, now() + $4, $5)",
-                session_id,
-                user_id,
-                _hash(refresh),
-                timedelta(seconds=SESSION_S),
-                address,
-            )
-        return Session(session_id, user, refresh)
+        async with self.connection() as connection:
+            return await _new_link(connection, user_id)
 
     async def refresh(self, token: bytes, successor: Callable[[bytes], bytes]) -> Session:
         """Go on with a session: its token is used up, and its successor is what the next refresh needs.
@@ -188,8 +169,8 @@ class Store:
         For some seconds the token before gets the same successor. After that its use ends the session: somebody has a
         copy. Raises `Problem`.
         """
-        given = _hash(token)
-        async with self._connection() as connection, connection.transaction():
+        given = hash_of(token)
+        async with self.connection() as connection, connection.transaction():
             row = await connection.fetchrow(
                 "SELECT *, ended_at IS NULL AND expires_at > now() AS lives, "
                 "now() - rotated_at < $2 AS recent FROM sessions "
@@ -197,7 +178,7 @@ class Store:
                 given,
                 self._two_tabs,
             )
-            user = await _user(connection, row["user_id"]) if row is not None and row["lives"] else None
+            user = await living_user(connection, row["user_id"]) if row is not None and row["lives"] else None
             if row is None or user is None:
                 raise _signed_out("there is no session of this cookie, or it has ended")
             following = successor(token)
@@ -206,7 +187,7 @@ class Store:
                     "UPDATE sessions SET refresh_hash = $2, previous_hash = $3, rotated_at = now(), "
                     "expires_at = now() + $4 WHERE session_id = $1",
                     row["session_id"],
-                    _hash(following),
+                    hash_of(following),
                     given,
                     timedelta(seconds=SESSION_S),
                 )
@@ -218,48 +199,98 @@ class Store:
 
     async def living_keys(self) -> list[Mapping[str, Any]]:
         """Return the machines' keys that live, as `MachineKeys` takes them."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             return await machine_keys.living(connection)
 
     async def add_key(self, name: str, role: Role | None, days: int, label: str) -> NewKey:
         """Make a key of a user; raises `Problem`."""
         user_id = await self.user_id(name)
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             return await machine_keys.add(connection, user_id, role, days, label)
 
     async def keys(self, tenant_id: str | None) -> list[dict[str, Any]]:
         """Return the machines' keys of a tenant, or of all."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             return await machine_keys.listed(connection, tenant_id)
 
     async def revoke_key(self, key_id: str) -> None:
         """End a machine's key; raises `Problem` (404)."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             await machine_keys.revoke(connection, key_id)
+
+    async def send_audits(self, write: Callable[[AuditEvent], Awaitable[None]]) -> int:
+        """Send audit events that wait, oldest first, and return how many were sent. Raises `Problem`."""
+        async with self.connection() as connection:
+            return await send(connection, write)
 
     async def end(self, session_id: str, why: str) -> None:
         """End a session."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             await _end(connection, session_id, why)
 
     async def ended_within(self, seconds: float) -> list[str]:
         """Return the sessions that have ended in the last seconds."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             rows = await connection.fetch(
                 "SELECT session_id FROM sessions WHERE ended_at > now() - $1::interval", timedelta(seconds=seconds)
             )
         return [row["session_id"] for row in rows]
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
+    async def connection(self) -> AsyncIterator[Connection]:
         """Lend a connection; raises `Problem` (503) where PostgreSQL does not answer."""
         async with self._database.pool() as pool, pool.acquire(timeout=STATEMENT_S) as connection:
             yield connection  # type: ignore[misc] # a proxy of it
 
 
-async def _user(connection: Connection, user_id: str) -> User | None:
+async def use_up(connection: Connection, code: str) -> User | None:
+    """Use up a link, and return whose it was; None where it is not good, or its user is disabled."""
+    user_id = await connection.fetchval(
+        "DELETE FROM login_links WHERE hash = $1 AND expires_at > now() RETURNING user_id", hash_of(code.encode())
+    )
+    return None if user_id is None else await living_user(connection, user_id)
+
+
+async def begin(connection: Connection, user: User, address: str) -> Session:
+    """Begin a session of a user who has shown to be that."""
+    session_id, refresh = secrets.token_hex(8), secrets.token_bytes(TOKEN_BYTES)
+    await connection.execute(
+        "INSERT INTO sessions (session_id, user_id, refresh_hash, expires_at, address) "
+        "VALUES ($1, $2, $3, now() + $4, $5)",
+        *(session_id, user.user_id, hash_of(refresh), timedelta(seconds=SESSION_S), address),
+    )
+    return Session(session_id, user, refresh)
+
+
+async def living_user(connection: Connection, user_id: str) -> User | None:
+    """Return a user; None for one who is disabled."""
     row = await connection.fetchrow("SELECT * FROM users WHERE user_id = $1 AND disabled_at IS NULL", user_id)
-    return None if row is None else User(row["user_id"], row["name"], row["role"], row["tenant_id"])
+    return None if row is None else user_of(row)
+
+
+def user_of(row: asyncpg.Record) -> User:
+    """Return the user of a row of `users`."""
+    return User(row["user_id"], row["name"], row["role"], row["tenant_id"], row["password_hash"] is not None)
+
+
+async def end_sessions(connection: Connection, user_id: str, why: str, but: str | None = None) -> int:
+    """End a user's sessions, but for one; returns how many have ended."""
+    ended = await connection.fetch(
+        "UPDATE sessions SET ended_at = now(), ended_because = $2 "
+        "WHERE user_id = $1 AND ended_at IS NULL AND session_id IS DISTINCT FROM $3 RETURNING session_id",
+        *(user_id, why, but),
+    )
+    return len(ended)
+
+
+async def _new_link(connection: Connection, user_id: str) -> str:
+    code = secrets.token_urlsafe(TOKEN_BYTES)
+    await connection.execute("DELETE FROM login_links WHERE expires_at < now()")
+    await connection.execute(
+        "INSERT INTO login_links VALUES ($1, $2, now() + $3)",
+        *(hash_of(code.encode()), user_id, timedelta(seconds=LINK_S)),
+    )
+    return code
 
 
 async def _end(connection: Connection, session_id: str, why: str) -> None:
@@ -271,8 +302,9 @@ async def _end(connection: Connection, session_id: str, why: str) -> None:
 
 
 def _signed_out(detail: str) -> Problem:
-    return Problem(401, "SIGNED_OUT", detail, "sign in again: open a new link of ./dev users link")
+    return Problem(401, "SIGNED_OUT", detail, "sign in again")
 
 
-def _hash(token: bytes) -> bytes:
+def hash_of(token: bytes) -> bytes:
+    """Return what is kept of a token or a link."""
     return hashlib.sha256(token).digest()

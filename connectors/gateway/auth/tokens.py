@@ -31,7 +31,7 @@ CACHED: Final = 10_000
 LONGEST: Final = 4096
 KEY_BYTES: Final = 32
 KEY_FILE = "gateway.key"
-SIGN_IN = "sign in again: open a new link of ./dev users link"
+SIGN_IN = "sign in again"
 
 
 class Tokens:

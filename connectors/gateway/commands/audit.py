@@ -94,7 +94,7 @@ def _event(caller: Caller, event_id: str, command_id: str, at_us: int, tenant_id
 
 
 class AuditLog:
-    """Writes audit events of refusals to Kafka. For any thread; one at a time is written."""
+    """Writes audit events to Kafka. For any thread; one at a time is written."""
 
     def __init__(self, settings: Settings, codec: Codec) -> None:
         self._settings, self._codec = settings, codec
@@ -103,7 +103,10 @@ class AuditLog:
 
     def refused(self, caller: Caller, problem: Problem) -> None:
         """Write that a command was refused; return once it is durable. Raises `Problem` (503)."""
-        event = refused(caller, problem)
+        self.write(refused(caller, problem))
+
+    def write(self, event: AuditEvent) -> None:
+        """Write an event; return once it is durable. Raises `Problem` (503)."""
         with self._one:
             failure = self._written(event)
             if failure is not None:
@@ -111,7 +114,7 @@ class AuditLog:
                 raise Problem(
                     503,
                     "KAFKA_AWAY",
-                    f"the command was not carried out, and Kafka did not take the record of that: {failure}",
+                    f"Kafka did not take the record of what was done or refused: {failure}",
                     "try again in some seconds, and see ./dev status",
                     headers={"Retry-After": "3"},
                 )

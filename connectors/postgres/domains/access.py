@@ -81,5 +81,28 @@ COMMENT ON COLUMN commands.digest IS 'of the body: another body under the same k
 COMMENT ON COLUMN commands.status IS 'null while nobody knows what became of the command';
 """,
         ),
+        Migration(
+            "wrong passwords, and audit events that wait",
+            """
+CREATE TABLE login_tries (
+    kind    text NOT NULL,
+    key     bytea NOT NULL,
+    tries   integer NOT NULL,
+    until   timestamptz NOT NULL,
+    last_at timestamptz NOT NULL,
+    PRIMARY KEY (kind, key)
+);
+CREATE INDEX login_tries_last ON login_tries (last_at);
+COMMENT ON TABLE login_tries IS 'wrong passwords of accounts and addresses';
+COMMENT ON COLUMN login_tries.key IS 'hash of the name or the address';
+COMMENT ON COLUMN login_tries.until IS 'end of the pause';
+
+CREATE TABLE unsent_audits (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    event  text NOT NULL
+);
+COMMENT ON TABLE unsent_audits IS 'audit events that a gateway has still to send to tenancy.audit';
+""",
+        ),
     ),
 )

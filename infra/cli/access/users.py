@@ -69,6 +69,15 @@ def disable(name: str) -> None:
 
 
 @users.command()
+@NAME
+def reset(name: str) -> None:
+    """Take a user's password, end the user's sessions, and print a link by which the user begins anew."""
+    from tradewind.connectors.gateway.auth.audits import TERMINAL  # noqa: PLC0415 - help comes at once
+
+    click.echo(_address(_done(lambda store: store.reset(name, TERMINAL))))
+
+
+@users.command()
 @click.argument("name", default="operator")
 def link(name: str) -> None:
     """Print a link that signs in a user once, within an hour. NAME defaults to operator, who may do everything."""
@@ -108,10 +117,14 @@ def revoke(key_id: str) -> None:
 
 
 def _link_of(user_id: str) -> str:
+    return _address(_done(lambda store: store.new_link(user_id)))
+
+
+def _address(code: str) -> str:
     from tradewind.connectors.settings import Settings  # noqa: PLC0415 - help comes at once
     from tradewind.infra.cli.processes.gateway import link_to, url_of  # noqa: PLC0415
 
-    return link_to(url_of(Settings()), _done(lambda store: store.new_link(user_id)))
+    return link_to(url_of(Settings()), code)
 
 
 def _refuse_mismatch(role: str, tenant: str | None) -> None:

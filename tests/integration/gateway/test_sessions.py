@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 
 import pytest
 
 from tradewind.connectors.gateway.auth.machine_keys import MachineKeys
-from tradewind.connectors.gateway.auth.store import Store
+from tradewind.connectors.gateway.auth.origin import Origin
+from tradewind.connectors.gateway.auth.passwords import Passwords
+from tradewind.connectors.gateway.auth.signing_in import SigningIn
+from tradewind.connectors.gateway.auth.store import Session, Store
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.postgres.connection import connect
 from tradewind.connectors.postgres.migrations import migrate
@@ -20,6 +23,11 @@ from tradewind.connectors.settings import PostgresSettings, Settings
 def successor(token: bytes) -> bytes:
     """Return the token that follows one."""
     return bytes(reversed(token))[:-1] + b"s"
+
+
+def begin(store: Store, link: str) -> Awaitable[Session]:
+    """Sign in by a link."""
+    return SigningIn(store, Passwords()).by_link(link, Origin("here"))
 
 
 @pytest.fixture
@@ -36,7 +44,7 @@ async def test_links_and_refresh_tokens_are_good_once(store: Store, settings: Se
     operator = await store.ensure_operator()
     assert await store.ensure_operator() == operator
     link = await store.new_link(operator)
-    one, *others = await asyncio.gather(*(store.begin(link, "here") for _ in range(4)), return_exceptions=True)
+    one, *others = await asyncio.gather(*(begin(store, link) for _ in range(4)), return_exceptions=True)
     begun = [found for found in (one, *others) if not isinstance(found, BaseException)]
     assert len(begun) == 1, "a link is good once, whoever comes at the same time"
     assert {found.code for found in (one, *others) if isinstance(found, Problem)} == {"LINK_INVALID"}
@@ -66,7 +74,7 @@ async def test_links_and_refresh_tokens_are_good_once(store: Store, settings: Se
 async def test_a_disabled_user_and_an_expired_link_do_not_sign_in(store: Store, settings: Settings) -> None:
     """Nor does a session of that user go on. The tables hold hashes alone."""
     operator = await store.ensure_operator()
-    session = await store.begin(await store.new_link(operator), "here")
+    session = await begin(store, await store.new_link(operator))
     late, disabled = await store.new_link(operator), await store.new_link(operator)
     connection = await connect(settings)
     rows = str([dict(row) for row in await connection.fetch("SELECT * FROM login_links, sessions")])
@@ -74,11 +82,11 @@ async def test_a_disabled_user_and_an_expired_link_do_not_sign_in(store: Store, 
     assert session.refresh.hex() not in rows
     await connection.execute("UPDATE login_links SET expires_at = expires_at - $1::interval", timedelta(hours=1))
     with pytest.raises(Problem, match="has expired"):
-        await store.begin(late, "here")
+        await begin(store, late)
     await connection.execute("UPDATE login_links SET expires_at = now() + $1::interval", timedelta(hours=1))
     await connection.execute("UPDATE users SET disabled_at = now()")
     await connection.close()
-    for refused in (store.begin(disabled, "here"), store.refresh(session.refresh, successor)):
+    for refused in (begin(store, disabled), store.refresh(session.refresh, successor)):
         with pytest.raises(Problem) as problem:
             await refused
         assert problem.value.status == 401
@@ -102,7 +110,7 @@ async def test_users_are_created_changed_and_disabled(store: Store) -> None:
     with pytest.raises(Problem) as refused:
         await store.user_id("adda")
     assert refused.value.remedy == "did you mean ada?"
-    session = await store.begin(await store.new_link(ada), "here")
+    session = await begin(store, await store.new_link(ada))
     assert (session.user.role, session.user.tenant_id) == ("viewer", "alpha")
     await store.set_role("ada", "trader")
     with pytest.raises(Problem, match="operators have no tenant"):
@@ -114,7 +122,7 @@ async def test_users_are_created_changed_and_disabled(store: Store) -> None:
     assert await store.disable("ada") == 1
     assert await store.ended_within(60) == [session.session_id]
     with pytest.raises(Problem):
-        await store.begin(link, "here")
+        await begin(store, link)
     assert [(one["name"], one["sessions"], one["disabled"]) for one in await store.users()] == [("ada", 0, True)]
 
 
