@@ -5,6 +5,8 @@ import { html } from "/assets/html.js";
 import { sentence } from "/assets/parts.js";
 import { choosing, login, post, Problem, refresh } from "/assets/session.js";
 
+/** @typedef {{link: string} | {name: string, password: string}} Shown */
+
 /** The code of a link, or of a whole address that was pasted. @param {string} text */
 export function codeOf(text) {
   return text.trim().split("#").at(-1) ?? "";
@@ -44,10 +46,21 @@ export function fieldsOf(event) {
 
 export function Login() {
   const [byLink, setByLink] = useState(location.hash.length > 1);
+  const [shown, setShown] = useState(/** @type {Shown | null} */ (null)); // what was right, and wants a code
   const { busy, problem, run } = useWork();
 
+  /** @param {Shown} first @param {string} [code] */
+  const show = (first, code) =>
+    run(async () => {
+      try {
+        await login(code === undefined ? first : { ...first, code });
+      } catch (error) {
+        if (!(error instanceof Problem) || error.code !== "CODE_WANTED") throw error;
+        setShown(first);
+      }
+    });
   /** @param {string} link */
-  const enter = (link) => run(() => login({ link }));
+  const enter = (link) => show({ link });
 
   useEffect(() => {
     function followed() {
@@ -65,7 +78,23 @@ export function Login() {
   /** @param {SubmitEvent} event */
   function submitted(event) {
     const field = fieldsOf(event);
-    void (byLink ? enter(codeOf(field("link"))) : run(() => login({ name: field("name").trim(), password: field("password") })));
+    if (shown !== null) void show(shown, field("code"));
+    else void (byLink ? enter(codeOf(field("link"))) : show({ name: field("name").trim(), password: field("password") }));
+  }
+
+  if (shown !== null) {
+    return html`
+      <main class="login">
+        <form class="panel" onSubmit=${submitted}>
+          <h1><img src="/assets/icon.svg" alt="" width="28" height="28" /> Tradewind</h1>
+          <p>Give the code that your app shows. Without your phone, give a recovery code.</p>
+          <label for="code">Code</label>
+          <input id="code" name="code" autocomplete="one-time-code" autocapitalize="none" spellcheck=${false} maxlength="40" required disabled=${busy} ref=${(/** @type {HTMLInputElement | null} */ field) => field?.focus()} />
+          <${Refused} problem=${problem} />
+          <button type="submit" disabled=${busy}>${busy ? "Signing in" : "Sign in"}</button>
+          <button type="button" class="link" disabled=${busy} onClick=${() => setShown(null)}>Sign in as somebody else</button>
+        </form>
+      </main>`;
   }
 
   return html`

@@ -2,10 +2,11 @@
 // Where the page begins: sign in, or the shell with the page that the address names.
 import { effect } from "@preact/signals";
 import { render } from "preact";
+import { MustEnrol } from "/assets/account/factor.js";
 import { html } from "/assets/html.js";
 import { ChoosePassword, Login } from "/assets/login.js";
 import { path } from "/assets/router.js";
-import { choosing, refresh, state } from "/assets/session.js";
+import { choosing, refresh, state, user } from "/assets/session.js";
 import { Shell } from "/assets/shell.js";
 import "/assets/theme.js";
 
@@ -14,7 +15,8 @@ const root = /** @type {HTMLElement} */ (document.getElementById("page"));
 function Page() {
   if (state.value === "unknown") return html`<div class="boot" role="status">Signing in</div>`;
   if (state.value !== "in") return html`<${Login} />`;
-  return choosing.value ? html`<${ChoosePassword} />` : html`<${Shell} />`;
+  if (choosing.value) return html`<${ChoosePassword} />`;
+  return user.value?.mustEnrol ? html`<${MustEnrol} />` : html`<${Shell} />`;
 }
 
 effect(() => {

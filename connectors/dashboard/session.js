@@ -6,7 +6,7 @@ const API = "/api/v1";
 const REFRESH_PART = 0.8; // of a token's life, after which the next one is fetched
 const AGAIN_S = 3;
 
-/** @typedef {{name: string, role: string, tenant: string | null, hasPassword: boolean}} User */
+/** @typedef {{name: string, role: string, tenant: string | null, hasPassword: boolean, hasSecondFactor: boolean, mustEnrol: boolean}} User */
 
 /** @type {import("@preact/signals").Signal<"unknown" | "in" | "out">} */
 export const state = signal("unknown");
@@ -35,7 +35,7 @@ export class Problem extends Error {
 /** Take a signed-in answer. @param {any} found */
 function enter(found) {
   token = found.access_token;
-  user.value = { name: found.user, role: found.role, tenant: found.tenant, hasPassword: found.has_password };
+  user.value = { name: found.user, role: found.role, tenant: found.tenant, hasPassword: found.has_password, hasSecondFactor: found.has_second_factor, mustEnrol: found.must_enrol };
   state.value = "in";
   clearTimeout(timer);
   timer = setTimeout(() => void refresh(), found.expires_in * REFRESH_PART * 1000);
@@ -50,7 +50,7 @@ async function asked(path, options) {
 }
 
 /** Begin a session by a one-time link, or by name and password.
- * @param {{link: string} | {name: string, password: string}} shown */
+ * @param {({link: string} | {name: string, password: string}) & {code?: string}} shown */
 export async function login(shown) {
   const body = JSON.stringify(shown);
   const found = await asked("/auth/login", { method: "POST", body, headers: { "Content-Type": "application/json" } });

@@ -1,7 +1,7 @@
 // @ts-check
 // The WebSocket to the gateway: one for the page, opened again whenever it ends, with what is subscribed.
 import { effect, signal } from "@preact/signals";
-import { accessToken, refresh, state as session } from "/assets/session.js";
+import { accessToken, refresh, state as session, user } from "/assets/session.js";
 
 const FIRST_PAUSE_S = 0.5;
 const LONGEST_PAUSE_S = 8;
@@ -91,7 +91,7 @@ setInterval(() => {
 }, 1000);
 
 effect(() => {
-  if (session.value === "in") {
+  if (session.value === "in" && !user.value?.mustEnrol) {
     if (socket === null) open();
   } else {
     close();

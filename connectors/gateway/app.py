@@ -28,7 +28,7 @@ from tradewind.connectors.gateway.answers import (
 )
 from tradewind.connectors.gateway.answers.basics import gateway_of
 from tradewind.connectors.gateway.auth.bearer import bearer
-from tradewind.connectors.gateway.auth.roles import Who
+from tradewind.connectors.gateway.auth.roles import ENROLLING, Who, second_factor_wanted
 from tradewind.connectors.gateway.commands.asked import caller_of
 from tradewind.connectors.gateway.gateway import Gateway
 from tradewind.connectors.gateway.guard import Guard, too_large
@@ -156,6 +156,8 @@ def _only(route: Route) -> Callable[[Request, Response], Awaitable[Who]]:
         who = request.state.who = gateway.tokens.verify(token)
         request.state.action = route.action if route.command else None
         response.headers.update((await gateway.limits.take(who, route.kind)).headers())
+        if who.role == ENROLLING and who.role not in roles:
+            raise second_factor_wanted()
         if who.role not in roles:
             raise Problem(
                 403,

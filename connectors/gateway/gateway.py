@@ -15,6 +15,7 @@ from tradewind.connectors.billing.door import Door
 from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.gateway.ai.asker import Asker, make_asker
 from tradewind.connectors.gateway.auth.passwords import Passwords
+from tradewind.connectors.gateway.auth.second_factor import SecondFactors
 from tradewind.connectors.gateway.auth.signing_in import SigningIn
 from tradewind.connectors.gateway.auth.store import Store
 from tradewind.connectors.gateway.auth.tokens import ACCESS_S, Tokens, secret_of
@@ -202,7 +203,7 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
         settings=settings,
         tokens=tokens,
         store=store,
-        signing_in=SigningIn(store, Passwords()),
+        signing_in=SigningIn(store, Passwords(), SecondFactors.of(secret, time.time)),
         audits=audits,
         hub=hub,
         connections=Connections(hub, tokens.verify, time.time, usage.tally.streaming),

@@ -10,7 +10,7 @@ from typing import Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tradewind.connectors.gateway.auth.bearer import bearer
-from tradewind.connectors.gateway.auth.roles import Role, Who
+from tradewind.connectors.gateway.auth.roles import ENROLLING, Role, Who, second_factor_wanted
 from tradewind.connectors.gateway.guard import answer
 from tradewind.connectors.gateway.limits import Limits
 from tradewind.connectors.gateway.problems import Problem, meant
@@ -63,6 +63,8 @@ class HotLane:
 
     def _who(self, views: Views, scope: Scope) -> Who:
         who = views.verify(_token(scope))
+        if who.role == ENROLLING:
+            raise second_factor_wanted()
         if who.role not in self._roles:
             raise Problem(403, "FORBIDDEN", f"the role {who.role} may not read this", "ask an owner of your tenant")
         return who

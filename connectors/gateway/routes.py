@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from tradewind.connectors.gateway.auth.roles import AUDITORS, EVERYONE, OWNERS, PLATFORM, TRADERS, Role
+from tradewind.connectors.gateway.auth.roles import AUDITORS, EVERYONE, OWNERS, PLATFORM, SIGNED_IN, TRADERS, Role
 from tradewind.connectors.gateway.limits import Kind
 
 Method: TypeAlias = Literal["GET", "POST", "PUT", "DELETE", "WS"]
@@ -61,7 +61,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "auth/login", None, "Begin a session by a one-time link, or by name and password."),
     Route("POST", "auth/refresh", None, "Get an access token by the session's cookie."),
     Route("POST", "auth/logout", None, "End the session of the cookie."),
-    Route("POST", "auth/password", EVERYONE, "Set or change the own password."),
+    Route("POST", "auth/password", SIGNED_IN, "Set or change the own password."),
+    Route("POST", "auth/totp", SIGNED_IN, "Add or remove the own second factor."),
     Route("GET", "auth/keys", OWNERS, "Keys of machines."),
     Route("GET", "health/system", EVERYONE, "Services and processes: what is up, what stands still."),
     Route("GET", "system/logs", PLATFORM, "The end of the log of a service or process."),
@@ -97,7 +98,6 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "audit", AUDITORS, "Who changed what, and what was refused."),
     Route("WS", "stream", EVERYONE, "Ticks, bars and the flow, as they change."),
     Route("WS", "markets/stream", EVERYONE, "Ticks and bars, as they change."),
-    _later("tenancy", "POST", "auth/totp", EVERYONE, "Second factor."),
     _later("tenancy", "GET", "auth/sessions", EVERYONE, "Sessions of the user."),
     _later("tenancy", "GET", "users", OWNERS, "Users of the tenant."),
     _later("analytics", "GET", "metrics/performance", EVERYONE, "Latencies and throughput."),

@@ -132,15 +132,26 @@ async def test_a_page_says_why_it_has_no_numbers_and_who_may_not_see_it() -> Non
             assert await violations(page) == []
 
 
-async def test_a_person_chooses_a_password_and_signs_in_by_it() -> None:
-    """After the first link; a wrong one is told, and a machine with a keyboard and eyes alone suffices."""
+async def test_a_person_over_a_network_chooses_a_password_and_adds_a_second_factor() -> None:
+    """After the first link, before any page; from then on both are asked for, and what is wrong is told."""
     with staged(1) as gateway:
         async with chromium() as browser, opened(browser, gateway.url, PHONE, "dark") as page:
+            await page.set_extra_http_headers({"X-Forwarded-For": "203.0.113.7"})  # as a proxy says it
             await page.goto(linked(gateway, "viewer"))
             await expect(page.get_by_role("heading", name="Choose a password")).to_be_visible()
             assert [*await violations(page), *await flaws(page)] == []
             await page.get_by_label("Password").fill("a horse and 3 sails")
             await page.get_by_role("button", name="Set the password").click()
+            await expect(page.get_by_role("img", name="QR code")).to_be_visible()
+            assert [*await violations(page), *await flaws(page)] == []
+            await page.get_by_label("Code").fill("000000")
+            await page.keyboard.press("Enter")
+            await expect(page.get_by_role("alert")).to_contain_text("This code is another")
+            await page.get_by_label("Code").fill("123456")
+            await page.keyboard.press("Enter")
+            await expect(page.get_by_role("list", name="Recovery codes").get_by_role("listitem")).to_have_count(10)
+            assert [*await violations(page), *await flaws(page)] == []
+            await page.get_by_role("button", name="I have kept them").click()
             await page.get_by_role("button", name="Sign out").click()
             assert gateway.logins.set == ["a horse and 3 sails"]
             gateway.logins.passwords["viewer"] = gateway.logins.set[0]
@@ -150,6 +161,10 @@ async def test_a_person_chooses_a_password_and_signs_in_by_it() -> None:
             await page.keyboard.press("Enter")
             await expect(page.get_by_role("alert")).to_contain_text("another password")
             await page.get_by_label("Password").fill("a horse and 3 sails")
+            await page.keyboard.press("Enter")
+            await expect(page.get_by_label("Code")).to_be_focused()
+            assert [*await violations(page), *await flaws(page)] == []
+            await page.keyboard.type("123456")
             await page.keyboard.press("Enter")
             await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
             assert "sails" not in page.url

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from gateway.answering import model_asker
@@ -22,6 +22,7 @@ from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.gateway.app import make_app
 from tradewind.connectors.gateway.auth.origin import Origin
 from tradewind.connectors.gateway.auth.roles import Role, Who
+from tradewind.connectors.gateway.auth.second_factor import RECOVERY_CODES, Enrolment, enrolment, recovery_code
 from tradewind.connectors.gateway.auth.store import Session, User
 from tradewind.connectors.gateway.auth.tokens import Tokens
 from tradewind.connectors.gateway.commands.decided import Decided
@@ -45,6 +46,7 @@ from tradewind.schemas.billing import Usage
 
 HOSTS = ("127.0.0.1", "localhost")
 START_S = 20.0
+CODES = ("123456", "aaaa-bbbb-cccc-dddd")
 UNLIMITED = {kind: Policy(kind, 100_000, 100_000) for kind in USERS}
 SECRET = bytes(range(32))
 NO_KAFKA = Settings(_env_file=None, kafka=KafkaSettings(bootstrap="127.0.0.1:1", answer_s=0.2))
@@ -73,13 +75,16 @@ class Users:
     links: dict[str, User] = field(default_factory=dict)
     sessions: dict[bytes, Session] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
+    enrolled: set[str] = field(default_factory=set)
+    """Ids of users with a second factor."""
 
-    async def refresh(self, token: bytes, successor: Callable[[bytes], bytes]) -> Session:
+    async def refresh(self, token: bytes, successor: Callable[[bytes], bytes], *, remote: bool = False) -> Session:
         """Go on with a session."""
         session = self.sessions.pop(token, None)
         if session is None:
             raise Problem(401, "SIGNED_OUT", "no session", "sign in")
-        return self._keep(Session(session.session_id, session.user, successor(token)))
+        user = replace(session.user, has_second_factor=session.user.user_id in self.enrolled)
+        return self._keep(Session(session.session_id, user, successor(token), session.remote))
 
     async def end(self, session_id: str, why: str) -> None:
         """End a session."""
@@ -108,9 +113,9 @@ class Users:
         self.sessions[session.refresh] = session
         return session
 
-    def begun(self, user: User) -> Session:
+    def begun(self, user: User, origin: Origin) -> Session:
         """Begin a session of a user."""
-        return self._keep(Session(secrets.token_hex(4), user, secrets.token_bytes(32)))
+        return self._keep(Session(secrets.token_hex(4), user, secrets.token_bytes(32), origin.remote))
 
 
 @dataclass
@@ -123,22 +128,42 @@ class Logins:
     set: list[str] = field(default_factory=list)
     """Passwords that were set."""
 
-    async def by_link(self, code: str, origin: Origin) -> Session:
+    async def by_link(self, link: str, code: str | None, origin: Origin) -> Session:
         """Begin a session by a link."""
-        user = self.users.links.pop(code, None)
+        user = self.users.links.pop(link, None)
         if user is None:
             raise Problem(401, "LINK_INVALID", "no such link", "make another by ./dev users link", pointer="#/link")
-        return self.users.begun(user)
+        return self.users.begun(user, origin)
 
-    async def by_password(self, name: str, password: str, origin: Origin) -> Session:
+    async def by_password(self, name: str, password: str, code: str | None, origin: Origin) -> Session:
         """Begin a session by name and password."""
         if self.passwords.get(name) != password:
             raise Problem(401, "WRONG_LOGIN", "no such user, or another password", "correct it")
-        return self.users.begun(User("u1", name, "viewer", "alpha", has_password=True))
+        user = User(name, name, "viewer", "alpha", has_password=True, has_second_factor=name in self.users.enrolled)
+        if user.has_second_factor and code is None:
+            raise Problem(401, "CODE_WANTED", "a code is wanted", "send it", pointer="#/code")
+        if user.has_second_factor and code not in CODES:
+            raise Problem(403, "WRONG_CODE", "this code is another", "wait for the next code", pointer="#/code")
+        return self.users.begun(user, origin)
 
     async def set_password(self, who: Who, old: str | None, new: str, origin: Origin) -> None:
         """Take a password."""
         self.set.append(new)
+
+    async def begin_factor(self, who: Who) -> Enrolment:
+        """Begin a second factor, always the same."""
+        return enrolment("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", who.user_id)
+
+    async def confirm_factor(self, who: Who, code: str, origin: Origin) -> list[str]:
+        """Take a code that is known."""
+        if code not in CODES:
+            raise Problem(403, "WRONG_CODE", "this code is another", "wait for the next code", pointer="#/code")
+        self.users.enrolled.add(who.user_id)
+        return [recovery_code() for _ in range(RECOVERY_CODES)]
+
+    async def remove_factor(self, who: Who, code: str, origin: Origin) -> None:
+        """Remove a second factor."""
+        self.users.enrolled.discard(who.user_id)
 
     def close(self) -> None:
         """Do nothing."""

@@ -32,6 +32,7 @@ REACHES: Final[Mapping[Role, frozenset[Role]]] = {
     "analyst": frozenset({"analyst", "viewer"}),
     "viewer": frozenset({"viewer"}),
     "auditor": frozenset({"auditor"}),
+    "enrolling": frozenset(),
 }
 """Role of a user -> roles that the user's keys may have."""
 

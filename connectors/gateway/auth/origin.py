@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from fastapi import Request
 
 ADDRESS_CHARACTERS: Final = 64
 """An IPv6 address with a scope is shorter."""
+LOCAL: Final = "localhost"
+PROXIED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+"""Headers that proxies add."""
 NETWORK_BITS: Final = 64
 """Of an IPv6 address: whoever has one has all addresses of its network."""
 
@@ -19,6 +24,8 @@ class Origin:
     """Where somebody signs in from."""
 
     address: str
+    remote: bool = False
+    """Whether it comes over a network: then a second factor is wanted."""
 
     @property
     def network(self) -> str:
@@ -34,4 +41,23 @@ class Origin:
 
 def origin_of(request: Request) -> Origin:
     """Return where a request comes from."""
-    return Origin((request.client.host if request.client else "")[:ADDRESS_CHARACTERS])
+    address = (request.client.host if request.client else "")[:ADDRESS_CHARACTERS]
+    return Origin(address, is_remote(address, request.headers))
+
+
+def is_remote(address: str, headers: Mapping[str, str]) -> bool:
+    """Return whether a request comes over a network: from another machine, by a name, or through a proxy.
+
+    A proxy on this machine has a loopback address as well, so any sign of one counts.
+    """
+    host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+    return not (_is_loopback(address) and (host == LOCAL or _is_loopback(host))) or any(
+        name in headers for name in PROXIED
+    )
+
+
+def _is_loopback(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).is_loopback
+    except ValueError:
+        return False

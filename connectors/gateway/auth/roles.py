@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-Role: TypeAlias = Literal["operator", "owner", "trader", "analyst", "viewer", "auditor"]
-ROLES: tuple[Role, ...] = get_args(Role)
+from tradewind.connectors.gateway.problems import Problem
+
+Role: TypeAlias = Literal["operator", "owner", "trader", "analyst", "viewer", "auditor", "enrolling"]
+ENROLLING: Role = "enrolling"
+"""Whoever signs in over a network and has no second factor: may add one, and nothing else."""
+ROLES: tuple[Role, ...] = tuple(role for role in get_args(Role) if role != ENROLLING)
+"""What a user may be."""
 PLATFORM: frozenset[Role] = frozenset({"operator"})
 """Who runs the platform and sees all tenants. All other roles are of one tenant."""
 EVERYONE: frozenset[Role] = frozenset(ROLES)
+SIGNED_IN: frozenset[Role] = EVERYONE | {ENROLLING}
 TRADERS: frozenset[Role] = frozenset({"operator", "owner", "trader"})
 OWNERS: frozenset[Role] = frozenset({"operator", "owner"})
 AUDITORS: frozenset[Role] = frozenset({"operator", "owner", "auditor"})
@@ -26,3 +32,13 @@ class Who:
     session_id: str
     expires_s: int
     """When the token ends, s since 1970."""
+
+
+def second_factor_wanted() -> Problem:
+    """Return the answer to whoever must add a second factor first."""
+    return Problem(
+        403,
+        "SECOND_FACTOR_WANTED",
+        "over a network, nobody gets in without a second factor",
+        "add one by POST /api/v1/auth/totp, and refresh",
+    )

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import asyncpg
 
-from tradewind.connectors.gateway.auth import machine_keys, tries
+from tradewind.connectors.gateway.auth import machine_keys, second_factor, tries
 from tradewind.connectors.gateway.auth.audits import Actor, keep_change, send
 from tradewind.connectors.gateway.auth.machine_keys import NewKey
+from tradewind.connectors.gateway.auth.origin import Origin
 from tradewind.connectors.gateway.auth.roles import Role
 from tradewind.connectors.gateway.database import STATEMENT_S, Database
 from tradewind.connectors.gateway.problems import Problem, meant
@@ -45,6 +46,7 @@ class User:
     role: Role
     tenant_id: str | None
     has_password: bool = False
+    has_second_factor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,13 @@ class Session:
     user: User
     refresh: bytes
     """The token that the next refresh needs; only its hash is kept."""
+    remote: bool = False
+    """Whether it was used over a network."""
+
+    @property
+    def must_enrol(self) -> bool:
+        """Whether its user gets no further without a second factor."""
+        return self.remote and not self.user.has_second_factor
 
 
 class Store:
@@ -144,17 +153,18 @@ class Store:
             return await end_sessions(connection, user_id, "the user was disabled")
 
     async def reset(self, name: str, actor: Actor) -> str:
-        """Take a user's password and links, end the user's sessions, and return the code of a link for a new start."""
+        """Take a user's password, second factor, links and sessions; returns the code of a link for a new start."""
         user_id = await self.user_id(name)
         async with self.connection() as connection, connection.transaction():
             row = await connection.fetchrow(
                 "UPDATE users SET password_hash = NULL WHERE user_id = $1 RETURNING tenant_id", user_id
             )
             assert row is not None, "users are never deleted"
+            await second_factor.remove(connection, user_id)
             await connection.execute("DELETE FROM login_links WHERE user_id = $1", user_id)
             ended = await end_sessions(connection, user_id, "the user was reset")
             await tries.forget(connection, "account", name)
-            detail = f"reset: {ended} sessions have ended, and the user has no password"
+            detail = f"reset: {ended} sessions have ended; password and second factor are gone"
             await keep_change(connection, actor, RESET, subject=name, detail=detail, tenant_id=row["tenant_id"])
             return await _new_link(connection, user_id)
 
@@ -163,8 +173,10 @@ class Store:
         async with self.connection() as connection:
             return await _new_link(connection, user_id)
 
-    async def refresh(self, token: bytes, successor: Callable[[bytes], bytes]) -> Session:
+    async def refresh(self, token: bytes, successor: Callable[[bytes], bytes], *, remote: bool = False) -> Session:
         """Go on with a session: its token is used up, and its successor is what the next refresh needs.
+
+        A session that was used over a network once (`remote`) is one of the network from then on.
 
         For some seconds the token before gets the same successor. After that its use ends the session: somebody has a
         copy. Raises `Problem`.
@@ -182,18 +194,18 @@ class Store:
             if row is None or user is None:
                 raise _signed_out("there is no session of this cookie, or it has ended")
             following = successor(token)
-            if row["refresh_hash"] == given:
+            if row["refresh_hash"] == given or row["recent"]:
+                remote = remote or row["remote"]
                 await connection.execute(
-                    "UPDATE sessions SET refresh_hash = $2, previous_hash = $3, rotated_at = now(), "
-                    "expires_at = now() + $4 WHERE session_id = $1",
-                    row["session_id"],
-                    hash_of(following),
-                    given,
-                    timedelta(seconds=SESSION_S),
+                    "UPDATE sessions SET remote = $2 WHERE session_id = $1", row["session_id"], remote
                 )
-                return Session(row["session_id"], user, following)
-            if row["recent"]:
-                return Session(row["session_id"], user, following)
+                if row["refresh_hash"] == given:
+                    await connection.execute(
+                        "UPDATE sessions SET refresh_hash = $2, previous_hash = $3, rotated_at = now(), "
+                        "expires_at = now() + $4 WHERE session_id = $1",
+                        *(row["session_id"], hash_of(following), given, timedelta(seconds=SESSION_S)),
+                    )
+                return Session(row["session_id"], user, following, remote)
             await _end(connection, row["session_id"], "its refresh token was used twice")
         raise _signed_out("the refresh token was used before, so the session has ended: somebody may have a copy of it")
 
@@ -243,23 +255,29 @@ class Store:
             yield connection  # type: ignore[misc] # a proxy of it
 
 
-async def use_up(connection: Connection, code: str) -> User | None:
-    """Use up a link, and return whose it was; None where it is not good, or its user is disabled."""
-    user_id = await connection.fetchval(
-        "DELETE FROM login_links WHERE hash = $1 AND expires_at > now() RETURNING user_id", hash_of(code.encode())
+async def find_link(connection: Connection, code: str) -> str | None:
+    """Return whose a link is; None where it is not good."""
+    found = await connection.fetchval(
+        "SELECT user_id FROM login_links WHERE hash = $1 AND expires_at > now()", hash_of(code.encode())
     )
-    return None if user_id is None else await living_user(connection, user_id)
+    return None if found is None else str(found)
 
 
-async def begin(connection: Connection, user: User, address: str) -> Session:
+async def use_up(connection: Connection, code: str) -> bool:
+    """Use up a link; returns whether nobody has meanwhile."""
+    deleted = "DELETE FROM login_links WHERE hash = $1 AND expires_at > now() RETURNING user_id"
+    return await connection.fetchval(deleted, hash_of(code.encode())) is not None
+
+
+async def begin(connection: Connection, user: User, origin: Origin) -> Session:
     """Begin a session of a user who has shown to be that."""
     session_id, refresh = secrets.token_hex(8), secrets.token_bytes(TOKEN_BYTES)
     await connection.execute(
-        "INSERT INTO sessions (session_id, user_id, refresh_hash, expires_at, address) "
-        "VALUES ($1, $2, $3, now() + $4, $5)",
-        *(session_id, user.user_id, hash_of(refresh), timedelta(seconds=SESSION_S), address),
+        "INSERT INTO sessions (session_id, user_id, refresh_hash, expires_at, address, remote) "
+        "VALUES ($1, $2, $3, now() + $4, $5, $6)",
+        *(session_id, user.user_id, hash_of(refresh), timedelta(seconds=SESSION_S), origin.address, origin.remote),
     )
-    return Session(session_id, user, refresh)
+    return Session(session_id, user, refresh, origin.remote)
 
 
 async def living_user(connection: Connection, user_id: str) -> User | None:
@@ -270,7 +288,14 @@ async def living_user(connection: Connection, user_id: str) -> User | None:
 
 def user_of(row: asyncpg.Record) -> User:
     """Return the user of a row of `users`."""
-    return User(row["user_id"], row["name"], row["role"], row["tenant_id"], row["password_hash"] is not None)
+    return User(
+        row["user_id"],
+        row["name"],
+        row["role"],
+        row["tenant_id"],
+        row["password_hash"] is not None,
+        row["totp"] is not None,
+    )
 
 
 async def end_sessions(connection: Connection, user_id: str, why: str, but: str | None = None) -> int:

@@ -15,7 +15,7 @@ from cachetools import LRUCache
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tradewind.connectors.gateway.auth.machine_keys import PREFIX, MachineKeys
-from tradewind.connectors.gateway.auth.roles import ROLES, Who
+from tradewind.connectors.gateway.auth.roles import ENROLLING, ROLES, Who
 from tradewind.connectors.gateway.problems import Problem
 
 ACCESS_S: Final = 600
@@ -111,7 +111,7 @@ class Tokens:
         except (jwt.InvalidTokenError, ValueError) as error:
             raise _refused("TOKEN_INVALID", f"the access token is not one of this gateway: {error}", SIGN_IN) from None
         role = claims["rol"]
-        if role not in ROLES or not all(isinstance(claims[name], str) for name in ("sub", "sid", "tid")):
+        if role not in (*ROLES, ENROLLING) or not all(isinstance(claims[name], str) for name in ("sub", "sid", "tid")):
             raise _refused("TOKEN_INVALID", "the access token's claims are not those of this gateway", SIGN_IN)
         return Who(claims["sub"], role, claims["tid"] or None, claims["sid"], int(claims["exp"]))
 

@@ -68,7 +68,7 @@ async def take(connection: Connection, kind: Kind, name: str) -> Try:
 
 
 async def give_back(connection: Connection, one: Try) -> None:
-    """Count a try of an address no more: it was right. Other tries of the address may be another person's."""
+    """Count a try no more: it was right. Other tries of the same name or address stay counted."""
     await connection.execute(GIVE_BACK, one.kind, one.key, one.until)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
-from tradewind.connectors.gateway.auth.roles import Who
+from tradewind.connectors.gateway.auth.roles import ENROLLING, Who, second_factor_wanted
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.stream.commands import Auth, BadFrame, Subscription, parse
 from tradewind.connectors.gateway.stream.hub import ALL, Hub, Key
@@ -144,6 +144,8 @@ class Connection(WSListener):
         command = parse(text)
         if isinstance(command, Auth):
             who = self._shared.verify(command.token)
+            if who.role == ENROLLING:
+                raise second_factor_wanted()
             self._token = command.token
             self._count(who.tenant_id)
             if self._waiting is not None:

@@ -104,5 +104,28 @@ CREATE TABLE unsent_audits (
 COMMENT ON TABLE unsent_audits IS 'audit events that a gateway has still to send to tenancy.audit';
 """,
         ),
+        Migration(
+            "second factors",
+            """
+ALTER TABLE users
+    ADD COLUMN totp         bytea,
+    ADD COLUMN totp_step    bigint,
+    ADD COLUMN totp_next    bytea,
+    ADD COLUMN totp_next_at timestamptz;
+COMMENT ON COLUMN users.totp IS 'nonce and box of the secret, sealed by a key that comes of gateway.key';
+COMMENT ON COLUMN users.totp_step IS 'the last step of 30 s whose code was used';
+COMMENT ON COLUMN users.totp_next IS 'a second factor that was begun';
+
+CREATE TABLE recovery_codes (
+    user_id text NOT NULL REFERENCES users,
+    hash    bytea NOT NULL,
+    PRIMARY KEY (user_id, hash)
+);
+COMMENT ON TABLE recovery_codes IS 'codes that nobody has used; the hash of each, not the code';
+
+ALTER TABLE sessions ADD COLUMN remote boolean NOT NULL DEFAULT false;
+COMMENT ON COLUMN sessions.remote IS 'whether it was used over a network';
+""",
+        ),
     ),
 )

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyotp
 import pytest
 from argon2 import PasswordHasher
 
@@ -15,6 +16,7 @@ from tradewind.connectors.gateway.auth.audits import TERMINAL
 from tradewind.connectors.gateway.auth.origin import Origin
 from tradewind.connectors.gateway.auth.passwords import Passwords
 from tradewind.connectors.gateway.auth.roles import Who
+from tradewind.connectors.gateway.auth.second_factor import RECOVERY_CODES, SecondFactors
 from tradewind.connectors.gateway.auth.signing_in import SigningIn
 from tradewind.connectors.gateway.auth.store import Session, Store
 from tradewind.connectors.gateway.problems import Problem
@@ -49,24 +51,36 @@ class Stage:
     settings: Settings
     store: Store
     hasher: Counting = field(default_factory=Counting)
+    now_s: float = 1_767_000_000.0
 
     def __post_init__(self) -> None:
-        self.signing_in = SigningIn(self.store, Passwords(self.hasher))
+        self.signing_in = SigningIn(
+            self.store, Passwords(self.hasher), SecondFactors.of(bytes(range(32)), lambda: self.now_s)
+        )
 
-    async def enter(self, name: str, password: str, origin: Origin = HERE) -> Session:
+    async def enter(self, name: str, password: str, origin: Origin = HERE, code: str | None = None) -> Session:
         """Sign in by a password."""
-        return await self.signing_in.by_password(name, password, origin)
+        return await self.signing_in.by_password(name, password, code, origin)
 
-    async def refused(self, name: str, password: str, origin: Origin = HERE) -> Problem:
+    async def refused(self, name: str, password: str, origin: Origin = HERE, code: str | None = None) -> Problem:
         """Return why a login is refused."""
         with pytest.raises(Problem) as raised:
-            await self.enter(name, password, origin)
+            await self.enter(name, password, origin, code)
         return raised.value
+
+    def code(self, secret: str) -> str:
+        """Return the code that an app shows now."""
+        return pyotp.TOTP(secret).at(int(self.now_s))
+
+    async def enrolled(self, who: Who) -> tuple[str, list[str]]:
+        """Add a second factor; return its secret and its recovery codes."""
+        made = await self.signing_in.begin_factor(who)
+        return made.secret, await self.signing_in.confirm_factor(who, self.code(made.secret), HERE)
 
     async def user(self, name: str, password: str | None = PASSWORD, tenant: str | None = "alpha") -> Who:
         """Create a user with a password, and return who it is in a session by a link."""
         user_id = await self.store.add_user(name, "operator" if tenant is None else "trader", tenant)
-        session = await self.signing_in.by_link(await self.store.new_link(user_id), HERE)
+        session = await self.signing_in.by_link(await self.store.new_link(user_id), None, HERE)
         who = Who(user_id, session.user.role, tenant, session.session_id, 0)
         if password is not None:
             await self.signing_in.set_password(who, None, password, HERE)
@@ -122,7 +136,7 @@ async def test_a_link_sets_the_password_that_signs_in_from_then_on(stage: Stage)
     link = await stage.store.reset("ada", TERMINAL)
     assert ada.session_id in await stage.store.ended_within(60)
     assert (await stage.refused("ada", NEXT)).code == "WRONG_LOGIN"
-    assert not (await stage.signing_in.by_link(link, HERE)).user.has_password
+    assert not (await stage.signing_in.by_link(link, None, HERE)).user.has_password
     machine = Who(ada.user_id, "trader", "alpha", "0a1b2c3d", 0)
     with pytest.raises(Problem) as raised:
         await stage.signing_in.set_password(machine, None, NEXT, HERE)
@@ -183,9 +197,9 @@ async def test_a_flood_from_an_address_waits_and_a_good_link_does_not(stage: Sta
     assert (await stage.refused("another", NEXT, Origin("2001:db8::ffff"))).code == "TOO_MANY_TRIES"
     assert (await stage.refused("another", NEXT, Origin("2001:db8:1::1"))).code == "WRONG_LOGIN"
     with pytest.raises(Problem) as raised:
-        await stage.signing_in.by_link("x" * 40, Origin("2001:db8::1"))
+        await stage.signing_in.by_link("x" * 40, None, Origin("2001:db8::1"))
     assert raised.value.code == "TOO_MANY_TRIES"
-    assert await stage.signing_in.by_link(await stage.store.new_link(ada), Origin("2001:db8::1"))
+    assert await stage.signing_in.by_link(await stage.store.new_link(ada), None, Origin("2001:db8::1"))
     await stage.ask("UPDATE login_tries SET last_at = now() - interval '2 days' WHERE kind = 'account'")
     await stage.refused("ada", NEXT, Origin("192.0.2.1"))
     assert len(await stage.ask("SELECT FROM login_tries WHERE kind = 'account'")) == 1
@@ -219,3 +233,89 @@ async def test_every_login_leaves_an_event_and_none_has_a_password(stage: Stage)
         ("POST users/{name}/reset", "CHANGED", "terminal", "alpha", "ada"),
     ]
     assert await stage.audited() == []
+
+
+async def test_a_code_of_the_second_factor_is_good_once(stage: Stage) -> None:
+    """Also at the same time, and a recovery code alike; whoever has the password alone hears that a code is wanted."""
+    ada = await stage.user("ada")
+    made = await stage.signing_in.begin_factor(ada)
+    assert "Tradewind" in made.uri
+    assert made.qr.startswith("data:image/svg+xml")
+    assert await stage.enter("ada", PASSWORD), "it counts once a code was given"
+    with pytest.raises(Problem) as raised:
+        await stage.signing_in.confirm_factor(ada, "000000", HERE)
+    assert raised.value.code == "WRONG_CODE"
+    first = stage.code(made.secret)
+    recovery = await stage.signing_in.confirm_factor(ada, first, HERE)
+    assert len(set(recovery)) == RECOVERY_CODES
+    assert (await stage.refused("ada", PASSWORD)).code == "CODE_WANTED"
+    assert (await stage.refused("ada", NEXT, code=first)).code == "WRONG_LOGIN"
+    assert (await stage.refused("ada", PASSWORD, code=first)).code == "WRONG_CODE", "a replay"
+    stage.now_s += 30
+    for code in (stage.code(made.secret), recovery[0].upper().replace("-", " ")):
+        tries = (stage.enter("ada", PASSWORD, Origin(f"192.0.2.{at}"), code) for at in range(3))
+        found = await asyncio.gather(*tries, return_exceptions=True)
+        assert sum(isinstance(one, Session) for one in found) == 1, found
+        assert {one.code for one in found if isinstance(one, Problem)} <= {"WRONG_CODE", "TOO_MANY_TRIES"}
+        await stage.ask("DELETE FROM login_tries")
+    stage.now_s += 300
+    assert (await stage.refused("ada", PASSWORD, code=stage.code(made.secret[:-1] + "A"))).code == "WRONG_CODE"
+    tables = json.dumps([await stage.ask(f"SELECT * FROM {name}") for name in ("users", "recovery_codes")], default=str)
+    assert made.secret not in tables
+    assert not any(code in tables for code in recovery)
+    assert len(await stage.ask("SELECT FROM recovery_codes")) == RECOVERY_CODES - 1
+
+
+async def test_codes_are_guessed_no_faster_than_passwords(stage: Stage) -> None:
+    """Whether or not a login without a code comes between the guesses: it gives back its own try alone."""
+    secret, _ = await stage.enrolled(await stage.user("ada"))
+    codes = []
+    for at in range(ACCOUNT.free + 1):
+        codes += [
+            (await stage.refused("ada", PASSWORD, Origin(f"192.0.2.{at}"), code)).code for code in ("000000", None)
+        ]
+    assert codes.count("WRONG_CODE") == ACCOUNT.free
+    assert codes[-2:] == ["TOO_MANY_TRIES"] * 2
+    stage.now_s += 30
+    assert (await stage.refused("ada", PASSWORD, code=stage.code(secret))).code == "TOO_MANY_TRIES"
+
+
+async def test_over_a_network_nobody_gets_in_without_a_second_factor(stage: Stage) -> None:
+    """A link wants the code as well, and stays until it comes; a session that is moved there is one of there."""
+    ada = await stage.user("ada")
+    far = Origin("198.51.100.9", remote=True)
+    session = await stage.enter("ada", PASSWORD, far)
+    assert session.must_enrol
+    near = await stage.enter("ada", PASSWORD)
+    assert not near.must_enrol
+    moved = await stage.store.refresh(near.refresh, lambda token: token[1:], remote=True)
+    assert moved.must_enrol
+    assert (await stage.store.refresh(moved.refresh, lambda token: token[1:])).must_enrol
+    secret, recovery = await stage.enrolled(Who(ada.user_id, "enrolling", "alpha", session.session_id, 0))
+    assert not (await stage.store.refresh(session.refresh, lambda token: token[1:], remote=True)).must_enrol
+    link = await stage.store.new_link(ada.user_id)
+    assert await stage.signing_in.by_link(await stage.store.new_link(ada.user_id), None, HERE), "not on this machine"
+    for code, answer in ((None, "CODE_WANTED"), ("000000", "WRONG_CODE")):
+        with pytest.raises(Problem) as raised:
+            await stage.signing_in.by_link(link, code, far)
+        assert raised.value.code == answer
+    assert not (await stage.signing_in.by_link(link, recovery[0], far)).must_enrol
+    with pytest.raises(Problem) as raised:
+        await stage.signing_in.begin_factor(ada)
+    assert raised.value.code == "HAS_SECOND_FACTOR", "whoever has a stolen token cannot put another in its place"
+    stage.now_s += 60
+    await stage.signing_in.remove_factor(ada, stage.code(secret), far)
+    assert (await stage.enter("ada", PASSWORD, far)).must_enrol
+    link = await stage.store.reset("ada", TERMINAL)
+    assert (await stage.signing_in.by_link(link, None, far)).must_enrol
+
+
+async def test_a_second_factor_opens_by_its_own_key_alone(stage: Stage) -> None:
+    """And in its own row: neither a copy of the tables nor a moved row makes a code. A recovery code helps then."""
+    ada, ben = await stage.user("ada"), await stage.user("ben")
+    _, recovery = await stage.enrolled(ada)
+    secret, _ = await stage.enrolled(ben)
+    stage.now_s += 30
+    await stage.ask("UPDATE users SET totp = (SELECT totp FROM users WHERE name = 'ben') WHERE name = 'ada'")
+    assert (await stage.refused("ada", PASSWORD, code=stage.code(secret))).code == "SECOND_FACTOR_LOST"
+    assert await stage.enter("ada", PASSWORD, code=recovery[0])

@@ -12,12 +12,15 @@ import pytest
 from tradewind.connectors.gateway.auth.machine_keys import MachineKeys
 from tradewind.connectors.gateway.auth.origin import Origin
 from tradewind.connectors.gateway.auth.passwords import Passwords
+from tradewind.connectors.gateway.auth.second_factor import SecondFactors
 from tradewind.connectors.gateway.auth.signing_in import SigningIn
 from tradewind.connectors.gateway.auth.store import Session, Store
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.postgres.connection import connect
 from tradewind.connectors.postgres.migrations import migrate
 from tradewind.connectors.settings import PostgresSettings, Settings
+
+FACTORS = SecondFactors.of(bytes(32), time.time)
 
 
 def successor(token: bytes) -> bytes:
@@ -27,7 +30,7 @@ def successor(token: bytes) -> bytes:
 
 def begin(store: Store, link: str) -> Awaitable[Session]:
     """Sign in by a link."""
-    return SigningIn(store, Passwords()).by_link(link, Origin("here"))
+    return SigningIn(store, Passwords(), FACTORS).by_link(link, None, Origin("here"))
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ import pytest
 from argon2 import PasswordHasher, extract_parameters
 from gateway.serving import Served
 
-from tradewind.connectors.gateway.auth.origin import Origin
+from tradewind.connectors.gateway.auth.origin import Origin, is_remote
 from tradewind.connectors.gateway.auth.passwords import WAITING, Passwords
+from tradewind.connectors.gateway.auth.store import User
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.routes import PREFIX
 from tradewind.processors.gateway.pauses import ACCOUNT, Pauses
@@ -121,3 +122,44 @@ def test_openapi_marks_passwords(gateway: Served, path: str) -> None:
     found = httpx.get(f"{gateway.url}{PREFIX}/openapi.json").json()
     name = found["paths"][f"{PREFIX}/{path}"]["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
     assert '"format": "password"' in json.dumps(found["components"]["schemas"][name.rpartition("/")[2]])
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "remote"),
+    [
+        ("127.0.0.1", {"host": "127.0.0.1:19090"}, False),
+        ("::1", {"host": "[::1]:3001"}, False),
+        ("127.0.0.1", {"host": "localhost"}, False),
+        ("127.0.0.1", {"host": "trade.example.com"}, True),
+        ("127.0.0.1", {"host": "localhost", "x-forwarded-for": "127.0.0.1"}, True),
+        ("203.0.113.7", {"host": "127.0.0.1"}, True),
+        ("", {"host": "localhost"}, True),
+    ],
+)
+def test_whatever_may_come_over_a_network_does(address: str, headers: dict[str, str], remote: bool) -> None:
+    """A proxy on this machine has a loopback address, so its name and its headers count."""
+    assert is_remote(address, headers) == remote
+
+
+def test_over_a_network_a_login_opens_nothing_but_the_second_factor(gateway: Served) -> None:
+    """Until it is there; then the next access token opens the rest."""
+    gateway.users.links["l" * 30] = User("u7", "ada", "viewer", "alpha")
+    with httpx.Client(base_url=gateway.url, headers={"X-Forwarded-For": "203.0.113.7"}) as client:
+        found = client.post(f"{PREFIX}/auth/login", json={"link": "l" * 30}).json()
+        assert (found["role"], found["must_enrol"]) == ("viewer", True)
+        headers = {"Authorization": f"Bearer {found['access_token']}"}
+        for path in ("streams/flow", "markets/EURUSD/tick"):
+            refused = client.get(f"{PREFIX}/{path}", headers=headers)
+            assert (refused.status_code, refused.json()["code"]) == (403, "SECOND_FACTOR_WANTED")
+        begun = client.post(f"{PREFIX}/auth/totp", headers=headers, json={})
+        assert begun.headers["cache-control"] == "no-store"
+        assert begun.json()["qr"].startswith("data:image/svg+xml")
+        wrong = client.post(f"{PREFIX}/auth/totp", headers=headers, json={"code": "000000"})
+        assert (wrong.status_code, wrong.json()["code"]) == (403, "WRONG_CODE")
+        assert (
+            len(client.post(f"{PREFIX}/auth/totp", headers=headers, json={"code": "123456"}).json()["recovery_codes"])
+            == 10
+        )
+        token = client.post(f"{PREFIX}/auth/refresh").json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        assert client.get(f"{PREFIX}/streams/flow", headers=headers).status_code == 200

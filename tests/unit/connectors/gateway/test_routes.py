@@ -12,7 +12,7 @@ from gateway.serving import Served
 
 from tradewind.connectors.gateway.answers.sessions import COOKIE_PATH
 from tradewind.connectors.gateway.app import RouteIncomplete, make_app
-from tradewind.connectors.gateway.auth.roles import EVERYONE, ROLES
+from tradewind.connectors.gateway.auth.roles import ENROLLING, EVERYONE, ROLES
 from tradewind.connectors.gateway.auth.store import User
 from tradewind.connectors.gateway.routes import PREFIX, ROUTES, Route
 from tradewind.connectors.gateway.views.system import Ports
@@ -26,7 +26,7 @@ def roles_of(route: Route) -> str:
     """Return how the document names the roles of a route."""
     if route.roles is None:
         return "everybody"
-    return "all roles" if route.roles == EVERYONE else ", ".join(sorted(route.roles))
+    return "all roles" if route.roles - {ENROLLING} == EVERYONE else ", ".join(sorted(route.roles))
 
 
 def test_the_document_lists_every_route_with_its_roles_and_its_domain() -> None:
@@ -67,12 +67,13 @@ def test_every_route_asks_for_a_token_and_keeps_to_its_roles(gateway: Served, ro
         assert bare.status_code in {401, 422}
         return
     assert (bare.status_code, bare.json()["code"]) == (401, "NO_TOKEN")
-    for role in ROLES:
+    for role in (*ROLES, ENROLLING):
         answer = httpx.request(route.method, url, headers=gateway.bearer(role), json={})
         if role in route.roles:
             assert answer.status_code in ({501} if route.domain else {200, 404, 422, 503})
         else:
-            assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
+            code = "SECOND_FACTOR_WANTED" if role == ENROLLING else "FORBIDDEN"
+            assert (answer.status_code, answer.json()["code"]) == (403, code)
 
 
 @pytest.mark.parametrize(
