@@ -71,3 +71,10 @@ const STAMP = new Intl.DateTimeFormat(undefined, { month: "short", day: "2-digit
 export function stamp(at) {
   return STAMP.format(new Date(at * 1000));
 }
+
+const DAY = new Intl.DateTimeFormat(undefined, { year: "numeric", month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false });
+
+/** A time with its day and year, in the reader's own zone. @param {number} at seconds since 1970 */
+export function day(at) {
+  return DAY.format(new Date(at * 1000));
+}

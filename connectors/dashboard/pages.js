@@ -16,6 +16,8 @@ export const PAGES = [
   { path: "/trace", name: "Trace", roles: null, load: () => import("/assets/trace/page.js").then((found) => found.TracePage) },
   { path: "/usage", name: "Usage", roles: null, load: () => import("/assets/usage/page.js").then((found) => found.UsagePage) },
   { path: "/audit", name: "Audit", roles: ["operator", "owner", "auditor"], load: () => import("/assets/audit/page.js").then((found) => found.AuditPage) },
+  { path: "/users", name: "Users", roles: ["operator", "owner"], load: () => import("/assets/users/page.js").then((found) => found.UsersPage) },
+  { path: "/account", name: "Account", roles: null, load: () => import("/assets/account/page.js").then((found) => found.AccountPage) },
 ];
 
 /** The pages that a role may open. @param {string | undefined} role */

@@ -100,6 +100,11 @@ export function post(path, body, headers = {}) {
   return allowed(path, { method: "POST", body: JSON.stringify(body) }, { "Content-Type": "application/json", ...headers });
 }
 
+/** Have a route remove something. @param {string} path */
+export function remove(path) {
+  return allowed(path, { method: "DELETE" }, {});
+}
+
 /** @param {string} path @param {RequestInit} options @param {Record<string, string>} headers */
 async function allowed(path, options, headers) {
   for (let tried = 0; ; tried++) {

@@ -34,14 +34,14 @@ export function Shell() {
   return html`
     <header class="bar">
       <a class="brand" href="/" onClick=${follow} aria-label="Tradewind"><img src="/assets/icon.svg" alt="" width="22" height="22" /><span>Tradewind</span></a>
-      <nav class="scrolls" aria-label="Pages">${pages.map((one) => html`<a key=${one.path} href=${one.path} onClick=${follow} aria-current=${one === page ? "page" : undefined}>${one.name}</a>`)}</nav>
+      <nav class="scrolls" aria-label="Pages">${pages.filter((one) => one.path !== "/account").map((one) => html`<a key=${one.path} href=${one.path} onClick=${follow} aria-current=${one === page ? "page" : undefined}>${one.name}</a>`)}</nav>
       <span class="fill"></span>
       <${Live} />
       ${mayStop(user.value?.role) && html`<button class="quiet stop" aria-expanded=${stopping} onClick=${() => setStopping(!stopping)}>Stop<span class="word"> trading</span></button>`}
       <button class="quiet" onClick=${toggle} aria-label=${`Use the ${theme.value === "dark" ? "light" : "dark"} theme`}>
         ${theme.value === "dark" ? "☀" : "☾"}
       </button>
-      <span class="user" title=${user.value?.tenant ?? "all tenants"}>${user.value?.name}</span>
+      <a class="user" href="/account" onClick=${follow} aria-current=${page?.path === "/account" ? "page" : undefined} title=${`Your login and sessions. You see ${user.value?.tenant ?? "all tenants"}.`}>${user.value?.name}</a>
       <button class="quiet" onClick=${() => void logout()}>Sign out</button>
     </header>
     ${stopping && mayStop(user.value?.role) && html`<${StopTrading} close=${endStopping} />`}

@@ -22,6 +22,7 @@ from tradewind.connectors.gateway.answers import (
     commands,
     letters,
     markets,
+    people,
     sessions,
     streams,
     system,
@@ -57,7 +58,7 @@ SCHEMA: Final = {
         "pointer": {"type": "string", "description": "where: a JSON pointer, a parameter or a header"},
     },
 }
-ANSWERS: Final = (ai, alerts, books, commands, letters, markets, sessions, streams, system)
+ANSWERS: Final = (ai, alerts, books, commands, letters, markets, people, sessions, streams, system)
 """Modules with the functions that answer."""
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from tradewind.connectors.billing.door import Door
 from tradewind.connectors.clock.wall import clock_us
 from tradewind.connectors.gateway.ai.asker import Asker, make_asker
 from tradewind.connectors.gateway.auth.passwords import Passwords
+from tradewind.connectors.gateway.auth.people import People
 from tradewind.connectors.gateway.auth.second_factor import SecondFactors
 from tradewind.connectors.gateway.auth.signing_in import SigningIn
 from tradewind.connectors.gateway.auth.store import Store
@@ -86,6 +87,7 @@ class Gateway:
     tokens: Tokens
     store: Store
     signing_in: SigningIn
+    people: People
     audits: AuditLog
     hub: Hub
     connections: Connections
@@ -204,6 +206,7 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
         tokens=tokens,
         store=store,
         signing_in=SigningIn(store, Passwords(), SecondFactors.of(secret, time.time)),
+        people=People(store),
         audits=audits,
         hub=hub,
         connections=Connections(hub, tokens.verify, time.time, usage.tally.streaming),

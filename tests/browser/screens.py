@@ -29,6 +29,8 @@ PAGES: Final = (
     "Trace",
     "Usage",
     "Audit",
+    "Users",
+    "Account",
 )
 THEMES: Final[tuple[Theme, ...]] = get_args(Theme)
 SIZES: Final = {"laptop": LAPTOP, "phone": PHONE}
@@ -50,7 +52,10 @@ async def entered(
 
 async def turn_to(page: Page, name: str) -> None:
     """Open a page by its link, and wait for what it shows."""
-    await page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
+    if name == "Account":
+        await page.locator("a.user").click()
+    else:
+        await page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
     await expect(page.locator("main h1")).to_be_attached()
     await expect(page.locator(".skeleton")).to_have_count(0)
     if name == "Messages":

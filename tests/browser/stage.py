@@ -195,6 +195,7 @@ def staged(rows: int, *, troubled: bool = True) -> Iterator[Served]:
         given.messages = cast("Any", Found(rows))
         reads, given.reads = given.reads, cast("Any", Kept(rows))
         given.traces = cast("Any", Ways())
+        gateway.people.rows = rows
         given.letters = cast("Any", Buried(rows if troubled else 0))
         names = [*DECLARED, *(f"own.topic_with_a_long_name_{number}" for number in range(rows))][:rows]
         inputs = _inputs(given.declared.known.inputs, names)

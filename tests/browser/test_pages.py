@@ -183,3 +183,26 @@ async def tab_to(page: Page, name: str, *, exact: bool = True) -> None:
         if found == name if exact else name in found:
             return
     pytest.fail(f"Tab never comes to {name}")
+
+
+async def test_an_owner_resets_a_user_and_ends_a_session() -> None:
+    """A reset is asked once more, and shows the link; a session of another browser ends from the list."""
+    with staged(MANY) as gateway:
+        async with chromium() as browser, entered(browser, gateway) as page:
+            await turn_to(page, "Users")
+            await page.get_by_role("button", name="ada", exact=True).click()
+            full = page.get_by_role("complementary", name="ada in full")
+            await full.get_by_role("button", name="Reset", exact=True).click()
+            await full.get_by_role("button", name="Yes, reset").click()
+            await expect(full.get_by_role("status")).to_contain_text("once, within an hour")
+            await expect(full.get_by_text(f"{gateway.url}/login#{'l' * 43}")).to_be_visible()
+            await full.get_by_role("button", name="Disable", exact=True).click()
+            await full.get_by_role("button", name="Yes, disable").click()
+            await expect(full).to_contain_text("disabled")
+            assert await violations(page) == []
+            await turn_to(page, "Account")
+            rows = page.get_by_role("region", name="Sessions").locator("tbody tr")
+            await expect(rows).to_have_count(MANY)
+            await page.get_by_role("button", name="End the session of ada, Safari on iPhone").first.click()
+            await expect(rows).to_have_count(MANY - 1)
+            assert [one[0] for one in gateway.people.done] == ["reset", "disable", "end"]

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from gateway.answering import model_asker
 from gateway.commanding import Stores, WrittenInMemory, commands_in_memory, stop_in_memory
+from gateway.people import PeopleInMemory
 from runtime.records import CODEC
 
 from tradewind.connectors.billing.door import Door
@@ -196,6 +197,7 @@ class Served:
     gateway: Gateway
     users: Users
     logins: Logins
+    people: PeopleInMemory
     loop: asyncio.AbstractEventLoop
     stores: Stores
     """What commands have written."""
@@ -235,7 +237,7 @@ def served(*, hurried: bool = False) -> Iterator[Served]:
     stores = Stores()
     users, reads = Users(), Reads(Settings(_env_file=None, postgres=PostgresSettings(url="postgresql://127.0.0.1:1/x")))
 
-    logins = Logins(users)
+    logins, people = Logins(users), PeopleInMemory()
     counted: list[Usage] = []
 
     def make() -> Gateway:
@@ -248,6 +250,7 @@ def served(*, hurried: bool = False) -> Iterator[Served]:
             tokens=tokens,
             store=cast("Any", users),
             signing_in=cast("Any", logins),
+            people=cast("Any", people),
             audits=cast("Any", None),
             hub=hub,
             connections=Connections(
@@ -276,7 +279,7 @@ def served(*, hurried: bool = False) -> Iterator[Served]:
         )
 
     with answering(make, HurriedHttp if hurried else BoundedHttp) as (port, gateway, loop):
-        yield Served(port, gateway, users, logins, loop, stores, counted)
+        yield Served(port, gateway, users, logins, people, loop, stores, counted)
 
 
 @contextmanager

@@ -120,13 +120,16 @@ async def listed(connection: Connection, tenant_id: str | None) -> list[dict[str
     return [{name: _told(value) for name, value in row.items()} for row in rows]
 
 
-async def revoke(connection: Connection, key_id: str) -> None:
-    """End a key. Raises `Problem` (404) where there is none that lives."""
-    found = await connection.fetchval(
-        "UPDATE machine_keys SET ended_at = now() WHERE key_id = $1 AND ended_at IS NULL RETURNING key_id", key_id
+async def revoke(connection: Connection, key_id: str) -> Mapping[str, Any]:
+    """End a key; returns name and tenant of its user. Raises `Problem` (404) where there is none that lives."""
+    found = await connection.fetchrow(
+        "UPDATE machine_keys k SET ended_at = now() FROM users u WHERE key_id = $1 AND ended_at IS NULL "
+        "AND u.user_id = k.user_id RETURNING u.name, u.tenant_id",
+        key_id,
     )
     if found is None:
         raise Problem(404, "UNKNOWN_KEY", f"no key {key_id} lives", "./dev users keys lists them")
+    return dict(found)
 
 
 def _told(value: Any) -> Any:

@@ -12,6 +12,7 @@ from fastapi import Request
 
 ADDRESS_CHARACTERS: Final = 64
 """An IPv6 address with a scope is shorter."""
+AGENT_CHARACTERS: Final = 200
 LOCAL: Final = "localhost"
 PROXIED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 """Headers that proxies add."""
@@ -26,6 +27,8 @@ class Origin:
     address: str
     remote: bool = False
     """Whether it comes over a network: then a second factor is wanted."""
+    agent: str = ""
+    """The program, as it calls itself."""
 
     @property
     def network(self) -> str:
@@ -42,7 +45,8 @@ class Origin:
 def origin_of(request: Request) -> Origin:
     """Return where a request comes from."""
     address = (request.client.host if request.client else "")[:ADDRESS_CHARACTERS]
-    return Origin(address, is_remote(address, request.headers))
+    agent = "".join(one for one in request.headers.get("user-agent", "") if one.isprintable())[:AGENT_CHARACTERS]
+    return Origin(address, is_remote(address, request.headers), agent)
 
 
 def is_remote(address: str, headers: Mapping[str, str]) -> bool:

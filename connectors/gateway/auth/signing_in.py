@@ -16,7 +16,16 @@ from tradewind.connectors.gateway.auth.origin import Origin
 from tradewind.connectors.gateway.auth.passwords import Passwords, refuse_weak
 from tradewind.connectors.gateway.auth.roles import Who
 from tradewind.connectors.gateway.auth.second_factor import Enrolment, SecondFactors
-from tradewind.connectors.gateway.auth.store import Session, Store, begin, end_sessions, find_link, use_up, user_of
+from tradewind.connectors.gateway.auth.store import (
+    Session,
+    Store,
+    begin,
+    end_sessions,
+    find_link,
+    not_a_person,
+    use_up,
+    user_of,
+)
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.postgres.connection import Connection
 
@@ -217,12 +226,7 @@ async def _person(connection: Connection, who: Who) -> asyncpg.Record:
     """Return the user of a session, locked within a transaction. Raises `Problem` (403) for a key of a machine."""
     row = await connection.fetchrow(OF_SESSION, who.session_id, who.user_id)
     if row is None:
-        raise Problem(
-            403,
-            "NOT_A_PERSON",
-            "a key of a machine may not do this",
-            "sign in by a link or a password, and do it there",
-        )
+        raise not_a_person()
     return row
 
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import asyncpg
 
-from tradewind.connectors.gateway.auth import machine_keys, second_factor, tries
-from tradewind.connectors.gateway.auth.audits import Actor, keep_change, send
+from tradewind.connectors.gateway.auth import machine_keys
+from tradewind.connectors.gateway.auth.audits import TERMINAL, keep_change, send
 from tradewind.connectors.gateway.auth.machine_keys import NewKey
 from tradewind.connectors.gateway.auth.origin import Origin
 from tradewind.connectors.gateway.auth.roles import Role
@@ -31,8 +31,6 @@ TWO_TABS_S: Final = 10
 TOKEN_BYTES: Final = 32
 CONNECTIONS: Final = 4
 """Logins and refreshes take milliseconds; reads of tables have a pool of their own."""
-RESET: Final = "POST users/{name}/reset"
-"""How audit events name the action, also from a terminal."""
 OPERATOR = "operator"
 """The user that the first link is for."""
 
@@ -102,76 +100,10 @@ class Store:
                 raise Problem(404, "UNKNOWN_USER", f"there is no user {name}", hint)
         return str(found)
 
-    async def users(self) -> list[dict[str, Any]]:
-        """Return all users by name, with the number of sessions that each has."""
-        async with self.connection() as connection:
-            rows = await connection.fetch(
-                "SELECT name, role, tenant_id, disabled_at IS NOT NULL AS disabled, "
-                "(SELECT count(*) FROM sessions s WHERE s.user_id = u.user_id AND ended_at IS NULL "
-                "AND expires_at > now()) AS sessions FROM users u ORDER BY name"
-            )
-        return [dict(row) for row in rows]
-
-    async def add_user(self, name: str, role: str, tenant_id: str | None) -> str:
-        """Create a user and return the id; raises `Problem` (409) where there is one of this name."""
-        async with self.connection() as connection:
-            found = await connection.fetchval(
-                "INSERT INTO users (user_id, name, role, tenant_id) VALUES ($1, $2, $3, $4) "
-                "ON CONFLICT (name) DO NOTHING RETURNING user_id",
-                *(secrets.token_hex(8), name, role, tenant_id),
-            )
-        if found is None:
-            raise Problem(
-                409, "USER_EXISTS", f"there is a user {name}", "choose another name, or change that user's role"
-            )
-        return str(found)
-
-    async def set_role(self, name: str, role: str) -> None:
-        """Give a user another role; raises `Problem` where it does not go with the user's tenant."""
-        user_id = await self.user_id(name)
-        async with self.connection() as connection:
-            changed = await connection.fetchval(
-                "UPDATE users SET role = $2 WHERE user_id = $1 AND (tenant_id IS NULL) = ($2 = 'operator') "
-                "RETURNING user_id",
-                user_id,
-                role,
-            )
-        if changed is None:
-            raise Problem(
-                409,
-                "ROLE_OF_ANOTHER_KIND",
-                f"{name} cannot be {role}: operators have no tenant, and all others have one",
-                "create another user by ./dev users add",
-            )
-
-    async def disable(self, name: str) -> int:
-        """End a user's sessions, and let the user sign in no more; returns how many sessions have ended."""
-        user_id = await self.user_id(name)
-        async with self.connection() as connection, connection.transaction():
-            await connection.execute("UPDATE users SET disabled_at = now() WHERE user_id = $1", user_id)
-            await connection.execute("DELETE FROM login_links WHERE user_id = $1", user_id)
-            return await end_sessions(connection, user_id, "the user was disabled")
-
-    async def reset(self, name: str, actor: Actor) -> str:
-        """Take a user's password, second factor, links and sessions; returns the code of a link for a new start."""
-        user_id = await self.user_id(name)
-        async with self.connection() as connection, connection.transaction():
-            row = await connection.fetchrow(
-                "UPDATE users SET password_hash = NULL WHERE user_id = $1 RETURNING tenant_id", user_id
-            )
-            assert row is not None, "users are never deleted"
-            await second_factor.remove(connection, user_id)
-            await connection.execute("DELETE FROM login_links WHERE user_id = $1", user_id)
-            ended = await end_sessions(connection, user_id, "the user was reset")
-            await tries.forget(connection, "account", name)
-            detail = f"reset: {ended} sessions have ended; password and second factor are gone"
-            await keep_change(connection, actor, RESET, subject=name, detail=detail, tenant_id=row["tenant_id"])
-            return await _new_link(connection, user_id)
-
     async def new_link(self, user_id: str) -> str:
         """Return the code of a link by which a user signs in once, within an hour."""
         async with self.connection() as connection:
-            return await _new_link(connection, user_id)
+            return await new_link(connection, user_id)
 
     async def refresh(self, token: bytes, successor: Callable[[bytes], bytes], *, remote: bool = False) -> Session:
         """Go on with a session: its token is used up, and its successor is what the next refresh needs.
@@ -217,8 +149,12 @@ class Store:
     async def add_key(self, name: str, role: Role | None, days: int, label: str) -> NewKey:
         """Make a key of a user; raises `Problem`."""
         user_id = await self.user_id(name)
-        async with self.connection() as connection:
-            return await machine_keys.add(connection, user_id, role, days, label)
+        async with self.connection() as connection, connection.transaction():
+            made = await machine_keys.add(connection, user_id, role, days, label)
+            tenant_id = await connection.fetchval("SELECT tenant_id FROM users WHERE user_id = $1", user_id)
+            detail = f"made key {made.key_id}, good for {days} days"
+            await keep_change(connection, TERMINAL, "POST auth/keys", subject=name, detail=detail, tenant_id=tenant_id)
+            return made
 
     async def keys(self, tenant_id: str | None) -> list[dict[str, Any]]:
         """Return the machines' keys of a tenant, or of all."""
@@ -227,8 +163,16 @@ class Store:
 
     async def revoke_key(self, key_id: str) -> None:
         """End a machine's key; raises `Problem` (404)."""
-        async with self.connection() as connection:
-            await machine_keys.revoke(connection, key_id)
+        async with self.connection() as connection, connection.transaction():
+            row = await machine_keys.revoke(connection, key_id)
+            await keep_change(
+                connection,
+                TERMINAL,
+                "DELETE auth/keys/{id}",
+                subject=row["name"],
+                detail=f"ended key {key_id}",
+                tenant_id=row["tenant_id"],
+            )
 
     async def send_audits(self, write: Callable[[AuditEvent], Awaitable[None]]) -> int:
         """Send audit events that wait, oldest first, and return how many were sent. Raises `Problem`."""
@@ -273,9 +217,10 @@ async def begin(connection: Connection, user: User, origin: Origin) -> Session:
     """Begin a session of a user who has shown to be that."""
     session_id, refresh = secrets.token_hex(8), secrets.token_bytes(TOKEN_BYTES)
     await connection.execute(
-        "INSERT INTO sessions (session_id, user_id, refresh_hash, expires_at, address, remote) "
-        "VALUES ($1, $2, $3, now() + $4, $5, $6)",
-        *(session_id, user.user_id, hash_of(refresh), timedelta(seconds=SESSION_S), origin.address, origin.remote),
+        "INSERT INTO sessions (session_id, user_id, refresh_hash, expires_at, address, remote, agent) "
+        "VALUES ($1, $2, $3, now() + $4, $5, $6, $7)",
+        *(session_id, user.user_id, hash_of(refresh), timedelta(seconds=SESSION_S)),
+        *(origin.address, origin.remote, origin.agent),
     )
     return Session(session_id, user, refresh, origin.remote)
 
@@ -298,6 +243,13 @@ def user_of(row: asyncpg.Record) -> User:
     )
 
 
+def not_a_person() -> Problem:
+    """Return the answer to a machine that does what takes a person."""
+    return Problem(
+        403, "NOT_A_PERSON", "a key of a machine may not do this", "sign in by a link or a password, and do it there"
+    )
+
+
 async def end_sessions(connection: Connection, user_id: str, why: str, but: str | None = None) -> int:
     """End a user's sessions, but for one; returns how many have ended."""
     ended = await connection.fetch(
@@ -308,7 +260,8 @@ async def end_sessions(connection: Connection, user_id: str, why: str, but: str 
     return len(ended)
 
 
-async def _new_link(connection: Connection, user_id: str) -> str:
+async def new_link(connection: Connection, user_id: str) -> str:
+    """Return the code of a link by which a user signs in once, within an hour."""
     code = secrets.token_urlsafe(TOKEN_BYTES)
     await connection.execute("DELETE FROM login_links WHERE expires_at < now()")
     await connection.execute(

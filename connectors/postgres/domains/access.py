@@ -127,5 +127,13 @@ ALTER TABLE sessions ADD COLUMN remote boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN sessions.remote IS 'whether it was used over a network';
 """,
         ),
+        Migration(
+            "programs of sessions",
+            """
+ALTER TABLE sessions ADD COLUMN agent text NOT NULL DEFAULT '';
+COMMENT ON COLUMN sessions.agent IS 'the program, as it called itself when the session began';
+CREATE INDEX sessions_of_user ON sessions (user_id);
+""",
+        ),
     ),
 )

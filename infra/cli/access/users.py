@@ -13,6 +13,8 @@ from tradewind.connectors.gateway.auth.roles import ROLES, Role
 from tradewind.infra.cli.output import say_json
 
 if TYPE_CHECKING:
+    from tradewind.connectors.gateway.auth.audits import Actor
+    from tradewind.connectors.gateway.auth.people import People
     from tradewind.connectors.gateway.auth.store import Store
     from tradewind.connectors.settings import Settings
 
@@ -29,7 +31,7 @@ def users() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def list_users(*, as_json: bool) -> None:
     """List users: name, role, tenant, and how many sessions they have."""
-    found = _done(lambda store: store.users())
+    found = _changed(lambda people, _: people.users(None))
     if as_json:
         for one in found:
             say_json(one)
@@ -47,8 +49,7 @@ def list_users(*, as_json: bool) -> None:
 def add(name: str, *, role: str, tenant: str | None) -> None:
     """Create a user, and print a link by which the user signs in."""
     _refuse_mismatch(role, tenant)
-    user_id = _done(lambda store: store.add_user(name, role, tenant))
-    click.echo(_link_of(user_id))
+    click.echo(_address(_changed(lambda people, actor: people.add(actor, name, role, tenant))))
 
 
 @users.command()
@@ -56,7 +57,7 @@ def add(name: str, *, role: str, tenant: str | None) -> None:
 @click.argument("new", type=click.Choice(ROLES))
 def role(name: str, new: str) -> None:
     """Give a user another role. It holds from the user's next access token on, in ten minutes at the most."""
-    _done(lambda store: store.set_role(name, new))
+    _changed(lambda people, actor: people.set_role(actor, name, new, None))
     click.echo(f"{name} is {new}")
 
 
@@ -64,24 +65,22 @@ def role(name: str, new: str) -> None:
 @NAME
 def disable(name: str) -> None:
     """End a user's sessions, and let the user sign in no more."""
-    ended = _done(lambda store: store.disable(name))
+    ended = _changed(lambda people, actor: people.disable(actor, name, None))
     click.echo(f"{name} is disabled; {ended} sessions have ended")
 
 
 @users.command()
 @NAME
 def reset(name: str) -> None:
-    """Take a user's password, end the user's sessions, and print a link by which the user begins anew."""
-    from tradewind.connectors.gateway.auth.audits import TERMINAL  # noqa: PLC0415 - help comes at once
-
-    click.echo(_address(_done(lambda store: store.reset(name, TERMINAL))))
+    """Take a user's password and second factor, end the sessions, and print a link by which the user begins anew."""
+    click.echo(_address(_changed(lambda people, actor: people.reset(actor, name, None))))
 
 
 @users.command()
 @click.argument("name", default="operator")
 def link(name: str) -> None:
     """Print a link that signs in a user once, within an hour. NAME defaults to operator, who may do everything."""
-    click.echo(_link_of(_done(lambda store: store.user_id(name))))
+    click.echo(_address(_changed(lambda people, actor: people.link(actor, name))))
 
 
 @users.command()
@@ -116,10 +115,6 @@ def revoke(key_id: str) -> None:
     click.echo(f"{key_id} has ended")
 
 
-def _link_of(user_id: str) -> str:
-    return _address(_done(lambda store: store.new_link(user_id)))
-
-
 def _address(code: str) -> str:
     from tradewind.connectors.settings import Settings  # noqa: PLC0415 - help comes at once
     from tradewind.infra.cli.processes.gateway import link_to, url_of  # noqa: PLC0415
@@ -134,6 +129,14 @@ def _refuse_mismatch(role: str, tenant: str | None) -> None:
             if tenant is not None
             else f"a user with the role {role} belongs to a tenant: name it by --tenant"
         )
+
+
+def _changed(work: Callable[[People, Actor], Awaitable[Found]]) -> Found:
+    """Read or change users, as whoever is at this terminal."""
+    from tradewind.connectors.gateway.auth.audits import TERMINAL  # noqa: PLC0415 - help comes at once
+    from tradewind.connectors.gateway.auth.people import People  # noqa: PLC0415
+
+    return _done(lambda store: work(People(store), TERMINAL))
 
 
 def _done(work: Callable[[Store], Awaitable[Found]]) -> Found:

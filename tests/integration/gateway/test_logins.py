@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 from tradewind.connectors.gateway.auth.audits import TERMINAL
 from tradewind.connectors.gateway.auth.origin import Origin
 from tradewind.connectors.gateway.auth.passwords import Passwords
+from tradewind.connectors.gateway.auth.people import People
 from tradewind.connectors.gateway.auth.roles import Who
 from tradewind.connectors.gateway.auth.second_factor import RECOVERY_CODES, SecondFactors
 from tradewind.connectors.gateway.auth.signing_in import SigningIn
@@ -54,6 +55,7 @@ class Stage:
     now_s: float = 1_767_000_000.0
 
     def __post_init__(self) -> None:
+        self.people = People(self.store)
         self.signing_in = SigningIn(
             self.store, Passwords(self.hasher), SecondFactors.of(bytes(range(32)), lambda: self.now_s)
         )
@@ -79,8 +81,9 @@ class Stage:
 
     async def user(self, name: str, password: str | None = PASSWORD, tenant: str | None = "alpha") -> Who:
         """Create a user with a password, and return who it is in a session by a link."""
-        user_id = await self.store.add_user(name, "operator" if tenant is None else "trader", tenant)
-        session = await self.signing_in.by_link(await self.store.new_link(user_id), None, HERE)
+        link = await self.people.add(TERMINAL, name, "operator" if tenant is None else "trader", tenant)
+        session = await self.signing_in.by_link(link, None, HERE)
+        user_id = session.user.user_id
         who = Who(user_id, session.user.role, tenant, session.session_id, 0)
         if password is not None:
             await self.signing_in.set_password(who, None, password, HERE)
@@ -133,7 +136,7 @@ async def test_a_link_sets_the_password_that_signs_in_from_then_on(stage: Stage)
     assert session.session_id in await stage.store.ended_within(60)
     assert ada.session_id not in await stage.store.ended_within(60)
     assert (await stage.refused("ada", PASSWORD)).code == "WRONG_LOGIN"
-    link = await stage.store.reset("ada", TERMINAL)
+    link = await stage.people.reset(TERMINAL, "ada", None)
     assert ada.session_id in await stage.store.ended_within(60)
     assert (await stage.refused("ada", NEXT)).code == "WRONG_LOGIN"
     assert not (await stage.signing_in.by_link(link, None, HERE)).user.has_password
@@ -148,7 +151,7 @@ async def test_a_name_that_nobody_has_takes_the_same_work_and_the_same_answer(st
     await stage.user("ada")
     await stage.user("ben", None)
     await stage.user("eve")
-    await stage.store.disable("eve")
+    await stage.people.disable(TERMINAL, "eve", None)
     answers = []
     for name in ("ada", "nobody", "ben", "eve"):
         before = stage.hasher.work
@@ -191,7 +194,8 @@ async def test_pauses_double_and_end_with_a_right_password(stage: Stage) -> None
 
 async def test_a_flood_from_an_address_waits_and_a_good_link_does_not(stage: Stage) -> None:
     """Whatever names it tries; an IPv6 network is one address. The table stays small."""
-    ada = await stage.store.add_user("ada", "trader", "alpha")
+    await stage.people.add(TERMINAL, "ada", "trader", "alpha")
+    ada = await stage.store.user_id("ada")
     for at in range(ADDRESS.free):
         await stage.refused(f"name {at}", NEXT, Origin(f"2001:db8::{at:x}"))
     assert (await stage.refused("another", NEXT, Origin("2001:db8::ffff"))).code == "TOO_MANY_TRIES"
@@ -211,7 +215,7 @@ async def test_every_login_leaves_an_event_and_none_has_a_password(stage: Stage)
     await stage.enter("ada", PASSWORD)
     await stage.refused("ada", "wrong " + PASSWORD)
     await stage.refused(PASSWORD, "ada")
-    await stage.store.reset("ada", TERMINAL)
+    await stage.people.reset(TERMINAL, "ada", None)
 
     async def away(event: AuditEvent) -> None:
         raise Problem(503, "KAFKA_AWAY", "away", "wait")
@@ -225,6 +229,7 @@ async def test_every_login_leaves_an_event_and_none_has_a_password(stage: Stage)
     found = [(one.action, one.outcome, one.user_id, one.tenant_id, one.subject) for one in await stage.audited()]
     login = "POST auth/login"
     assert found == [
+        ("POST users", "CHANGED", "terminal", "alpha", "ada"),
         (login, "CHANGED", ada.user_id, "alpha", "ada"),
         ("POST auth/password", "CHANGED", ada.user_id, "alpha", "ada"),
         (login, "CHANGED", ada.user_id, "alpha", "ada"),
@@ -306,7 +311,7 @@ async def test_over_a_network_nobody_gets_in_without_a_second_factor(stage: Stag
     stage.now_s += 60
     await stage.signing_in.remove_factor(ada, stage.code(secret), far)
     assert (await stage.enter("ada", PASSWORD, far)).must_enrol
-    link = await stage.store.reset("ada", TERMINAL)
+    link = await stage.people.reset(TERMINAL, "ada", None)
     assert (await stage.signing_in.by_link(link, None, far)).must_enrol
 
 

@@ -9,9 +9,11 @@ from datetime import timedelta
 
 import pytest
 
+from tradewind.connectors.gateway.auth.audits import TERMINAL
 from tradewind.connectors.gateway.auth.machine_keys import MachineKeys
 from tradewind.connectors.gateway.auth.origin import Origin
 from tradewind.connectors.gateway.auth.passwords import Passwords
+from tradewind.connectors.gateway.auth.people import People
 from tradewind.connectors.gateway.auth.second_factor import SecondFactors
 from tradewind.connectors.gateway.auth.signing_in import SigningIn
 from tradewind.connectors.gateway.auth.store import Session, Store
@@ -105,33 +107,27 @@ async def test_without_postgresql_nobody_signs_in_and_everybody_hears_why(settin
     await store.close()
 
 
-async def test_users_are_created_changed_and_disabled(store: Store) -> None:
-    """Names are unique and near ones are told; a role goes with a tenant; disabling ends sessions and links."""
-    ada = await store.add_user("ada", "viewer", "alpha")
+async def test_users_have_names_of_their_own_and_near_ones_are_told(store: Store) -> None:
+    """A role of another kind does not go with a tenant; a new role holds from the next refresh on."""
+    people = People(store)
+    link = await people.add(TERMINAL, "ada", "viewer", "alpha")
     with pytest.raises(Problem, match="there is a user ada"):
-        await store.add_user("ada", "owner", "beta")
+        await people.add(TERMINAL, "ada", "owner", "beta")
     with pytest.raises(Problem) as refused:
-        await store.user_id("adda")
+        await people.link(TERMINAL, "adda")
     assert refused.value.remedy == "did you mean ada?"
-    session = await begin(store, await store.new_link(ada))
+    session = await begin(store, link)
     assert (session.user.role, session.user.tenant_id) == ("viewer", "alpha")
-    await store.set_role("ada", "trader")
+    await people.set_role(TERMINAL, "ada", "trader", None)
     with pytest.raises(Problem, match="operators have no tenant"):
-        await store.set_role("ada", "operator")
+        await people.set_role(TERMINAL, "ada", "operator", None)
     session = await store.refresh(session.refresh, successor)
     assert session.user.role == "trader"
-    link = await store.new_link(ada)
-    assert [(one["name"], one["sessions"], one["disabled"]) for one in await store.users()] == [("ada", 1, False)]
-    assert await store.disable("ada") == 1
-    assert await store.ended_within(60) == [session.session_id]
-    with pytest.raises(Problem):
-        await begin(store, link)
-    assert [(one["name"], one["sessions"], one["disabled"]) for one in await store.users()] == [("ada", 0, True)]
 
 
 async def test_a_machines_key_lives_until_it_is_revoked_or_its_user_ends(store: Store) -> None:
     """It is told once; the table has its hash, and lists show neither."""
-    await store.add_user("ada", "trader", "alpha")
+    await People(store).add(TERMINAL, "ada", "trader", "alpha")
     made = await store.add_key("ada", "viewer", 7, "grafana")
     other = await store.add_key("ada", None, 90, "")
     (found,) = [one for one in await store.living_keys() if one["key_id"] == made.key_id]
@@ -155,5 +151,5 @@ async def test_a_machines_key_lives_until_it_is_revoked_or_its_user_ends(store: 
     keys.take(await store.living_keys())
     with pytest.raises(Problem):
         keys.verify(made.text)
-    await store.disable("ada")
+    await People(store).disable(TERMINAL, "ada", None)
     assert await store.living_keys() == []
