@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from tradewind.connectors.gateway.answers.basics import gateway_of, who_of
 from tradewind.connectors.gateway.auth.audits import Actor
 from tradewind.connectors.gateway.auth.origin import origin_of
-from tradewind.connectors.gateway.auth.roles import OWNERS, Role
+from tradewind.connectors.gateway.auth.roles import OWNERS, UserRole
 from tradewind.connectors.gateway.auth.store import LINK_S
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.schemas.ranges import NAME_CHARACTERS
@@ -28,7 +28,7 @@ class NewRole(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    role: Role
+    role: UserRole
 
 
 async def get_auth_sessions(request: Request, *, all: All = False) -> dict[str, Any]:  # noqa: A002 - as the query has it

@@ -19,7 +19,8 @@ from tradewind.schemas.tenancy import AuditEvent
 NOBODY: Final = "none"
 MOST_UNSENT: Final = 100_000
 """Events that wait for Kafka: 100 MB. Nobody signs in or changes a user before some are sent."""
-AT_A_TIME: Final = 100
+AT_A_TIME: Final = 20
+"""PostgreSQL waits for Kafka meanwhile, 10 s at the most."""
 
 
 @dataclass(frozen=True, slots=True)

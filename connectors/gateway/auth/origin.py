@@ -44,8 +44,8 @@ class Origin:
 
 def origin_of(request: Request) -> Origin:
     """Return where a request comes from."""
-    address = (request.client.host if request.client else "")[:ADDRESS_CHARACTERS]
-    agent = "".join(one for one in request.headers.get("user-agent", "") if one.isprintable())[:AGENT_CHARACTERS]
+    address = _printable(request.client.host if request.client else "", ADDRESS_CHARACTERS)
+    agent = _printable(request.headers.get("user-agent", ""), AGENT_CHARACTERS)
     return Origin(address, is_remote(address, request.headers), agent)
 
 
@@ -58,6 +58,11 @@ def is_remote(address: str, headers: Mapping[str, str]) -> bool:
     return not (_is_loopback(address) and (host == LOCAL or _is_loopback(host))) or any(
         name in headers for name in PROXIED
     )
+
+
+def _printable(text: str, most: int) -> str:
+    """Return what a client says of itself as PostgreSQL and pages can show it."""
+    return "".join(one for one in text if one.isprintable())[:most]
 
 
 def _is_loopback(text: str) -> bool:

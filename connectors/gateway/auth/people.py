@@ -16,6 +16,7 @@ from tradewind.connectors.gateway.auth.audits import TERMINAL, Actor, keep_chang
 from tradewind.connectors.gateway.auth.store import OPERATOR, Store, end_sessions, new_link, not_a_person
 from tradewind.connectors.gateway.problems import Problem, meant
 from tradewind.connectors.postgres.connection import Connection
+from tradewind.schemas.ranges import NAME_CHARACTERS
 
 MOST: Final = 1_000
 """Users or sessions of a list."""
@@ -83,7 +84,18 @@ class People:
             )
 
     async def add(self, actor: Actor, name: str, role: str, tenant_id: str | None) -> str:
-        """Create a user, and return the code of a link for the first login. Raises `Problem` (409) for a taken name."""
+        """Create a user, and return the code of a link for the first login.
+
+        Raises `Problem`: 422 for a name that events cannot have, 409 for one that is taken.
+        """
+        for text in (name, *([] if tenant_id is None else [tenant_id])):
+            if not (text.isprintable() and 1 <= len(text) <= NAME_CHARACTERS):
+                raise Problem(
+                    422,
+                    "INVALID",
+                    f"a name has 1 to {NAME_CHARACTERS} characters that can be printed",
+                    "choose another name",
+                )
         user_id = secrets.token_hex(8)
         async with self._store.connection() as connection, connection.transaction():
             found = await connection.fetchval(

@@ -7,11 +7,12 @@ from typing import Literal, TypeAlias, get_args
 
 from tradewind.connectors.gateway.problems import Problem
 
-Role: TypeAlias = Literal["operator", "owner", "trader", "analyst", "viewer", "auditor", "enrolling"]
+UserRole: TypeAlias = Literal["operator", "owner", "trader", "analyst", "viewer", "auditor"]
+"""What a user may be."""
+Role: TypeAlias = UserRole | Literal["enrolling"]
 ENROLLING: Role = "enrolling"
 """Whoever signs in over a network and has no second factor: may add one, and nothing else."""
-ROLES: tuple[Role, ...] = tuple(role for role in get_args(Role) if role != ENROLLING)
-"""What a user may be."""
+ROLES: tuple[UserRole, ...] = get_args(UserRole)
 PLATFORM: frozenset[Role] = frozenset({"operator"})
 """Who runs the platform and sees all tenants. All other roles are of one tenant."""
 EVERYONE: frozenset[Role] = frozenset(ROLES)

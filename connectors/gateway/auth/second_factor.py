@@ -11,7 +11,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -40,9 +40,9 @@ NONCE_BYTES: Final = 12
 class Enrolment:
     """What an app needs to make codes."""
 
-    secret: str
-    uri: str
-    qr: str
+    secret: str = field(repr=False)
+    uri: str = field(repr=False)
+    qr: str = field(repr=False)
     """The address as a picture: SVG, as a data URI."""
 
 
@@ -50,7 +50,7 @@ class Enrolment:
 class SecondFactors:
     """Makes and verifies second factors."""
 
-    key: bytes
+    key: bytes = field(repr=False)
     """32 secret bytes."""
     now_s: Callable[[], float]
 

@@ -84,6 +84,13 @@ async def test_an_owner_changes_users_of_the_own_tenant_and_nobody_else(town: To
     assert await code_of(people.disable(replace(operator, session_id="0a1b2c3d"), "ada", None)) == "NOT_A_PERSON"
 
 
+async def test_a_user_has_a_name_that_events_can_have(town: Town) -> None:
+    """Otherwise the audit event of the change could not be sent, and would hold back all others."""
+    for name, tenant in (("x" * 257, "alpha"), ("", "alpha"), ("a\nda", "alpha"), ("ada", "a" * 257)):
+        assert await code_of(town.people.add(TERMINAL, name, "trader", tenant)) == "INVALID"
+    assert await town.people.users(None) == []
+
+
 async def test_a_disabled_user_is_out_until_a_reset(town: Town) -> None:
     """With all sessions; a reset makes a link for a new start."""
     owner, _ = await town.enter("olga", "owner", "alpha")
