@@ -128,6 +128,16 @@ async def test_who_does_not_say_who_they_are_is_closed(gateway: Served, hurried:
             assert await closed(socket) == connection.AUTH_TIMEOUT
 
 
+async def test_whoever_must_add_a_second_factor_sees_no_stream(gateway: Served) -> None:
+    """The token is good, and opens nothing but the second factor."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(f"{gateway.url}/api/v1/stream", autoping=False) as socket,
+    ):
+        await socket.send_json({"op": "auth", "token": gateway.token("enrolling", "alpha")})
+        assert await closed(socket) == connection.UNKNOWN_CLIENT
+
+
 async def test_a_session_that_ends_ends_its_connections(gateway: Served) -> None:
     """Within a second."""
     async with opened(gateway, token=gateway.token(session="ending")) as socket:
