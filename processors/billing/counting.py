@@ -27,7 +27,15 @@ from tradewind.processors.billing.sources import (
     source_of,
     told_time,
 )
-from tradewind.processors.billing.totals import Total, key_of, total_of, used_in_month
+from tradewind.processors.billing.totals import (
+    MOST_DIMENSIONS,
+    OTHERS,
+    Total,
+    dimensions_of,
+    key_of,
+    total_of,
+    used_in_month,
+)
 from tradewind.processors.clock import HOUR_US, MINUTE_US, NOW, month_end, month_start
 from tradewind.processors.tenancy.known import known
 from tradewind.schemas.billing import Usage, UsageNowState, UsageTenantState, UsageTotal
@@ -84,6 +92,7 @@ class _Counting:
         self._totals: dict[tuple[str, str, str, int], Total] = {}
         self._last: dict[tuple[str, str, str, int], Sent] = {}
         """What was sent last of each total: its state."""
+        self._dimensions: dict[tuple[str, str, int], set[str]] = {}
         self._month = (0, 0)
         self._pending: list[Sent] = []
         self._sent: list[Output] = []
@@ -112,11 +121,11 @@ class _Counting:
         if total.quantity > LARGE:
             checked(total.event(ts_ingest, chain, event_id), index)
         sent = (
-            *(total.event_id(), tenant_id, total.ts_event, ts_ingest, chain, event_id, meter, dimension),
+            *(total.event_id(), tenant_id, total.ts_event, ts_ingest, chain, event_id, meter, total.dimension),
             *(total.ts_start, total.ts_end, total.quantity, total.billable, total.records),
         )
         self._pending.append(sent)
-        self._last[tenant_id, meter, dimension, total.ts_start] = sent
+        self._last[tenant_id, meter, total.dimension, total.ts_start] = sent
         if has_quota(of.tenant, meter):
             self._add_quotas(of.tenant, self._usage(index), total.ts_start)
         if given_up or of.source.missing_since is not None:
@@ -179,11 +188,28 @@ class _Counting:
     def _total(self, tenant_id: str, meter: str, dimension: str, ts_event: int) -> Total:
         if not self._month[0] <= ts_event < self._month[1]:
             self._month = (month_start(ts_event), month_end(ts_event))
-        key = (tenant_id, meter, dimension, self._month[0])
+        start = self._month[0]
+        key = (tenant_id, meter, dimension, start)
         total = self._totals.get(key)
         if total is None:
-            total = self._totals[key] = total_of(self._state, tenant_id, meter, dimension, self._month)
+            found = self._counted_in(tenant_id, meter, dimension, start)
+            total = self._totals.get((tenant_id, meter, found, start))
+            if total is None:
+                total = total_of(self._state, tenant_id, meter, found, self._month)
+                self._totals[tenant_id, meter, found, start] = total
+            self._totals[key] = total
         return total
+
+    def _counted_in(self, tenant_id: str, meter: str, dimension: str, start: int) -> str:
+        """Return the dimension in which usage counts: its own, as long as the month has room for it."""
+        known = self._dimensions.get((tenant_id, meter, start))
+        if known is None:
+            known = self._dimensions[tenant_id, meter, start] = dimensions_of(self._state, tenant_id, meter, start)
+        if dimension not in known:
+            if len(known) - (OTHERS in known) >= MOST_DIMENSIONS:
+                return OTHERS
+            known.add(dimension)
+        return dimension
 
     def _usage(self, index: int) -> Usage:
         """Return a record as a whole, which few records need."""

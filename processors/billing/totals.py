@@ -12,6 +12,10 @@ from tradewind.processors.identity import ID_BYTES
 from tradewind.schemas.billing import UsageTotal
 
 TOTAL: Final = "total/"
+MOST_DIMENSIONS: Final = 1_000
+"""Of a tenant, a meter and a month. Texts of users are parts of dimensions, and must not fill the state."""
+OTHERS: Final = "others"
+"""The dimension of what is counted beyond `MOST_DIMENSIONS`."""
 
 
 @dataclass(slots=True)
@@ -62,6 +66,12 @@ def total_of(state: State, tenant_id: str, meter: str, dimension: str, month: tu
         return Total(tenant_id, meter, dimension, start, end, 0, 0, 0, 0, head)
     quantities = known.quantity, known.billable_quantity, known.records
     return Total(tenant_id, meter, dimension, start, end, *quantities, known.ts_event, head)
+
+
+def dimensions_of(state: State, tenant_id: str, meter: str, start: int) -> set[str]:
+    """Return the dimensions of a month that the state has counted."""
+    head = key_of(tenant_id, meter, start)
+    return {key.removeprefix(head) for key in state.keys(head)}
 
 
 def used_in_month(state: State, tenant_id: str, meter: str, start: int) -> int:

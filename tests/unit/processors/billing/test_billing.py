@@ -19,6 +19,7 @@ from tradewind.processors.billing.gaps import GAP_US
 from tradewind.processors.billing.metering import metering
 from tradewind.processors.billing.rating import rating
 from tradewind.processors.billing.sources import AWAY_US, MOST_MISSING, RECENT, SILENT_US
+from tradewind.processors.billing.totals import MOST_DIMENSIONS, OTHERS
 from tradewind.processors.clock import MINUTE_US
 from tradewind.processors.identity import derive_id
 from tradewind.schemas.billing import Usage, UsageThreshold, UsageTotal
@@ -100,6 +101,21 @@ def test_totals_are_of_a_month_a_meter_and_a_dimension() -> None:
     assert total(usage(2, 1, dimension="XAUUSD.OANDA"), state=state).quantity == 1
     later = total(usage(3, 1, at=NOW + 31 * DAY), state=state)
     assert (later.quantity, later.ts_start) == (1, first.ts_end)
+
+
+def test_dimensions_are_bounded_and_no_unit_is_lost() -> None:
+    """Names that users make up fill neither state nor tables, wherever segments are cut; known ones go on."""
+    state, most = MemoryState(), MOST_DIMENSIONS
+    stream = [usage(number, 2, dimension=f"paper|m|{number}") for number in range(most + 5)]
+    rated(*stream[: most - 3], state=state)
+    rated(*stream[most - 3 :], state=state)
+    found = [cast("Any", value) for name, value in state.values.items() if name.startswith("total/")]
+    assert len(found) == most + 1
+    assert sum(of.quantity for of in found) == 2 * (most + 5)
+    assert {of.quantity for of in found if of.dimension == OTHERS} == {10}
+    assert total(usage(most + 5, dimension="paper|m|7"), state=state).quantity == 3
+    assert total(usage(most + 6, dimension="paper|m|new"), state=state).quantity == 11
+    assert total(usage(most + 7, dimension="first", at=NOW + 31 * DAY), state=state).dimension == "first"
 
 
 def test_a_record_that_comes_again_is_dropped_and_counted() -> None:
