@@ -90,7 +90,7 @@ def _batches(
 
 def _begin(consumer: Consumer, topic: str, partition: int, start: Start) -> int:
     """Return the offset to begin at; a start beyond the end begins at the end, and earlier records are dropped."""
-    ends = until_settled(lambda: consumer.get_watermark_offsets(TopicPartition(topic, partition), ANSWER_S))
+    ends = until_settled(lambda: consumer.get_watermark_offsets(TopicPartition(topic, partition), ANSWER_S), SILENCE_S)
     if ends is None:
         raise BrokerUnavailable(f"{topic}/{partition}: Kafka did not report its offsets within {ANSWER_S:.0f} s")
     first, end = int(ends[0]), int(ends[1])
@@ -104,7 +104,7 @@ def _begin(consumer: Consumer, topic: str, partition: int, start: Start) -> int:
         if start <= EPOCH:
             return first  # librdkafka takes negative times for signs of its own, and every record came in later
         at = TopicPartition(topic, partition, _ms_of(start))
-        (found,) = until_settled(lambda: consumer.offsets_for_times([at], ANSWER_S))
+        (found,) = until_settled(lambda: consumer.offsets_for_times([at], ANSWER_S), SILENCE_S)
         if found.error is not None:
             raise KafkaException(found.error)
         return end if found.offset in {OFFSET_END, -1} else int(found.offset)

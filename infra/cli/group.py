@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "positions": ("books", "List what accounts hold, and what each of their deployments holds."),
     "accounts": ("books", "List the accounts that have traded."),
     "risk": ("books", "Say why an order was approved or denied."),
+    "balance": ("books", "Compare requests, decisions, fills, positions and cash."),
     "users": ("access", "Create users of the gateway, and make links to sign in."),
     "backtest": ("backtests", "Run a strategy on recorded quotes, and compare results."),
     "halt": ("trading", "Stop a tenant's trading, or resume it."),

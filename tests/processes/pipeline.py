@@ -66,8 +66,8 @@ class Pipeline:
         """Return a command of this checkout."""
         return [sys.executable, "-P", "-m", CLI, *arguments]
 
-    def run(self, *arguments: str, given: str | None = None, timeout_s: float = 120) -> str:
-        """Run a command to its end, which must be a success; return what it printed."""
+    def run(self, *arguments: str, given: str | None = None, timeout_s: float = 120, status: int = 0) -> str:
+        """Run a command to its end, which must be of this status; return what it printed."""
         done = subprocess.run(
             self.command(*arguments),
             env=self.environment,
@@ -77,7 +77,7 @@ class Pipeline:
             timeout=timeout_s,
             check=False,
         )
-        assert done.returncode == 0, f"{arguments}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        assert done.returncode == status, f"{arguments}: exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
 
     def start(self, name: str, *arguments: str) -> None:

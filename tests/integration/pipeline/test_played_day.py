@@ -17,6 +17,7 @@ from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.traces import Traces
 from tradewind.connectors.gateway.views.reads import Reads
 from tradewind.connectors.kafka.consumption import consume
+from tradewind.connectors.postgres.connection import connect
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.timeseries.quotes import PAGE_ROWS, QuestDbQuotes
 from tradewind.infra.status.report import report
@@ -84,6 +85,29 @@ def test_status_tells_the_totals_that_the_topics_hold(played_day: PlayedDay, tmp
     }
     assert told["signals"] > 0
     assert told["late"] == 0
+
+
+async def test_the_balance_is_told_and_a_lost_row_is_named(played_day: PlayedDay) -> None:
+    """`balance` sums what the topics hold, and exits 1 for one row less."""
+    ledger, pipeline = played_day.ledger, played_day.pipeline
+    told = json.loads(pipeline.run("balance", "--check", "--json"))
+    counts = {one["name"]: (one["left"], one["right"], one["waiting"]) for one in told["equations"]}
+    approved = sum(decision.outcome == "APPROVED" for decision in ledger.decisions)
+    assert counts["order requests = decisions"] == (len(ledger.requests), len(ledger.decisions), 0)
+    assert counts["approved orders = ended + open"] == (approved, approved, 0)
+    assert counts["positions = sum of fills"] == (len(ledger.fills), len(ledger.fills), 0)
+    assert sum(one["fills"] for one in told["cash"]) == len(ledger.fills)
+    lost = ledger.fills[3].event_id
+    connection = await connect(played_day.settings)
+    try:
+        await connection.execute("CREATE TEMP TABLE saved AS SELECT * FROM fills WHERE event_id = $1", lost)
+        await connection.execute("DELETE FROM fills WHERE event_id = $1", lost)
+        told = json.loads(pipeline.run("balance", "--check", "--json", status=1))
+    finally:
+        await connection.execute("INSERT INTO fills SELECT * FROM saved")
+        await connection.close()
+    (broken,) = [one for one in told["equations"] if one["differences"]]
+    assert f"event {lost} has no row in the table fills" in broken["named"][0]["said"]
 
 
 def test_usage_is_counted_to_the_last_unit(played_day: PlayedDay) -> None:

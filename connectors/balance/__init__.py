@@ -1,0 +1,1 @@
+"""The balance domain: reads what the equations compare, from Kafka and PostgreSQL."""
