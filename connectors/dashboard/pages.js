@@ -12,6 +12,7 @@ export const PAGES = [
   { path: "/messages", name: "Messages", roles: null, load: () => import("/assets/messages/page.js").then((found) => found.MessagesPage) },
   { path: "/letters", name: "Letters", roles: ["operator"], load: () => import("/assets/letters/page.js").then((found) => found.LettersPage) },
   { path: "/transactions", name: "Transactions", roles: ["operator"], load: () => import("/assets/transactions/page.js").then((found) => found.TransactionsPage) },
+  { path: "/balance", name: "Balance", roles: ["operator"], load: () => import("/assets/balance/page.js").then((found) => found.BalancePage) },
   { path: "/system", name: "System", roles: null, load: () => import("/assets/system/page.js").then((found) => found.SystemPage) },
   { path: "/trace", name: "Trace", roles: null, load: () => import("/assets/trace/page.js").then((found) => found.TracePage) },
   { path: "/usage", name: "Usage", roles: null, load: () => import("/assets/usage/page.js").then((found) => found.UsagePage) },

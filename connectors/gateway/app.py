@@ -20,6 +20,7 @@ from tradewind.connectors.gateway.answers import (
     alerts,
     books,
     commands,
+    jobs,
     letters,
     markets,
     people,
@@ -58,7 +59,7 @@ SCHEMA: Final = {
         "pointer": {"type": "string", "description": "where: a JSON pointer, a parameter or a header"},
     },
 }
-ANSWERS: Final = (ai, alerts, books, commands, letters, markets, people, sessions, streams, system)
+ANSWERS: Final = (ai, alerts, books, commands, jobs, letters, markets, people, sessions, streams, system)
 """Modules with the functions that answer."""
 log = logging.getLogger(__name__)
 

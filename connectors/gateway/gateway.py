@@ -39,6 +39,7 @@ from tradewind.connectors.gateway.traces import Traces
 from tradewind.connectors.gateway.views.alerts import AlertsView
 from tradewind.connectors.gateway.views.flow import FlowSeen, FlowView
 from tradewind.connectors.gateway.views.inventory import InventoryView
+from tradewind.connectors.gateway.views.jobs import Command, Jobs
 from tradewind.connectors.gateway.views.market import Follower, followers
 from tradewind.connectors.gateway.views.reads import Reads
 from tradewind.connectors.gateway.views.system import Ports, SystemView
@@ -70,6 +71,10 @@ class Declared:
     ports: Ports
     owners: Owners
     """Who has dead letters."""
+    command: Command
+    """How a command of `tradewind` is run."""
+    without_journal: frozenset[str] = frozenset()
+    """Names of `order` that are no agents."""
     own: tuple[Topic, ...] = ()
     """Topics of other packages."""
 
@@ -111,6 +116,7 @@ class Gateway:
     instruments: Mapping[str, Instrument]
     written: Written
     decided: Decided
+    jobs: Jobs
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     open: ExitStack = field(default_factory=ExitStack)
     """What sends its rest at the end."""
@@ -143,6 +149,7 @@ class Gateway:
                 await task
         await asyncio.gather(*(asyncio.to_thread(view.close) for view in self.views))
         await self.asker.close()
+        await self.jobs.close()
         await asyncio.to_thread(self.open.close)
         self.signing_in.close()
         await self.store.close()
@@ -230,4 +237,5 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
         instruments={**INSTRUMENTS, **settings.instruments},
         written=Written(settings, codec),
         decided=Decided(reads),
+        jobs=Jobs(declared.command),
     )

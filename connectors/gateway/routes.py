@@ -77,6 +77,9 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "streams/groups", EVERYONE, "Consumer groups: lag, trend, time to catch up, state, members."),
     Route("GET", "streams/transactions", PLATFORM, "Open transactions, who waits for them, and what ends them."),
     Route("GET", "streams/messages", EVERYONE, "Records of a topic: newest first, filtered, step by step."),
+    Route("GET", "streams/balance", PLATFORM, "Counts, sums and cash that must agree, at named offsets."),
+    Route("GET", "streams/verify", PLATFORM, "The last check of each agent's journal."),
+    Route("POST", "streams/verify", PLATFORM, "Repeat an agent's journal and compare."),
     Route("GET", "letters", PLATFORM, "Dead letters, counted by agent, error, topic and reason."),
     Route("POST", "letters/redrive", PLATFORM, "Send dead letters back to their agent, each once."),
     Route("GET", "alerts/active", EVERYONE, "Alerts of the last day: what holds first."),
@@ -136,8 +139,6 @@ ROUTES: tuple[Route, ...] = (
     _later("analytics", "GET", "system/status", EVERYONE, "State of the platform in short."),
     _later("tenancy", "POST", "system/config", PLATFORM, "Change settings."),
     _later("analytics", "POST", "system/maintenance", PLATFORM, "Maintenance."),
-    _later("analytics", "GET", "streams/balance", PLATFORM, "Counts that must agree."),
-    _later("analytics", "POST", "streams/verify", PLATFORM, "Replay a journal and compare."),
 )
 """Each may be read in `docs/gateway.md`, which a test compares with this table and with OpenAPI."""
 HOT = next(route for route in ROUTES if route.path == "markets/{symbol}/tick")

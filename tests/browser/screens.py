@@ -25,6 +25,7 @@ PAGES: Final = (
     "Messages",
     "Letters",
     "Transactions",
+    "Balance",
     "System",
     "Trace",
     "Usage",

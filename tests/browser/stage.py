@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, cast
 
 from gateway.serving import Served, served
@@ -15,6 +15,7 @@ from tradewind.connectors.gateway.picture import picture_of
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.views.flow import FlowView
 from tradewind.connectors.gateway.views.inventory import Inventory
+from tradewind.connectors.gateway.views.jobs import Job
 from tradewind.connectors.gateway.views.reads import Page as ReadPage
 from tradewind.connectors.gateway.views.system import Ports, SystemSeen
 from tradewind.connectors.gateway.wire import encoded, event_for_wire
@@ -22,6 +23,7 @@ from tradewind.connectors.health.flow import Lag
 from tradewind.connectors.health.groups import GroupSeen, Member
 from tradewind.connectors.health.watch import Glance, TopicFlow
 from tradewind.connectors.settings import Settings
+from tradewind.processors.balance.equation import Equation
 from tradewind.processors.health.alerts import OVER, Complaint, Said, hear
 from tradewind.processors.health.chain import Step, chained
 from tradewind.processors.health.transactions import Coordinated, OpenTransaction, Writing, joined
@@ -183,6 +185,43 @@ class Ways:
         return {"id": event_id, "orders": [{"order_id": event_id, "steps": chained(steps)}], "trouble": None}
 
 
+class Compared:
+    """Has compared what flowed, and checked some journals; with trouble, some equations and one journal differ."""
+
+    def __init__(self, rows: int, *, troubled: bool) -> None:
+        self._rows = rows
+        self._troubled = troubled
+
+    def of(self, name: str) -> tuple[Job | None, Job | None]:
+        """Return a job of each kind: one runs, one has failed, some have ended."""
+        now = time.time()
+        if name == "balance":
+            result = {"balanced": not self._troubled, "equations": self._equations(), "cash": [], "ends": []}
+            return None, (Job(name, "DONE", now - 9, now - 5, result) if self._rows else None)
+        if name == "verify ai":
+            return Job(name, "RUNNING", now - 12), None
+        if name == "verify market":
+            return None, Job(name, "FAILED", now - 12, now - 2, None, "no schema registry is known")
+        differs = self._troubled and name == "verify risk"
+        task = {"records": 12_048, "difference": {"kind": "output"} if differs else None}
+        return None, Job(name, "DONE", now - 12, now - 2, {"equal": not differs, "tasks": [task]})
+
+    def begin(self, name: str, _arguments: object, success: object = ()) -> Job:
+        """Begin nothing."""
+        return Job(name, "RUNNING", time.time())
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+    def _equations(self) -> list[dict[str, Any]]:
+        equations = [Equation(f"equation {number} = its other side", 3_954, 3_954) for number in range(self._rows)]
+        if self._troubled:
+            for equation in equations[::7]:
+                equation.breaks(f"{TICKS.name}/2@12048", "order 0123456789abcdef0123456789abcdef has no decision")
+            equations[-1].note = "retention has removed records of execution.fills: nothing can be summed"
+        return [{**asdict(equation), "named": [asdict(each) for each in equation.named]} for equation in equations]
+
+
 @contextmanager
 def staged(rows: int, *, troubled: bool = True) -> Iterator[Served]:
     """Serve a gateway with so many topics and groups (those that are declared first), and some transactions.
@@ -196,6 +235,7 @@ def staged(rows: int, *, troubled: bool = True) -> Iterator[Served]:
         reads, given.reads = given.reads, cast("Any", Kept(rows))
         given.traces = cast("Any", Ways())
         gateway.people.rows = rows
+        given.jobs = cast("Any", Compared(rows, troubled=troubled))
         given.letters = cast("Any", Buried(rows if troubled else 0))
         names = [*DECLARED, *(f"own.topic_with_a_long_name_{number}" for number in range(rows))][:rows]
         inputs = _inputs(given.declared.known.inputs, names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +39,7 @@ from tradewind.connectors.gateway.server import listen, server_of
 from tradewind.connectors.gateway.stream.connection import AUTH_S, Connections
 from tradewind.connectors.gateway.stream.hub import Hub, Key
 from tradewind.connectors.gateway.traces import Traces
+from tradewind.connectors.gateway.views.jobs import Jobs
 from tradewind.connectors.gateway.views.reads import Reads
 from tradewind.connectors.settings import KafkaSettings, PostgresSettings, Settings
 from tradewind.infra.cli.processes.gateway import declared_of
@@ -275,6 +277,7 @@ def served(*, hurried: bool = False) -> Iterator[Served]:
             instruments=INSTRUMENTS,
             written=cast("Any", WrittenInMemory(stores)),
             decided=Decided(reads),
+            jobs=Jobs(lambda _arguments: (sys.executable, "-c", "print('{}')")),
             limits=Limits(None, lambda: time.monotonic_ns() // 1_000, UNLIMITED, UNLIMITED),
         )
 

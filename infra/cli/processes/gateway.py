@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tradewind.connectors.settings import Settings
 
 log = logging.getLogger(__name__)
+COMMAND = (sys.executable, "-P", "-m", "tradewind.infra.cli")
 
 
 @click.command()
@@ -121,6 +122,8 @@ def declared_of(settings: Settings) -> Declared:
         order=(*(one.name for one in (*OURS, *installed())), *CALLER_NAMES),
         left_out=frozenset(TITLES.keys() - set(sinks_of(settings))),
         owners=cache(lambda: tuple(owners_named((), settings))),
+        command=lambda arguments: (*COMMAND, *arguments, "--data", str(settings.data.absolute())),
+        without_journal=frozenset(CALLER_NAMES),
         ports=Ports(
             services=lambda: _services(settings),
             processes=lambda: _processes(settings),
