@@ -7,6 +7,7 @@ at which the chain came in, which all of its records carry as their timestamp.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,6 +31,8 @@ from tradewind.topics.partitioner import partition_of
 
 MOST_ORDERS: Final = 20
 """Of one id: a signal of no tenant leads to an order in every account."""
+SEARCH_S: Final = 6.0
+"""For one event of a topic. It takes milliseconds, but for a topic that has lost the event, or a busy machine."""
 AT_ONCE: Final = 2
 """Traces that search Kafka at the same time."""
 Wanted = Callable[[Event], bool]
@@ -73,8 +76,10 @@ class Traces:
         async with self._free:
             for order_id in orders:
                 steps = await self._reads.steps_of(tenant_id, order_id)
+                unread: list[str] = []
                 try:
-                    steps += await asyncio.to_thread(self._from_kafka, steps)
+                    steps += await asyncio.to_thread(self._from_kafka, steps, unread)
+                    trouble = "; ".join(unread) or trouble
                 except (StreamError, RegistryError) as error:
                     trouble = f"quote, bar, signal and position are missing: {error}"
                 for signal in [step for step in steps if step.kind == "signal"]:
@@ -82,26 +87,32 @@ class Traces:
                 found.append({"order_id": order_id, "steps": chained(steps)})
         return {"id": event_id, "orders": found, "trouble": trouble}
 
-    def _from_kafka(self, steps: Sequence[Step]) -> list[Step]:
-        """Return the quote, the bar and the signal before a request, and the position after its last fill."""
+    def _from_kafka(self, steps: Sequence[Step], unread: list[str]) -> list[Step]:
+        """Return the quote, the bar and the signal before a request, and the position after its last fill.
+
+        `unread` gets what was not searched to its end.
+        """
         found: list[Step] = []
         for step in steps:
             if step.kind == "request":
-                found += self._before(step)
+                found += self._before(step, unread)
         fills = [step for step in steps if step.kind == "fill"]
         if fills:
             last = fills[-1]
             place = Place(POSITIONS, _instrument(last), last.ts_ingest_us)
-            position = self._first(place, lambda event: isinstance(event, Position) and event.causation_id == last.id)
+            position = self._first(
+                place, lambda event: isinstance(event, Position) and event.causation_id == last.id, unread
+            )
             found += [_step("position", position)] if position is not None else []
         return found
 
-    def _before(self, request: Step) -> list[Step]:
+    def _before(self, request: Step, unread: list[str]) -> list[Step]:
         key, at_us = _instrument(request), request.ts_ingest_us
-        signal = self._first(Place(SIGNALS, key, at_us), lambda event: _has_id(event, Signal, request.cause))
+        signal = self._first(Place(SIGNALS, key, at_us), lambda event: _has_id(event, Signal, request.cause), unread)
         found = [] if signal is None else [_step("signal", signal)]
         if isinstance(signal, Signal):
-            bar = self._first(Place(BARS, key, at_us), lambda event: _has_id(event, Bar, signal.causation_id))
+            cause = signal.causation_id
+            bar = self._first(Place(BARS, key, at_us), lambda event: _has_id(event, Bar, cause), unread)
             found += [] if bar is None else [_step("bar", bar)]
         quote = self._first(
             Place(TICKS, key, at_us, backwards=True),
@@ -110,11 +121,15 @@ class Traces:
                 and event.ts_event == request.quote_us
                 and f"{event.symbol}.{event.venue}" == key
             ),
+            unread,
         )
         return found + ([] if quote is None else [_step("quote", quote)])
 
-    def _first(self, place: Place, wanted: Wanted) -> Event | None:
-        """Return the first event near a place that is wanted; None where the topic keeps none, or none is near."""
+    def _first(self, place: Place, wanted: Wanted, unread: list[str]) -> Event | None:
+        """Return the first event from a place on that is wanted; None where the topic keeps none.
+
+        If the search takes too long, `unread` says what is left of it.
+        """
         searcher = Searcher(self._settings, self._settings.physical(place.topic))
         number = partition_of(place.key.encode(), place.topic.partitions)
 
@@ -125,15 +140,23 @@ class Traces:
         try:
             bounds = searcher.bounds([number])
             moment_ms = place.ts_ingest_us // US_PER_MS
-            if place.backwards:
-                reached = searcher.at_time([number], moment_ms + 1, bounds)
-                hits = searcher.backwards(reached, bounds, takes, 1).hits
-            else:
-                reached = searcher.at_time([number], moment_ms, bounds)
-                hits = searcher.forwards(reached, bounds, takes, 1).hits
+            reached = searcher.at_time([number], moment_ms + place.backwards, bounds)
+            search = searcher.backwards if place.backwards else searcher.forwards
+            deadline = time.monotonic() + SEARCH_S
+            while True:
+                step = search(reached, bounds, takes, 1)
+                if step.hits:
+                    return self._decoded(step.hits[0])
+                if not step.left:
+                    return None
+                if time.monotonic() > deadline:
+                    unread.append(
+                        f"{place.topic.name} was searched for {SEARCH_S:.0f} s, {step.left:,} offsets are left"
+                    )
+                    return None
+                reached = step.reached
         finally:
             searcher.close()
-        return self._decoded(hits[0]) if hits else None
 
     def _decoded(self, message: Any) -> Event | None:
         try:

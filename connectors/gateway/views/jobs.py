@@ -102,6 +102,7 @@ class Jobs:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._running.clear()  # a task that had not begun leaves its job there
 
     async def _run(self, job: Job, arguments: Sequence[str], success: Sequence[int]) -> None:
         try:
