@@ -45,6 +45,8 @@ async def test_a_person_finds_what_stands_by_the_keyboard_alone() -> None:
     """From the first page to a stopped reader in full, and back; and a hanging transaction names what ends it."""
     with staged(MANY) as gateway:
         async with chromium() as browser, entered(browser, gateway) as page:
+            cut = "menu => menu.scrollWidth - menu.clientWidth"
+            assert await page.get_by_role("navigation", name="Pages").evaluate(cut) == 0, "a link of the menu is cut"
             await tab_to(page, "Groups")
             await page.keyboard.press("Enter")
             rows = page.get_by_role("region", name="Consumer groups").locator("tbody tr")
