@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -324,8 +325,10 @@ def test_an_interrupted_one_leaves_no_lock(checkout: Checkout) -> None:
         time.sleep(0.02)
     begun.terminate()
     while begun.poll() is None:  # the shell ends when the program ends that it waits for, which may only now begin
-        for child in psutil.Process(begun.pid).children():
-            child.terminate()
+        with suppress(psutil.Error):  # it has just ended
+            for child in psutil.Process(begun.pid).children():
+                if any(Path(word).name == "uv" for word in child.cmdline()):  # and not what removes the lock
+                    child.terminate()
         time.sleep(0.02)
     begun.communicate(timeout=30)
     assert begun.returncode != 0
