@@ -146,9 +146,7 @@ class _Reading:
             for at, event in self._events(topic):
                 if isinstance(event, Position | DeploymentPosition):
                     holdings.take_position(at, event)
-        tables = {topic.name: table for table, topic in TABLES.items()}
-        for topic in (ORDER_REQUESTS, DECISIONS, ORDER_EVENTS, FILLS):
-            table = tables[topic.name]
+        for table, topic in TABLES.items():
             for at, event in self._events(topic):
                 if not isinstance(event, OrderRequest | Decision | OrderEvent | Fill):
                     continue

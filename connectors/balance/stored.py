@@ -15,7 +15,7 @@ TABLES: Final[dict[str, Topic]] = {
     "order_events": ORDER_EVENTS,
     "fills": FILLS,
 }
-"""Tables that have a row for each event of a topic."""
+"""Tables that have a row for each event of a topic, from causes to effects."""
 COUNTED: Final = {table: f"SELECT count(*) FROM {table}" for table in TABLES}  # noqa: S608 - ours
 FOUND: Final = {table: f"SELECT event_id FROM {table} WHERE event_id = ANY($1)" for table in TABLES}  # noqa: S608
 CHUNK: Final = 10_000

@@ -12,13 +12,18 @@ from decimal import Decimal
 from typing import Final
 
 from tradewind.processors.balance.equation import Equation, Place
+from tradewind.processors.execution.order import FINAL
 from tradewind.processors.money import ZERO
 from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest
 from tradewind.schemas.risk import Decision
 
 MOST_ORDERS: Final = 2_000_000
 """Orders that one balance holds in memory, some 400 B each."""
-ENDS: Final = frozenset({"FILLED", "EXPIRED", "CANCELED", "REJECTED"})
+DECIDED: Final = ("execution.order_requests", "risk.decisions")
+ENDED: Final = ("risk.decisions", "execution.order_events")
+FILLED: Final = ("execution.order_events", "execution.fills")
+ORDERED: Final = ("risk.decisions", "execution.fills")
+"""The topics whose records are partners of each other."""
 Positions = Mapping[tuple[str, int], int]
 """(topic, partition) -> the offset that a reader has committed, as it was before any topic's end was asked for."""
 
@@ -50,6 +55,7 @@ class Orders:
     def __init__(self, cut: frozenset[str] = frozenset()) -> None:
         self._orders: dict[str, _Order] = {}
         self._cut = cut
+        self._whole = {pair: not cut.intersection(pair) for pair in (DECIDED, ENDED, FILLED, ORDERED)}
         self._decisions = Equation("order requests = decisions")
         self._ends = Equation("approved orders = ended + open")
         self._fills = Equation("filled orders = orders with fills")
@@ -82,7 +88,7 @@ class Orders:
 
     def _take_event(self, at: Place, event: OrderEvent, order: _Order) -> None:
         order.begun = True
-        if event.status not in ENDS:
+        if event.status not in FINAL:
             return
         if order.ended is not None:
             self._ends.breaks(at, f"order {event.order_id} had ended before, at {order.ended}", order.tenant_id)
@@ -97,9 +103,9 @@ class Orders:
             self._fill(order_id, order)
         decisions, ends, fills = self._decisions, self._ends, self._fills
         for equation, topics in (
-            (decisions, ("execution.order_requests", "risk.decisions")),
-            (ends, ("risk.decisions", "execution.order_events")),
-            (fills, ("execution.order_events", "execution.fills")),
+            (decisions, DECIDED),
+            (ends, ENDED),
+            (fills, FILLED),
         ):
             removed = [topic for topic in topics if topic in self._cut]
             if removed:
@@ -108,12 +114,9 @@ class Orders:
                 )
         return [decisions, ends, fills]
 
-    def _is_whole(self, *topics: str) -> bool:
-        return not self._cut.intersection(topics)
-
     def _decide(self, order_id: str, order: _Order, risk: Positions) -> None:
         equation = self._decisions
-        whole = self._is_whole("execution.order_requests", "risk.decisions")
+        whole = self._whole[DECIDED]
         equation.left += order.requested is not None
         equation.right += order.decided is not None
         if order.decided is None and order.requested is not None:
@@ -126,7 +129,7 @@ class Orders:
 
     def _end(self, order_id: str, order: _Order, venue: Positions) -> None:
         equation = self._ends
-        whole = self._is_whole("risk.decisions", "execution.order_events")
+        whole = self._whole[ENDED]
         equation.left += order.approved
         equation.right += order.ended is not None
         if order.ended is not None and not order.approved and whole:
@@ -145,15 +148,13 @@ class Orders:
         if not order.filled_quantity and not order.filled:
             return
         equation.left += 1
-        if order.first_fill and not order.approved and self._is_whole("risk.decisions", "execution.fills"):
+        if order.first_fill and not order.approved and self._whole[ORDERED]:
             equation.breaks(order.first_fill, f"risk has not approved order {order_id}", order.tenant_id)
             return
         if order.ended is None:
             equation.waiting += 1
             return
         equation.right += order.filled == order.filled_quantity
-        if not self._is_whole("execution.order_events", "execution.fills"):
-            return
-        if order.filled != order.filled_quantity:
+        if order.filled != order.filled_quantity and self._whole[FILLED]:
             said = f"order {order_id} ended with {order.filled_quantity} units filled, and its fills are {order.filled}"
             equation.breaks(order.ended, said, order.tenant_id)
