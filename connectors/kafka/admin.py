@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from tradewind.connectors.kafka.client import options, stream_error
+from tradewind.connectors.kafka.client import options, stream_error, until_settled
 from tradewind.connectors.kafka.errors import BrokerUnavailable, TopicDiffers, TopicMissing
+from tradewind.connectors.kafka.offsets import Offsets
 from tradewind.connectors.settings import Settings
 from tradewind.topics import Topic
 
@@ -77,14 +78,25 @@ def create_missing(settings: Settings, topics: Iterable[Topic]) -> list[str]:
 
 
 def _wait_for(settings: Settings, names: Iterable[str]) -> None:
-    """Wait until brokers tell of the topics that the controller has made: under load that takes seconds."""
-    wanted = set(names)
+    """Wait until brokers tell of the topics that the controller has made, and lead all of their partitions.
+
+    Under load each takes seconds, and until then whoever uses a partition is told that nobody leads it.
+    """
+    created = sorted(names)
     deadline = time.monotonic() + settings.kafka.answer_s
-    while wanted - partition_counts(settings).keys():
+    while set(created) - (counts := partition_counts(settings)).keys():
         if time.monotonic() > deadline:
             waited = f"after {settings.kafka.answer_s:.0f} s no broker knows it"
-            raise BrokerUnavailable(f"{sorted(wanted)[0]} was created, and {waited}")
+            raise BrokerUnavailable(f"{created[0]} was created, and {waited}")
         time.sleep(SEEN_S)
+    partitions = [(name, number) for name in created for number in range(counts[name])]
+    offsets = Offsets(settings)
+    try:
+        until_settled(lambda: offsets.listed(partitions, "latest"), settings.kafka.answer_s)
+    except KafkaException as error:
+        raise stream_error(error, f"waiting for the leaders of {', '.join(created)}", settings) from error
+    finally:
+        offsets.close()
 
 
 def compare(settings: Settings, topics: Iterable[Topic]) -> list[Difference]:
