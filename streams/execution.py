@@ -6,7 +6,7 @@ from tradewind.processors.execution.costs import Costs
 from tradewind.processors.execution.processor import execution as venue
 from tradewind.processors.market.instruments import INSTRUMENTS
 from tradewind.streams.runtime import Agent, Hold
-from tradewind.topics import DECISIONS, FILLS, KILL_SWITCHES, ORDER_EVENTS, TICKS
+from tradewind.topics import DECISIONS, FILLS, KILL_SWITCHES, ORDER_EVENTS, ORDER_REQUESTS, TICKS
 
 
 def execution(settings: Settings) -> Agent:
@@ -18,5 +18,5 @@ def execution(settings: Settings) -> Agent:
         inputs=(KILL_SWITCHES, DECISIONS, TICKS),
         outputs=(ORDER_EVENTS, FILLS),
         processor=venue(latency_us, CostlyVenue(costs, {**INSTRUMENTS, **settings.instruments})),
-        hold=Hold(topic=TICKS, until=DECISIONS, lookahead_us=latency_us),
+        hold=Hold(topic=TICKS, until=DECISIONS, lookahead_us=latency_us, through=ORDER_REQUESTS),
     )

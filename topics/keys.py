@@ -16,6 +16,11 @@ class _Instrument(Protocol):
     venue: str
 
 
+class _Account(Protocol):
+    tenant_id: str | None
+    account_id: str
+
+
 class _Deployment(Protocol):
     tenant_id: str
     account_id: str
@@ -37,6 +42,17 @@ def instrument_key(event: Event) -> str:
     """`SYMBOL.VENUE` of an event of one instrument."""
     of = cast("_Instrument", event)
     return f"{of.symbol}.{of.venue}"
+
+
+def account_key(event: Event) -> str:
+    """`tenant/account` of an event of one account."""
+    of = cast("_Account", event)
+    return f"{of.tenant_id}/{of.account_id}"
+
+
+def tenant_key(event: Event) -> str:
+    """The tenant of an event: all of a tenant's accounts are in one partition."""
+    return str(cast("_Account", event).tenant_id)
 
 
 def keys_of(frame: pl.DataFrame, columns: Sequence[str]) -> pl.Series:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+
+from tradewind.schemas.event import Event
+from tradewind.topics.topic import Topic
 
 SEED = 0x9747B28C
 MULTIPLIER = 0x5BD1E995
@@ -33,3 +37,15 @@ def partition_of(key: bytes, partitions: int) -> int:
     if partitions < 1:
         raise ValueError(f"a topic has at least one partition, not {partitions}")
     return (murmur2(key) & POSITIVE) % partitions
+
+
+def partitions_for(topic: Topic, event: Event, key: str, partitions: int | None = None) -> Sequence[int]:
+    """Return the partitions that an event goes to: one, or all where the topic is, or spreads such events.
+
+    `partitions` is how many there are, by the declaration unless given.
+    """
+    count = topic.partitions if partitions is None else partitions
+    if topic.broadcast or (topic.spread and isinstance(event, topic.spread)):
+        return range(count)
+    chosen = key if topic.partition_key is None else topic.partition_key(event)
+    return (partition_of(chosen.encode(), count),)

@@ -16,11 +16,14 @@ DECISIONS = Topic(
     time_carrier=Heartbeat,
     key=instrument_key,
     key_columns=INSTRUMENT,
+    newest_time=True,
     owner="risk",
     total="decisions",
     producers=("risk",),
     consumers=("execution", "metering", "postgres"),
 )
+"""By instrument, as quotes. Each heartbeat names the partition of risk that passed it on: every partition decides on
+orders of any instrument, so an instrument's time is the least that all of them have reached."""
 
 
 def _switch(event: Event) -> str:

@@ -52,10 +52,19 @@ class Topic:
     """Whether records carry a trace header, if their events have a `correlation_id`."""
     broadcast: bool = False
     """Whether each record goes to every partition, so that each task sees it. Agents read broadcast inputs first."""
+    spread: tuple[type[Event], ...] = ()
+    """Events that go to every partition of a topic whose other events do not, such as heartbeats of an instrument on a
+    topic that is partitioned by account."""
+    newest_time: bool = False
+    """Whether a transaction sends the newest time carriers only: nobody could see an earlier one before them."""
 
     def __post_init__(self) -> None:
         if self.time_carrier is not None and self.time_carrier not in self.models:
             raise ValueError(f"topic {self.name}: it does not carry its time carrier, {self.time_carrier.__name__}")
+        if self.newest_time and self.time_carrier is None:
+            raise ValueError(f"topic {self.name}: it carries no event that tells the time, so none is the newest")
+        if lacking := [model.__name__ for model in self.spread if model not in self.models]:
+            raise ValueError(f"topic {self.name}: it does not carry {lacking[0]}, which is to go to every partition")
         known = {field.name for field in fields(cast("type", self.model))}
         if lacking := [column for column in self.key_columns if column not in known]:
             raise ValueError(f"topic {self.name}: {self.model.__name__} lacks the key column {lacking[0]}")

@@ -208,7 +208,7 @@ class Messages:
             who.tenant_id or query.tenant,
             shared,
             None if query.key is None else query.key.encode(),
-            declared is not None and declared.partition_key is None and not declared.broadcast,
+            declared is not None and declared.partition_key is None and not (declared.broadcast or declared.spread),
             None if not query.where else _matching(query.where, models),
             query.since_ms,
             self._codec,

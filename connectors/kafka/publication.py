@@ -17,7 +17,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import Codec, EncodeError
 from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.topics import DOMAIN_TOPICS, Topic, topic_named
-from tradewind.topics.partitioner import partition_of
+from tradewind.topics.partitioner import partitions_for
 
 AHEAD_US = 3_600_000_000  # no clock is an hour wrong; most such times are of another unit
 DAY_US = 86_400_000_000
@@ -101,10 +101,9 @@ class Encoder:
     def _runs(self, event: Event, now_ms: int) -> list[Run]:
         topic = self.topic
         _check_time(event, now_ms * US_PER_MS)
-        key = topic.key(event).encode()
-        chosen = topic.partition_key(event).encode() if topic.partition_key else key
-        targets = range(self.partitions) if topic.broadcast else (partition_of(chosen, self.partitions),)
+        key = topic.key(event)
+        targets = partitions_for(topic, event, key, self.partitions)
         ingested = getattr(event, "ts_ingest", None)
         timestamp_ms = now_ms if ingested is None else ingested // US_PER_MS
         value = self.codec.encode(event)
-        return [Run(self.name, target, key, (value,), timestamp_ms) for target in targets]
+        return [Run(self.name, target, key.encode(), (value,), timestamp_ms) for target in targets]

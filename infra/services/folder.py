@@ -18,7 +18,7 @@ DELETE = 127
 ADVICE = "choose another folder by --data DIR"
 FIRST_FORMAT: Final = 1
 """Of data folders that state none: their enums had no `UNKNOWN`, and their registry refuses today's schemas."""
-FORMAT: Final = 7
+FORMAT: Final = 8
 """Of what a data folder keeps. It rises only where a version cannot read what the one before wrote."""
 FORMAT_FILE: Final = "format"
 KEPT: Final = ("kafka", "postgres")

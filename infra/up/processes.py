@@ -69,9 +69,10 @@ def _is_of(reason: str, held: Held) -> bool:
 def _held(held: Held, workers: tuple[WorkerState, ...]) -> Finding:
     """Return what is held; in the way once a watchdog complains, for a replay in real time waits for its next quote."""
     complained = any(_is_of(reason, held) for worker in workers for reason in worker.reasons)
+    feed = f"start the feed of {held.instrument} again, or end it by a closing heartbeat: {HELD}"
     return Finding(
         "held",
         str(held),
-        f"start the feed of {held.instrument} again, or end it by a closing heartbeat: {HELD}",
+        f"look at the workers that read {held.stage}; if they are well, {feed}" if held.stage else feed,
         well=not complained,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -38,6 +38,16 @@ class Held:
     """How long the partition has stood there."""
     records: int
     """How many records wait, those behind the first included."""
+    through: str = ""
+    """The topic whose partitions each pass on the heartbeats; empty where these come by one way."""
+    behind: Sequence[int] = ()
+    """Those of its partitions that have not passed on what the record waits for."""
+
+    @property
+    def stage(self) -> str:
+        """The partitions that are behind, in words; empty where these come by one way."""
+        many = "s" if len(self.behind) > 1 else ""
+        return f"{self.through}, partition{many} {', '.join(map(str, self.behind))}" if self.behind else ""
 
     def __str__(self) -> str:
         """Say it in words."""
@@ -45,6 +55,7 @@ class Held:
         return (
             f"{self.topic}, partition {self.partition}, for {self.seconds:.0f} s: {self.records:,} records wait behind "
             f"{self.instrument} at {self.ts_event}, until heartbeats of it on {self.until} are there; {reached}"
+            f"{f'; behind: {self.stage}' if self.stage else ''}"
         )
 
 

@@ -12,6 +12,7 @@ an event of an open order with an unknown status.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from tradewind.processors.batch import PoisonRecord, Processor, Rows, Segment, State, checked, require_known, rows_of
@@ -56,7 +57,7 @@ from tradewind.schemas.tenancy import Seeded, Tenant
 def risk() -> Processor:
     """Return the risk agent's processor: tenants, quotas, requests, order events, switches, heartbeats -> decisions.
 
-    Heartbeats and cancels pass unchanged. Raises `PoisonRecord` for a request that cannot be checked, and for a record
+    Cancels pass unchanged, and heartbeats with the number of the task's partition. Raises `PoisonRecord` for a request that cannot be checked, and for a record
     that makes an exposure larger than the range of amounts.
     """
 
@@ -68,7 +69,10 @@ def risk() -> Processor:
             return _on_requests(state, rows)
         for index, event in enumerate(rows.events):
             _take(state, index, event)
-        return list(rows.events) if rows.model in {Heartbeat, CancelOrder} else []
+        if rows.model is Heartbeat:
+            beats = cast("list[Heartbeat]", list(rows.events))
+            return [replace(beat, passed_by=rows.partition) for beat in beats]
+        return list(rows.events) if rows.model is CancelOrder else []
 
     return process
 

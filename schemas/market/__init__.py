@@ -328,6 +328,7 @@ class Heartbeat(Event):
         "venue": "name",
         "ts_event": "reached",
         "ts_ingest": "later",
+        "passed_by": "count",
     }
 
     symbol: str
@@ -340,6 +341,8 @@ class Heartbeat(Event):
     """the time at which the event entered Tradewind"""
     closing: bool = False
     """the source has ended: open day orders expire"""
+    passed_by: int | None = None
+    """the partition of the stage that passed it on, where each of its partitions passes on its own; else null"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -349,6 +352,7 @@ class Heartbeat(Event):
             ts_event=record["ts_event"],
             ts_ingest=record["ts_ingest"],
             closing=record["closing"],
+            passed_by=record["passed_by"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -358,6 +362,7 @@ class Heartbeat(Event):
             "ts_event": self.ts_event,
             "ts_ingest": self.ts_ingest,
             "closing": self.closing,
+            "passed_by": self.passed_by,
         }
 
     def in_range(self) -> bool:
@@ -366,6 +371,7 @@ class Heartbeat(Event):
             and 1 <= len(self.venue) <= 256
             and -1 <= self.ts_event <= 253402214400000000
             and 0 <= self.ts_ingest <= 253402214400000000
+            and (self.passed_by is None or self.passed_by >= 0)
         )
 
 

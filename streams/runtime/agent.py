@@ -35,6 +35,10 @@ class Hold:
     """The input whose time carriers release it, such as decisions."""
     lookahead_us: int
     """µs. A time carrier of the key on `until`, with ts_event >= u - lookahead_us, releases a record at u."""
+    through: Topic | None = None
+    """The input of the agent that sends `until`, if each of its partitions passes on the time carriers of every key. A
+    carrier names its partition as `passed_by`, and the time of a key is the least that all partitions have passed on.
+    None: the carriers of a key come by one way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,8 @@ def _fits(topic: Topic, tasks: int) -> bool:
 def _check_hold(agent: Agent, hold: Hold) -> None:
     if hold.topic not in agent.inputs or hold.until not in agent.inputs or hold.topic == hold.until:
         raise AgentMisdeclared(f"agent {agent.name}: hold.topic and hold.until are two of its inputs")
-    if hold.until.time_carrier is None:
+    carrier = hold.until.time_carrier
+    if carrier is None:
         raise AgentMisdeclared(
             f"agent {agent.name}: {hold.until.name} carries no event that tells the time, so nothing would be released"
         )
@@ -130,6 +135,11 @@ def _check_hold(agent: Agent, hold: Hold) -> None:
         raise AgentMisdeclared(
             f"agent {agent.name}: {hold.topic.name} and {hold.until.name} need the same key columns, so that one tells "
             "the time of the other's keys"
+        )
+    if hold.through is not None and "passed_by" not in {each.name for each in fields(cast("type", carrier))}:
+        raise AgentMisdeclared(
+            f"agent {agent.name}: a {carrier.__name__} lacks passed_by, and the hold must know which partition of "
+            f"{hold.through.name} passed it on"
         )
     for model in hold.topic.models:
         known = {field.name for field in fields(cast("type", model))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar, cast
 
 from tradewind.connectors.dead_letters import plan, survey
@@ -124,7 +125,12 @@ class MemoryAgent:
         carrying = [topic for topic in self.agent.inputs if Heartbeat in topic.models]
         known = {of: None for topic in self.agent.inputs for of in self._instruments(topic)}
         beats = [Heartbeat(symbol=of[0], venue=of[1], ts_event=ts_event, ts_ingest=ts_event) for of in sorted(known)]
-        return self.process(dict.fromkeys(carrying, beats))
+        hold = self.agent.hold
+        told = dict.fromkeys(carrying, beats)
+        if hold is not None and hold.through is not None:
+            lanes = range(hold.through.partitions)
+            told[hold.until] = [replace(beat, passed_by=lane) for beat in beats for lane in lanes]
+        return self.process(told)
 
     def _instruments(self, topic: Topic) -> Iterable[tuple[str, str]]:
         for record in self.broker.records(topic):

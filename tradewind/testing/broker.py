@@ -23,11 +23,10 @@ from tradewind.streams.runtime.commit.outbox import RECORD_BYTES, Draft, Outcome
 from tradewind.streams.runtime.lease import Lease, TopicPartition
 from tradewind.streams.runtime.read.positions import Superseding
 from tradewind.streams.runtime.read.records import Headers
-from tradewind.streams.runtime.work.routing import partitions_for
 from tradewind.streams.runtime.work.skips import Skips
 from tradewind.topics import Topic
 from tradewind.topics.keys import keys_of
-from tradewind.topics.partitioner import partition_of
+from tradewind.topics.partitioner import partition_of, partitions_for
 
 E = TypeVar("E", bound=Event)
 NOWHERE = "127.0.0.1:1"  # no broker is there, and nobody asks for it
@@ -132,7 +131,7 @@ class MemoryBroker:
 
     def commit(self, group: str, draft: Draft) -> None:
         """Make a transaction visible: its records, and the group's offsets with them."""
-        for topic, partition, key, value, timestamp, traced in draft.messages:
+        for topic, partition, key, value, timestamp, traced, _ in draft.messages:
             headers = () if traced is None else trace_headers(traced)
             self._append((topic, partition), key, value, timestamp, headers)
         self._committed[group].update(draft.offsets)

@@ -35,7 +35,7 @@ from tradewind.testing.agent import MemoryAgent
 from tradewind.testing.answers import RecordedAnswers
 from tradewind.testing.broker import MemoryBroker
 from tradewind.testing.segments import rows
-from tradewind.topics import DECISIONS, KILL_SWITCHES, NEWS, TENANT_COMMANDS, TICKS
+from tradewind.topics import DECISIONS, KILL_SWITCHES, NEWS, ORDER_REQUESTS, TENANT_COMMANDS, TICKS
 
 E = TypeVar("E", bound=Event)
 
@@ -102,7 +102,7 @@ class Pipeline:
         declared["signals"] = replace(declared["signals"], processor=signals(known_by_name.values(), asker or known))
         declared["sizing"] = replace(declared["sizing"], processor=sizing(instruments))
         fills = CostlyVenue(costs or Costs(), instruments)
-        hold = Hold(TICKS, DECISIONS, latency_us)
+        hold = Hold(TICKS, DECISIONS, latency_us, through=ORDER_REQUESTS)
         declared["execution"] = replace(declared["execution"], processor=venue(latency_us, fills), hold=hold)
         self.agents = {name: MemoryAgent(agent, self.broker) for name, agent in declared.items()}
         """Each agent by its name: its state, its dead letters, its positions."""

@@ -44,6 +44,8 @@ class Outgoing(NamedTuple):
     """ms since 1970."""
     traced: Traced | None = None
     """The event, if its record carries a trace header."""
+    reached: int | None = None
+    """Event time of a time carrier, µs, on a topic of which only the newest ones are sent; else None."""
 
 
 @dataclass(slots=True)
@@ -173,7 +175,7 @@ class Outbox:
 
     def _produce(self, producer: Producer, draft: Draft, patience: Patience) -> None:
         produce = producer.produce
-        for topic, partition, key, value, timestamp, traced in draft.messages:
+        for topic, partition, key, value, timestamp, traced, _ in draft.messages:
             headers = None if traced is None else trace_headers(traced)
             while True:
                 try:

@@ -17,7 +17,7 @@ import tradewind
 from tradewind.connectors.settings import Settings
 from tradewind.schemas.codec import SCHEMAS
 from tradewind.schemas.event import Event
-from tradewind.streams.runtime.agent import Agent
+from tradewind.streams.runtime.agent import Agent, Hold
 from tradewind.streams.runtime.commit.reach import name_of, reach_of, runtime_reach, source_of
 
 SHORT_BYTES = 8  # of a digest that people compare by eye
@@ -65,8 +65,15 @@ def declared(agent: Agent) -> str:
         (topic.name, [model.SCHEMA for model in topic.models], topic.partitions, topic.columnar, topic.broadcast)
         for topic in (*agent.inputs, *agent.outputs)
     ]
-    hold = None if agent.hold is None else (agent.hold.topic.name, agent.hold.until.name, agent.hold.lookahead_us)
-    return repr((agent.name, topics, hold, len(agent.migrations)))
+    spread = [(topic.name, [model.SCHEMA for model in topic.spread], topic.newest_time) for topic in agent.outputs]
+    return repr((agent.name, topics, spread, _hold(agent.hold), len(agent.migrations)))
+
+
+def _hold(hold: Hold | None) -> tuple[object, ...] | None:
+    if hold is None:
+        return None
+    through = None if hold.through is None else (hold.through.name, hold.through.partitions)
+    return hold.topic.name, hold.until.name, hold.lookahead_us, through
 
 
 def _checks_of(model: type[Event]) -> bytes:

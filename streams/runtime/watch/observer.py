@@ -11,7 +11,7 @@ from tradewind.connectors.settings import Settings
 from tradewind.connectors.telemetry.metrics import GROUP, SYSTEM
 from tradewind.connectors.telemetry.process import Telemetry
 from tradewind.connectors.watchdogs.watchdog import Seen, Stuck
-from tradewind.connectors.watchdogs.words import describe
+from tradewind.connectors.watchdogs.words import describe, named
 from tradewind.streams.runtime.agent import Agent, group_of, redrive_topic
 from tradewind.streams.runtime.commit.outbox import Outcome
 from tradewind.streams.runtime.lease import TopicPartition
@@ -42,6 +42,8 @@ class Observer:
             self._measures = Measures(self.group, self._facts, telemetry.instruments)
         self._others = [settings.physical(topic) for topic in self.inputs if not topic.broadcast]
         self._until = "" if agent.hold is None else settings.physical(agent.hold.until)
+        through = None if agent.hold is None else agent.hold.through
+        self._through = "" if through is None else settings.physical(through)
         telemetry.health.must_be_ready(f"agent {agent.name}", self.reasons)
         telemetry.health.add_details("held", self.held_partitions)
         telemetry.health.add_details("waiting", self.waiting)
@@ -150,7 +152,7 @@ class Observer:
         held, sizes = self._facts.held_topic, list(self._facts.sizes.items())
         found = {(name, at): size.waits for at, size in sizes if size.waits for name in self._others}
         if held is not None:
-            found |= {(held, at): waits_for(size.wait, self._until) for at, size in sizes if size.wait is not None}
+            found |= {(held, at): waits_for(size.wait, self._until, self._through) for at, size in sizes if size.wait is not None}
         return found
 
     def waiting(self) -> list[dict[str, object]]:
@@ -183,6 +185,8 @@ class Observer:
                 "reached": None if size.wait.reached is None else time_to_json(size.wait.reached),
                 "seconds": round(now_s - stands[source][1], 1) if source in stands else 0.0,
                 "records": max(lags.get(source, 0), size.held),
+                "through": self._through,
+                "behind": list(size.wait.behind),
             }
             for at, size in sorted(facts.sizes.copy().items())
             if size.wait is not None and (source := (facts.held_topic or "", at))
@@ -205,11 +209,15 @@ class Observer:
         return found
 
 
-def waits_for(wait: Wait, until: str) -> str:
-    """Return what a held partition waits for in words, `until` being the topic of the heartbeats."""
+def waits_for(wait: Wait, until: str, through: str = "") -> str:
+    """Return what a held partition waits for in words.
+
+    `until` is the topic of the heartbeats, `through` the one whose partitions pass them on.
+    """
     far = "there was none" if wait.reached is None else f"they have reached {time_to_json(wait.reached)}"
     of = f"heartbeats of {wait.key} on {until}"
-    return f"its first held record, of {time_to_json(wait.ts_event)}, waits for {of}: {far}"
+    which = "" if not wait.behind else f"; behind: {named((through, lane) for lane in wait.behind)}"
+    return f"its first held record, of {time_to_json(wait.ts_event)}, waits for {of}: {far}{which}"
 
 
 def _waiting(inboxes: Mapping[TopicPartition, Inbox]) -> dict[TopicPartition, Waiting]:

@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tradewind.processors.batch import Columns, Micros, Rows, Segment
+from tradewind.processors.batch import Columns, Micros, PoisonRecord, Rows, Segment, rows_of
 from tradewind.schemas.event import Event
+from tradewind.streams.runtime.agent import Hold
 from tradewind.streams.runtime.sizes import AS_USUAL
+from tradewind.streams.runtime.work.newest import time_of
 from tradewind.streams.runtime.work.pieces import Piece
 from tradewind.streams.runtime.work.state import RESERVED, TaskState
 from tradewind.topics import Topic
@@ -23,8 +25,8 @@ REACHED = f"{RESERVED}reached/"
 NEVER = np.iinfo(np.int64).min
 
 
-class _Timed(Protocol):
-    ts_event: int
+class _Passed(Protocol):
+    passed_by: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Wait:
     """Event time of the record, µs."""
     reached: int | None
     """The time that carriers of its key have reached, µs; None if there was none."""
+    behind: tuple[int, ...] = ()
+    """The partitions of the stage before that have not passed on what it waits for; empty where there is one way."""
 
 
 class Held:
@@ -138,29 +142,79 @@ def _decisive(topic: Topic, segment: Segment | None) -> tuple[Sequence[str], npt
         return keys.to_list(), codes, segment.frame["ts_event"].cast(pl.Int64).to_numpy()
     found: dict[str, int] = {}
     rows = [found.setdefault(topic.key(event), len(found)) for event in segment.events]
-    times = [cast("_Timed", event).ts_event for event in segment.events]
+    times = [time_of(event) for event in segment.events]
     return list(found), np.array(rows, np.int32), np.array(times, np.int64)
 
 
-def note_time(until: Topic, segment: Segment, state: TaskState) -> None:
-    """Store the time that a segment's carriers reach, for each key, in the task's state, which survives a restart."""
-    for carrier in _carriers(until, segment):
-        key = REACHED + until.key(carrier)
+def note_time(hold: Hold, segment: Segment, state: TaskState) -> None:
+    """Store the time that a segment's carriers reach, for each key, in the task's state, which survives a restart.
+
+    Raises `PoisonRecord` for a carrier that must name the partition of `hold.through` that passed it on, and does not.
+    """
+    until = hold.until
+    for carrier, place in _placed(hold, segment):
+        key = f"{REACHED}{place}{until.key(carrier)}"
         known = state.get(key, type(carrier))
-        if known is None or _time(carrier) > _time(known):
+        if known is None or time_of(carrier) > time_of(known):
             state.put_reserved(key, carrier)
 
 
-def reached_by(until: Topic, state: TaskState) -> Callable[[str], int | None]:
-    """Return a function from a key to the time that its carriers have reached, µs, or None if there was none."""
-    model = until.time_carrier
-    assert model is not None  # the agent's declaration was checked
+class Reached:
+    """How far the carriers of each key have come, by the task's state."""
 
-    def reached(name: str) -> int | None:
-        carrier = state.get(REACHED + name, model)
-        return None if carrier is None else _time(carrier)
+    def __init__(self, hold: Hold, state: TaskState) -> None:
+        assert hold.until.time_carrier is not None  # the agent's declaration was checked
+        self._model: type[Event] = hold.until.time_carrier
+        self._places = [""] if hold.through is None else [_place(lane) for lane in range(hold.through.partitions)]
+        self._through = hold.through is not None
+        self._state = state
 
-    return reached
+    def __call__(self, name: str) -> int | None:
+        """Return the time that the carriers of a key have reached, µs, over all partitions; None if one has none."""
+        least: int | None = None
+        for place in self._places:
+            reached = self._at(place, name)
+            if reached is None:
+                return None
+            least = reached if least is None else min(least, reached)
+        return least
+
+    def behind(self, name: str, ts_event: int) -> tuple[int, ...]:
+        """Return the partitions of `hold.through` whose carriers of a key have not reached a time, µs."""
+        if not self._through:
+            return ()
+        times = [self._at(place, name) for place in self._places]
+        return tuple(lane for lane, time in enumerate(times) if time is None or time < ts_event)
+
+    def _at(self, place: str, name: str) -> int | None:
+        carrier = self._state.get(f"{REACHED}{place}{name}", self._model)
+        return None if carrier is None else time_of(carrier)
+
+
+def reached_by(hold: Hold, state: TaskState) -> Reached:
+    """Return what tells how far the time of each key has come."""
+    return Reached(hold, state)
+
+
+def _placed(hold: Hold, segment: Segment) -> Iterator[tuple[Event, str]]:
+    """Yield each carrier, and where in the state its time is."""
+    if hold.through is None:
+        yield from ((carrier, "") for carrier in _carriers(hold.until, segment))
+        return
+    for index, event in enumerate(rows_of(segment).events):
+        if isinstance(event, cast("type[Event]", hold.until.time_carrier)):
+            lane = cast("_Passed", event).passed_by
+            if lane is None or not 0 <= lane < hold.through.partitions:
+                raise PoisonRecord(
+                    index,
+                    f"a {type(event).__name__} names partition {lane} as the one that passed it on, and "
+                    f"{hold.through.name} has the partitions 0 to {hold.through.partitions - 1}",
+                )
+            yield event, _place(lane)
+
+
+def _place(lane: int) -> str:
+    return f"{lane}/"
 
 
 def _carriers(until: Topic, segment: Segment) -> Iterator[Event]:
@@ -172,7 +226,3 @@ def _carriers(until: Topic, segment: Segment) -> Iterator[Event]:
         return iter(())
     latest = segment.frame.sort("ts_event").unique(list(until.key_columns), keep="last", maintain_order=True)
     return map(model.from_dict, latest.iter_rows(named=True))
-
-
-def _time(carrier: Event) -> int:
-    return cast("_Timed", carrier).ts_event

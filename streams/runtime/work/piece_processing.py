@@ -85,7 +85,7 @@ class PieceProcessing:
         begun = {} if draft.origins is None else work.router.origins(events, segment)
         hold = work.agent.hold
         if hold is not None and topic == hold.until.name:
-            note_time(hold.until, segment, self._state)
+            note_time(hold, segment, self._state)
         if self.checks:
             self.encode_writes(self._state.segment_writes())
         return messages, begun

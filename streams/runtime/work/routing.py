@@ -15,9 +15,10 @@ from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.streams.runtime.agent import Agent, dead_letter_topic
 from tradewind.streams.runtime.commit.outbox import LARGEST_BYTES, Outgoing, too_large
 from tradewind.streams.runtime.errors import AgentCrashed
+from tradewind.streams.runtime.work.newest import time_of
 from tradewind.topics import Topic
 from tradewind.topics.keys import keys_of
-from tradewind.topics.partitioner import partition_of
+from tradewind.topics.partitioner import partition_of, partitions_for
 
 
 class Router:
@@ -31,6 +32,8 @@ class Router:
             for model in topic.models:
                 routes.setdefault(model, []).append((settings.physical(topic), topic))
         self._routes = routes
+        self.newest_time = any(topic.newest_time for topic in agent.outputs)
+        """Whether a transaction sends only the newest time carriers of some output."""
         self._traced = frozenset(
             model for model, to in routes.items() if is_traced(model) and all(topic.traced for _, topic in to)
         )
@@ -59,12 +62,13 @@ class Router:
             value = self._codec.encode(event)
             traced = as_traced(event) if type(event) in self._traced else None
             for name, topic in routes:
+                reached = time_of(event) if topic.newest_time and type(event) is topic.time_carrier else None
                 key = topic.key(event)
                 encoded = key.encode()
                 if len(encoded) + len(value) > LARGEST_BYTES:
                     raise too_large(f"a {type(event).__name__} for {topic.name}", len(encoded) + len(value))
                 for partition in partitions_for(topic, event, key):
-                    yield Outgoing(name, partition, encoded, value, ts_ingest // US_PER_MS, traced)
+                    yield Outgoing(name, partition, encoded, value, ts_ingest // US_PER_MS, traced, reached)
 
     def origins(self, outputs: Sequence[Output], segment: Segment) -> dict[str, Event]:
         """Return the events of a segment that chains of its outputs begin with, by their ids: bars, for the most."""
@@ -106,7 +110,7 @@ class Router:
         """Yield the records of a table, in the order of its rows; each key is encoded once."""
         frame, routes = table.frame, self._routes_of(table.model)
         for _, topic in routes:
-            if not topic.key_columns or topic.partition_key is not None or topic.broadcast:
+            if not topic.key_columns or topic.partition_key is not None or topic.broadcast or topic.spread:
                 raise AgentCrashed(
                     f"agent {self._agent.name}: its processor returned a table for {topic.name}, which is not keyed by "
                     "columns: return events"
@@ -124,14 +128,6 @@ class Router:
             partitions = {of: partition_of(key, topic.partitions) for of, key in keys.items()}
             for of, value, stamp in zip(names, values, stamps, strict=True):
                 yield Outgoing(name, partitions[of], keys[of], value, stamp)
-
-
-def partitions_for(topic: Topic, event: Event, key: str) -> Sequence[int]:
-    """Return the partitions that an event goes to: one, or all of a broadcast topic."""
-    if topic.broadcast:
-        return range(topic.partitions)
-    chosen = key if topic.partition_key is None else topic.partition_key(event)
-    return (partition_of(chosen.encode(), topic.partitions),)
 
 
 def stamps_of(segment: Segment) -> Callable[[Event], int]:

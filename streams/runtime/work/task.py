@@ -27,6 +27,7 @@ from tradewind.streams.runtime.work.dead_letters import (
 from tradewind.streams.runtime.work.encoded_state import EncodedState
 from tradewind.streams.runtime.work.hold import Held, reached_by
 from tradewind.streams.runtime.work.in_parts import said
+from tradewind.streams.runtime.work.newest import keep_newest
 from tradewind.streams.runtime.work.piece_processing import PieceProcessing
 from tradewind.streams.runtime.work.pieces import Piece
 from tradewind.streams.runtime.work.skips import ByInput, Skipped, cut_around, skipped, tombstone_key
@@ -113,7 +114,7 @@ class Task:
                 else:
                     self._process_chunk(topic, chunk, draft, patience)
         if held is not None and hold is not None:
-            for piece in held.release(reached_by(hold.until, self.state), limit or self._work.agent.batch_limit):
+            for piece in held.release(reached_by(hold, self.state), limit or self._work.agent.batch_limit):
                 patience.check()
                 if self._released_ms is None and piece.records:
                     self._released_ms = int(piece.records.timestamps[0])
@@ -132,7 +133,7 @@ class Task:
         first, letters, read, latest_ms = len(draft.messages), draft.letters.copy(), dict(self._read), self._latest_ms
         held, journal = None if self._held is None else self._held.copy(), self.journal.held_chunks()
         self.journal.begin(draft)
-        process()
+        self._run(process, draft, first)
         try:
             self._close(draft)
         except _Unwritable:
@@ -143,10 +144,16 @@ class Task:
             self.journal.begin(draft)
             self._processing.checks = True
             try:
-                process()
+                self._run(process, draft, first)
             finally:
                 self._processing.checks = False
             self._close(draft)
+
+    def _run(self, process: Callable[[], None], draft: Draft, first: int) -> None:
+        """Process a batch, whose messages begin at `first`."""
+        process()
+        if self._work.router.newest_time:
+            keep_newest(draft.messages, first)
 
     def rerun(self, ranges: Sequence[tuple[Topic, Chunk]], draft: Draft, patience: Patience) -> None:
         """Process the records of a journal entry, in their order, without the hold."""
@@ -334,7 +341,10 @@ class Task:
         hold, held = self._work.agent.hold, self._held
         if held is None or hold is None:
             return TaskSize(len(self.state), 0, None, None, waits=self.waits())
-        wait = held.wait(reached_by(hold.until, self.state))
+        reached = reached_by(hold, self.state)
+        wait = held.wait(reached)
+        if wait is not None:
+            wait = replace(wait, behind=reached.behind(wait.key, wait.ts_event - hold.lookahead_us))
         return TaskSize(len(self.state), held.records, held.first_ms, self._released_ms, wait, self.waits())
 
     def drop(self) -> None:

@@ -9,12 +9,14 @@ from runtime.records import CODEC, beat, chunk, tick
 from tradewind.processors.batch import rows_of
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Tick
+from tradewind.streams.runtime.agent import Hold
 from tradewind.streams.runtime.work.hold import Held, note_time, reached_by
 from tradewind.streams.runtime.work.pieces import Cutter, Piece
 from tradewind.streams.runtime.work.state import TaskState
 from tradewind.topics import DECISIONS, TICKS
 
 LOOKAHEAD_US = 50
+HOLD = Hold(TICKS, DECISIONS, LOOKAHEAD_US)
 SYMBOLS = ("EURUSD", "XAUUSD", "BTCUSD")
 ALL = 10**9
 TICKS_OF = st.lists(
@@ -95,8 +97,8 @@ def test_heartbeats_reach_as_far_as_the_latest_of_their_instrument() -> None:
         beats = [beat(5), beat(9, symbol="XAUUSD"), beat(7), beat(6)]
         for piece in Cutter(CODEC).cut(topic, chunk(topic, beats)):
             assert piece.segment is not None
-            note_time(DECISIONS, piece.segment, state)
+            note_time(HOLD, piece.segment, state)
             state.accept_segment()
-        reached = reached_by(DECISIONS, state)
+        reached = reached_by(HOLD, state)
         assert (reached("EURUSD.OANDA"), reached("XAUUSD.OANDA"), reached("BTCUSD.OANDA")) == (7, 9, None)
         assert sorted(state.writes()) == ["@reached/EURUSD.OANDA", "@reached/XAUUSD.OANDA"]

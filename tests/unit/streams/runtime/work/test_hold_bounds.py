@@ -6,10 +6,13 @@ import pytest
 from runtime.records import CODEC, INGEST_MS, beat, chunk, tick
 
 from tradewind.streams.runtime.sizes import AS_USUAL
+from tradewind.streams.runtime.agent import Hold
 from tradewind.streams.runtime.work.hold import Held, Wait, note_time
 from tradewind.streams.runtime.work.pieces import Cutter
 from tradewind.streams.runtime.work.state import TaskState
 from tradewind.topics import DECISIONS, TICKS
+
+HOLD = Hold(TICKS, DECISIONS, 0)
 
 
 def held_of(count: int, size: int, pieces: int = AS_USUAL.released_pieces) -> Held:
@@ -88,7 +91,7 @@ def test_a_heartbeat_that_reaches_no_further_is_not_written() -> None:
     for beats, written in (([beat(5)], 1), ([beat(5)], 0), ([beat(4)], 0), ([beat(6)], 1)):
         (piece,) = Cutter(CODEC).cut(DECISIONS, chunk(DECISIONS, list(beats)))
         assert piece.segment is not None
-        note_time(DECISIONS, piece.segment, state)
+        note_time(HOLD, piece.segment, state)
         state.accept_segment()
         assert len(state.writes()) == written
         state.keep()
