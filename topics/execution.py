@@ -11,7 +11,6 @@ def _request_key(event: Event) -> str:
     return instrument_key(event) if isinstance(event, Heartbeat) else account_key(event)
 
 
-
 ORDER_COMMANDS = Topic(
     name="execution.commands",
     model=SubmitOrder,

@@ -51,7 +51,7 @@ def account_key(event: Event) -> str:
 
 
 def tenant_key(event: Event) -> str:
-    """The tenant of an event: all of a tenant's accounts are in one partition."""
+    """Return the tenant of an event, so that its accounts share a partition."""
     return str(cast("_Account", event).tenant_id)
 
 

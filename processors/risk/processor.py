@@ -57,8 +57,8 @@ from tradewind.schemas.tenancy import Seeded, Tenant
 def risk() -> Processor:
     """Return the risk agent's processor: tenants, quotas, requests, order events, switches, heartbeats -> decisions.
 
-    Cancels pass unchanged, and heartbeats with the number of the task's partition. Raises `PoisonRecord` for a request that cannot be checked, and for a record
-    that makes an exposure larger than the range of amounts.
+    Cancels pass unchanged, and heartbeats with the number of the task's partition. Raises `PoisonRecord` for a request
+    that cannot be checked, and for a record that makes an exposure larger than the range of amounts.
     """
 
     def process(state: State, segment: Segment) -> list[Event]:

@@ -60,7 +60,7 @@ def digest_of_outputs(messages: Sequence[Outgoing], namespace: str) -> bytes:
 
 
 def _hash_outputs(hashed: blake2b, messages: Sequence[Outgoing], namespace: str) -> None:
-    topics, partitions, keys, values, timestamps, _ = zip(*messages, strict=True)
+    topics, partitions, keys, values, timestamps, _, _ = zip(*messages, strict=True)
     count = len(messages)
     number = {name: at for at, name in enumerate(dict.fromkeys(topics))}
     hashed.update(np.array([count, len(number)], LONG).tobytes())

@@ -152,7 +152,11 @@ class Observer:
         held, sizes = self._facts.held_topic, list(self._facts.sizes.items())
         found = {(name, at): size.waits for at, size in sizes if size.waits for name in self._others}
         if held is not None:
-            found |= {(held, at): waits_for(size.wait, self._until, self._through) for at, size in sizes if size.wait is not None}
+            found |= {
+                (held, at): waits_for(size.wait, self._until, self._through)
+                for at, size in sizes
+                if size.wait is not None
+            }
         return found
 
     def waiting(self) -> list[dict[str, object]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from runtime.records import CODEC, INGEST_MS, beat, chunk, tick
 
-from tradewind.streams.runtime.sizes import AS_USUAL
 from tradewind.streams.runtime.agent import Hold
+from tradewind.streams.runtime.sizes import AS_USUAL
 from tradewind.streams.runtime.work.hold import Held, Wait, note_time
 from tradewind.streams.runtime.work.pieces import Cutter
 from tradewind.streams.runtime.work.state import TaskState
