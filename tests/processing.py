@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields as dataclass_fields
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -32,6 +33,7 @@ from tradewind.schemas.risk import Decision
 from tradewind.schemas.signals import Deployment
 from tradewind.schemas.tenancy import Seeded
 from tradewind.testing import MemoryState, columns, cut, rows, run
+from tradewind.topics import ORDER_REQUESTS
 
 SECOND = 1_000_000
 LEAP = 3600 * SECOND
@@ -115,6 +117,11 @@ def tick(ts_event: int, bid: float = 1.0, ask: float | None = None, **other: Any
 def heartbeat(ts_event: int, *, closing: bool = False, symbol: str = "EURUSD", venue: str = "OANDA") -> Heartbeat:
     """Return a heartbeat of EURUSD at OANDA, unless told otherwise."""
     return Heartbeat(symbol=symbol, venue=venue, ts_event=ts_event, ts_ingest=ts_event, closing=closing)
+
+
+def passed_on(ts_event: int) -> list[Heartbeat]:
+    """Return a heartbeat of EURUSD at OANDA as each partition of risk passes it on."""
+    return [replace(heartbeat(ts_event), passed_by=lane) for lane in range(ORDER_REQUESTS.partitions)]
 
 
 def bar(ts_event: int, close: float = 1.25, *, interval_s: int = 60, symbol: str = "EURUSD", **other: Any) -> Bar:

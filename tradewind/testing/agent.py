@@ -50,6 +50,8 @@ class MemoryAgent:
         settings = self.broker.settings
         self._group = group_of(agent, settings)
         self._sent = MemoryTransactions(self.broker, self._group)
+        self.paused: set[int] = set()
+        """Tasks that do not run, as if their worker stood still. A test adds and removes them."""
         self._start()
 
     def _start(self) -> None:
@@ -100,7 +102,7 @@ class MemoryAgent:
         batch = Batch()
         broadcast = {self.broker.settings.physical(topic) for topic in self.agent.inputs if topic.broadcast}
         for source, start in self._read.items():
-            if source[0] not in broadcast and self._tasks.waits(source[1]):
+            if source[1] in self.paused or (source[0] not in broadcast and self._tasks.waits(source[1])):
                 continue
             log = self.broker.log(source)
             stop = len(log) if limit is None else min(len(log), start + limit)
@@ -110,7 +112,8 @@ class MemoryAgent:
                 batch.add(source[1], self._logical(source[0]), chunk)
             self._read[source] = stop
         for partition in self._tasks.with_more:
-            batch.touch(partition)
+            if partition not in self.paused:
+                batch.touch(partition)
         return batch if batch.chunks else None
 
     def _logical(self, name: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from processing import SECOND, START, decision, heartbeat, request, tick
+from processing import SECOND, START, decision, heartbeat, passed_on, request, tick
 
 from tradewind.connectors.kafka.json_events import parse_event
 from tradewind.connectors.settings import Settings
@@ -63,7 +63,7 @@ def test_a_halt_is_read_before_the_decisions_and_the_quotes_of_its_batch() -> No
     assert AGENT.reading_order() == (KILL_SWITCHES, DECISIONS, TICKS)
     kit = MemoryAgent(AGENT)
     kit.process({DECISIONS: [limited(1)], TICKS: [tick(START + SECOND, 0.5)]})
-    sent = kit.process({KILL_SWITCHES: [halt()], DECISIONS: [limited(2), heartbeat(START + 2 * SECOND)]})
+    sent = kit.process({KILL_SWITCHES: [halt()], DECISIONS: [limited(2), *passed_on(START + 2 * SECOND)]})
     assert steps(sent) == [("order-1", "CANCELED"), ("order-2", "ACCEPTED"), ("order-2", "CANCELED")]
     assert kit.positions()["market.ticks", kit_partition()] == 1, "the tick that was held is processed"
     assert not kept(kit, OpenOrderState)

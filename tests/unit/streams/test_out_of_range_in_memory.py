@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from processing import START, decision, heartbeat, tenant_events, tick
+from processing import START, decision, passed_on, tenant_events, tick
 
 from tests.unit.schemas.strategies import ordinary
 from tradewind.connectors.settings import Settings
@@ -66,7 +66,7 @@ def test_a_held_tick_out_of_range_holds_nothing() -> None:
     kit = MemoryAgent(execution(SETTINGS))
     order = decision(1)
     bad = [tick(2**62), tick(START, math.nan), tick(START + 1, -1.0)]
-    kit.process({DECISIONS: [order, heartbeat(START + 10**9)], TICKS: [*bad, tick(START + 10**6, 1.0)]})
+    kit.process({DECISIONS: [order, *passed_on(START + 10**9)], TICKS: [*bad, tick(START + 10**6, 1.0)]})
     sent = [event for topic in kit.agent.outputs for event in kit.broker.events(topic)]
     assert [type(event) for event in sent] == [OrderEvent, OrderEvent, Fill]
     assert [letter.error for letter in kit.dead_letters()] == ["POISON"] * 3

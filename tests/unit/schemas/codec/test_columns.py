@@ -180,7 +180,7 @@ def test_bytes_that_are_no_boolean_enum_int_or_branch_are_refused() -> None:
     with pytest.raises(
         MisalignedRecords, match=r"record 1 of the batch: tradewind.market.Heartbeat.closing: no boolean"
     ):
-        CODEC.decode_columns(Heartbeat, [beat, beat[:-1] + b"\2"])
+        CODEC.decode_columns(Heartbeat, [beat, beat[:-2] + b"\2" + beat[-1:]])
     trade = CODEC.encode(
         Trade(symbol="A", venue="B", seq=1, ts_event=1, trade_id="t", price=1.0, size=1.0, aggressor="BUY")
     )

@@ -148,7 +148,7 @@ def test_errors_say_what_is_wrong_and_where() -> None:
         CODEC.decode(value[:FRAME] + b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01" + value[FRAME + 1 :])
     beat = CODEC.encode(Heartbeat(symbol="A", venue="B", ts_event=1, ts_ingest=2))
     with pytest.raises(UndecodableRecord, match=r"Heartbeat.closing, at byte \d+: 0x02 is no boolean"):
-        CODEC.decode(beat[:-1] + b"\2")
+        CODEC.decode(beat[:-2] + b"\2" + beat[-1:])
     with pytest.raises(UndecodableRecord, match="an integer of more than 64 bits"):
         CODEC.decode(beat[: FRAME + 4] + b"\xff" * 9 + b"\2" + beat[FRAME + 5 :])
     tick = CODEC.encode(replace(TICK, ask_size=None))

@@ -314,6 +314,8 @@ def test_a_held_partition_is_told_with_how_long_it_has_stood_and_how_many_wait()
         "until": "t.risk.decisions",
         "reached": "1970-01-01T00:00:00.000050Z",
         "records": 12_048,
+        "through": "",
+        "behind": [],
     }
     more = Batch()
     more.add(0, "risk.decisions", chunk(DECISIONS, [beat(150), beat(7, symbol="XAUUSD")], 1))
