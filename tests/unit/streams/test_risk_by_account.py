@@ -43,7 +43,7 @@ class Turn(Strategy):
 def tenant(name: str) -> Tenant:
     """Return a tenant with market orders; the first one has two accounts, and a limit that denies its larger orders."""
     sizing = Sizing(risk_per_trade=Decimal(10_000), order_type="MARKET")
-    accounts, most = (("main", "second"), Decimal(20_000)) if name == TENANTS[0] else (("main",), PLENTY)
+    accounts, most = (("main", "second"), Decimal(52_000)) if name == TENANTS[0] else (("main",), PLENTY)
     limits = Limits(max_order_notional=PLENTY, max_position_notional=most, max_quote_age_us=10**12)
     return Tenant(name, accounts, sizing, limits)
 
