@@ -1,7 +1,7 @@
 """How many orders of a tenant were approved of one instrument in the newest minute of event time.
 
-Event time is kept for each instrument (docs/adr/0003-event-time.md), and a task has some of the instruments. So no
-task knows a minute of all of a tenant's orders, and the rate is of an instrument.
+Event time is kept for each instrument (docs/adr/0003-event-time.md), and instruments of a replay may be years apart in
+it. So there is no minute of all of a tenant's orders, and the rate is of an instrument.
 """
 
 from __future__ import annotations

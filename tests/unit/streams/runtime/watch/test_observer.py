@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from runtime.records import CODEC, INGEST_MS, NOWHERE, beat, chunk, tick
@@ -26,7 +26,7 @@ from tradewind.streams.runtime.work.agent_work import AgentWork
 from tradewind.streams.runtime.work.assigned_tasks import Batch
 from tradewind.streams.runtime.work.state import TaskState
 from tradewind.streams.runtime.work.task import Task
-from tradewind.topics import DECISIONS, LATE_TICKS, TICKS
+from tradewind.topics import DECISIONS, LATE_TICKS, ORDER_REQUESTS, TICKS
 
 HERE: TopicPartition = ("t.market.ticks", 0)
 THERE: TopicPartition = ("t.risk.decisions", 0)
@@ -241,6 +241,17 @@ def test_a_held_partition_that_stands_says_what_it_waits_for() -> None:
         "with 2 to read; its first held record, of 1970-01-01T00:00:00.000200Z, waits for heartbeats of EURUSD.OANDA "
         "on t.risk.decisions: they have reached 1970-01-01T00:00:00.000050Z"
     )
+    through = replace(ORDER_REQUESTS, partitions=3)
+    apart = Bench(Hold(topic=TICKS, until=DECISIONS, lookahead_us=50, through=through))
+    some = Batch()
+    beats = [replace(beat(at), passed_by=lane) for lane, at in ((0, 50), (2, 60))]
+    some.add(0, "risk.decisions", chunk(DECISIONS, beats))
+    some.add(0, "market.ticks", chunk(TICKS, [tick(110)]))
+    apart.run(some)
+    said = apart.observer.seen(0.0, None).waits[HERE]
+    assert said.endswith("on t.risk.decisions: there was none; behind: t.execution.order_requests, partitions 0, 1")
+    (held,) = apart.telemetry.health.details()["held"]
+    assert (held["through"], held["behind"]) == ("t.execution.order_requests", [0, 1])
     silent = Bench(Hold(topic=TICKS, until=DECISIONS, lookahead_us=50))
     silent.run(batch_of(tick(100)))
     assert silent.observer.seen(0.0, None).waits[HERE].endswith("on t.risk.decisions: there was none")
