@@ -154,11 +154,10 @@ def test_a_frozen_partition_of_risk_delays_fills_and_changes_none() -> None:
         later = pipeline()
         feed(later, events[:20])
         _settle(later)
-        before = decided(later)[FILLS.name]
         later.agents["risk"].paused.add(lane)
         feed(later, events[20:])
         _settle(later)
-        assert decided(later)[FILLS.name] == before
+        assert max(fill["quote_seq"] for fill in decided(later)[FILLS.name]) == 20, "the last that was promised"
         later.agents["risk"].paused.clear()
         _settle(later)
         assert decided(later) == decided(calm)
