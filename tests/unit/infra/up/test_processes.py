@@ -41,6 +41,8 @@ HELD: dict[str, object] = {
     "reached": None,
     "seconds": 61.0,
     "records": 12_048,
+    "through": "",
+    "behind": [],
 }
 EMPTY = Glance(dict.fromkeys(TOTALS, 0), dict.fromkeys(TOTALS, 0.0), (), (), 0)
 
@@ -165,6 +167,16 @@ def test_a_held_partition_is_shown_with_its_instrument_and_is_a_fault_once_a_wat
     assert (finding.what, finding.well) == ("held", False)
     assert "closing heartbeat" in finding.remedy
     assert not process.report().healthy
+
+
+def test_a_partition_of_the_stage_before_that_stands_still_is_named(process: Process) -> None:
+    """Where heartbeats come through each partition of a stage, it is said which of them are behind."""
+    behind = {"through": "execution.order_requests", "behind": [1, 3]}
+    process.health.add_details("held", told(process, seconds=12.0, **behind))
+    (finding,) = process.findings()[1:]
+    where = "execution.order_requests, partitions 1, 3"
+    assert str(finding.found).endswith(f"; behind: {where}")
+    assert finding.remedy.startswith(f"look at the workers that read {where}; if they are well, start the feed of KS.T")
 
 
 def test_the_ordinary_waits_of_a_live_feed_are_not_shown(process: Process) -> None:

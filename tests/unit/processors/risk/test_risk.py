@@ -201,10 +201,12 @@ def test_a_request_that_comes_again_is_decided_once() -> None:
     assert not run(make(), orders, state)
 
 
-def test_heartbeats_pass_unchanged_in_their_order() -> None:
-    """What the venue waits for."""
-    beat = heartbeat(START)
-    assert run(make(), [request(1), beat])[1] is beat
+def test_heartbeats_pass_in_their_order_with_the_number_of_the_partition() -> None:
+    """What the venue waits for, from each partition."""
+    (decisions, beats) = rows([request(1), heartbeat(START)], "execution.order_requests")
+    state, processor = MemoryState(), make()
+    assert len(processor(state, decisions)) == 1
+    assert processor(state, replace(beats, partition=3)) == [replace(heartbeat(START), passed_by=3)]
 
 
 def test_a_request_of_no_tenant_is_poison() -> None:
