@@ -1,7 +1,7 @@
 """Of the time carriers that a task sends in one transaction, keep the newest of each key.
 
 A transaction becomes visible at once, so nobody could act on an earlier carrier before the newest. Without this, a full
-speed replay would send each heartbeat to every partition of a stage (docs/adr/0046-risk-by-account.md).
+speed replay would send each heartbeat to every partition of a stage (docs/adr/0047-risk-by-account.md).
 """
 
 from __future__ import annotations
