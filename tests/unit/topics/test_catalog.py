@@ -52,6 +52,8 @@ def test_the_key_of_a_row_is_the_key_of_its_event() -> None:
     ("wrong", "message"),
     [
         ({"time_carrier": Fill}, "market.ticks: it does not carry its time carrier, Fill"),
+        ({"spread": (Fill,)}, "market.ticks: it does not carry Fill, which is to go to every partition"),
+        ({"time_carrier": None, "newest_time": True}, "market.ticks: it carries no event that tells the time"),
         ({"key_columns": ("symbol", "account")}, "market.ticks: Tick lacks the key column account"),
     ],
 )

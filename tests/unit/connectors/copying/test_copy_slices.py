@@ -23,7 +23,7 @@ from tradewind.connectors.copying.slice import By, Slice, times_of
 from tradewind.connectors.copying.source import Origin
 from tradewind.schemas.event import Event
 from tradewind.schemas.market import Heartbeat
-from tradewind.topics import FILLS, TICKS, Topic
+from tradewind.topics import DECISIONS, FILLS, TICKS, Topic
 
 INGESTED_MS = 1_700_000_000_000
 ODD = (None, b"no event")
@@ -138,6 +138,13 @@ def test_equal_topics_are_equal_whenever_they_were_processed() -> None:
     one = [fill(number) for number in range(7)]
     assert compared(FILLS, one, [replace(event, ts_ingest=5) for event in one]).equal == 7
     assert compared(FILLS, one, one).same
+
+
+def test_heartbeats_that_depend_on_transactions_are_no_difference() -> None:
+    """A transaction sends only the newest, so another run has others; on a topic with all of them they count."""
+    beats = [Heartbeat(symbol="EURUSD", venue="OANDA", ts_event=at, ts_ingest=1) for at in (1, 2)]
+    assert compared(DECISIONS, beats, beats[1:]).same
+    assert compared(TICKS, beats, beats[1:]).missing == 1
 
 
 def test_a_changed_event_is_found_by_its_id_with_the_fields_that_differ() -> None:

@@ -9,7 +9,7 @@ from runtime.records import NOWHERE, chunk, tick
 
 from tradewind.connectors.settings import WatchdogSettings
 from tradewind.processors.batch import Processor
-from tradewind.schemas.market import Heartbeat
+from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.streams.runtime import Agent, AgentMisdeclared, Hold, agent_topics, group_of
 from tradewind.streams.runtime import agent as agent_module
 from tradewind.streams.runtime.agent import LONGEST_LATENCY_S, check_topics
@@ -63,6 +63,11 @@ def test_topics_and_group_derive_from_the_name() -> None:
             "need the same key columns",
         ),
         ((TICKS, FILLS), Hold(TICKS, FILLS, 1), "carries no event that tells the time"),
+        (
+            (TICKS, replace(DECISIONS, model=Tick, time_carrier=Tick)),
+            Hold(TICKS, replace(DECISIONS, model=Tick, time_carrier=Tick), 1, through=ORDER_EVENTS),
+            "a Tick lacks passed_by",
+        ),
         (
             (DECISIONS, replace(ORDER_EVENTS, model=Heartbeat)),
             Hold(DECISIONS, ORDER_EVENTS, 1),
