@@ -10,7 +10,7 @@ from runtime.records import CODEC, INGEST_MS
 from tradewind.schemas.event import Event
 from tradewind.streams.runtime import Agent
 from tradewind.topics import Topic
-from tradewind.topics.partitioner import partition_of
+from tradewind.topics.partitioner import partition_of, partitions_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Given:
         """Return (partition, key, value) of each record on the cluster."""
         if not isinstance(self.value, Event):
             return [(partition_of(self.key, self.topic.partitions) if self.key else 0, self.key, self.value)]
-        key = self.topic.key(self.value).encode()
-        every = range(self.topic.partitions) if self.topic.broadcast else (partition_of(key, self.topic.partitions),)
-        return [(partition, key, CODEC.encode(self.value)) for partition in every]
+        key = self.topic.key(self.value)
+        every = partitions_for(self.topic, self.value, key)
+        return [(partition, key.encode(), CODEC.encode(self.value)) for partition in every]
 
 
 @dataclass(frozen=True, slots=True)

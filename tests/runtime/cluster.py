@@ -36,7 +36,7 @@ from tradewind.streams.runtime.read.positions import GroupPositions
 from tradewind.streams.runtime.sizes import AS_USUAL, Sizes
 from tradewind.streams.runtime.timings import USUAL, Timings
 from tradewind.topics import ALERTS, Topic
-from tradewind.topics.partitioner import partition_of
+from tradewind.topics.partitioner import partition_of, partitions_for
 
 SYMBOLS = ("EURUSD", "XAUUSD", "BTCUSD", "ETHUSD", "GBPUSD", "USDJPY")
 WAIT_S = 90.0  # a fraction of it on an idle machine
@@ -114,15 +114,23 @@ class Cluster:
         name = self.settings.physical(topic)
         for event in events:
             value = self.codec.encode(event) if isinstance(event, Event) else event
-            key = topic.key(event).encode() if isinstance(event, Event) else f"{symbol}.T".encode()
-            while True:
-                try:
-                    partition = to(event) if to and isinstance(event, Event) else partition_of(key, topic.partitions)
-                    self._producer.produce(name, value, key, partition, delivered, timestamp=INGEST_MS)
-                    break
-                except BufferError:
-                    self._producer.poll(0.1)
+            key = topic.key(event) if isinstance(event, Event) else f"{symbol}.T"
+            if not isinstance(event, Event):
+                partitions: Sequence[int] = (partition_of(key.encode(), topic.partitions),)
+            else:
+                partitions = (to(event),) if to else partitions_for(topic, event, key)
+            for partition in partitions:
+                self._produce(name, value, key.encode(), partition)
         assert self._producer.flush(30) == 0
+
+    def _produce(self, name: str, value: bytes | None, key: bytes, partition: int) -> None:
+        while True:
+            try:
+                self._producer.produce(name, value, key, partition, delivered, timestamp=INGEST_MS)
+            except BufferError:
+                self._producer.poll(0.1)
+            else:
+                return
 
     def read(self, topic: Topic) -> list[Event]:
         """Return the committed events of a topic, partition after partition.
