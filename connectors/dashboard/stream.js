@@ -16,21 +16,21 @@ export const heard = signal(0);
 /** Whether frames have stopped to come: what a page shows then is old, and must not look as if it were true now. */
 export const stale = signal(false);
 
-/** @type {Map<string, (data: any) => void>} channel -> what takes its frames */
+/** @type {Map<string, {symbols: string[] | undefined, take: (data: any) => void}>} channel -> who takes its frames */
 const takers = new Map();
 /** @type {WebSocket | null} */
 let socket = null;
 let pause = FIRST_PAUSE_S;
 let timer = 0;
 
-/** Take the frames of a channel from now on; returns what ends that.
- * @param {string} channel @param {(data: any) => void} take */
-export function subscribe(channel, take) {
-  takers.set(channel, take);
-  send({ op: "subscribe", channel });
+/** Take the frames of a channel from now on, of all its symbols or of some; returns what ends that.
+ * @param {string} channel @param {(data: any) => void} take @param {string[]} [symbols] */
+export function subscribe(channel, take, symbols) {
+  takers.set(channel, { symbols, take });
+  send({ op: "subscribe", channel, symbols });
   return () => {
     takers.delete(channel);
-    send({ op: "unsubscribe", channel });
+    send({ op: "unsubscribe", channel, symbols });
   };
 }
 
@@ -56,9 +56,9 @@ function take(frame) {
   if (frame.op === "ready") {
     pause = FIRST_PAUSE_S;
     link.value = "live";
-    for (const channel of takers.keys()) send({ op: "subscribe", channel });
+    for (const [channel, { symbols }] of takers) send({ op: "subscribe", channel, symbols });
   } else if (frame.channel) {
-    takers.get(frame.channel)?.(frame.data);
+    takers.get(frame.channel)?.take(frame.data);
   }
 }
 

@@ -88,6 +88,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "markets/{symbol}/bars", EVERYONE, "The last bar of each interval."),
     Route("GET", "portfolio/positions", EVERYONE, "What accounts hold."),
     Route("GET", "orders/status", EVERYONE, "Orders and their states, newest first."),
+    Route("GET", "orders/choices", TRADERS, "What an order may name: accounts, and instruments with their steps."),
     Route("GET", "orders/{id}", EVERYONE, "One order with its fills."),
     Route("GET", "executions/history", EVERYONE, "Fills, newest first."),
     Route("GET", "ai/models", TRADERS | {"analyst"}, "Models and routes that the tenant may name, as OpenAI's API."),

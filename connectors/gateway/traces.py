@@ -1,7 +1,8 @@
 """The way of an order: from the quote and the bar over signal, request and decision to its fills and the position.
 
 PostgreSQL has what belongs to orders. Kafka has the market, the signal and the positions, and is searched by the time
-at which the chain came in, which all of its records carry as their timestamp.
+at which the chain came in, which all of its records carry as their timestamp. An order by hand has no bar and no
+signal: its request comes of the command of a person.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from tradewind.connectors.registry import RegistryError
 from tradewind.connectors.settings import Settings
 from tradewind.processors.health.chain import Step, chained
 from tradewind.processors.identity import derive_id
+from tradewind.processors.portfolio.commanded import BY_HAND
 from tradewind.schemas.codec import Codec
 from tradewind.schemas.event import US_PER_MS, Event
+from tradewind.schemas.execution import SubmitOrder
 from tradewind.schemas.market import Bar, Tick
 from tradewind.schemas.portfolio import Position
 from tradewind.schemas.signals import Signal
-from tradewind.topics import BARS, POSITIONS, SIGNALS, TICKS, Topic
+from tradewind.topics import BARS, ORDER_COMMANDS, POSITIONS, SIGNALS, TICKS, Topic
 from tradewind.topics.partitioner import partition_of
 
 MOST_ORDERS: Final = 20
@@ -88,7 +91,7 @@ class Traces:
         return {"id": event_id, "orders": found, "trouble": trouble}
 
     def _from_kafka(self, steps: Sequence[Step], unread: list[str]) -> list[Step]:
-        """Return the quote, the bar and the signal before a request, and the position after its last fill.
+        """Return what led to a request (quote, bar, signal, or a command), and the position after its last fill.
 
         `unread` gets what was not searched to its end.
         """
@@ -108,14 +111,23 @@ class Traces:
 
     def _before(self, request: Step, unread: list[str]) -> list[Step]:
         key, at_us = _instrument(request), request.ts_ingest_us
+        quote = self._quote(request, unread)
+        if request.shown["deployment"] == BY_HAND:
+            place = Place(ORDER_COMMANDS, key, at_us)
+            command = self._first(place, lambda event: _has_id(event, SubmitOrder, request.cause), unread)
+            return [*([] if command is None else [_step("command", command)]), *quote]
         signal = self._first(Place(SIGNALS, key, at_us), lambda event: _has_id(event, Signal, request.cause), unread)
         found = [] if signal is None else [_step("signal", signal)]
         if isinstance(signal, Signal):
             cause = signal.causation_id
             bar = self._first(Place(BARS, key, at_us), lambda event: _has_id(event, Bar, cause), unread)
             found += [] if bar is None else [_step("bar", bar)]
+        return found + quote
+
+    def _quote(self, request: Step, unread: list[str]) -> list[Step]:
+        key = _instrument(request)
         quote = self._first(
-            Place(TICKS, key, at_us, backwards=True),
+            Place(TICKS, key, request.ts_ingest_us, backwards=True),
             lambda event: (
                 isinstance(event, Tick)
                 and event.ts_event == request.quote_us
@@ -123,7 +135,7 @@ class Traces:
             ),
             unread,
         )
-        return found + ([] if quote is None else [_step("quote", quote)])
+        return [] if quote is None else [_step("quote", quote)]
 
     def _first(self, place: Place, wanted: Wanted, unread: list[str]) -> Event | None:
         """Return the first event from a place on that is wanted; None where the topic keeps none.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-KINDS: Final = ("quote", "bar", "answer", "signal", "request", "decision", "order", "fill", "position")
+KINDS: Final = ("quote", "bar", "answer", "signal", "command", "request", "decision", "order", "fill", "position")
 """In the order of cause and effect. An order's steps at the venue and its fills come by their times."""
 AT_VENUE: Final = frozenset({"order", "fill"})
 

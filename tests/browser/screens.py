@@ -22,6 +22,7 @@ PAGES: Final = (
     "Topics",
     "Groups",
     "Alerts",
+    "Orders",
     "Messages",
     "Letters",
     "Transactions",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, cast
 
 from gateway.serving import Served, served
 
 from tradewind.connectors.gateway.auth.store import User
+from tradewind.connectors.gateway.commands.decided import Decided
 from tradewind.connectors.gateway.picture import picture_of
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.views.flow import FlowView
@@ -82,10 +83,13 @@ def _hit(at: int) -> dict[str, Any]:
         return {**found, "deleted": True, "bytes": 0}
     if at % 9 == 7:
         return {**found, "hex": "00000000631f" * 12, "reason": "schema 99 is not one of ours"}
-    tick = Tick(
+    return {**found, "model": "Tick", "event": event_for_wire(_tick(at))}
+
+
+def _tick(at: int) -> Tick:
+    return Tick(
         symbol="EURUSD", venue="OANDA", seq=2**60 + at, ts_event=1_767_000_000_000_000 - at, bid=1.17421, ask=1.17433
     )
-    return {**found, "model": "Tick", "event": event_for_wire(tick)}
 
 
 @dataclass
@@ -127,6 +131,63 @@ class Kept:
     """Stands for PostgreSQL: so many totals of usage, and so many commands, of which every third was refused."""
 
     rows: int
+    states: dict[str, str] = field(default_factory=dict)
+    """Order -> its state, where a page asks for this order alone."""
+
+    async def orders(
+        self,
+        tenant_id: str | None,
+        account: str | None,
+        order_id: str | None,
+        after: Any,
+        limit: int,
+        *,
+        but: Collection[str] = (),
+    ) -> ReadPage:
+        """Return orders, of which two in five are open; or one that a test has given a state, denied by default."""
+        if order_id is not None:
+            found = self._order(0 if self.states.get(order_id, "DENIED") == "DENIED" else 1)
+            return ReadPage([{**found, "order_id": order_id, "status": self.states.get(order_id, "DENIED")}], None)
+        rows = [self._order(at) for at in range(self.rows)]
+        rows = [one for one in rows if one["status"] not in but]
+        return ReadPage(rows[:limit], ("2026-11-30", "e") if len(rows) > limit else None)  # type: ignore[arg-type]
+
+    async def fills(
+        self, tenant_id: str | None, account: str | None, order_id: str | None, after: Any, limit: int
+    ) -> ReadPage:
+        """Return fills."""
+        rows = [
+            {
+                **_whose(at),
+                "side": ("BUY", "SELL")[at % 2],
+                "quantity": str(1_000 * (1 + at)),
+                "price": ("1.17433", "91234.5")[at % 2],
+                "liquidity": ("TAKER", "MAKER")[at % 2],
+            }
+            for at in range(self.rows)
+        ]
+        return ReadPage(rows[:limit], None)
+
+    def _order(self, at: int) -> dict[str, Any]:
+        status = ("DENIED", "ACCEPTED", "FILLED", "REQUESTED", "CANCELED")[at % 5]
+        undecided = status == "REQUESTED"
+        return {
+            **_whose(at),
+            "mode": ("ADD", "TARGET")[at % 2],
+            "units": str(-1_000 * at),
+            "side": None if undecided else ("BUY", "SELL")[at % 2],
+            "quantity": None if undecided else str(1_000 * (1 + at)),
+            "order_type": ("MARKET", "LIMIT")[at % 2],
+            "limit_price": None if undecided or at % 2 == 0 else "1.17402",
+            "status": status,
+            "filled_quantity": str(1_000 * (1 + at)) if status == "FILLED" else "0",
+            "reason": {
+                "DENIED": "the position would be worth 1250000.00, above 1000000.00",
+                "CANCELED": "changed my mind",
+                "FILLED": "filled",
+            }.get(status, ""),
+            "codes": ["MAX_POSITION"] if status == "DENIED" else [],
+        }
 
     async def usage(self, tenant_id: str | None, month: Any) -> list[dict[str, Any]]:
         """Return totals."""
@@ -166,6 +227,20 @@ class Kept:
             "before": None,
             "after": None if refused else {"tenant": "alpha", "account": "main", "stopped": True},
         }
+
+
+def _whose(at: int) -> dict[str, Any]:
+    """Return what orders and fills have in common."""
+    return {
+        "tenant_id": ("alpha", "beta")[at % 2],
+        "order_id": f"o{at}",
+        "event_id": f"e{at}",
+        "account_id": ("main", "an-account-with-a-long-name")[at % 2],
+        "symbol": ("EURUSD", "BTCUSDT")[at % 2],
+        "venue": ("OANDA", "BINANCE")[at % 2],
+        "deployment": ("@manual", "ema-crossover-of-eurusd")[at % 2],
+        "ts_event": f"2026-11-30T09:00:{at % 60:02d}.000000Z",
+    }
 
 
 class Ways:
@@ -233,6 +308,9 @@ def staged(rows: int, *, troubled: bool = True) -> Iterator[Served]:
         quiet = given.flow, given.inventory, given.system, given.alerts
         given.messages = cast("Any", Found(rows))
         reads, given.reads = given.reads, cast("Any", Kept(rows))
+        given.decided = Decided(given.reads)
+        if rows:
+            gateway.put(("ticks", "EURUSD.OANDA"), encoded(event_for_wire(_tick(0))))
         given.traces = cast("Any", Ways())
         gateway.people.rows = rows
         given.jobs = cast("Any", Compared(rows, troubled=troubled))

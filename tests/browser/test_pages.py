@@ -6,7 +6,9 @@ import pytest
 from browser.driving import LAPTOP, PHONE, Theme, chromium, flaws, opened, violations
 from browser.screens import PAGES, ROWS, SIZES, THEMES, entered, turn_to
 from browser.stage import linked, staged
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
+
+from tradewind.schemas.execution import CancelOrder, SubmitOrder
 
 MANY = 40
 LOOKS = [(MANY, LAPTOP, "dark"), (MANY, PHONE, "light")]
@@ -125,6 +127,13 @@ async def test_a_page_says_why_it_has_no_numbers_and_who_may_not_see_it() -> Non
         async with chromium() as browser, entered(browser, gateway, role="viewer") as page:
             await expect(page.get_by_role("link", name="Topics")).to_be_visible()
             await expect(page.get_by_role("link", name="Transactions")).to_have_count(0)
+            await turn_to(page, "Orders")
+            await expect(page.get_by_text("You are signed in as viewer")).to_be_visible()
+            await expect(page.get_by_role("region", name="Open orders").locator("tbody tr")).to_have_count(
+                2 * MANY // 5
+            )
+            await expect(page.locator("form")).to_have_count(0)
+            await expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
             gateway.gateway.inventory.last = None
             await turn_to_trouble(page, "Topics")
             await expect(page.get_by_role("status").filter(has_text="not been asked yet")).to_be_visible()
@@ -208,3 +217,57 @@ async def test_an_owner_resets_a_user_and_ends_a_session() -> None:
             await page.get_by_role("button", name="End the session of ada, Safari on iPhone").first.click()
             await expect(rows).to_have_count(MANY - 1)
             assert [one[0] for one in gateway.people.done] == ["reset", "disable", "end"]
+
+
+async def test_a_trader_orders_by_the_keyboard_and_a_lost_answer_makes_no_second_order() -> None:
+    """What is wrong is said at its field; after a reload the same key is sent; denials and cancels say what to do."""
+    with staged(MANY) as gateway:
+        async with chromium() as browser, entered(browser, gateway, role="trader") as page:
+            await turn_to(page, "Orders")
+            quantity = page.get_by_label("Quantity, units")
+            await expect(page.get_by_label("Quote")).to_contain_text("1.17421")
+            await quantity.focus()
+            await page.keyboard.type("1500")
+            await page.keyboard.press("Enter")
+            await expect(page.get_by_role("alert")).to_contain_text("Order 1000 or 2000")
+            await expect(quantity).to_be_focused()
+            assert await quantity.get_attribute("aria-invalid") == "true"
+            assert await violations(page) == []
+
+            async def lose(route: Route) -> None:
+                await route.fetch()
+                await route.abort()
+
+            await page.route("**/orders/create", lose, times=1)
+            await page.keyboard.press("Control+A")
+            await page.keyboard.type("2000")
+            await page.keyboard.press("Enter")
+            await expect(page.get_by_role("alert")).to_contain_text("Nobody knows yet")
+            await expect(page.get_by_role("button", name="Ask again")).to_be_focused()
+            assert await violations(page) == []
+            await page.reload()
+            await expect(page.get_by_role("alert")).to_contain_text("Buy 2,000 EURUSD.OANDA at the market, for main")
+            await page.get_by_role("button", name="Ask again").press("Enter")
+            told = page.get_by_role("region", name="Order ticket")
+            await expect(told).to_contain_text("You saw 1.17421 / 1.17433")
+            await expect(told).to_contain_text("MAX_POSITION")
+            await expect(told).to_contain_text("Order less")
+            assert await violations(page) == []
+            (command,) = gateway.stores.of(SubmitOrder)
+            assert (command.side, command.quantity, command.account_id) == ("BUY", 2_000, "main")
+            await page.get_by_role("button", name="Another order").press("Enter")
+            await expect(quantity).to_be_focused()
+
+            rows = page.get_by_role("region", name="Open orders").locator("tbody tr")
+            await expect(rows).to_have_count(2 * MANY // 5)
+            gateway.gateway.reads.states |= {"o38": "FILLED", "o36": "ACCEPTED"}  # type: ignore[attr-defined] # of the stage
+            await rows.nth(0).get_by_role("button").press("Enter")
+            await expect(page.get_by_role("alert")).to_contain_text("Order o38 is FILLED")
+            await page.route(
+                "**/executions/cancel", lambda route: route.continue_(headers={**route.request.headers, "prefer": ""})
+            )
+            await rows.nth(1).get_by_role("button").press("Enter")
+            await expect(page.get_by_role("status").filter(has_text="the cancel was taken")).to_be_visible()
+            assert [one.order_id for one in gateway.stores.of(CancelOrder)] == ["o36"]
+            await rows.nth(1).get_by_role("link").press("Enter")
+            await expect(page.get_by_role("heading", name="Order o36")).to_be_visible()

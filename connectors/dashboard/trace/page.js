@@ -15,6 +15,7 @@ const KINDS = {
   bar: { name: "Bar", says: (event) => `${event.interval_s} s of ${event.symbol}.${event.venue}, closed at ${event.mid_close}` },
   answer: { name: "Model's answer", says: (event) => `${event.status.toLowerCase()}, ${event.request_type}` },
   signal: { name: "Signal", says: (event) => `${event.direction.toLowerCase()} at strength ${event.strength} by ${event.strategy}: ${event.reason}` },
+  command: { name: "Order by hand", says: (event) => `${event.side.toLowerCase()} ${event.quantity}, ${event.order_type.toLowerCase()}, at a quote of ${event.quote_bid} / ${event.quote_ask}` },
   request: { name: "Request", says: (event) => `${event.mode.toLowerCase()} ${event.units} units, ${event.order_type.toLowerCase()}, for ${event.account_id}` },
   decision: { name: "Decision", says: (event) => `${event.outcome.toLowerCase()}${event.codes.length > 0 ? ` (${event.codes.join(", ")})` : ""}: ${event.reason}` },
   order: { name: "Order", says: (event) => `${event.status.toLowerCase()}, ${event.filled_quantity} filled${event.reason ? `: ${event.reason}` : ""}` },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -17,9 +18,13 @@ from tradewind.connectors.gateway.answers.basics import (
     who_of,
     written,
 )
+from tradewind.connectors.gateway.commands.orders import ENDED
 from tradewind.connectors.gateway.cursors import Cursor
 from tradewind.connectors.gateway.gateway import Gateway
 from tradewind.connectors.gateway.problems import Problem
+from tradewind.connectors.kafka.errors import StreamError
+from tradewind.connectors.registry import RegistryError
+from tradewind.processors.money import shown
 
 MONTH: Final = r"^[1-9]\d{3}-(0[1-9]|1[0-2])$"
 
@@ -37,14 +42,50 @@ async def get_portfolio_positions(
 
 
 async def get_orders_status(
-    request: Request, response: Response, account: Account = None, cursor: CursorText = None, limit: Limit = 100
+    request: Request,
+    response: Response,
+    account: Account = None,
+    cursor: CursorText = None,
+    limit: Limit = 100,
+    *,
+    open: Annotated[  # noqa: A002 - as the query has it
+        bool, Query(description="Only orders that have not ended, among the newest 5,000.")
+    ] = False,
 ) -> dict[str, Any]:
     """Return the tenant's orders with their states, newest first."""
     gateway, who = gateway_of(request), who_of(request)
     after = gateway.cursors.read("orders", who.tenant_id, cursor)
-    page = await gateway.reads.orders(who.tenant_id, account, None, after, limit)
+    page = await gateway.reads.orders(who.tenant_id, account, None, after, limit, but=ENDED if open else ())
     following = gateway.cursors.made("orders", who.tenant_id, page.next)
     return {**written(gateway, response, "execution.order_events"), "orders": page.rows, "next": following}
+
+
+async def get_orders_choices(request: Request) -> dict[str, Any]:
+    """Return what an order may name: accounts of tenants, and instruments that are quoted, with their steps."""
+    gateway, who = gateway_of(request), who_of(request)
+    try:
+        known = await asyncio.to_thread(gateway.stop.accounts)
+    except (StreamError, RegistryError) as error:
+        raise Problem(
+            503,
+            "KAFKA_AWAY",
+            f"nobody can say which accounts there are: {error}",
+            "try again, and see ./dev status",
+            headers={"Retry-After": "3"},
+        ) from error
+    own = known if who.tenant_id is None else {who.tenant_id: known.get(who.tenant_id, ())}
+    return {"accounts": {name: list(of) for name, of in own.items()}, "instruments": _instruments(gateway)}
+
+
+def _instruments(gateway: Gateway) -> list[dict[str, str]]:
+    """Return the instruments that are quoted and whose lots are known."""
+    found = []
+    for name in gateway.hub.symbols("ticks"):
+        of = gateway.instruments.get(name.rpartition(".")[0])
+        if of is not None:
+            steps = {"tick_size": of.tick_size, "lot_size": of.lot_size, "min_quantity": of.min_quantity}
+            found.append({"instrument": name, **{step: shown(size) for step, size in steps.items()}})
+    return found
 
 
 async def get_orders_id(request: Request, response: Response, id: OrderId) -> dict[str, Any]:  # noqa: A002 - the path's name

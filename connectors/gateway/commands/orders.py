@@ -231,10 +231,11 @@ def _cancelling(command: CancelOrder) -> dict[str, Any]:
 def cancelled(body: Cancel, order: Mapping[str, Any], begun: Begun) -> Made:
     """Return the command to cancel an order, as the reads have it, and its audit event. Raises `Problem` (409)."""
     if order["status"] in ENDED:
+        why = f": {order['reason']}" if order["reason"] else ""
         raise Problem(
             409,
             "ORDER_ENDED",
-            f"order {body.order_id} is {order['status']}: {order['reason']}",
+            f"order {body.order_id} is {order['status']}{why}",
             "there is nothing to cancel",
             pointer="#/order_id",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +21,8 @@ from tradewind.processors.money import shown
 CONNECTIONS: Final = 8
 MOST_POSITIONS: Final = 5_000
 """Of one answer: an account has one for each instrument that it ever traded."""
+MOST_OPEN: Final = 5_000
+"""Orders, newest first, among which the open ones are looked for: a page asks for them every few seconds."""
 MOST_STEPS: Final = 100
 """Of an order: an order that is filled in more parts shows the first ones."""
 MOST_TOTALS: Final = 5_000
@@ -39,7 +42,13 @@ SELECT r.tenant_id, r.order_id, r.account_id, r.symbol, r.venue, r.deployment, r
        coalesce(e.reason, d.reason, '') AS reason,
        coalesce(d.codes, '{}') AS codes,
        coalesce(e.ts_event, d.ts_event, r.ts_event) AS ts_status
-FROM order_requests r
+FROM (
+    SELECT * FROM order_requests
+    WHERE ($1::text IS NULL OR tenant_id = $1) AND ($2::text IS NULL OR account_id = $2)
+      AND ($3::text IS NULL OR order_id = $3)
+      AND ($4::timestamptz IS NULL OR (ts_event, event_id) < ($4, $5::text))
+    ORDER BY ts_event DESC, event_id DESC LIMIT $8
+) r
 LEFT JOIN LATERAL (
     SELECT outcome, codes, reason, side, quantity, limit_price, ts_event FROM decisions
     WHERE order_id = r.order_id AND tenant_id = r.tenant_id ORDER BY ts_event LIMIT 1
@@ -48,9 +57,7 @@ LEFT JOIN LATERAL (
     SELECT status, filled_quantity, reason, ts_event FROM order_events
     WHERE order_id = r.order_id AND tenant_id = r.tenant_id ORDER BY sequence DESC LIMIT 1
 ) e ON true
-WHERE ($1::text IS NULL OR r.tenant_id = $1) AND ($2::text IS NULL OR r.account_id = $2)
-  AND ($3::text IS NULL OR r.order_id = $3)
-  AND ($4::timestamptz IS NULL OR (r.ts_event, r.event_id) < ($4, $5::text))
+WHERE $7::text[] IS NULL OR coalesce(e.status, d.outcome, 'REQUESTED') <> ALL ($7)
 ORDER BY r.ts_event DESC, r.event_id DESC LIMIT $6
 """
 FILLS: Final = """
@@ -124,13 +131,23 @@ class Reads:
         return [_row(row) for row in rows]
 
     async def orders(
-        self, tenant_id: str | None, account_id: str | None, order_id: str | None, after: Cursor, limit: int
+        self,
+        tenant_id: str | None,
+        account_id: str | None,
+        order_id: str | None,
+        after: Cursor,
+        limit: int,
+        *,
+        but: Collection[str] = (),
     ) -> Page:
-        """Return orders with their states, newest first.
+        """Return orders with their states, newest first; those in the states `but` are left out.
 
         What a deployment wants (`mode`, `units`) becomes an order (`side`, `quantity`) once risk has decided on it.
+        With `but`, only the newest `MOST_OPEN` orders after the cursor are looked at.
         """
-        return _page(await self._fetch(ORDERS, tenant_id, account_id, order_id, *after.place, limit + 1), limit)
+        left_out, most = (list(but), MOST_OPEN) if but else (None, limit + 1)
+        arguments = (tenant_id, account_id, order_id, *after.place, limit + 1, left_out, most)
+        return _page(await self._fetch(ORDERS, *arguments), limit)
 
     async def fills(
         self, tenant_id: str | None, account_id: str | None, order_id: str | None, after: Cursor, limit: int

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
@@ -24,15 +24,17 @@ from tradewind.connectors.gateway.commands.made import Made
 from tradewind.connectors.gateway.commands.orders import Cancel, Create, Quote, cancelled, created, found_before
 from tradewind.connectors.gateway.commands.writer import Writer
 from tradewind.connectors.gateway.commands.written import Written
+from tradewind.connectors.gateway.traces import Traces
 from tradewind.connectors.kafka import consume, publish
 from tradewind.connectors.postgres.connection import connect
 from tradewind.connectors.registry import open_codec
 from tradewind.connectors.settings import Settings
 from tradewind.infra.cli.processes.prepare import prepare
 from tradewind.infra.cli.trading.halt import halt
+from tradewind.processors.health.chain import Step
 from tradewind.processors.portfolio.commanded import BY_HAND
 from tradewind.schemas.event import Event
-from tradewind.schemas.execution import Fill, OrderEvent, SubmitOrder
+from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest, SubmitOrder
 from tradewind.schemas.portfolio import Position
 from tradewind.schemas.risk import Decision
 from tradewind.schemas.tenancy import AuditEvent
@@ -106,6 +108,13 @@ class Door:
         await asyncio.to_thread(publish, SIGNALS, [heartbeat(at)], self.settings)
 
 
+def step_of(request: OrderRequest) -> Step:
+    """Return the step of a request, as the sink's rows give it."""
+    shown = {"symbol": request.symbol, "venue": request.venue, "deployment": request.deployment}
+    times = (request.ts_event, request.ts_ingest)
+    return Step("request", request.event_id, *times, shown, cause=request.causation_id, quote_us=request.quote_ts)
+
+
 async def test_an_order_by_hand_reaches_the_ledger_once_and_its_cancel_ends_it(settings: Settings) -> None:
     """A halt denies the next one with its reason, and the journals of all agents repeat what they did."""
 
@@ -161,6 +170,9 @@ async def test_an_order_by_hand_reaches_the_ledger_once_and_its_cancel_ends_it(s
     assert len(submitted) == 3, "one for each key"
     assert len([event for event in door.seen(AUDIT) if isinstance(event, AuditEvent)]) == 4
     assert [fill.order_id for fill in door.seen(FILLS)] == [bought]
+    (request,) = door.seen(ORDER_REQUESTS, order_id=bought)
+    before = Traces(settings, codec, cast("Any", None))._from_kafka([step_of(request)], [])
+    assert [(step.kind, step.id) for step in before] == [("command", request.causation_id), ("quote", "")]
     agents = [make(settings) for make in makes]
     assert [letter for agent in agents for letter in consume(dead_letter_topic(agent), settings=settings)] == []
     for make, agent in zip(makes, agents, strict=True):

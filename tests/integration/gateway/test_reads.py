@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 
+from tradewind.connectors.gateway.commands.orders import ENDED
 from tradewind.connectors.gateway.cursors import Cursor
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.views.reads import Reads
@@ -106,6 +107,15 @@ async def test_an_order_s_state_is_its_last_step(reads: Reads) -> None:
         "a3": ("REQUESTED", "0", []),
         "a4": ("REQUESTED", "0", []),
     }
+
+
+async def test_open_orders_are_those_that_have_not_ended(reads: Reads) -> None:
+    """Page by page, of the own tenant."""
+    first = await reads.orders("alpha", None, None, Cursor(), 2, but=ENDED)
+    assert first.next is not None
+    rest = await reads.orders("alpha", None, None, Cursor(first.next), 2, but=ENDED)
+    assert [[row["order_id"] for row in page.rows] for page in (first, rest)] == [["a4", "a3"], ["a2"]]
+    assert rest.next is None
 
 
 async def test_pages_meet_without_a_gap_or_a_repeat(reads: Reads) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import httpx
 import pytest
@@ -13,12 +14,15 @@ from gateway.serving import Served, served
 
 from tradewind.connectors.gateway.commands.decided import MOST_WAITING, Decided, wait_s
 from tradewind.connectors.gateway.cursors import Cursor
+from tradewind.connectors.gateway.pages import FOLDER
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.routes import PREFIX
 from tradewind.connectors.gateway.views.flow import FlowSeen
 from tradewind.connectors.gateway.views.reads import Page
 from tradewind.connectors.gateway.wire import encoded, event_for_wire
+from tradewind.processors.execution.order import Status
 from tradewind.processors.identity import derive_id
+from tradewind.processors.risk.checks import Code
 from tradewind.schemas.execution import CancelOrder, SubmitOrder
 from tradewind.schemas.flaws import flaw_of
 from tradewind.schemas.market import Tick
@@ -264,3 +268,22 @@ def test_a_cancel_is_written_once_for_the_own_open_order_alone(gateway: Served) 
         assert (late.status_code, late.json()["code"]) == (409, "ORDER_ENDED")
         assert state in late.json()["detail"]
     assert len(gateway.stores.of(CancelOrder)) == 2
+
+
+def test_a_ticket_gets_its_own_accounts_and_the_instruments_that_can_be_ordered(gateway: Served) -> None:
+    """Operators get those of all tenants; an instrument without known lots, or without a quote, is left out."""
+    url = f"{gateway.url}{PREFIX}/orders/choices"
+    found = httpx.get(url, headers=gateway.bearer("trader", "beta")).json()
+    assert found["accounts"] == {"beta": ["main"]}
+    steps = {"tick_size": "0.00001", "lot_size": "1000", "min_quantity": "1000"}
+    assert found["instruments"] == [{"instrument": "EURUSD.OANDA", **steps}]
+    assert set(httpx.get(url, headers=gateway.bearer()).json()["accounts"]) == {"alpha", "beta"}
+    assert httpx.get(url, headers=gateway.bearer("trader", "gamma")).json()["accounts"] == {"gamma": []}
+
+
+def test_the_page_says_what_to_do_about_each_denial_and_each_state() -> None:
+    """As the schemas name them."""
+    text = (FOLDER / "orders" / "words.js").read_text("utf-8")
+    states, remedies = (re.findall(r"^  ([A-Z_]+): ", part, re.MULTILINE) for part in text.split("REMEDIES")[:2])
+    assert set(remedies) == set(get_args(Code))
+    assert set(states) == {*get_args(Status), "REQUESTED", "APPROVED", "DENIED", "MET"}
