@@ -36,6 +36,7 @@ outputs = st.lists(
         value=some_bytes,
         timestamp=st.integers(0, 3),
         traced=st.none(),
+        reached=st.none(),
     ),
     max_size=5,
 )

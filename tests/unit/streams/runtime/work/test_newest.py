@@ -31,7 +31,10 @@ def test_the_furthest_time_of_each_key_stays_where_it_was_reached_last(
         one
         for at, one in enumerate(own)
         if one.reached is None
-        or not any(later[1:3] == one[1:3] and (later.reached or -1) >= one.reached for later in own[at + 1 :])
+        or not any(
+            later[1:3] == one[1:3] and later.reached is not None and later.reached >= one.reached
+            for later in own[at + 1 :]
+        )
     ]
     assert kept == needed
 
