@@ -15,6 +15,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+import plain_http
 import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -109,13 +110,13 @@ def questdb(stack: Stack, query: str) -> Any:
     """Run a query in QuestDB."""
     part = endpoint(stack, "influx")
     auth = (part["user"], part["password"])
-    return httpx.get(f"{part['url']}/exec", params={"query": query}, auth=auth).raise_for_status().json()
+    return plain_http.get(f"{part['url']}/exec", params={"query": query}, auth=auth).raise_for_status().json()
 
 
 def register(stack: Stack, subject: str, fields: str) -> httpx.Response:
     """Register a schema of a record."""
     schema = f'{{"type": "record", "name": "R", "fields": [{fields}]}}'
-    return httpx.post(f"{endpoint(stack, 'registry')['url']}/subjects/{subject}/versions", json={"schema": schema})
+    return plain_http.post(f"{endpoint(stack, 'registry')['url']}/subjects/{subject}/versions", json={"schema": schema})
 
 
 def test_every_service_is_healthy_with_its_version(stack: SharedStack) -> None:
@@ -161,8 +162,8 @@ async def test_databases_are_closed_to_each_others_users(stack: SharedStack) -> 
 def test_questdb_refuses_a_wrong_password(stack: SharedStack, auth: tuple[str, str] | None) -> None:
     """Neither queries nor writes pass without the password, nor with QuestDB's default one."""
     url = endpoint(stack, "influx")["url"]
-    query = httpx.get(f"{url}/exec", params={"query": "select 1"}, auth=auth)
-    write = httpx.post(f"{url}/write", content=b"t v=1", auth=auth)
+    query = plain_http.get(f"{url}/exec", params={"query": "select 1"}, auth=auth)
+    write = plain_http.post(f"{url}/write", content=b"t v=1", auth=auth)
     assert (query.status_code, write.status_code) == (401, 401)
 
 
@@ -255,10 +256,10 @@ def test_schema_ids_survive_a_kill_of_registry_and_postgres(own: Stack) -> None:
     own.restart("postgres")
     assert own.dead() == []
     base = endpoint(own, "registry")["url"]
-    assert "fields" in httpx.get(f"{base}/schemas/ids/{known}").json()["schema"]
+    assert "fields" in plain_http.get(f"{base}/schemas/ids/{known}").json()["schema"]
     assert register(own, "kept", fields).json()["id"] == known
     assert register(own, "later", '{"name": "b", "type": "int"}').json()["id"] > known
-    assert httpx.get(f"{base}/config").json()["compatibilityLevel"] == "FULL_TRANSITIVE"
+    assert plain_http.get(f"{base}/config").json()["compatibilityLevel"] == "FULL_TRANSITIVE"
 
 
 def test_a_second_stack_on_the_same_data_is_told_of_the_first(own: Stack) -> None:

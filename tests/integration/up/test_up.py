@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import plain_http
 import pytest
 from harness.distribution import own_services
 from processes.instance import FLOW_S, SERVICES, UP_S, WORKERS, Instance, wait
@@ -70,7 +70,7 @@ def test_every_process_is_ready_and_shows_metrics(running: Instance) -> None:
 def test_the_link_signs_in_once_and_the_flow_has_every_reader(running: Instance) -> None:
     """The page that it opens is served beside it; rates come from the count of `up`."""
     url, _, code = (running.data / "workers" / "gateway" / "link").read_text().strip().partition("/login#")
-    with httpx.Client(base_url=url) as client:
+    with plain_http.Client(base_url=url) as client:
         assert "importmap" in client.get("/login").text
         token = client.post("/api/v1/auth/login", json={"link": code}).json()["access_token"]
         assert client.post("/api/v1/auth/login", json={"link": code}).status_code == 401

@@ -35,7 +35,7 @@ def day(symbol: str) -> Outcome:
     return played(symbol)[1]
 
 
-@pytest.mark.parametrize("symbol", SYMBOLS)
+@pytest.mark.parametrize("symbol", [SYMBOLS[0], pytest.param(SYMBOLS[1], marks=pytest.mark.long)])
 def test_a_whole_day_gives_some_hundreds_of_signals_and_fills_for_every_tenant(symbol: str) -> None:
     """The defaults show trading, not noise and not silence; no quote of the day is late."""
     sent = Pipeline().run(real_quotes(symbol, whole=True))

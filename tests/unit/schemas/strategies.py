@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -62,6 +62,7 @@ def values(kind: AvroType) -> st.SearchStrategy[Any]:
             return st.fixed_dictionaries({field.name: values(field.type) for field in fields})
 
 
+@cache  # a strategy that is made for each example is checked for each, which takes longer than drawing
 def events(name: str) -> st.SearchStrategy[Event]:
     """Return events of one model, by its schema's full name."""
     return values(NEWEST[name]).map(lambda record: MODELS[name](**record))
@@ -89,6 +90,7 @@ def _ranged(field: Field, known: str) -> st.SearchStrategy[Any]:
     return st.none() | found if isinstance(field.type, OptionalType) else found
 
 
+@cache
 def sound(name: str) -> st.SearchStrategy[Event]:
     """Return events of one model whose values are in their ranges, and whose rules hold."""
     model, record = MODELS[name], NEWEST[name]

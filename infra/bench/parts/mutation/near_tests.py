@@ -29,13 +29,18 @@ def near_tests(root: Path, module: str) -> list[list[str]]:
 
 def _distance(root: Path, test: Path, wanted: str) -> int:
     """Return how many imports lead from a test to a module; more than `NEAR` where it is not near."""
-    reached = frozenset({test})
-    for distance in range(1, NEAR + 1):
-        names = {name for path in reached for name in imports(path)}
-        if wanted in names:
-            return distance
-        reached = frozenset(path for name in names if (path := _file(root, name)) is not None)
-    return NEAR + 1
+    reached = _reached(root, test)
+    return next((distance for distance, names in enumerate(reached, 1) if wanted in names), NEAR + 1)
+
+
+@cache
+def _reached(root: Path, test: Path) -> tuple[frozenset[str], ...]:
+    """Return the names that one import leads to from a test, then those that two imports lead to, up to `NEAR`."""
+    found, paths = list[frozenset[str]](), frozenset({test})
+    for _ in range(NEAR):
+        found.append(frozenset(name for path in paths for name in imports(path)))
+        paths = frozenset(path for name in found[-1] if (path := _file(root, name)) is not None)
+    return tuple(found)
 
 
 @cache

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import httpx
+import plain_http
 import pytest
 from gateway.commanding import Stores, WritesInMemory, commands_in_memory, ids, stop_in_memory
 from gateway.serving import Served, served
@@ -135,10 +136,10 @@ def test_a_stop_by_its_route_is_audited_with_who_and_from_where(gateway: Served)
     """A tenant's own users say no tenant; another body under the same key is refused."""
     owner = gateway.bearer("owner", "alpha", "one")
     body = {"account": "main", "reason": "too fast"}
-    answer = httpx.post(gateway.url + URL, headers=owner, json=body)
+    answer = plain_http.post(gateway.url + URL, headers=owner, json=body)
     assert (answer.status_code, answer.json()["account"], answer.json()["stopped"]) == (200, "main", True)
-    assert httpx.post(gateway.url + URL, headers=owner, json=body).json() == answer.json()
-    other = httpx.post(gateway.url + URL, headers=owner, json={**body, "reason": "another"})
+    assert plain_http.post(gateway.url + URL, headers=owner, json=body).json() == answer.json()
+    other = plain_http.post(gateway.url + URL, headers=owner, json={**body, "reason": "another"})
     assert (other.status_code, other.json()["code"], other.json()["pointer"]) == (
         422,
         "KEY_REUSED",
@@ -169,7 +170,7 @@ def test_a_refused_stop_changes_nothing_leaves_its_key_free_and_is_audited(
 ) -> None:
     """With where and what to do."""
     headers = gateway.bearer(role, tenant, "k")  # type: ignore[arg-type] # a role's name
-    found = httpx.post(gateway.url + URL, headers=headers, json=body)
+    found = plain_http.post(gateway.url + URL, headers=headers, json=body)
     assert (found.status_code, found.json()["code"], found.json().get("pointer")) == (status, code, pointer)
     assert found.json()["remedy"]
     assert gateway.stores.switches == []
@@ -181,7 +182,7 @@ def test_a_refused_stop_changes_nothing_leaves_its_key_free_and_is_audited(
 def test_a_command_without_a_key_is_refused(gateway: Served) -> None:
     """Nobody could repeat it."""
     for headers in (gateway.bearer("owner", "alpha"), gateway.bearer("owner", "alpha", "two words")):
-        found = httpx.post(gateway.url + URL, headers=headers, json={"reason": "r"})
+        found = plain_http.post(gateway.url + URL, headers=headers, json={"reason": "r"})
         assert (found.status_code, found.json()["pointer"]) == (422, "header: Idempotency-Key")
     assert gateway.stores.switches == []
     assert len(gateway.stores.audited) == 2
@@ -190,7 +191,7 @@ def test_a_command_without_a_key_is_refused(gateway: Served) -> None:
 def test_a_refusal_that_nobody_could_record_is_no_refusal(gateway: Served) -> None:
     """Writes get 503 while Kafka is away."""
     gateway.gateway.commands._audits.away = True  # type: ignore[attr-defined]
-    found = httpx.post(gateway.url + URL, headers=gateway.bearer("viewer", "alpha", "k"), json={"reason": "r"})
+    found = plain_http.post(gateway.url + URL, headers=gateway.bearer("viewer", "alpha", "k"), json={"reason": "r"})
     assert (found.status_code, found.json()["code"]) == (503, "KAFKA_AWAY")
 
 
@@ -198,7 +199,7 @@ def test_a_tenant_lifts_its_own_stop_and_not_that_of_an_operator(gateway: Served
     """Operators lift any, and stop everyone by a star."""
 
     def give(headers: dict[str, str], **body: object) -> httpx.Response:
-        return httpx.post(gateway.url + URL, headers=headers, json={"reason": "r", **body})
+        return plain_http.post(gateway.url + URL, headers=headers, json={"reason": "r", **body})
 
     assert give(gateway.bearer("trader", "alpha", "1")).status_code == 200
     assert give(gateway.bearer("owner", "alpha", "2"), lift=True).json()["stopped"] is False

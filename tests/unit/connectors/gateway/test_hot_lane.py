@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import plain_http
 import pytest
 from gateway.serving import Served
 
@@ -21,13 +21,13 @@ def quoted(gateway: Served) -> None:
 def test_the_last_tick_and_the_bars_are_told(gateway: Served) -> None:
     """By the whole name of the instrument, or by its symbol where one venue alone has it."""
     for name in ("CHFJPY.SIM", "CHFJPY"):
-        assert httpx.get(f"{gateway.url}{MARKETS}/{name}/tick", headers=gateway.bearer("viewer")).json() == {
+        assert plain_http.get(f"{gateway.url}{MARKETS}/{name}/tick", headers=gateway.bearer("viewer")).json() == {
             "symbol": "CHFJPY.SIM"
         }
-    bars = httpx.get(f"{gateway.url}{MARKETS}/CHFJPY/bars", headers=gateway.bearer("viewer"))
+    bars = plain_http.get(f"{gateway.url}{MARKETS}/CHFJPY/bars", headers=gateway.bearer("viewer"))
     assert bars.json() == [{"interval_s": 1}, {"interval_s": 60}]
     assert bars.headers["x-content-type-options"] == "nosniff"
-    assert httpx.get(f"{gateway.url}{MARKETS}/XAUUSD.SIM/bars", headers=gateway.bearer()).json() == []
+    assert plain_http.get(f"{gateway.url}{MARKETS}/XAUUSD.SIM/bars", headers=gateway.bearer()).json() == []
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_a_symbol_that_is_not_one_instrument_is_answered_with_a_way_out(
     gateway: Served, name: str, status: int, remedy: str
 ) -> None:
     """With a near name, or the venues."""
-    answer = httpx.get(f"{gateway.url}{MARKETS}/{name}/tick", headers=gateway.bearer())
+    answer = plain_http.get(f"{gateway.url}{MARKETS}/{name}/tick", headers=gateway.bearer())
     assert (answer.status_code, answer.json()["remedy"]) == (status, remedy)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Basic x"}])
 def test_the_lane_asks_for_a_token_as_all_routes_do(gateway: Served, headers: dict[str, str]) -> None:
     """It stands in front of them."""
-    answer = httpx.get(f"{gateway.url}{MARKETS}/CHFJPY/tick", headers=headers)
+    answer = plain_http.get(f"{gateway.url}{MARKETS}/CHFJPY/tick", headers=headers)
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")

@@ -7,7 +7,7 @@ import socket
 import time
 from typing import Any
 
-import httpx
+import plain_http
 import pytest
 from gateway.serving import Served
 
@@ -45,7 +45,7 @@ def test_a_head_over_the_limit_is_refused_in_one_piece_and_in_many(gateway: Serv
 
 def test_a_head_within_the_limit_passes(gateway: Served) -> None:
     """Up to 32 KiB of cookies."""
-    answer = httpx.get(f"{gateway.url}/api/v1/usage", headers={"Cookie": "c=" + "c" * 30_000})
+    answer = plain_http.get(f"{gateway.url}/api/v1/usage", headers={"Cookie": "c=" + "c" * 30_000})
     assert answer.status_code == 401
 
 
@@ -77,21 +77,21 @@ def test_a_body_over_a_mebibyte_is_refused_by_its_length_and_as_it_comes(gateway
 
     url = f"{gateway.url}/api/v1/auth/login"
     for content in (b" " * (BODY_BYTES + 1), chunks()):
-        answer = httpx.post(url, content=content, headers={"Content-Type": "application/json"})
+        answer = plain_http.post(url, content=content, headers={"Content-Type": "application/json"})
         assert (answer.status_code, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost:x", "127.0.0.2:3001"])
 def test_a_request_to_another_name_is_refused(gateway: Served, host: str) -> None:
     """A page of another site could reach loopback through a name of its own."""
-    answer = httpx.get(f"{gateway.url}/", headers={"Host": host})
+    answer = plain_http.get(f"{gateway.url}/", headers={"Host": host})
     assert (answer.status_code, answer.json()["code"]) == (421, "UNKNOWN_HOST")
 
 
 @pytest.mark.parametrize("path", ["/", "/assets/main.js", "/api/v1/usage", "/nothing", "/api/v1/openapi.json"])
 def test_every_answer_has_the_headers_that_protect_a_browser(gateway: Served, path: str) -> None:
     """Pages, files, errors: no foreign script, no frame, no guessing of types."""
-    headers = httpx.get(gateway.url + path, headers={"Host": "localhost"}).headers
+    headers = plain_http.get(gateway.url + path, headers={"Host": "localhost"}).headers
     assert headers["content-security-policy"] == CSP
     assert "unsafe" not in CSP
     assert headers["x-content-type-options"] == "nosniff"
@@ -118,7 +118,7 @@ def test_only_the_dashboard_s_own_files_are_served(gateway: Served, path: str) -
 
 def test_a_file_that_a_browser_has_is_not_sent_again(gateway: Served) -> None:
     """It asks by the file's hash."""
-    first = httpx.get(f"{gateway.url}/assets/main.js")
+    first = plain_http.get(f"{gateway.url}/assets/main.js")
     assert first.headers["content-type"].startswith("text/javascript")
-    again = httpx.get(f"{gateway.url}/assets/main.js", headers={"If-None-Match": first.headers["etag"]})
+    again = plain_http.get(f"{gateway.url}/assets/main.js", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-import httpx
+import plain_http
 import pytest
 from gateway.serving import UNLIMITED, served
 
@@ -125,12 +125,12 @@ def test_answers_say_what_is_left_and_a_refused_command_is_not_audited() -> None
         gateway.gateway.limits.now_us = lambda: 0
         gateway.gateway.limits.users = {kind: Policy(kind, 1, 2) for kind in UNLIMITED}
         for path in ("streams/flow", "markets/EURUSD/tick"):
-            found = [httpx.get(f"{gateway.url}{PREFIX}/{path}", headers=gateway.bearer()) for _ in range(3)]
+            found = [plain_http.get(f"{gateway.url}{PREFIX}/{path}", headers=gateway.bearer()) for _ in range(3)]
             assert [one.status_code for one in found] == [200, 200, 429]
             assert [one.headers["ratelimit"].split(";")[1] for one in found] == ["r=1", "r=0", "r=0"]
             assert found[2].headers["retry-after"] == "1"
         url = f"{gateway.url}{PREFIX}/system/emergency-stop"
-        stopped = [httpx.post(url, headers=gateway.bearer("viewer", "alpha", "k"), json={}) for _ in range(4)]
+        stopped = [plain_http.post(url, headers=gateway.bearer("viewer", "alpha", "k"), json={}) for _ in range(4)]
         assert [one.status_code for one in stopped] == [403, 403, 429, 429]
         assert len(gateway.stores.audited) == 2
 

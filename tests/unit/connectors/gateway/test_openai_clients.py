@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import openai
+import plain_http
 import pytest
 from gateway.answering import VECTOR, Model
 from gateway.serving import Served
@@ -103,7 +103,7 @@ def test_models_are_those_that_the_tenant_may_name(client: openai.OpenAI, gatewa
     assert {"scalping", "trading_signal", "general"} < {*names[2:]}
     url = f"{gateway.url}{PREFIX}/ai/models"
     headers = {"Authorization": f"Bearer {gateway.token('analyst', 'beta')}"}
-    assert "betas/secret-1" in [one["id"] for one in httpx.get(url, headers=headers).json()["data"]]
+    assert "betas/secret-1" in [one["id"] for one in plain_http.get(url, headers=headers).json()["data"]]
 
 
 def test_a_conversation_is_streamed(client: openai.OpenAI, gateway: Served) -> None:
@@ -254,6 +254,6 @@ def test_who_may_ask(gateway: Served) -> None:
     """A viewer may not, and an operator has no tenant that would pay."""
     url, body = f"{gateway.url}{PREFIX}/ai/chat/completions", {"model": "paper-1", "messages": ASKED}
     viewer = {"Authorization": f"Bearer {gateway.token('viewer', 'alpha')}"}
-    assert httpx.post(url, json=body, headers=viewer).json()["code"] == "FORBIDDEN"
-    assert httpx.post(url, json=body, headers=gateway.bearer()).json()["code"] == "NO_TENANT"
-    assert httpx.post(url, json=body).status_code == 401
+    assert plain_http.post(url, json=body, headers=viewer).json()["code"] == "FORBIDDEN"
+    assert plain_http.post(url, json=body, headers=gateway.bearer()).json()["code"] == "NO_TENANT"
+    assert plain_http.post(url, json=body).status_code == 401

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, cast, get_args
 
 import httpx
+import plain_http
 import pytest
 from gateway.serving import Served, served
 
@@ -78,7 +79,7 @@ def read(gateway: Served, orders: Orders) -> Orders:
 def give(gateway: Served, url: str, body: Any, key: str = "k", **how: Any) -> httpx.Response:
     """Give a command as a trader of alpha."""
     headers = gateway.bearer(how.pop("role", "trader"), how.pop("tenant", "alpha"), key) | how.pop("headers", {})
-    return httpx.post(gateway.url + url, headers=headers, json=body, **how)
+    return plain_http.post(gateway.url + url, headers=headers, json=body, **how)
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +174,7 @@ def test_bodies_that_are_not_json_of_numbers_are_refused(gateway: Served) -> Non
     headers = {**gateway.bearer("trader", "alpha", "k"), "Content-Type": "application/json"}
     for text in ("NaN", "-Infinity", "1" * 5_000, "1e999999"):
         body = f'{{"account": "main", "symbol": "EURUSD", "side": "BUY", "quantity": {text}}}'
-        found = httpx.post(gateway.url + CREATE, headers=headers, content=body)
+        found = plain_http.post(gateway.url + CREATE, headers=headers, content=body)
         assert (found.status_code, found.json()["code"]) in {(422, "INVALID"), (400, "NOT_READABLE")}, text[:9]
     assert gateway.stores.of(SubmitOrder) == []
 

@@ -7,7 +7,7 @@ import json
 import threading
 from typing import Any
 
-import httpx
+import plain_http
 import pytest
 from argon2 import PasswordHasher, extract_parameters
 from gateway.serving import Served
@@ -83,7 +83,7 @@ def test_a_person_signs_in_by_name_and_password(gateway: Served) -> None:
     """And sets another; what is missing has its place."""
     gateway.logins.passwords["ada"] = "a horse and 3 sails"
     url = f"{gateway.url}{PREFIX}/auth"
-    with httpx.Client() as client:
+    with plain_http.Client() as client:
         found = client.post(f"{url}/login", json={"name": "ada", "password": "a horse and 3 sails"}).json()
         assert (found["user"], found["has_password"]) == ("ada", True)
         headers = {"Authorization": f"Bearer {found['access_token']}"}
@@ -98,9 +98,9 @@ def test_a_person_signs_in_by_name_and_password(gateway: Served) -> None:
         ({"link": "l" * 30, "name": "ada"}, "#/name"),
     ]
     for body, pointer in wrong:
-        answer = httpx.post(f"{url}/login", json=body)
+        answer = plain_http.post(f"{url}/login", json=body)
         assert (answer.status_code, answer.json()["pointer"]) == (422, pointer), body
-    short = httpx.post(f"{url}/password", headers=gateway.bearer("viewer", "alpha"), json={"new": "short words"})
+    short = plain_http.post(f"{url}/password", headers=gateway.bearer("viewer", "alpha"), json={"new": "short words"})
     assert (short.status_code, short.json()["pointer"]) == (422, "#/new")
 
 
@@ -108,7 +108,7 @@ def test_a_refused_body_does_not_say_the_password(gateway: Served) -> None:
     """Nor a half character, which PostgreSQL and argon2 cannot take."""
     url = f"{gateway.url}{PREFIX}/auth/login"
     for password in ('"secret' + "x" * 300 + '"', '["secret"]', '"secret\\ud800"', "12345"):
-        answer = httpx.post(
+        answer = plain_http.post(
             url, content=f'{{"name": "ada", "password": {password}}}', headers={"Content-Type": "application/json"}
         )
         assert answer.status_code in {401, 422}, answer.text
@@ -119,7 +119,7 @@ def test_a_refused_body_does_not_say_the_password(gateway: Served) -> None:
 @pytest.mark.parametrize("path", ["auth/login", "auth/password"])
 def test_openapi_marks_passwords(gateway: Served, path: str) -> None:
     """So that tools hide them."""
-    found = httpx.get(f"{gateway.url}{PREFIX}/openapi.json").json()
+    found = plain_http.get(f"{gateway.url}{PREFIX}/openapi.json").json()
     name = found["paths"][f"{PREFIX}/{path}"]["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"]
     assert '"format": "password"' in json.dumps(found["components"]["schemas"][name.rpartition("/")[2]])
 
@@ -144,7 +144,7 @@ def test_whatever_may_come_over_a_network_does(address: str, headers: dict[str, 
 def test_over_a_network_a_login_opens_nothing_but_the_second_factor(gateway: Served) -> None:
     """Until it is there; then the next access token opens the rest."""
     gateway.users.links["l" * 30] = User("u7", "ada", "viewer", "alpha")
-    with httpx.Client(base_url=gateway.url, headers={"X-Forwarded-For": "203.0.113.7"}) as client:
+    with plain_http.Client(base_url=gateway.url, headers={"X-Forwarded-For": "203.0.113.7"}) as client:
         found = client.post(f"{PREFIX}/auth/login", json={"link": "l" * 30}).json()
         assert (found["role"], found["must_enrol"]) == ("viewer", True)
         headers = {"Authorization": f"Bearer {found['access_token']}"}

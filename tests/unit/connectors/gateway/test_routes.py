@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
+import plain_http
 import pytest
 from gateway.serving import Served
 
@@ -44,7 +44,7 @@ def test_the_document_lists_every_route_with_its_roles_and_its_domain() -> None:
 
 def test_openapi_describes_every_route(gateway: Served) -> None:
     """Version 3.1, with our own form of errors and no other."""
-    found = httpx.get(f"{gateway.url}{PREFIX}/openapi.json").json()
+    found = plain_http.get(f"{gateway.url}{PREFIX}/openapi.json").json()
     assert found["openapi"].startswith("3.1")
     described = {(method.upper(), path) for path, methods in found["paths"].items() for method in methods}
     assert described == {(route.method, f"{PREFIX}/{route.path}") for route in HTTP}
@@ -62,13 +62,13 @@ def test_no_route_comes_twice() -> None:
 def test_every_route_asks_for_a_token_and_keeps_to_its_roles(gateway: Served, route: Route) -> None:
     """But for those that begin a session."""
     url = f"{gateway.url}{PREFIX}/{route.path}"
-    bare = httpx.request(route.method, url, json={})
+    bare = plain_http.request(route.method, url, json={})
     if route.roles is None:
         assert bare.status_code in {401, 422}
         return
     assert (bare.status_code, bare.json()["code"]) == (401, "NO_TOKEN")
     for role in (*ROLES, ENROLLING):
-        answer = httpx.request(route.method, url, headers=gateway.bearer(role), json={})
+        answer = plain_http.request(route.method, url, headers=gateway.bearer(role), json={})
         if role in route.roles:
             assert answer.status_code in ({501} if route.domain else {200, 404, 422, 503})
         else:
@@ -92,15 +92,15 @@ def test_a_line_that_is_not_whole_stops_the_start(line: Route) -> None:
 
 def test_errors_say_what_where_and_what_to_do(gateway: Served) -> None:
     """A wrong path has a near one, a wrong method the right one, a wrong body its place."""
-    near = httpx.get(f"{gateway.url}{PREFIX}/health/sytem").json()
+    near = plain_http.get(f"{gateway.url}{PREFIX}/health/sytem").json()
     assert near["remedy"] == f"did you mean {PREFIX}/health/system?"
-    wrong = httpx.get(f"{gateway.url}{PREFIX}/auth/login")
+    wrong = plain_http.get(f"{gateway.url}{PREFIX}/auth/login")
     assert (wrong.status_code, wrong.headers["allow"], wrong.json()["code"]) == (405, "POST", "WRONG_METHOD")
     url = f"{gateway.url}{PREFIX}/auth/login"
     for body, pointer in (({}, "#/link"), ({"link": "x"}, "#/link"), ({"link": "x" * 30, "lnk": 1}, "#/lnk")):
-        found = httpx.post(url, json=body)
+        found = plain_http.post(url, json=body)
         assert (found.status_code, found.json()["pointer"]) == (422, pointer)
-    broken = httpx.post(url, content=b"{", headers={"Content-Type": "application/json"})
+    broken = plain_http.post(url, content=b"{", headers={"Content-Type": "application/json"})
     assert (broken.status_code, broken.json()["pointer"]) == (422, "#")
 
 
@@ -108,7 +108,7 @@ def test_a_bug_is_a_problem_with_a_reference_and_no_secret(gateway: Served, capl
     """The log has the traceback under the same reference."""
     gateway.gateway.system.last = 1  # type: ignore[assignment] # has no `to_json`
     try:
-        answer = httpx.get(f"{gateway.url}{PREFIX}/health/system", headers=gateway.bearer())
+        answer = plain_http.get(f"{gateway.url}{PREFIX}/health/system", headers=gateway.bearer())
     finally:
         gateway.gateway.system.last = None
     assert (answer.status_code, answer.json()["code"]) == (500, "BUG")
@@ -120,7 +120,7 @@ def test_a_bug_is_a_problem_with_a_reference_and_no_secret(gateway: Served, capl
 def test_a_link_signs_in_once_and_a_cookie_goes_on(gateway: Served) -> None:
     """The cookie is out of reach of scripts and of other sites; signing out ends the session's tokens."""
     gateway.users.links["l" * 30] = User("u1", "ada", "viewer", "alpha")
-    with httpx.Client(base_url=gateway.url) as client:
+    with plain_http.Client(base_url=gateway.url) as client:
         found = client.post(f"{PREFIX}/auth/login", json={"link": "l" * 30})
         cookie = found.headers["set-cookie"]
         assert all(word in cookie for word in ("HttpOnly", "SameSite=strict", f"Path={COOKIE_PATH}"))
@@ -137,7 +137,7 @@ def test_a_link_signs_in_once_and_a_cookie_goes_on(gateway: Served) -> None:
 
 def test_a_page_of_another_origin_cannot_use_the_cookie(gateway: Served) -> None:
     """Browsers name the origin of a request that a script makes."""
-    found = httpx.post(f"{gateway.url}{PREFIX}/auth/refresh", headers={"Origin": "http://evil.example"})
+    found = plain_http.post(f"{gateway.url}{PREFIX}/auth/refresh", headers={"Origin": "http://evil.example"})
     assert (found.status_code, found.json()["code"]) == (403, "FOREIGN_ORIGIN")
 
 
@@ -153,13 +153,13 @@ def test_logs_are_read_by_their_names(gateway: Served) -> None:
     gateway.gateway.declared = replace(quiet, ports=Ports(tuple, tuple, lambda: ["market", "usage"], log))
     url, headers = f"{gateway.url}{PREFIX}/system/logs", gateway.bearer()
     try:
-        assert httpx.get(url, headers=headers).json()["names"] == ["market", "usage"]
-        found = httpx.get(url, headers=headers, params={"name": "market", "lines": 2}).json()
+        assert plain_http.get(url, headers=headers).json()["names"] == ["market", "usage"]
+        found = plain_http.get(url, headers=headers, params={"name": "market", "lines": 2}).json()
         assert (found["lines"], found["bytes"]) == (["market", "market"], 9)
-        wrong = httpx.get(url, headers=headers, params={"name": "markte"})
+        wrong = plain_http.get(url, headers=headers, params={"name": "markte"})
         assert (wrong.status_code, wrong.json()["remedy"]) == (404, "did you mean market?")
-        assert httpx.get(url, headers=headers, params={"name": "../../etc/passwd"}).status_code == 404
-        assert httpx.get(url, headers=headers, params={"name": "usage"}).json()["code"] == "LOG_UNREADABLE"
-        assert httpx.get(url, headers=headers, params={"name": "market", "lines": 0}).status_code == 422
+        assert plain_http.get(url, headers=headers, params={"name": "../../etc/passwd"}).status_code == 404
+        assert plain_http.get(url, headers=headers, params={"name": "usage"}).json()["code"] == "LOG_UNREADABLE"
+        assert plain_http.get(url, headers=headers, params={"name": "market", "lines": 0}).status_code == 422
     finally:
         gateway.gateway.declared = quiet

@@ -6,6 +6,7 @@ import json
 import math
 import string
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import pytest
@@ -54,6 +55,7 @@ def values(schema: Any) -> st.SearchStrategy[Any]:
     return PLAIN[schema]
 
 
+@cache
 def events(model: type[Event]) -> st.SearchStrategy[Event]:
     """Return a strategy for the events of a model."""
     fields = {name: values(field["type"]) for name, field in fields_of(model).items()}

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-import httpx
+import plain_http
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -107,7 +107,7 @@ def test_a_scrape_shows_what_was_recorded() -> None:
     with telemetry(settings_of(ports(None).base), "market") as told:
         record(told)
         assert told.url is not None
-        text = httpx.get(f"{told.url}/metrics").text
+        text = plain_http.get(f"{told.url}/metrics").text
     samples = {
         (one.name, one.labels.get("le", "")): one.value
         for family in text_string_to_metric_families(text)
@@ -128,19 +128,19 @@ def test_readiness_and_life_are_told_with_reasons() -> None:
     with telemetry(settings_of(ports(None).base), "market") as told:
         told.health.must_be_ready("agent market", lambda: wrong)
         told.health.must_live("event loop", lambda: stands)
-        ready = httpx.get(f"{told.url}/ready")
+        ready = plain_http.get(f"{told.url}/ready")
         assert (ready.status_code, ready.json()) == (200, {"ready": True, "reasons": {}})
         wrong.append("restoring")
-        ready = httpx.get(f"{told.url}/ready")
+        ready = plain_http.get(f"{told.url}/ready")
         assert (ready.status_code, ready.json()) == (
             503,
             {"ready": False, "reasons": {"agent market": ["restoring"]}},
         )
-        assert httpx.get(f"{told.url}/live").status_code == 200
+        assert plain_http.get(f"{told.url}/live").status_code == 200
         stands.append("it has stood for 31 s")
-        assert httpx.get(f"{told.url}/live").json()["reasons"] == {"event loop": ["it has stood for 31 s"]}
-        assert httpx.get(f"{told.url}/ready").json()["reasons"].keys() == {"agent market", "event loop"}
-        missing = httpx.get(f"{told.url}/")
+        assert plain_http.get(f"{told.url}/live").json()["reasons"] == {"event loop": ["it has stood for 31 s"]}
+        assert plain_http.get(f"{told.url}/ready").json()["reasons"].keys() == {"agent market", "event loop"}
+        missing = plain_http.get(f"{told.url}/")
         assert (missing.status_code, missing.json()) == (404, {"paths": ["/live", "/metrics", "/ready"]})
 
 
@@ -152,7 +152,7 @@ def test_a_port_that_is_taken_costs_the_metrics_and_nothing_else(caplog: pytest.
         record(second)
         assert f"cannot listen on port {port} of 127.0.0.1" in caplog.text
         with socket.create_connection(("127.0.0.1", port)):
-            assert httpx.get(f"{first.url}/ready", timeout=3).status_code == 200
+            assert plain_http.get(f"{first.url}/ready", timeout=3).status_code == 200
 
 
 @pytest.mark.parametrize("standard", [False, True])

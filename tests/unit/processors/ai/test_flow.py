@@ -21,7 +21,7 @@ from tradewind.schemas.ai import AiAttempt, AiCallState
 HUNT = 500
 LAWS = r"sent|used|respon|budget|money|provider|usage|topics|suspense|outputs|state depends|window"
 TestAiFlow = AiFlow.TestCase
-TestAiFlow.settings = bounded(200)
+TestAiFlow.settings = bounded(100)  # each takes 50 ms of CPU; `-m long` tries ten thousand
 
 
 @pytest.mark.long
