@@ -166,7 +166,7 @@ class Calling:
             if one.poll() is None:
                 one.send_signal(signal.SIGCONT)
                 one.kill()
-                one.wait(20)
+                one.wait(30)
 
 
 @contextmanager

@@ -92,7 +92,7 @@ class WritesInMemory:
     def carried(self, begun: Begun, decide: Decide) -> Answer:
         """Decide and write."""
         if self.held is not None:
-            self.held.wait(10)
+            self.held.wait(30)
         _fail(self.before)
         made = decide(begun)
         for topic, event in made.records:

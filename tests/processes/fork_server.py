@@ -1,8 +1,8 @@
 """A process that has imported what workers need, and forks one on request: `forking.py` starts it and asks.
 
 It stays without a Kafka client and without threads that a process needs, none of which survives a fork. A request is
-one JSON message with three descriptors: where the child's pid and then its exit code are written, its output, and its
-errors. The server ends with the connection, and what it has forked ends with it.
+one JSON message with descriptors: where the child's pid and then its exit code are written, its output, its errors, and
+its input if it has any. The server ends with the connection, and what it has forked ends with it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 REQUEST_BYTES = 256 * 1024  # an environment is some 10 KiB
-STATUS, OUT, ERR = range(3)  # descriptors of a request
+STATUS, OUT, ERR, GIVEN = range(4)  # descriptors of a request
 SPARE_THREADS = {"polars-ooc-clea"}
 """Polars starts it when it is imported, to delete what polars has spilled to disk: tests spill nothing."""
 PARENT_DIED = 1  # PR_SET_PDEATHSIG
@@ -56,7 +56,7 @@ def serve(connection: socket.socket) -> dict[str, Any] | None:
                     os.close(key.fd)
                     os.close(status)
                     continue
-                message, given, *_ = socket.recv_fds(connection, REQUEST_BYTES, 3)
+                message, given, *_ = socket.recv_fds(connection, REQUEST_BYTES, GIVEN + 1)
                 if not message:
                     return None
                 pid = os.fork()
@@ -67,8 +67,8 @@ def serve(connection: socket.socket) -> dict[str, Any] | None:
                         os.close(status)
                     return become(server, json.loads(message), given)
                 report(given[STATUS], pid)
-                os.close(given[OUT])
-                os.close(given[ERR])
+                for descriptor in given[OUT:]:
+                    os.close(descriptor)
                 child = os.pidfd_open(pid)
                 reports[child] = pid, given[STATUS]
                 ready.register(child, selectors.EVENT_READ)
@@ -88,6 +88,8 @@ def become(server: int, request: dict[str, Any], given: list[int]) -> dict[str, 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.dup2(given[OUT], 1)
     os.dup2(given[ERR], 2)
+    if given[GIVEN:]:
+        os.dup2(given[GIVEN], 0)
     for descriptor in given:
         os.close(descriptor)
     os.environ.clear()

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 TESTS = Path(__file__).parents[1]
+CLI = "tradewind.infra.cli"
 PRELOADED = (
     "runtime.agents",
     "runtime.held_restores",
@@ -98,12 +100,15 @@ class Server:
                 pass_fds=(asked.fileno(),),
             )
 
-    def fork(self, request: Mapping[str, object], out: IO[bytes], err: IO[bytes]) -> Forked:
-        """Have a process forked; its pid is known once it is there."""
+    def fork(self, request: Mapping[str, object], *files: IO[bytes]) -> Forked:
+        """Have a process forked with files for its output, its errors, and its input if it has any.
+
+        Its pid is known once it is there.
+        """
         said, status = os.pipe()
         try:
             with contextlib.suppress(ConnectionError):  # it has ended, as is found below
-                descriptors = [status, out.fileno(), err.fileno()]
+                descriptors = [status, *(file.fileno() for file in files)]
                 socket.send_fds(self._asking, [json.dumps(request).encode()], descriptors)
         finally:
             os.close(status)
@@ -130,12 +135,14 @@ def forked(
     environment: Mapping[str, str],
     out: IO[bytes],
     err: IO[bytes] | None = None,
+    given: IO[bytes] | None = None,
     module: bool = False,
     server: tuple[str, ...] = PRELOADED,
 ) -> Forked:
     """Start a program of Python with its arguments: a file, or with `module` what `python -m` would be given.
 
-    The import path is the tests' own, whatever the environment says. `server` names what was imported before.
+    The import path is the tests' own, whatever the environment says. The program reads `given`, or nothing. `server`
+    names what was imported before.
     """
     with _starting:
         if server not in _servers or _servers[server].process.poll() is not None:
@@ -148,4 +155,25 @@ def forked(
         "environment": dict(environment),
         "folder": str(Path.cwd()),
     }
-    return asked.fork(request, out, err or out)
+    return asked.fork(request, out, err or out, *([] if given is None else [given]))
+
+
+def finished(
+    *arguments: str, environment: Mapping[str, str], given: str | None = None, timeout_s: float
+) -> subprocess.CompletedProcess[str]:
+    """Run a `tradewind` command to its end, as `subprocess.run` does; returns its exit code and what it printed.
+
+    Raises `TimeoutExpired`, with the command killed, if it takes longer than `timeout_s`.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as read:
+        read.write((given or "").encode())
+        read.seek(0)
+        process = forked(CLI, *arguments, environment=environment, out=out, err=err, given=read, module=True)
+        try:
+            code = process.wait(timeout_s)
+        except BaseException:
+            process.kill()
+            raise
+        for file in (out, err):
+            file.seek(0)
+        return subprocess.CompletedProcess([CLI, *arguments], code, out.read().decode(), err.read().decode())

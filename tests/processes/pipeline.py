@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -16,14 +15,13 @@ from typing import Any
 from pydantic import SecretStr
 from runtime.timings import variables
 
-from processes.forking import Forked, forked
+from processes.forking import CLI, Forked, finished, forked
 from tradewind.connectors.settings import Settings
 from tradewind.connectors.timeseries.product import hinted
 from tradewind.infra.services.ports import ports
 from tradewind.infra.up.plan import Plan
 from tradewind.streams.runtime.timings import USUAL, Timings
 
-CLI = "tradewind.infra.cli"
 WORKER = str(Path(__file__).with_name("worker.py"))
 STOP_S = 60
 POLL_S = 0.2
@@ -62,21 +60,9 @@ class Pipeline:
         plan = Plan(timeseries=hinted(settings.influx) or "questdb")
         self.roles = {role.name: role.arguments for role in plan.roles(settings.data) if not role.ends}
 
-    def command(self, *arguments: str) -> list[str]:
-        """Return a command of this checkout."""
-        return [sys.executable, "-P", "-m", CLI, *arguments]
-
     def run(self, *arguments: str, given: str | None = None, timeout_s: float = 120, status: int = 0) -> str:
         """Run a command to its end, which must be of this status; return what it printed."""
-        done = subprocess.run(
-            self.command(*arguments),
-            env=self.environment,
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        done = finished(*arguments, environment=self.environment, given=given, timeout_s=timeout_s)
         assert done.returncode == status, f"{arguments}: exit {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
 

@@ -136,8 +136,8 @@ class Publisher:
         consumer = Consumer({**self.settings.librdkafka(), "group.id": self.settings.physical(group)})
         try:
             places = [TopicPartition(self.settings.physical(topic), number) for number in range(PARTITIONS)]
-            committed = [place for place in consumer.committed(places, timeout=10) if place.offset >= 0]
-            return sum(consumer.get_watermark_offsets(place, timeout=10)[1] - place.offset for place in committed) or (
+            committed = [place for place in consumer.committed(places, timeout=30) if place.offset >= 0]
+            return sum(consumer.get_watermark_offsets(place, timeout=30)[1] - place.offset for place in committed) or (
                 0 if committed else -1
             )
         finally:
@@ -163,7 +163,7 @@ def running(settings: Settings, sink: Sink, codec: Codec, limits: Limits = FAST,
         yield loop
     finally:
         stop.set()
-        thread.join(15)
+        thread.join(30)
     assert not thread.is_alive()
     if errors:
         raise errors[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from processes.forking import TESTS, Forked, Server, forked
+from processes.forking import TESTS, Forked, Server, finished, forked
 
 SOON_S = 30.0
 SLEEP = "import time\nprint('begun', flush=True)\ntime.sleep(600)"
@@ -73,6 +73,25 @@ def test_a_module_is_run_as_python_does_it(tmp_path: Path) -> None:
         process = forked("platform", "--terse", environment={}, out=out, module=True, server=())
     assert process.wait(SOON_S) == 0
     assert (tmp_path / "out").read_text().startswith("Linux")
+
+
+@pytest.mark.parametrize(("given", "read"), [(b"a\nb\n", "a\nb\n"), (None, "")])
+def test_a_program_reads_what_it_is_given(tmp_path: Path, given: bytes | None, read: str) -> None:
+    """Or nothing, whatever the tests themselves would read."""
+    program, source = tmp_path / "program.py", tmp_path / "given"
+    program.write_text("import sys\nsys.stdout.write(sys.stdin.read())")
+    source.write_bytes(given or b"")
+    with (tmp_path / "out").open("wb") as out, source.open("rb") as file:
+        how = None if given is None else file
+        assert forked(str(program), environment={}, out=out, given=how, server=()).wait(SOON_S) == 0
+    assert (tmp_path / "out").read_text() == read
+
+
+def test_a_command_is_run_to_its_end() -> None:
+    """With its exit code and all that it printed, as `subprocess.run` has them."""
+    done = finished("nonsense", environment={}, timeout_s=4 * SOON_S)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No such command 'nonsense'" in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

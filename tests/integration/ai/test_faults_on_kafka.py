@@ -34,7 +34,7 @@ from tradewind.topics import AI_CALLS, TENANT_COMMANDS
 
 CALLER, ROLES = "caller-ai", ("tenancy", "ai")
 RETRY_AFTER_S = 2.0
-SLACK_S = 10.0
+SLACK_S = 20.0
 """Of a busy machine; the agent's own part is exact (`tests/faults/test_ai_fallbacks.py`)."""
 CASES = {"busy": "429 with retry-after", "error": "500", "cut": "stream cut"}
 

@@ -11,7 +11,7 @@ from tradewind.connectors.settings import RedisSettings, Settings
 from tradewind.processors.gateway.buckets import Policy
 
 POLICY = Policy("reads", 1, 100)
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 async def test_leases_of_two_processes_come_from_one_bucket(settings: Settings) -> None:

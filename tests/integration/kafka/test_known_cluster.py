@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Collection
 from typing import Any
@@ -15,6 +14,7 @@ from click import Command
 from click.testing import CliRunner, Result
 from confluent_kafka.admin import AdminClient, NewTopic
 from conftest import delete_topics
+from processes.forking import finished
 from processes.pipeline import environment
 from processing import request
 from sinks.running import running, until
@@ -144,15 +144,7 @@ async def test_a_topic_that_was_created_again_stops_everything_until_a_person_ac
 
 async def process(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own: some take the signals of their main thread."""
-    return await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-P", "-m", "tradewind.infra.cli", *arguments],
-        env=environment(settings),
-        capture_output=True,
-        text=True,
-        timeout=4 * SOON_S,
-        check=False,
-    )
+    return await asyncio.to_thread(finished, *arguments, environment=environment(settings), timeout_s=4 * SOON_S)
 
 
 def _passes(settings: Settings) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from processes.forking import finished
 from processes.pipeline import environment
 
 from tradewind.connectors.clock.wall import clock_ms
@@ -382,15 +383,7 @@ def test_a_broker_that_is_not_there_is_told_in_time(settings: Settings) -> None:
 
 def command(settings: Settings, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command of Tradewind."""
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "tradewind.infra.cli", *arguments],
-        env=environment(settings),
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return finished(*arguments, environment=environment(settings), given=given, timeout_s=120)
 
 
 def test_the_commands_publish_and_consume_lines_of_json(ready: Settings) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
+from processes.forking import finished
 from processes.pipeline import environment
 
 from tradewind.connectors.kafka.admin import compare, create_missing, ensure, partition_counts
@@ -48,10 +48,7 @@ def test_the_commands_list_and_create(settings: Settings) -> None:
     """`list` tells what is missing, `apply` creates it."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-P", "-m", "tradewind.infra.cli", "topics", *arguments]
-        return subprocess.run(
-            command, env=environment(settings), capture_output=True, text=True, timeout=60, check=False
-        )
+        return finished("topics", *arguments, environment=environment(settings), timeout_s=60)
 
     before = run("list")
     assert before.returncode == 0, before.stderr

@@ -167,5 +167,5 @@ def test_each_process_says_that_the_registry_is_of_another_format_and_changes_no
         assert "the registry holds those of another format of Tradewind" in said, (command, said)
         assert "use another registry and another Kafka" in said, command
         assert "Traceback" not in said, (command, said)
-    topics = AdminClient(settings.librdkafka()).list_topics(timeout=10).topics
+    topics = AdminClient(settings.librdkafka()).list_topics(timeout=30).topics
     assert not [name for name in topics if name.startswith(settings.namespace)]

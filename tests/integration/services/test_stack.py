@@ -97,7 +97,7 @@ def sql(stack: Stack, query: str) -> Any:
 
     async def run() -> Any:
         part = endpoint(stack, "postgres")
-        connection = await asyncpg.connect(part["url"], user=part["user"], password=part["password"], timeout=10)
+        connection = await asyncpg.connect(part["url"], user=part["user"], password=part["password"], timeout=30)
         try:
             return await connection.fetchval(query)
         finally:

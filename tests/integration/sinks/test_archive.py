@@ -103,7 +103,7 @@ def test_kills_of_the_sink_leave_the_counts_and_digests_of_kafka(
         until(lambda: archived(settings) > before, "records are archived")  # noqa: B023
         time.sleep(chance.uniform(0.0, 0.3))
         process.kill()
-        process.wait(10)
+        process.wait(30)
     sender.send(100)
     whole = counts(settings)
     process = archiver(settings, tmp_path / "log", 20_000)
@@ -111,7 +111,7 @@ def test_kills_of_the_sink_leave_the_counts_and_digests_of_kafka(
         until(lambda: archived(settings) == sum(count for count, _ in whole.values()), "all is archived")
     finally:
         process.terminate()
-        assert process.wait(15) == 0
+        assert process.wait(30) == 0
     evidence(SEED, {"kills": kills, "records": archived(settings)})
     for name, value in environment(settings).items():
         monkeypatch.setenv(name, value)

@@ -244,7 +244,7 @@ class TestExactlyOnce:
                 sent += 8_000
             finally:
                 process.send_signal(signal.SIGKILL)
-                process.wait(10)
+                process.wait(30)
         assert count(settings) == sent
 
     def _offsets_say_what_the_rows_say(self, settings: Settings) -> None:
@@ -284,7 +284,7 @@ class TestExactlyOnce:
         client = AdminClient(settings.librdkafka())
         for future in client.delete_topics([settings.physical(FILLS)]).values():
             future.result()
-        until(lambda: settings.physical(FILLS) not in client.list_topics(timeout=5).topics, "the topic is gone")
+        until(lambda: settings.physical(FILLS) not in client.list_topics(timeout=30).topics, "the topic is gone")
         again = Publisher(settings, TOPICS)
         again.publish(FILLS, [fill(number) for number in range(90, 350)], partition=0)
         with running(settings, PostgresSink(settings), publisher.codec):

@@ -20,7 +20,7 @@ from tradewind.connectors.ai.deltas.reader import DeltaReader
 from tradewind.connectors.ai.deltas.writer import DeltaWriter
 
 ENTRIES = st.builds(Entry, st.integers(1, 3), st.integers(1, 4), st.sampled_from(["a", "b", "ab", "ä"]), st.booleans())
-SLACK_S = 5.0
+SLACK_S = 15.0
 """Of a busy machine; what would hang takes longer."""
 
 

@@ -11,7 +11,7 @@ from tradewind.connectors.clock.wall import clock_us
 from tradewind.schemas.billing import Usage
 
 LOOK_S = 0.005
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class Held:

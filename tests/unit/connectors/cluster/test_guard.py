@@ -21,8 +21,8 @@ from tradewind.connectors.cluster.timings import LookTimings
 from tradewind.connectors.settings import ENDPOINTS, KafkaSettings, PostgresSettings, Settings
 from tradewind.infra.cli.processes.stopping import set_from_thread
 
-WAIT_S = 10.0
-SLACK_S = 5.0
+WAIT_S = 30.0
+SLACK_S = 15.0
 """Of a busy machine; what would hang takes longer."""
 AT_ONCE = LookTimings(settle_s=0.0, again_s=0.0, known_s=0.0, every_s=0.01)
 """Nothing is waited for, and a guard looks all the time."""

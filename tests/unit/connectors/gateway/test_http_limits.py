@@ -18,7 +18,7 @@ HEAD = b"GET /api/v1/health/system HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
 def spoken(gateway: Served, *pieces: bytes, pause_s: float = 0.0) -> bytes:
     """Send pieces on a connection of their own, and return all that comes back until it is closed."""
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as sock:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=30) as sock:
         for piece in pieces:
             sock.sendall(piece)
             time.sleep(pause_s)

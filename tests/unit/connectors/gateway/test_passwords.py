@@ -46,7 +46,7 @@ class Stuck(PasswordHasher):
         """Wait until the test says so."""
         self.now += 1
         self.most = max(self.most, self.now)
-        self.go.wait(10)
+        self.go.wait(30)
         self.now -= 1
         return super().verify(hash, password)
 

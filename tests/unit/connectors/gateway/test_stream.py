@@ -17,7 +17,7 @@ from tradewind.connectors.gateway.stream import connection
 from tradewind.connectors.gateway.stream.commands import BadFrame, parse
 from tradewind.connectors.gateway.stream.hub import Hub
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 Socket = aiohttp.ClientWebSocketResponse
 
 

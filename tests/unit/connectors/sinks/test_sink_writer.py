@@ -27,7 +27,7 @@ from tradewind.schemas.market import Heartbeat, Tick
 from tradewind.topics import TICKS, Topic
 
 FAST = Limits(retry_first_s=0.001, retry_most_s=0.002, stop_s=2.0)
-SLACK_S = 5.0
+SLACK_S = 15.0
 """Of a busy machine; what would hang takes longer."""
 
 

@@ -183,7 +183,7 @@ def test_a_watch_ends_when_it_is_closed_and_with_a_bug_of_its_own(
     kafka.known = None  # type: ignore[assignment, method-assign]
     worker.complaints.append((Stuck("broker", 1.0),))
     broken.start()
-    broken._thread.join(10)
+    broken._thread.join(30)
     assert kafka.closed == 4
     assert "a bug ended the watchdogs" in caplog.text
     assert worker.complaints[-1] == (), "nobody would take back what was said"

@@ -75,7 +75,7 @@ def test_a_full_disk_stops_everything_once_and_gives_the_reserve_back(watched: W
     watched.guard.begin()
     assert disk.held(watched.data) > 0
     watched.free = 0
-    assert watched.guard.full.wait(5)
+    assert watched.guard.full.wait(30)
     watched.guard.close()
     assert watched.stops == 1
     assert disk.held(watched.data) == 0
@@ -140,7 +140,7 @@ def test_a_look_that_fails_is_said_and_does_not_end_the_guard(
     failing.clear()
     assert soon(lambda: watched.guard.notes == [])
     watched.free = 0
-    assert watched.guard.full.wait(5)
+    assert watched.guard.full.wait(30)
 
 
 def test_a_reserve_that_the_disk_counts_for_less_is_not_written_over_and_over(

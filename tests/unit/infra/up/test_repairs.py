@@ -11,7 +11,7 @@ import pytest
 from tradewind.infra.services.service import Running, ServiceFailed
 from tradewind.infra.up.supervisor import KAFKA, SERVICE_DEATHS, _Repairs
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class Services:

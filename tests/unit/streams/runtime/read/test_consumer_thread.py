@@ -36,7 +36,7 @@ async def _rested_s(taken: int) -> float:
     loop, fetcher = asyncio.get_running_loop(), _Fetcher()
     begun = loop.time()
     ConsumerThread._fetch_on(SimpleNamespace(thread_loop=loop), fetcher, taken)  # type: ignore[arg-type]
-    await asyncio.wait_for(fetcher._wait_consume_future, 10.0)
+    await asyncio.wait_for(fetcher._wait_consume_future, 30.0)
     return loop.time() - begun
 
 

@@ -174,7 +174,7 @@ async def test_taking_waits_for_the_first_chunk(place: Place) -> None:
     assert not taking.done()
     place.thread.wanted.add((TOPIC, 0))
     place.thread.wake()
-    assert [chunk.next for chunk in await asyncio.wait_for(taking, 5)] == [3]
+    assert [chunk.next for chunk in await asyncio.wait_for(taking, 30)] == [3]
 
 
 async def test_records_are_gone_for_whoever_still_has_the_partition_after_a_session(

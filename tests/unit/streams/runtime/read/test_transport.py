@@ -77,7 +77,7 @@ async def test_chunks_are_handed_on_with_their_generation_and_while_faust_takes_
     assert found == []
     assert place.thread.wanted >= {(TOPIC, 0)}, "not even taken: it would wait outside of what is counted"
     place.consumer.resume_flow()
-    await asyncio.wait_for(reading, 5)
+    await asyncio.wait_for(reading, 30)
     ((source, message),) = found
     assert (source, message.tp, message.offset, message.generation_id) == ((TOPIC, 0), TP(TOPIC, 0), 3, 3)
     assert message.value.lease is lease
@@ -101,7 +101,7 @@ async def test_a_chunk_that_comes_while_faust_shuts_its_queues_waits_until_they_
     await asyncio.sleep(0.02)
     assert not reading.done()
     place.consumer.resume_flow()
-    source, _ = await asyncio.wait_for(reading, 5)
+    source, _ = await asyncio.wait_for(reading, 30)
     assert source == (TOPIC, 0)
 
 
@@ -115,7 +115,7 @@ async def test_faust_lets_the_thread_deliver_when_its_queues_are_open(place: Pla
     await asyncio.sleep(0)
     place.consumer.resume_flow()
     assert place.drained() == []
-    assert len(await asyncio.wait_for(taking, 5)) == 1
+    assert len(await asyncio.wait_for(taking, 30)) == 1
 
 
 async def test_faust_neither_commits_nor_seeks(place: Place) -> None:
