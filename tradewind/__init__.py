@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tradewind.connectors.client import AsyncClient as AsyncClient
+    from tradewind.connectors.client import Client as Client
     from tradewind.connectors.feeds import Feed as Feed
     from tradewind.connectors.kafka import consume as consume
     from tradewind.connectors.kafka import publish as publish
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AsyncClient": "connectors.client",
+    "Client": "connectors.client",
     "Feed": "connectors.feeds",
     "Settings": "connectors.settings",
     "Sink": "connectors.sinks",

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -34,9 +34,12 @@ from tradewind.connectors.gateway.messages import Messages
 from tradewind.connectors.gateway.picture import picture_of
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.stream.connection import Connections
+from tradewind.connectors.gateway.stream.events import Events
+from tradewind.connectors.gateway.stream.feed import EventChannel, Feed, Line, Offsets
 from tradewind.connectors.gateway.stream.hub import Hub, Key
 from tradewind.connectors.gateway.traces import Traces
 from tradewind.connectors.gateway.views.alerts import AlertsView
+from tradewind.connectors.gateway.views.events import TOPICS, EventsView
 from tradewind.connectors.gateway.views.flow import FlowSeen, FlowView
 from tradewind.connectors.gateway.views.inventory import InventoryView
 from tradewind.connectors.gateway.views.jobs import Command, Jobs
@@ -44,7 +47,7 @@ from tradewind.connectors.gateway.views.market import Follower, followers
 from tradewind.connectors.gateway.views.reads import Reads
 from tradewind.connectors.gateway.views.system import Ports, SystemView
 from tradewind.connectors.gateway.views.view import View
-from tradewind.connectors.gateway.wire import encoded
+from tradewind.connectors.gateway.wire import encoded, event_for_wire
 from tradewind.connectors.health.names import Known
 from tradewind.connectors.settings import Settings
 from tradewind.processors.market.instruments import INSTRUMENTS, Instrument
@@ -102,6 +105,7 @@ class Gateway:
     system: SystemView
     alerts: AlertsView
     market: tuple[Follower, ...]
+    events: tuple[EventsView, ...]
     picture: dict[str, Any]
     reads: Reads
     messages: Messages
@@ -124,7 +128,7 @@ class Gateway:
     @property
     def views(self) -> tuple[View, ...]:
         """The threads that look."""
-        return self.flow, self.inventory, self.system, self.alerts, *self.market, *self.asker.views
+        return self.flow, self.inventory, self.system, self.alerts, *self.market, *self.events, *self.asker.views
 
     def start(self) -> None:
         """Start the views, and look for sessions that have ended elsewhere."""
@@ -204,7 +208,23 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
     def put_flow(seen: FlowSeen) -> None:
         put({("flow", ""): encoded(seen.to_json())})
 
+    def event_view(channel: EventChannel, feed: Feed) -> EventsView:
+        def began(offsets: Offsets, topic_id: str) -> None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(feed.start, dict(offsets), topic_id)
+
+        def add(lines: Sequence[Line]) -> None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(feed.add, lines)
+
+        return EventsView(settings, codec, TOPICS[channel], began, add)
+
     secret = secret_of(settings.data)
+    cursors = Cursors(hashlib.sha256(b"tradewind cursors 1" + secret).digest())
+    feeds: dict[EventChannel, Feed] = {
+        channel: Feed(lambda value: encoded(event_for_wire(codec.decode(value)))) for channel in TOPICS
+    }
+    events = Events(feeds, reads.standing, cursors)
     tokens = Tokens(secret, settings.physical("tradewind"), time.time)
     system = SystemView(declared.ports)
     store, audits = Store(settings), AuditLog(settings, codec)
@@ -216,18 +236,19 @@ def make_gateway(settings: Settings, codec: Codec, declared: Declared) -> Gatewa
         people=People(store),
         audits=audits,
         hub=hub,
-        connections=Connections(hub, tokens.verify, time.time, usage.tally.streaming),
+        connections=Connections(hub, events, tokens.verify, time.time, usage.tally.streaming),
         declared=declared,
         flow=FlowView(settings, declared.known, put_flow, system.intents),
         inventory=InventoryView(settings, declared.known),
         system=system,
         alerts=AlertsView(settings, codec),
         market=followers(settings, codec, put),
+        events=tuple(event_view(channel, feed) for channel, feed in feeds.items()),
         picture=picture_of(declared.topics, declared.order, declared.left_out),
         reads=reads,
         messages=Messages(settings, codec, declared.known.topics, declared.topics),
         letters=Letters.of(settings, codec, declared.owners),
-        cursors=Cursors(hashlib.sha256(b"tradewind cursors 1" + secret).digest()),
+        cursors=cursors,
         asker=make_asker(settings, codec),
         commands=Commands(Ledger(settings, clock_us), Writer(settings, codec), audits),
         stop=EmergencyStop.on(settings, codec),

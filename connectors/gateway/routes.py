@@ -106,7 +106,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "trace/{id}", EVERYONE, "The way of an order by any id on it, from the quote to the position."),
     Route("GET", "usage", EVERYONE, "What tenants have used in a month, by meter and dimension."),
     Route("GET", "audit", AUDITORS, "Who changed what, and what was refused."),
-    Route("WS", "stream", EVERYONE, "Ticks, bars and the flow, as they change."),
+    Route("WS", "stream", EVERYONE, "Ticks, bars, the flow and the events of accounts, as they come."),
     Route("WS", "markets/stream", EVERYONE, "Ticks and bars, as they change."),
     _later("analytics", "GET", "metrics/performance", EVERYONE, "Latencies and throughput."),
     _later("notifications", "POST", "alerts/{id}/acknowledge", TRADERS, "Acknowledge an alert."),

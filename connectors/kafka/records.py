@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -15,6 +15,8 @@ from tradewind.connectors.settings import Settings
 
 Start = Literal["earliest", "latest"] | int | datetime
 """Where to begin in each partition: its ends, an offset, or the first record that came in at a time or later."""
+Starts = Start | Mapping[int, int]
+"""The same for all partitions, or an offset for each."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -25,7 +27,7 @@ QUEUED_KIB = 32 * 1024  # read ahead, over all partitions
 
 
 def raw_records(
-    settings: Settings, topic: str, partitions: Collection[int], start: Start, *, follow: bool = False
+    settings: Settings, topic: str, partitions: Collection[int], start: Starts, *, follow: bool = False
 ) -> Generator[list[Message], None, None]:
     """Yield committed records of a topic (its name on the cluster) in batches, each partition in order.
 
@@ -34,7 +36,10 @@ def raw_records(
     """
     consumer = Consumer(reading(settings, "reader", QUEUED_KIB))
     try:
-        begins = {partition: _begin(consumer, topic, partition, start) for partition in sorted(partitions)}
+        begins = {
+            partition: _begin(consumer, topic, partition, start[partition] if isinstance(start, Mapping) else start)
+            for partition in sorted(partitions)
+        }
         consumer.assign([TopicPartition(topic, partition, max(begin, 0)) for partition, begin in begins.items()])
         yield from _batches(consumer, settings, set(begins), _Before(start), follow=follow)
     except KafkaException as error:
@@ -46,15 +51,16 @@ def raw_records(
 class _Before:
     """Tells which records lie before a start that was beyond a partition's end when it was looked for."""
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: Starts) -> None:
+        self._offsets = start if isinstance(start, Mapping) else {}
         self._offset = start if isinstance(start, int) else 0
         self._ms = _ms_of(start) if isinstance(start, datetime) else 0
         self._begun: set[int] = set()
 
     def __contains__(self, message: Message) -> bool:
-        if message.offset() < self._offset:
-            return True
         partition = message.partition()
+        if message.offset() < self._offsets.get(partition, self._offset):
+            return True
         if self._ms and partition not in self._begun:
             if message.timestamp()[1] < self._ms:
                 return True

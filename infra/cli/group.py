@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "archive": ("archive", "List, compare, compact and prune the Parquet files of topics."),
     "tenants": ("trading", "Create and change tenants, and see which revision is in force."),
     "strategies": ("trading", "Deploy strategies to accounts, pause and retire them."),
-    "orders": ("books", "List what deployments wanted, what risk decided, and how it ended."),
+    "orders": ("books", "List orders, what risk decided, and how they ended; submit and cancel by hand."),
     "fills": ("books", "List what was bought and sold."),
     "positions": ("books", "List what accounts hold, and what each of their deployments holds."),
     "accounts": ("books", "List the accounts that have traded."),

@@ -37,6 +37,8 @@ from tradewind.connectors.gateway.messages import Messages
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.server import listen, server_of
 from tradewind.connectors.gateway.stream.connection import AUTH_S, Connections
+from tradewind.connectors.gateway.stream.events import Events
+from tradewind.connectors.gateway.stream.feed import EVENT_CHANNELS, EventChannel, Feed, Filter, Stood
 from tradewind.connectors.gateway.stream.hub import Hub, Key
 from tradewind.connectors.gateway.traces import Traces
 from tradewind.connectors.gateway.views.jobs import Jobs
@@ -205,6 +207,8 @@ class Served:
     """What commands have written."""
     counted: list[Usage]
     """What its door has sent: all once it has ended."""
+    standing: dict[EventChannel, Stood]
+    """What PostgreSQL has of the channels of account events."""
 
     @property
     def url(self) -> str:
@@ -222,8 +226,12 @@ class Served:
 
     def put(self, key: Key, data: bytes) -> None:
         """Put a frame into the hub, and wait until it is there."""
+        self.run(lambda: self.gateway.hub.put(key, data))
+
+    def run(self, act: Callable[[], None]) -> None:
+        """Act on the gateway's loop, and wait until it is done."""
         done = threading.Event()
-        self.loop.call_soon_threadsafe(lambda: (self.gateway.hub.put(key, data), done.set()))
+        self.loop.call_soon_threadsafe(lambda: (act(), done.set()))
         assert done.wait(START_S)
 
 
@@ -241,11 +249,16 @@ def served(*, hurried: bool = False) -> Iterator[Served]:
 
     logins, people = Logins(users), PeopleInMemory()
     counted: list[Usage] = []
+    standing: dict[EventChannel, Stood] = {}
+
+    async def stood(channel: EventChannel, wanted: Filter) -> Stood | None:
+        return standing.get(channel)
 
     def make() -> Gateway:
         usage = Door(Tally("gateway", "test", clock_us, lambda: time.monotonic_ns() // 1_000), Counted(counted))
         hub, tokens = Hub(), Tokens(SECRET, "tradewind", time.time)
         declared = declared_of(Settings(_env_file=None))
+        events = Events({channel: Feed(bytes, kept=100) for channel in EVENT_CHANNELS}, stood, Cursors(SECRET))
         quiet = cast("Any", Quiet)
         return Gateway(
             settings=Settings(_env_file=None),
@@ -256,7 +269,12 @@ def served(*, hurried: bool = False) -> Iterator[Served]:
             audits=cast("Any", None),
             hub=hub,
             connections=Connections(
-                hub, tokens.verify, time.time, usage.tally.streaming, HurriedHttp.head_s if hurried else AUTH_S
+                hub,
+                events,
+                tokens.verify,
+                time.time,
+                usage.tally.streaming,
+                auth_s=HurriedHttp.head_s if hurried else AUTH_S,
             ),
             declared=declared,
             flow=quiet(),
@@ -264,6 +282,7 @@ def served(*, hurried: bool = False) -> Iterator[Served]:
             system=quiet(),
             alerts=quiet(),
             market=(quiet(),),
+            events=(),
             picture={"cards": []},
             reads=reads,
             messages=Messages(Settings(_env_file=None), CODEC, declared.known.topics, declared.topics),
@@ -282,7 +301,7 @@ def served(*, hurried: bool = False) -> Iterator[Served]:
         )
 
     with answering(make, HurriedHttp if hurried else BoundedHttp) as (port, gateway, loop):
-        yield Served(port, gateway, users, logins, people, loop, stores, counted)
+        yield Served(port, gateway, users, logins, people, loop, stores, counted, standing)
 
 
 @contextmanager

@@ -8,16 +8,21 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final, Literal
 
+from tradewind.connectors.gateway.stream.feed import EVENT_CHANNELS, EventChannel
 from tradewind.connectors.gateway.stream.hub import ALL, CHANNELS, Channel
 
 SYMBOL: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 MOST_SYMBOLS: Final = 50
 """Of one command; a connection may not hold more subscriptions than that anyway."""
-OPS = ("auth", "subscribe", "unsubscribe", "ping")
+LONGEST_ACCOUNT: Final = 256
+LONGEST_TOKEN: Final = 2_000
+EVERY_CHANNEL = (*CHANNELS, *EVENT_CHANNELS)
+OPS = ("auth", "subscribe", "unsubscribe", "resume", "ping")
 FIELDS = {
     "auth": frozenset({"op", "token"}),
-    "subscribe": frozenset({"op", "channel", "symbols"}),
+    "subscribe": frozenset({"op", "channel", "symbols", "account"}),
     "unsubscribe": frozenset({"op", "channel", "symbols"}),
+    "resume": frozenset({"op", "channel", "symbols", "account", "at"}),
     "ping": frozenset({"op"}),
 }
 
@@ -44,11 +49,24 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class Following:
+    """Asks for every event of a channel, or no more of them."""
+
+    op: Literal["subscribe", "unsubscribe", "resume"]
+    channel: EventChannel
+    symbols: tuple[str, ...]
+    """Empty: all."""
+    account: str | None = None
+    at: str | None = None
+    """The token to go on with; of `resume` alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """Asks whether the server is there, for clients that cannot send WebSocket's own pings."""
 
 
-def parse(text: str) -> Auth | Subscription | Ping:
+def parse(text: str) -> Auth | Subscription | Following | Ping:
     """Return the command of a frame; raises `BadFrame`."""
     try:
         found: Any = json.loads(text)
@@ -64,21 +82,40 @@ def parse(text: str) -> Auth | Subscription | Ping:
     if op == "ping":
         return Ping()
     if op == "auth":
-        if not isinstance(token := found.get("token"), str):
-            raise BadFrame("token: expected the access token as a string")
-        return Auth(token)
-    return Subscription(op, channel := _channel(found.get("channel")), _symbols(channel, found.get("symbols")))
+        return Auth(_text(found, "token", "the access token as a string"))
+    channel = _channel(found.get("channel"))
+    if channel in EVENT_CHANNELS:
+        return _following(op, channel, found)
+    if op == "resume":
+        raise BadFrame(f"channel: {channel} keeps the last of each symbol alone: subscribe to it")
+    if "account" in found:
+        raise BadFrame(f"account: {channel} are of no account")
+    return Subscription(op, channel, _symbols(channel, found.get("symbols")))
 
 
-def _channel(given: object) -> Channel:
-    if given not in CHANNELS:
-        close = get_close_matches(str(given), CHANNELS, n=1)
-        hint = f"; is it {close[0]}?" if close else ""
-        raise BadFrame(f"channel: expected one of {', '.join(CHANNELS)}, got {_shown(given)}{hint}")
+def _following(op: Any, channel: Any, found: dict[str, Any]) -> Following:
+    symbols = () if found.get("symbols") is None else _symbols(channel, found["symbols"])
+    account = _text(found, "account", "its name", LONGEST_ACCOUNT) if "account" in found else None
+    at = _text(found, "at", f"the `at` of the last frame of {channel}") if op == "resume" else None
+    return Following(op, channel, symbols, account, at)
+
+
+def _text(found: dict[str, Any], name: str, what: str, longest: int = LONGEST_TOKEN) -> str:
+    given = found.get(name)
+    if not isinstance(given, str) or not 1 <= len(given) <= longest:
+        raise BadFrame(f"{name}: expected {what}, of 1 to {longest:,} characters")
     return given
 
 
-def _symbols(channel: Channel, given: object) -> tuple[str, ...]:
+def _channel(given: object) -> Any:
+    if given not in EVERY_CHANNEL:
+        close = get_close_matches(str(given), EVERY_CHANNEL, n=1)
+        hint = f" (is it {close[0]}?)" if close else ""
+        raise BadFrame(f"channel: got {_shown(given)}{hint}, expected one of {', '.join(EVERY_CHANNEL)}")
+    return given
+
+
+def _symbols(channel: Channel | EventChannel, given: object) -> tuple[str, ...]:
     if channel == "flow":
         if given is not None:
             raise BadFrame("symbols: the channel flow has none: leave them out")

@@ -12,7 +12,9 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from tradewind.connectors.gateway.auth.roles import ENROLLING, Who, second_factor_wanted
 from tradewind.connectors.gateway.problems import Problem
-from tradewind.connectors.gateway.stream.commands import Auth, BadFrame, Subscription, parse
+from tradewind.connectors.gateway.stream.commands import Auth, BadFrame, Following, Subscription, parse
+from tradewind.connectors.gateway.stream.events import Events
+from tradewind.connectors.gateway.stream.following import Followings
 from tradewind.connectors.gateway.stream.hub import ALL, Hub, Key
 from tradewind.connectors.gateway.wire import encoded
 
@@ -26,9 +28,9 @@ CLOSE_S: Final = 2.0
 """How long a client has to answer a close before its connection is cut."""
 REASON_BYTES: Final = 120
 """A close frame carries 123 bytes of reason."""
-BAD_FRAME, UNKNOWN_CLIENT, AUTH_TIMEOUT, TOO_MANY, TOO_FAST = 4400, 4401, 4408, 4413, 4429
-"""Close codes of ours: a frame that is no command; a token that is not good; no token in time; more subscriptions or
-frames than a connection may have."""
+BAD_FRAME, UNKNOWN_CLIENT, AUTH_TIMEOUT, FELL_BEHIND, TOO_MANY, TOO_FAST = 4400, 4401, 4408, 4409, 4413, 4429
+"""Close codes of ours: a frame that is no command; a token that is not good; no token in time; events that the client
+has not read are kept no more; more subscriptions or frames than a connection may have."""
 STREAM, MARKET_STREAM = "stream", "markets/stream"
 """How usage names them."""
 NOT_TEXT: Final = 1003
@@ -41,9 +43,11 @@ class Connections:
     def __init__(
         self,
         hub: Hub,
+        events: Events,
         verify: Callable[[str], Who],
         clock: Callable[[], float],
         streaming: Callable[[str, str], AbstractContextManager[None]],
+        *,
         auth_s: float = AUTH_S,
     ) -> None:
         """Take what all need.
@@ -51,7 +55,8 @@ class Connections:
         `verify` raises `Problem` for a token that is not good. `clock` gives s since 1970. `streaming` counts the time
         for which a tenant has a stream of a name open.
         """
-        self.hub, self.verify, self.clock, self.streaming, self.auth_s = hub, verify, clock, streaming, auth_s
+        self.hub, self.events, self.verify, self.clock = hub, events, verify, clock
+        self.streaming, self.auth_s = streaming, auth_s
         self.open: set[Connection] = set()
 
     def check(self) -> None:
@@ -71,6 +76,7 @@ class Connection(WSListener):
         self._token: str | None = None
         self._usage = ExitStack()
         self._tenant_id: str | None = None
+        self._followings = Followings(shared.events, self._send, lambda: not self._paused, self._fell_behind)
         self._wanted: set[Key] = set()
         self._dirty: dict[Key, None] = {}
         """Cells that have changed since they were sent, in the order in which they did."""
@@ -121,9 +127,10 @@ class Connection(WSListener):
         self._paused = True
 
     def resume_writing(self) -> None:
-        """Go on with the last of each cell."""
+        """Go on with the last of each cell, and with the events that wait."""
         self._paused = False
         self._flush()
+        self._followings.pump()
 
     def changed(self, key: Key) -> None:
         """Note that a cell has another frame, to be written soon."""
@@ -139,6 +146,8 @@ class Connection(WSListener):
             self._shared.verify(self._token)
         except Problem as problem:
             self._close(UNKNOWN_CLIENT, f"{problem.code}: {problem.remedy}")
+        else:
+            self._followings.mark(self._loop.time())
 
     def _take(self, text: str) -> None:
         command = parse(text)
@@ -146,6 +155,8 @@ class Connection(WSListener):
             who = self._shared.verify(command.token)
             if who.role == ENROLLING:
                 raise second_factor_wanted()
+            if self._token is not None and who.tenant_id != self._tenant_id:
+                raise BadFrame("token: it is of another tenant than the one before: open another connection")
             self._token = command.token
             self._count(who.tenant_id)
             if self._waiting is not None:
@@ -156,8 +167,28 @@ class Connection(WSListener):
             raise BadFrame('the first frame is {"op":"auth","token":...}')
         elif isinstance(command, Subscription):
             self._subscribe(command)
+        elif isinstance(command, Following):
+            self._follow(command)
         else:
             self._send(b'{"op":"pong"}')
+
+    def _follow(self, command: Following) -> None:
+        if self._market_only:
+            raise BadFrame(f"channel: markets/stream has ticks and bars; {command.channel} is on /api/v1/stream")
+        if command.op == "unsubscribe":
+            self._followings.leave(command.channel)
+        elif len(self._wanted) + self._followings.count(command.channel) > SUBSCRIPTIONS:
+            self._too_many()
+        else:
+            self._followings.begin(command, self._tenant_id)
+
+    def _fell_behind(self) -> None:
+        """Say where the client stood in each channel, and end: it may go on from there, here or elsewhere."""
+        self._send(encoded({"op": "bye", "at": self._followings.places()}))
+        self._close(FELL_BEHIND, "events that were not read are kept no more: resume by the tokens of `bye`")
+
+    def _too_many(self) -> None:
+        self._close(TOO_MANY, f"more than {SUBSCRIPTIONS} subscriptions: leave symbols out for all of them")
 
     def _count(self, tenant_id: str | None) -> None:
         """Count the stream as usage of a tenant, from the first token of it on."""
@@ -178,8 +209,8 @@ class Connection(WSListener):
                 self._shared.hub.unsubscribe(self, key)
             self._dirty = {key: None for key in self._dirty if self._reads(key)}
             return
-        if len(self._wanted.union(keys)) > SUBSCRIPTIONS:
-            self._close(TOO_MANY, f"more than {SUBSCRIPTIONS} subscriptions: leave symbols out for all of them")
+        if len(self._wanted.union(keys)) + self._followings.count() > SUBSCRIPTIONS:
+            self._too_many()
             return
         for key in keys:
             self._wanted.add(key)
@@ -225,6 +256,7 @@ class Connection(WSListener):
         self._shared.open.discard(self)
         for key in self._wanted:
             self._shared.hub.unsubscribe(self, key)
+        self._followings.close()
         self._wanted.clear()
         self._dirty.clear()
         for timer in (self._waiting, self._flushing):

@@ -9,7 +9,7 @@ from typing import Final
 from confluent_kafka import Message
 
 from tradewind.connectors.gateway.stream.hub import Channel, Key
-from tradewind.connectors.gateway.views.topic_view import TopicView
+from tradewind.connectors.gateway.views.topic_view import OfModel, TopicView
 from tradewind.connectors.gateway.wire import encoded, event_for_wire
 from tradewind.connectors.kafka.records import Start
 from tradewind.connectors.settings import Settings
@@ -19,8 +19,6 @@ from tradewind.schemas.event import Event
 from tradewind.schemas.market import Bar, Tick
 from tradewind.topics import BARS, TICKS, Topic
 
-FRAME: Final = 5
-"""Bytes of Confluent's frame: a zero, and the schema's id."""
 MOST_CELLS: Final = 2_000
 """Instruments, times intervals for bars. More are left out, and the log says so once."""
 Put = Callable[[dict[Key, bytes]], None]
@@ -34,7 +32,7 @@ class Follower(TopicView):
     def __init__(self, settings: Settings, codec: Codec, topic: Topic, channel: Channel, put: Put) -> None:
         super().__init__(settings, topic, topic.name)
         self._codec, self._channel, self._put = codec, channel, put
-        self._models: dict[bytes, bool] = {}
+        self._of_model = OfModel(topic, codec)
         self._cells: set[Key] = set()
         self._full = False
 
@@ -49,7 +47,7 @@ class Follower(TopicView):
         by_interval = self._channel == "bars"  # keys are instruments, and bars of several intervals share one
         for message in reversed(batch):
             value, key = message.value(), message.key() or b""
-            if value is None or (key in seen and not by_interval) or not self._is_main(value[:FRAME]):
+            if value is None or (key in seen and not by_interval) or not self._of_model(value):
                 continue
             seen.add(key)
             try:
@@ -61,14 +59,6 @@ class Follower(TopicView):
                 found[cell] = encoded(event_for_wire(event))
         if found:
             self._put(found)
-
-    def _is_main(self, frame: bytes) -> bool:
-        if frame not in self._models:
-            try:
-                self._models[frame] = self._codec.model_of(int.from_bytes(frame[1:], "big")) is self._topic.model
-            except UndecodableRecord:
-                self._models[frame] = False
-        return self._models[frame]
 
     def _has_room(self, cell: Key) -> bool:
         if cell in self._cells:

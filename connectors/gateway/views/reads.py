@@ -13,6 +13,8 @@ import asyncpg
 
 from tradewind.connectors.gateway.cursors import Cursor, Place
 from tradewind.connectors.gateway.database import STATEMENT_S, Database
+from tradewind.connectors.gateway.stream.feed import EventChannel, Filter, Stood
+from tradewind.connectors.gateway.views.events import TOPICS
 from tradewind.connectors.kafka.json_events import EPOCH, MICROSECOND
 from tradewind.connectors.settings import Settings
 from tradewind.processors.health.chain import Step
@@ -25,6 +27,8 @@ MOST_OPEN: Final = 5_000
 """Orders, newest first, among which the open ones are looked for: a page asks for them every few seconds."""
 MOST_STEPS: Final = 100
 """Of an order: an order that is filled in more parts shows the first ones."""
+MOST_STOOD: Final = 500
+"""Orders and fills in the snapshot of a stream: the newest ones."""
 MOST_TOTALS: Final = 5_000
 """Of one answer: a tenant has one for each meter and instrument, route or model."""
 POSITIONS: Final = """
@@ -69,6 +73,7 @@ WHERE ($1::text IS NULL OR tenant_id = $1) AND ($2::text IS NULL OR account_id =
   AND ($4::timestamptz IS NULL OR (ts_event, event_id) < ($4, $5::text))
 ORDER BY ts_event DESC, event_id DESC LIMIT $6
 """
+WRITTEN: Final = "SELECT partition, next_offset FROM sink_positions WHERE topic = $1 AND next_offset IS NOT NULL"
 USAGE: Final = """
 SELECT tenant_id, meter, dimension, quantity, billable_quantity, records, ts_event FROM usage_totals
 WHERE ts_start = $1 AND ($2::text IS NULL OR tenant_id = $2) ORDER BY tenant_id, meter, dimension LIMIT $3
@@ -154,6 +159,34 @@ class Reads:
     ) -> Page:
         """Return fills, newest first."""
         return _page(await self._fetch(FILLS, tenant_id, account_id, order_id, *after.place, limit + 1), limit)
+
+    async def standing(self, channel: EventChannel, wanted: Filter) -> Stood | None:
+        """Return what stands of a channel, and the first offsets of its topic that are not in it: as of one moment.
+
+        None for channels of which the sink writes no rows that stand.
+        """
+        tenant, account = wanted.tenant_id, wanted.account_id
+        question: tuple[Any, ...]
+        match channel:
+            case "orders":
+                question = (ORDERS, tenant, account, None, None, None, MOST_STOOD)
+            case "fills":
+                question = (FILLS, tenant, account, None, None, None, MOST_STOOD)
+            case "positions":
+                question = (POSITIONS, tenant, account, False, MOST_POSITIONS)
+            case _:
+                return None
+        async with (
+            self._database.pool() as pool,
+            pool.acquire(timeout=STATEMENT_S) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            offsets = await connection.fetch(WRITTEN, TOPICS[channel].name)
+            rows = await connection.fetch(*question)
+        return Stood(
+            [_row(row) for row in rows if not wanted.symbols or f"{row['symbol']}.{row['venue']}" in wanted.symbols],
+            {row["partition"]: row["next_offset"] for row in offsets},
+        )
 
     async def usage(self, tenant_id: str | None, month: datetime) -> list[dict[str, Any]]:
         """Return what was used in the month of UTC that begins then, by meter and dimension."""

@@ -11,11 +11,14 @@ from confluent_kafka import Message
 from tradewind.connectors.gateway.views.view import View
 from tradewind.connectors.kafka.admin import require
 from tradewind.connectors.kafka.errors import StreamError
-from tradewind.connectors.kafka.records import Start, raw_records
+from tradewind.connectors.kafka.records import Starts, raw_records
 from tradewind.connectors.registry import RegistryError
 from tradewind.connectors.settings import Settings
+from tradewind.schemas.codec import Codec, UndecodableRecord
 from tradewind.topics import Topic
 
+FRAME: Final = 5
+"""Bytes of Confluent's frame: a zero, and the schema's id."""
 AGAIN_S: Final = 2.0
 """After a failure: Kafka's restart takes some 10 s."""
 log = logging.getLogger(__name__)
@@ -30,7 +33,7 @@ class TopicView(View):
         self.trouble: str | None = None
         """Why nothing is read; None while the topic is followed."""
 
-    def begin(self) -> Start:
+    def begin(self) -> Starts:
         """Return where to begin, at the start and after each failure."""
         raise AssertionError(f"{type(self).__name__} does not say where it begins")
 
@@ -68,3 +71,21 @@ class TopicView(View):
                 self.trouble = None
         finally:
             batches.close()
+
+
+class OfModel:
+    """Tells by their frames which values are events of a topic's own model, without decoding them."""
+
+    def __init__(self, topic: Topic, codec: Codec) -> None:
+        self._topic, self._codec = topic, codec
+        self._known: dict[bytes, bool] = {}
+
+    def __call__(self, value: bytes) -> bool:
+        """Return whether a value is one of them."""
+        frame = value[:FRAME]
+        if frame not in self._known:
+            try:
+                self._known[frame] = self._codec.model_of(int.from_bytes(frame[1:], "big")) is self._topic.model
+            except UndecodableRecord:
+                self._known[frame] = False
+        return self._known[frame]

@@ -51,8 +51,8 @@ def _found(settings: Settings, order: str, tenant: str | None) -> Asked:
     if not found:
         of = "" if tenant is None else f" of tenant {tenant!r}"
         raise click.ClickException(
-            f"PostgreSQL has no order {order!r}{of}: ./dev orders lists ids, and ./dev status shows whether the sink "
-            "is behind"
+            f"PostgreSQL has no order {order!r}{of}: ids are listed by ./dev orders, and ./dev status "
+            "shows whether the sink is behind"
         )
     if len(found) > 1:
         names = ", ".join(str(one.request.tenant_id) for one in found)

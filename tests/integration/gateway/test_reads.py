@@ -12,6 +12,7 @@ import pytest
 from tradewind.connectors.gateway.commands.orders import ENDED
 from tradewind.connectors.gateway.cursors import Cursor
 from tradewind.connectors.gateway.problems import Problem
+from tradewind.connectors.gateway.stream.feed import Filter
 from tradewind.connectors.gateway.views.reads import Reads
 from tradewind.connectors.postgres.connection import Connection, connect
 from tradewind.connectors.postgres.migrations import migrate
@@ -129,6 +130,26 @@ async def test_pages_meet_without_a_gap_or_a_repeat(reads: Reads) -> None:
             break
         after = Cursor(page.next)
     assert seen == ["a4", "a3", "a2", "a1", "a0"]
+
+
+async def test_what_stands_of_a_channel_comes_with_the_offsets_behind_it(reads: Reads, settings: Settings) -> None:
+    """In one snapshot; the sink's partitions that have written nothing are left out."""
+    connection = await connect(settings)
+    await connection.execute(
+        "INSERT INTO sink_positions (topic, partition, epoch, next_offset) "
+        "VALUES ('execution.fills', 0, 1, 7), ('execution.fills', 1, 1, NULL), ('portfolio.positions', 0, 1, 9)"
+    )
+    await connection.close()
+    fills = await reads.standing("fills", Filter("alpha"))
+    assert fills is not None
+    assert ([row["order_id"] for row in fills.rows], fills.offsets) == (["a1"], {0: 7})
+    orders = await reads.standing("orders", Filter("alpha", frozenset({"EURUSD.SIM"}), "main"))
+    assert orders is not None
+    assert (len(orders.rows), orders.offsets) == (5, {})
+    positions = await reads.standing("positions", Filter(None, frozenset({"GBPUSD.SIM"})))
+    assert positions is not None
+    assert (positions.rows, positions.offsets) == ([], {0: 9})
+    assert await reads.standing("signals", Filter("alpha")) is None
 
 
 async def test_without_postgresql_a_read_says_so(settings: Settings) -> None:
