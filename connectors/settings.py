@@ -378,7 +378,7 @@ def strangers(environment: Mapping[str, str], dotenv: Path = Path(".env")) -> di
 
 
 BESIDE = (
-    "CACHE", "BASE_PORT", "MAVEN_MIRROR", "GATE", "TEST_STACK", "REPLAY_CHILD", "HELD_WORKER_TIMINGS",
+    "CACHE", "BASE_PORT", "MAVEN_MIRROR", "GATE", "TEST_STACK", "REPLAY_CHILD", "HELD_WORKER_TIMINGS", "KEY",
     *(f"TEST_IMAGE_{service}" for service in ("INFLUXDB", "POSTGRES", "KAFKA", "VALKEY")),
 )  # fmt: skip
 """Variables of commands that are no settings of processes."""
