@@ -71,9 +71,10 @@ class AsyncClient:
             headers["Prefer"] = f"wait={wait_s}"
         return await self._session.call("POST", path, body=body, headers=headers)
 
-    async def orders(self, *, account: str | None = None, limit: int = PAGE) -> list[Order]:
-        """Return orders, newest first."""
-        return [Order.model_validate(row) for row in await self._rows("orders/status", "orders", account, limit)]
+    async def orders(self, *, account: str | None = None, only_open: bool = False, limit: int = PAGE) -> list[Order]:
+        """Return orders, newest first; with `only_open`, those of the newest 5,000 that have not ended."""
+        query = {"account": account, "open": only_open}
+        return [Order.model_validate(row) for row in await self._rows("orders/status", "orders", query, limit)]
 
     async def order(self, order_id: str) -> Order:
         """Return one order; raises `Refused` (404) where the tenant has none of that id."""
@@ -81,7 +82,8 @@ class AsyncClient:
 
     async def fills(self, *, account: str | None = None, limit: int = PAGE) -> list[Filled]:
         """Return fills, newest first."""
-        return [Filled.model_validate(row) for row in await self._rows("executions/history", "fills", account, limit)]
+        query = {"account": account}
+        return [Filled.model_validate(row) for row in await self._rows("executions/history", "fills", query, limit)]
 
     async def positions(self, *, account: str | None = None) -> list[Holding]:
         """Return what accounts hold."""
@@ -153,11 +155,11 @@ class AsyncClient:
         async for event in Stream(self._session, wanted, resume or {}, patience_s).events():
             yield event
 
-    async def _rows(self, path: str, name: str, account: str | None, limit: int) -> list[Mapping[str, Any]]:
+    async def _rows(self, path: str, name: str, query: Mapping[str, Any], limit: int) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any]] = []
         cursor: str | None = None
         while len(found) < limit:
-            page = await self.get(path, account=account, cursor=cursor, limit=min(PAGE, limit - len(found)))
+            page = await self.get(path, **query, cursor=cursor, limit=min(PAGE, limit - len(found)))
             found += page[name]
             cursor = page["next"]
             if cursor is None:

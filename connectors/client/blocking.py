@@ -62,9 +62,9 @@ class Client:
         """Return the answer of any command."""
         return self._wait(self._client.command(path, body, key=key, wait_s=wait_s))
 
-    def orders(self, *, account: str | None = None, limit: int = PAGE) -> list[Order]:
-        """Return orders, newest first."""
-        return self._wait(self._client.orders(account=account, limit=limit))
+    def orders(self, *, account: str | None = None, only_open: bool = False, limit: int = PAGE) -> list[Order]:
+        """Return orders, newest first; with `only_open`, those of the newest 5,000 that have not ended."""
+        return self._wait(self._client.orders(account=account, only_open=only_open, limit=limit))
 
     def order(self, order_id: str) -> Order:
         """Return one order."""

@@ -169,7 +169,7 @@ class Reads:
         question: tuple[Any, ...]
         match channel:
             case "orders":
-                question = (ORDERS, tenant, account, None, None, None, MOST_STOOD)
+                question = (ORDERS, tenant, account, None, None, None, MOST_STOOD, None, MOST_STOOD)
             case "fills":
                 question = (FILLS, tenant, account, None, None, None, MOST_STOOD)
             case "positions":

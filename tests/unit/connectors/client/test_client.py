@@ -51,9 +51,11 @@ class Pages:
     """Reads that have 1,200 orders."""
 
     async def orders(
-        self, tenant_id: str | None, account: str | None, order_id: str | None, after: Cursor, most: int
+        self, tenant_id: str | None, account: str | None, order_id: str | None, after: Cursor, most: int, **but: Any
     ) -> Page:
-        """Return a page of them."""
+        """Return a page of them; all have ended."""
+        if but.get("but"):
+            return Page([], None)
         begin = 0 if after.last is None else int(after.last[1])
         rows = [{**ROW, "order_id": order_id or f"o{number}"} for number in range(begin, min(1_200, begin + most))]
         end = begin + len(rows)
@@ -111,6 +113,7 @@ async def test_lists_go_on_over_pages(gateway: Served) -> None:
         orders = await client.orders(limit=5_000)
         assert [order.order_id for order in orders] == [f"o{number}" for number in range(1_200)]
         assert (orders[0].quantity, orders[0].limit_price, orders[0].codes) == (Decimal(1000), None, ())
+        assert await client.orders(only_open=True) == []
         tick = await client.tick("EURUSD")
         assert tick is not None
         assert tick["bid"] == "1.1"
