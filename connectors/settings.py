@@ -241,7 +241,7 @@ class Settings(BaseSettings):
     ai: AiSettings = AiSettings()
     tenants: tuple[Tenant, ...] = DEFAULT_TENANTS
     instruments: dict[str, Instrument] = {}
-    """symbol -> instrument, with tick size and lot size. Adds instruments to the known ones, or replaces them."""
+    """symbol -> instrument, with tick size, lot size and currencies. Adds instruments, or replaces known ones."""
     bar_grace_ms: int = Field(default=500, ge=0)
     """How long after its end a bar still accepts quotes, in ms of event time."""
     tick_leap_s: int = Field(default=3600, ge=1)
@@ -384,7 +384,9 @@ BESIDE = (
 """Variables of commands that are no settings of processes."""
 EXAMPLES = {
     f"{PREFIX}TENANTS": '[{"tenant_id": "alpha", "accounts": ["main"], "sizing": {...}, "limits": {...}}]',
-    f"{PREFIX}INSTRUMENTS": '{"ETHUSD": {"tick_size": "0.01", "lot_size": "0.001", "min_quantity": "0.001"}}',
+    f"{PREFIX}INSTRUMENTS": (
+        '{"ETHUSD": {"tick_size": "0.01", "lot_size": "0.001", "min_quantity": "0.001", "base": "ETH", "quote": "USD"}}'
+    ),
 }
 
 

@@ -10,6 +10,7 @@ from tradewind.topics import (
     BARS,
     DEPLOYMENT_POSITIONS,
     FILLS,
+    MARKS,
     ORDER_COMMANDS,
     ORDER_REQUESTS,
     POSITIONS,
@@ -34,7 +35,10 @@ def sizing(settings: Settings) -> Agent:
 
 
 def portfolio(settings: Settings) -> Agent:  # noqa: ARG001 - every agent is built from the settings
-    """Keep positions and their profit, of accounts and of their deployments."""
+    """Keep positions and their profit, of accounts and of their deployments; send marks of instruments."""
     return Agent(
-        name="portfolio", inputs=(FILLS, BARS), outputs=(POSITIONS, DEPLOYMENT_POSITIONS), processor=positions()
+        name="portfolio",
+        inputs=(FILLS, BARS),
+        outputs=(POSITIONS, DEPLOYMENT_POSITIONS, MARKS),
+        processor=positions(),
     )

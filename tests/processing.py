@@ -28,7 +28,7 @@ from tradewind.processors.tenancy.seed import commands_of
 from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS, Tenant
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import OrderRequest
-from tradewind.schemas.market import Bar, Heartbeat, Tick
+from tradewind.schemas.market import Bar, Heartbeat, Mark, Tick
 from tradewind.schemas.risk import Decision
 from tradewind.schemas.signals import Deployment
 from tradewind.schemas.tenancy import Seeded
@@ -146,6 +146,13 @@ def bar(ts_event: int, close: float = 1.25, *, interval_s: int = 60, symbol: str
         **prices,
     }
     return Bar(**{**fields, **other})
+
+
+def mark(ts_event: int, price: str, *, symbol: str = "EURUSD", venue: str = "OANDA") -> Mark:
+    """Return a mark of EURUSD at OANDA, unless told otherwise."""
+    event_id = derive_id("mark", symbol, venue, ts_event, price)
+    chain = {"event_id": event_id, "correlation_id": event_id, "causation_id": event_id}
+    return Mark(ts_event=ts_event, ts_ingest=ts_event, symbol=symbol, venue=venue, price=Decimal(price), **chain)
 
 
 def request(

@@ -4,7 +4,7 @@ from tradewind.topics.ai import AI_ATTEMPTS, AI_CALLS, AI_REQUESTS, AI_RESPONSES
 from tradewind.topics.billing import USAGE, USAGE_THRESHOLDS, USAGE_TOTALS
 from tradewind.topics.catalog import UnknownTopic, topic_named
 from tradewind.topics.execution import FILLS, ORDER_COMMANDS, ORDER_EVENTS, ORDER_REQUESTS
-from tradewind.topics.market import BARS, FEED_POSITIONS, LATE_TICKS, NEWS, TICKS, TRADES
+from tradewind.topics.market import BARS, FEED_POSITIONS, LATE_TICKS, MARKS, NEWS, TICKS, TRADES
 from tradewind.topics.notifications import ALERTS
 from tradewind.topics.portfolio import DEPLOYMENT_POSITIONS, POSITIONS
 from tradewind.topics.risk import DECISIONS, KILL_SWITCHES
@@ -27,6 +27,7 @@ DOMAIN_TOPICS: tuple[Topic, ...] = (
     NEWS,
     LATE_TICKS,
     BARS,
+    MARKS,
     FEED_POSITIONS,
     SIGNALS,
     ORDER_COMMANDS,
@@ -70,6 +71,7 @@ __all__ = [
     "FILLS",
     "KILL_SWITCHES",
     "LATE_TICKS",
+    "MARKS",
     "NEWS",
     "ORDER_COMMANDS",
     "ORDER_EVENTS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from tradewind.schemas.event import Event
-from tradewind.schemas.market import Bar, FeedPosition, Heartbeat, News, Tick, Trade
+from tradewind.schemas.market import Bar, FeedPosition, Heartbeat, Mark, News, Tick, Trade
 from tradewind.topics.keys import INSTRUMENT, instrument_key
 from tradewind.topics.topic import MIB, Topic
 
@@ -58,6 +58,20 @@ BARS = Topic(
     traced=False,
 )
 """Their records carry no header: it takes 1.5 µs each, and the trace of a bar is its own id (ADR 0011)."""
+
+MARKS = Topic(
+    name="market.marks",
+    model=Mark,
+    key=instrument_key,
+    key_columns=INSTRUMENT,
+    owner="market",
+    producers=("portfolio",),
+    consumers=("risk",),
+    traced=False,
+    broadcast=True,
+)
+"""A price of each instrument a minute goes to every partition: each task of risk values positions in all instruments.
+The agent that values positions sends them, so that risk and positions go by the same prices (ADR 0048)."""
 
 NEWS = Topic(
     name="market.news",

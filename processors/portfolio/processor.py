@@ -1,4 +1,4 @@
-"""Fills become positions of accounts and of their deployments; each bar values them again.
+"""Fills become positions of accounts and of their deployments; each bar of a minute values them again, and is a mark.
 
 A fill changes the position of its account, and that of the deployment that ordered. A fill that names no deployment is
 of the one with the strategy's name, as the order of a signal that names none. The quantities of an account's
@@ -22,17 +22,18 @@ from tradewind.processors.money import CONTEXT, ZERO, money_of, signed_quantity
 from tradewind.processors.portfolio.holding import Holding
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import Fill
-from tradewind.schemas.market import Bar, Heartbeat
+from tradewind.schemas.market import Bar, Heartbeat, Mark
 from tradewind.schemas.portfolio import DeploymentPosition, MarkState, Position, PositionState
 from tradewind.schemas.ranges import AMOUNT_MAX, EXACT_PRICE_MAX
 
 MARK_INTERVAL_S = 60  # a value each minute is what a person watches; each second would be sixty times the records
 
 
-def portfolio(*, shares: bool = True) -> Processor:
-    """Return the portfolio agent's processor: fills and bars -> positions; heartbeats end here.
+def portfolio(*, shares: bool = True, marks: bool = True) -> Processor:
+    """Return the portfolio agent's processor: fills and bars -> positions, and marks; heartbeats end here.
 
     Without `shares`, only positions of accounts are kept: if an account has one deployment, they are the deployment's.
+    Without `marks`, none are sent, for a reader whose tenants have no limits over several instruments.
 
     Raises `PoisonRecord` for a fill without a tenant or with an unknown side, and for a fill that makes a position too
     large to be valued.
@@ -44,7 +45,7 @@ def portfolio(*, shares: bool = True) -> Processor:
         if segment.model is Fill:
             return _on_fills(state, rows_of(segment), shares=shares)
         if segment.model is Bar:
-            return _on_bars(state, rows_of(segment))
+            return _on_bars(state, rows_of(segment), tell=marks)
         raise TypeError(f"positions are made of fills and bars, not of {segment.model.__name__} ({segment.topic})")
 
     return process
@@ -114,13 +115,29 @@ def _on_fill(
     return made
 
 
-def _on_bars(state: State, segment: Rows) -> list[Event]:
+def _on_bars(state: State, segment: Rows, *, tell: bool) -> list[Event]:
     sent: list[Event] = []
     bars = zip(cast("list[Bar]", list(segment.events)), segment.ts_ingest.tolist(), strict=True)
     for index, (bar, ts_ingest) in enumerate(bars):
         if bar.interval_s == MARK_INTERVAL_S:
+            if tell:
+                sent.append(_mark(index, bar, ts_ingest))
             sent += _on_bar(state, index, bar, ts_ingest)
     return sent
+
+
+def _mark(index: int, bar: Bar, ts_ingest: int) -> Mark:
+    made = Mark(
+        event_id=derive_id("Mark", instrument(bar.symbol, bar.venue), bar.ts_event),
+        ts_event=bar.ts_event,
+        ts_ingest=ts_ingest,
+        correlation_id=bar.correlation_id,
+        causation_id=bar.event_id,
+        symbol=bar.symbol,
+        venue=bar.venue,
+        price=money_of(bar.mid_close),
+    )
+    return checked(made, index)
 
 
 def _on_bar(state: State, index: int, bar: Bar, ts_ingest: int) -> list[Event]:

@@ -11,7 +11,9 @@ from typing import Literal, TypeAlias
 
 from tradewind.processors.clock import month_name
 from tradewind.processors.money import CONTEXT
+from tradewind.processors.risk.limits import across
 from tradewind.processors.risk.target import Order
+from tradewind.processors.risk.totals import Totals
 from tradewind.processors.tenancy.switches import stopped
 from tradewind.schemas.billing import UsageThreshold
 from tradewind.schemas.execution import OrderRequest
@@ -31,6 +33,9 @@ Code: TypeAlias = Literal[
     "MAX_EXPOSURE",
     "DAILY_LOSS",
     "DRAWDOWN",
+    "NO_RATE",
+    "TOTAL_EXPOSURE",
+    "CURRENCY_EXPOSURE",
 ]
 SET: str = "by ./dev tenants set"
 
@@ -73,6 +78,8 @@ class Standing:
     """What the account has lost in the instrument since the day began, quote currency."""
     drawdown: Decimal | None
     """What the account has lost in the instrument since its best result, quote currency."""
+    totals: Totals
+    """What the order would lead to, over all instruments of the tenant."""
 
 
 def findings(request: OrderRequest, order: Order, limits: LimitsState, standing: Standing) -> tuple[Finding, ...]:
@@ -91,6 +98,9 @@ def findings(request: OrderRequest, order: Order, limits: LimitsState, standing:
         order_rate(request, order, limits, standing.in_minute),
         daily_loss(order, limits, standing.lost_today),
         drawdown(order, limits, standing.drawdown),
+        no_rate(order, limits, standing.totals),
+        total_exposure(order, limits, standing.totals),
+        currency_exposure(order, limits, standing.totals),
     )
     return tuple(one for one in found if one is not None)
 
@@ -195,3 +205,37 @@ def drawdown(order: Order, limits: LimitsState, lost: Decimal | None) -> Finding
     passes = lost <= most or order.reduces
     reason = "" if passes else f"the account is {lost:.2f} below its best result here, above {most:.2f}: {do}"
     return Finding("DRAWDOWN", lost, most, reason)
+
+
+def no_rate(order: Order, limits: LimitsState, totals: Totals) -> Finding | None:
+    """Deny an order if a mark or a rate is missing, so that limits over several instruments cannot be judged.
+
+    Allow one that makes a position smaller.
+    """
+    if not across(limits):
+        return None
+    most = f"{limits.max_mark_age_us:,} µs old"
+    passes = not totals.missing or order.reduces
+    do = f"wait for quotes, give a feed of them, or raise max_mark_age_us {SET}"
+    said = f"limits over several instruments cannot be judged without {totals.missing}, at most {most}: {do}"
+    return Finding("NO_RATE", totals.missing or "all known", most, "" if passes else said)
+
+
+def total_exposure(order: Order, limits: LimitsState, totals: Totals) -> Finding | None:
+    """Deny an order that would make the positions of all the tenant's accounts and instruments too large."""
+    most, total = limits.max_total_exposure, totals.exposure
+    if most is None or total is None:
+        return None
+    passes = total <= most or order.reduces
+    reason = f"all positions together would be worth {total:.2f} {limits.account_currency}, above {most:.2f}"
+    return Finding("TOTAL_EXPOSURE", total, most, "" if passes else reason)
+
+
+def currency_exposure(order: Order, limits: LimitsState, totals: Totals) -> Finding | None:
+    """Deny an order that would make what all the tenant's accounts hold net of a currency too large."""
+    most, net = limits.max_currency_exposure, totals.currency
+    if most is None or net is None:
+        return None
+    passes = net <= most or order.reduces
+    reason = f"the net position in one currency would be worth {net:.2f} {limits.account_currency}, above {most:.2f}"
+    return Finding("CURRENCY_EXPOSURE", net, most, "" if passes else reason)

@@ -10,6 +10,7 @@ from tradewind.processors.money import shown
 from tradewind.processors.risk.checks import Finding, Standing, findings
 from tradewind.processors.risk.limits import limits_of
 from tradewind.processors.risk.target import order_of
+from tradewind.processors.risk.totals import Totals
 from tradewind.schemas.execution import OrderRequest
 from tradewind.schemas.risk import Decision
 from tradewind.schemas.tenancy import Tenant
@@ -45,6 +46,7 @@ def explained(request: OrderRequest, decision: Decision, tenant: Tenant) -> tupl
         elsewhere=decision.elsewhere,
         lost_today=decision.lost_today,
         drawdown=decision.drawdown,
+        totals=Totals(decision.total_exposure, decision.currency_exposure, decision.no_rate),
     )
     return tuple(_checked(one, decision) for one in findings(request, order, limits_of(tenant), standing))
 

@@ -6,6 +6,7 @@ on a request depends on fills only where an order ended without one (docs/adr/00
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
@@ -19,6 +20,7 @@ from tradewind.schemas.execution import OrderEvent, OrderRequest
 from tradewind.schemas.risk import (
     EarningsState,
     ExposureState,
+    HeldState,
     HoldingState,
     LimitsState,
     ReservationState,
@@ -56,6 +58,15 @@ def elsewhere(state: State, request: OrderRequest, limits: LimitsState) -> Decim
     others = (state.get(key, ExposureState) for key in keys)
     with exact():
         return sum((abs(other.quantity) for other in others if other is not None), ZERO)
+
+
+def held_by(state: State, tenant_id: str, account_id: str) -> Iterator[tuple[str, str, Decimal]]:
+    """Yield (name, symbol, units) of each instrument that an account holds something of, by name."""
+    known = state.get(_held_key(tenant_id, account_id), HeldState)
+    for name in () if known is None else known.instruments:
+        of = state.get(f"exposure/{tenant_id}/{account_id}/{name}", ExposureState)
+        if of is not None:
+            yield name, of.symbol, of.quantity
 
 
 def is_open(state: State, order_id: str) -> bool:
@@ -132,11 +143,28 @@ def after_end(state: State, event: OrderEvent) -> tuple[ExposureState, HoldingSt
 
 def keep(state: State, exposure: ExposureState, holding: HoldingState) -> None:
     """Store what an account and its deployment hold of an instrument."""
+    before = state.get(_key(exposure), ExposureState)
+    if (before is not None and before.quantity != 0) != (exposure.quantity != 0):
+        _list(state, exposure)
     state.put(_key(exposure), exposure)
     if holding.quantity:
         state.put(_holding_key(holding), holding)
     else:
         state.delete(_holding_key(holding))  # what is flat takes no memory, however many there were
+
+
+def _list(state: State, exposure: ExposureState) -> None:
+    """Keep whether an account holds something of an instrument, so that what it holds can be added up."""
+    key = _held_key(exposure.tenant_id, exposure.account_id)
+    known = state.get(key, HeldState)
+    name = instrument(exposure.symbol, exposure.venue)
+    names = set(() if known is None else known.instruments) - {name}
+    if exposure.quantity:
+        names.add(name)
+    if names:
+        state.put(key, HeldState(instruments=tuple(sorted(names))))
+    else:
+        state.delete(key)
 
 
 def _holding(of: ExposureState, deployment: str, quantity: Decimal) -> HoldingState:
@@ -156,6 +184,10 @@ def _key(of: OrderRequest | ReservationState | ExposureState) -> str:
 
 def _place(of: OrderRequest | ReservationState | ExposureState, account_id: str) -> str:
     return f"exposure/{of.tenant_id}/{account_id}/{instrument(of.symbol, of.venue)}"
+
+
+def _held_key(tenant_id: str, account_id: str) -> str:
+    return f"held/{tenant_id}/{account_id}"
 
 
 def _reservation_key(order_id: str) -> str:

@@ -18,9 +18,18 @@ def limits_of(tenant: Tenant) -> LimitsState:
         max_order_notional=tenant.max_order_notional,
         max_position_notional=tenant.max_position_notional,
         max_exposure_notional=tenant.max_exposure_notional,
+        max_total_exposure=tenant.max_total_exposure,
+        max_currency_exposure=tenant.max_currency_exposure,
         max_daily_loss=tenant.max_daily_loss,
         max_drawdown=tenant.max_drawdown,
         max_quote_age_us=tenant.max_quote_age_us,
+        max_mark_age_us=tenant.max_mark_age_us,
+        account_currency=tenant.account_currency,
         orders_quota=quota_of(tenant.quotas, ORDERS),
         orders_per_minute=tenant.orders_per_minute,
     )
+
+
+def across(limits: LimitsState) -> bool:
+    """Return whether a limit is stated that adds up several instruments, so that marks are needed."""
+    return limits.max_total_exposure is not None or limits.max_currency_exposure is not None

@@ -12,6 +12,7 @@ an event of an open order with an unknown status.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -19,6 +20,7 @@ from tradewind.processors.batch import PoisonRecord, Processor, Rows, Segment, S
 from tradewind.processors.billing.meters import ORDERS
 from tradewind.processors.billing.used_up import note_used, used_up
 from tradewind.processors.identity import derive_id
+from tradewind.processors.market.instruments import INSTRUMENTS, Instrument
 from tradewind.processors.money import shown
 from tradewind.processors.risk.checks import Finding, Standing, findings, unknown_owner
 from tradewind.processors.risk.earnings import (
@@ -41,24 +43,27 @@ from tradewind.processors.risk.exposure import (
     was_decided,
 )
 from tradewind.processors.risk.limits import limits_of
+from tradewind.processors.risk.marks import keep_mark
 from tradewind.processors.risk.rates import approved_in_minute, count_approved
 from tradewind.processors.risk.target import Order, order_of
+from tradewind.processors.risk.totals import NOT_ASKED, Totals, totals_after
 from tradewind.processors.tenancy import switches as halts
 from tradewind.processors.tenancy.known import known, note, note_seeded
 from tradewind.processors.tenancy.switches import switches_of
 from tradewind.schemas.billing import UsageThreshold
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import CancelOrder, OrderEvent, OrderRequest
-from tradewind.schemas.market import Heartbeat
+from tradewind.schemas.market import Heartbeat, Mark
 from tradewind.schemas.risk import Decision, EarningsState, KillSwitch, LimitsState
 from tradewind.schemas.tenancy import Seeded, Tenant
 
 
-def risk() -> Processor:
-    """Return the risk agent's processor: tenants, quotas, requests, order events, switches, heartbeats -> decisions.
+def risk(instruments: Mapping[str, Instrument] = INSTRUMENTS) -> Processor:
+    """Return the risk agent's processor: tenants, quotas, marks, requests, order events, switches, time -> decisions.
 
-    Cancels pass unchanged, and heartbeats with the number of the task's partition. Raises `PoisonRecord` for a request
-    that cannot be checked, and for a record that makes an exposure larger than the range of amounts.
+    `instruments` has the currencies of each symbol, for limits over several instruments. Cancels pass unchanged, and
+    heartbeats with the number of the task's partition. Raises `PoisonRecord` for a request that cannot be checked, and
+    for a record that makes an exposure larger than the range of amounts.
     """
 
     def process(state: State, segment: Segment) -> list[Event]:
@@ -66,7 +71,7 @@ def risk() -> Processor:
             return []
         rows = rows_of(segment)
         if rows.model is OrderRequest:
-            return _on_requests(state, rows)
+            return _on_requests(state, rows, instruments)
         for index, event in enumerate(rows.events):
             _take(state, index, event)
         if rows.model is Heartbeat:
@@ -91,6 +96,8 @@ def _take(state: State, index: int, event: Event) -> None:
         case UsageThreshold():
             if event.meter == ORDERS:
                 note_used(state, event)
+        case Mark():
+            keep_mark(state, event)
         case Heartbeat() | CancelOrder():
             pass
         case _:
@@ -108,20 +115,22 @@ def _on_order_event(state: State, index: int, event: OrderEvent) -> None:
             keep_earnings(state, checked(earnings, index))
 
 
-def _on_requests(state: State, segment: Rows) -> list[Event]:
+def _on_requests(state: State, segment: Rows, instruments: Mapping[str, Instrument]) -> list[Event]:
     requests = cast("list[OrderRequest]", list(segment.events))
     for index, request in enumerate(requests):
         if request.tenant_id is None:
             raise PoisonRecord(index, f"request {request.event_id} names no tenant: no limits can judge it")
         require_known(request, index, "mode", "order_type", "time_in_force")
     return [
-        _decide(state, index, request, ts_ingest)
+        _decide(state, index, request, instruments, ts_ingest=ts_ingest)
         for index, (request, ts_ingest) in enumerate(zip(requests, segment.ts_ingest.tolist(), strict=True))
         if not was_decided(state, request)
     ]
 
 
-def _decide(state: State, index: int, request: OrderRequest, ts_ingest: int) -> Decision:
+def _decide(
+    state: State, index: int, request: OrderRequest, instruments: Mapping[str, Instrument], *, ts_ingest: int
+) -> Decision:
     tenant_id = cast("str", request.tenant_id)
     limits = known(state, tenant_id, LimitsState)
     unknown = unknown_owner(request, limits)
@@ -130,7 +139,8 @@ def _decide(state: State, index: int, request: OrderRequest, ts_ingest: int) -> 
         note_unknown_owner(state, request)
         return _decision(request, order, index, () if unknown is None else (unknown,), ts_ingest=ts_ingest)
     earnings = earnings_at(state, request, limits, order.exposure)
-    standing = _standing(state, request, order, limits, earnings, ts_ingest=ts_ingest)
+    totals = totals_after(state, request, order, limits, instruments) if order.quantity else NOT_ASKED
+    standing = _standing(state, request, order, limits, earnings, totals=totals, ts_ingest=ts_ingest)
     found = findings(request, order, limits, standing) if order.quantity else ()
     against = tuple(one for one in found if one.reason)
     approved = bool(order.quantity) and not against
@@ -154,6 +164,7 @@ def _standing(
     limits: LimitsState,
     earnings: EarningsState | None,
     *,
+    totals: Totals,
     ts_ingest: int,
 ) -> Standing:
     quota = limits.orders_quota
@@ -164,6 +175,7 @@ def _standing(
         elsewhere=elsewhere(state, request, limits),
         lost_today=None if earnings is None else lost_today(earnings, order.exposure),
         drawdown=None if earnings is None else drawdown(earnings, order.exposure),
+        totals=totals,
     )
 
 
@@ -210,6 +222,9 @@ def _decision(
         in_minute=0 if standing is None else standing.in_minute,
         lost_today=None if standing is None else standing.lost_today,
         drawdown=None if standing is None else standing.drawdown,
+        total_exposure=None if standing is None else standing.totals.exposure,
+        currency_exposure=None if standing is None else standing.totals.currency,
+        no_rate="" if standing is None else standing.totals.missing,
     )
     return checked(made, index)
 

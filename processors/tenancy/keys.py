@@ -13,7 +13,10 @@ from decimal import Decimal
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from tradewind.processors.billing.meters import AI_COST, METERS
+from tradewind.processors.market.instruments import CURRENCY as TRADED
+from tradewind.processors.market.instruments import CURRENCY_SAID
 from tradewind.processors.money import ZERO, rounded
+from tradewind.processors.tenancy.tenant import ACCOUNT_CURRENCY, MARK_AGE_US
 from tradewind.schemas.ranges import RANGES, UNITS_MAX
 from tradewind.schemas.tenancy import Tenant
 
@@ -193,9 +196,13 @@ KEYS: Final[Mapping[str, Key]] = {
     "max_order_notional": Key(_decimal, required=True),
     "max_position_notional": Key(_decimal, required=True),
     "max_exposure_notional": Key(_or_null(_decimal), None),
+    "max_total_exposure": Key(_or_null(_decimal), None),
+    "max_currency_exposure": Key(_or_null(_decimal), None),
     "max_daily_loss": Key(_or_null(_decimal), None),
     "max_drawdown": Key(_or_null(_decimal), None),
     "max_quote_age_us": Key(_whole(LONG_MAX), 30_000_000),
+    "max_mark_age_us": Key(_whole(LONG_MAX), MARK_AGE_US),
+    "account_currency": Key(lambda value: _matching(value, TRADED, CURRENCY_SAID), ACCOUNT_CURRENCY),
     "orders_per_minute": Key(_whole(INT_MAX), 600),
     "api_requests_per_hour": Key(_whole(INT_MAX), 3_600),
     "ai_requests_per_hour": Key(_whole(INT_MAX), 500),

@@ -5,12 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from tradewind.processors.identity import derive_id
-from tradewind.processors.tenancy.tenant import Tenant
+from tradewind.processors.tenancy.tenant import ACCOUNT_CURRENCY, MARK_AGE_US, Tenant
 from tradewind.schemas.signals import DeploymentCommand
 from tradewind.schemas.tenancy import Seeded, TenantCommand
+
+MAY_BE_LEFT_OUT: Final = (
+    "max_exposure_notional",
+    "max_total_exposure",
+    "max_currency_exposure",
+    "max_daily_loss",
+    "max_drawdown",
+)
+"""Limits that a tenant has only if they are stated."""
 
 
 def commands_of(
@@ -50,9 +59,13 @@ def _create(tenant: Tenant, now_us: int) -> TenantCommand:
         "max_position_notional": limits.max_position_notional,
         "max_quote_age_us": limits.max_quote_age_us,
     }
-    for name in ("max_exposure_notional", "max_daily_loss", "max_drawdown"):
+    for name in MAY_BE_LEFT_OUT:
         if (stated := getattr(limits, name)) is not None:
             values[name] = stated
+    if limits.max_mark_age_us != MARK_AGE_US:
+        values["max_mark_age_us"] = limits.max_mark_age_us
+    if tenant.account_currency != ACCOUNT_CURRENCY:
+        values["account_currency"] = tenant.account_currency
     changes = tuple({"key": key, "value": json.dumps(value, default=_text)} for key, value in values.items())
     event_id = derive_id("seed", tenant.tenant_id, *(f"{each['key']}={each['value']}" for each in changes))
     return TenantCommand(

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+MARK_AGE_US = 3 * 86_400_000_000
+"""Three days: most markets close for a weekend, and positions are worth what they were worth at its beginning."""
+ACCOUNT_CURRENCY = "USD"
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -20,6 +24,12 @@ class Limits:
     """A quote older than this, in event time, is stale."""
     max_exposure_notional: Decimal | None = None
     """Largest value of what all accounts together hold of one instrument, in the quote currency."""
+    max_total_exposure: Decimal | None = None
+    """Largest value of what all accounts together hold of all instruments, in the currency of the accounts."""
+    max_currency_exposure: Decimal | None = None
+    """Largest value that all accounts may hold net of one currency, in the currency of the accounts."""
+    max_mark_age_us: int = MARK_AGE_US
+    """A mark older than this, in event time, values nothing."""
     max_daily_loss: Decimal | None = None
     """Most that an account may lose in one instrument in a day of UTC, in the quote currency."""
     max_drawdown: Decimal | None = None
@@ -47,6 +57,8 @@ class Tenant:
     accounts: tuple[str, ...]
     sizing: Sizing
     limits: Limits
+    account_currency: str = ACCOUNT_CURRENCY
+    """The currency of limits over several instruments."""
 
 
 def refuse_twins(tenants: Iterable[Tenant]) -> None:

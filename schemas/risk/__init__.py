@@ -13,9 +13,12 @@ __all__ = [
     "Decision",
     "EarningsState",
     "ExposureState",
+    "HeldState",
     "HoldingState",
     "KillSwitch",
     "LimitsState",
+    "MarkedState",
+    "MarksState",
     "OrderRateState",
     "ReservationState",
     "StrangersState",
@@ -57,6 +60,9 @@ class Decision(Event):
         "in_minute": "count",
         "lost_today": "amount",
         "drawdown": "filled",
+        "total_exposure": "filled",
+        "currency_exposure": "filled",
+        "no_rate": "words",
     }
     RULES: ClassVar[tuple[str, ...]] = (
         "quote_bid <= quote_ask",
@@ -92,6 +98,9 @@ class Decision(Event):
             "MAX_EXPOSURE",
             "DAILY_LOSS",
             "DRAWDOWN",
+            "NO_RATE",
+            "TOTAL_EXPOSURE",
+            "CURRENCY_EXPOSURE",
         ],
         ...,
     ]
@@ -146,6 +155,12 @@ class Decision(Event):
     """what the account had lost in the instrument since 00:00 UTC of event time, quote currency, negative for a gain; null where no limit is about that"""
     drawdown: Decimal | None = None
     """what the account had lost in the instrument since its best result, quote currency; null where no limit is about that"""
+    total_exposure: Decimal | None = None
+    """what all positions of the tenant's accounts would be worth after the order, long and short added, in the currency of the accounts; null where no limit is about that, or a rate is missing"""
+    currency_exposure: Decimal | None = None
+    """what all accounts would hold net of one currency of the instrument, the larger of both, in the currency of the accounts; null where no limit is about that, or a rate is missing"""
+    no_rate: str = ""
+    """which rates or marks are missing to judge limits over several instruments; empty where none is"""
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -182,6 +197,9 @@ class Decision(Event):
             in_minute=record["in_minute"],
             lost_today=record["lost_today"],
             drawdown=record["drawdown"],
+            total_exposure=record["total_exposure"],
+            currency_exposure=record["currency_exposure"],
+            no_rate=record["no_rate"],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -218,6 +236,9 @@ class Decision(Event):
             "in_minute": self.in_minute,
             "lost_today": self.lost_today,
             "drawdown": self.drawdown,
+            "total_exposure": self.total_exposure,
+            "currency_exposure": self.currency_exposure,
+            "no_rate": self.no_rate,
         }
 
     def in_range(self) -> bool:
@@ -252,6 +273,9 @@ class Decision(Event):
                 or -9999999999999999999999999999 <= self.lost_today <= 9999999999999999999999999999
             )
             and (self.drawdown is None or 0 <= self.drawdown <= 9999999999999999999999999999)
+            and (self.total_exposure is None or 0 <= self.total_exposure <= 9999999999999999999999999999)
+            and (self.currency_exposure is None or 0 <= self.currency_exposure <= 9999999999999999999999999999)
+            and len(self.no_rate) <= 65536
             and self.quote_bid <= self.quote_ask
             and (self.order_type == "UNKNOWN" or (self.limit_price is not None) == (self.order_type == "LIMIT"))
             and (self.time_in_force == "UNKNOWN" or (self.expire_ts is not None) == (self.time_in_force == "GTD"))
@@ -374,6 +398,28 @@ class ExposureState(Event):
 
     def in_range(self) -> bool:
         return -9999999999999999999999999999 <= self.quantity <= 9999999999999999999999999999
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldState(Event):
+    """State of the risk agent: of which instruments one account holds something, approved orders counted as if filled."""
+
+    SCHEMA: ClassVar[str] = "tradewind.risk.HeldState"
+    VERSION: ClassVar[int] = 1
+
+    instruments: tuple[str, ...]
+    """their names, sorted"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            instruments=tuple(record["instruments"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "instruments": list(self.instruments),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -521,8 +567,16 @@ class LimitsState(Event):
     """largest absolute value of a position in one instrument, in the quote currency"""
     max_quote_age_us: int
     """how old the quote of an order may be, in event time, µs"""
+    max_mark_age_us: int
+    """how old a mark may be that values a position or converts a currency, in event time, µs"""
+    account_currency: str
+    """currency of the accounts: of limits over several instruments"""
     max_exposure_notional: Decimal | None = None
     """largest value that all accounts of the tenant may hold of one instrument, in the quote currency; null for any"""
+    max_total_exposure: Decimal | None = None
+    """largest value of the positions of all accounts in all instruments, long and short added, in the currency of the accounts; null for any"""
+    max_currency_exposure: Decimal | None = None
+    """largest value that all accounts may hold net of one currency other than that of the accounts, in the currency of the accounts; null for any"""
     max_daily_loss: Decimal | None = None
     """most that an account may lose in one instrument in a day of UTC, in the quote currency; null for any"""
     max_drawdown: Decimal | None = None
@@ -542,9 +596,13 @@ class LimitsState(Event):
             max_order_notional=record["max_order_notional"],
             max_position_notional=record["max_position_notional"],
             max_exposure_notional=record["max_exposure_notional"],
+            max_total_exposure=record["max_total_exposure"],
+            max_currency_exposure=record["max_currency_exposure"],
             max_daily_loss=record["max_daily_loss"],
             max_drawdown=record["max_drawdown"],
             max_quote_age_us=record["max_quote_age_us"],
+            max_mark_age_us=record["max_mark_age_us"],
+            account_currency=record["account_currency"],
             orders_quota=record["orders_quota"],
             orders_per_minute=record["orders_per_minute"],
         )
@@ -558,11 +616,71 @@ class LimitsState(Event):
             "max_order_notional": self.max_order_notional,
             "max_position_notional": self.max_position_notional,
             "max_exposure_notional": self.max_exposure_notional,
+            "max_total_exposure": self.max_total_exposure,
+            "max_currency_exposure": self.max_currency_exposure,
             "max_daily_loss": self.max_daily_loss,
             "max_drawdown": self.max_drawdown,
             "max_quote_age_us": self.max_quote_age_us,
+            "max_mark_age_us": self.max_mark_age_us,
+            "account_currency": self.account_currency,
             "orders_quota": self.orders_quota,
             "orders_per_minute": self.orders_per_minute,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedState(Event):
+    """State of the risk agent: which instruments have marks."""
+
+    SCHEMA: ClassVar[str] = "tradewind.risk.MarkedState"
+    VERSION: ClassVar[int] = 1
+
+    instruments: tuple[str, ...]
+    """their names, sorted"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            instruments=tuple(record["instruments"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "instruments": list(self.instruments),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarksState(Event):
+    """State of the risk agent: the newest marks of one instrument."""
+
+    SCHEMA: ClassVar[str] = "tradewind.risk.MarksState"
+    VERSION: ClassVar[int] = 1
+
+    symbol: str
+    """the instrument as its venue writes it, such as EURUSD"""
+    venue: str
+    """where it trades or is quoted, such as OANDA"""
+    times: tuple[int, ...]
+    """event time of each mark, oldest first, µs"""
+    prices: tuple[Decimal, ...]
+    """price of each mark, in the same order"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            symbol=record["symbol"],
+            venue=record["venue"],
+            times=tuple(record["times"]),
+            prices=tuple(record["prices"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "symbol": self.symbol,
+            "venue": self.venue,
+            "times": list(self.times),
+            "prices": list(self.prices),
         }
 
 

@@ -224,9 +224,13 @@ class Tenant(Event):
         "max_order_notional": "limit",
         "max_position_notional": "limit",
         "max_exposure_notional": "limit",
+        "max_total_exposure": "limit",
+        "max_currency_exposure": "limit",
         "max_daily_loss": "limit",
         "max_drawdown": "limit",
         "max_quote_age_us": "duration",
+        "max_mark_age_us": "duration",
+        "account_currency": "name",
         "orders_per_minute": "count",
         "api_requests_per_hour": "count",
         "ai_requests_per_hour": "count",
@@ -272,6 +276,10 @@ class Tenant(Event):
     """largest absolute position times price in one instrument, in the quote currency"""
     max_quote_age_us: int
     """a quote that is older than this, in event time, is stale, µs"""
+    max_mark_age_us: int
+    """how old a mark may be that values a position or converts a currency, in event time, µs"""
+    account_currency: str
+    """currency of the accounts: of limits over several instruments"""
     orders_per_minute: int
     """quota: orders a minute, over all accounts"""
     api_requests_per_hour: int
@@ -292,6 +300,10 @@ class Tenant(Event):
     """limit orders: event time after which they expire, µs; null lets them live until the source's end"""
     max_exposure_notional: Decimal | None = None
     """largest absolute positions times price in one instrument, all accounts added, in the quote currency; null for any"""
+    max_total_exposure: Decimal | None = None
+    """largest value of the positions of all accounts in all instruments, long and short added, in the currency of the accounts; null for any"""
+    max_currency_exposure: Decimal | None = None
+    """largest value that all accounts may hold net of one currency other than that of the accounts, in the currency of the accounts; null for any"""
     max_daily_loss: Decimal | None = None
     """most that an account may lose in one instrument in a day of UTC, in the quote currency; null for any"""
     max_drawdown: Decimal | None = None
@@ -321,9 +333,13 @@ class Tenant(Event):
             max_order_notional=record["max_order_notional"],
             max_position_notional=record["max_position_notional"],
             max_exposure_notional=record["max_exposure_notional"],
+            max_total_exposure=record["max_total_exposure"],
+            max_currency_exposure=record["max_currency_exposure"],
             max_daily_loss=record["max_daily_loss"],
             max_drawdown=record["max_drawdown"],
             max_quote_age_us=record["max_quote_age_us"],
+            max_mark_age_us=record["max_mark_age_us"],
+            account_currency=record["account_currency"],
             orders_per_minute=record["orders_per_minute"],
             api_requests_per_hour=record["api_requests_per_hour"],
             ai_requests_per_hour=record["ai_requests_per_hour"],
@@ -356,9 +372,13 @@ class Tenant(Event):
             "max_order_notional": self.max_order_notional,
             "max_position_notional": self.max_position_notional,
             "max_exposure_notional": self.max_exposure_notional,
+            "max_total_exposure": self.max_total_exposure,
+            "max_currency_exposure": self.max_currency_exposure,
             "max_daily_loss": self.max_daily_loss,
             "max_drawdown": self.max_drawdown,
             "max_quote_age_us": self.max_quote_age_us,
+            "max_mark_age_us": self.max_mark_age_us,
+            "account_currency": self.account_currency,
             "orders_per_minute": self.orders_per_minute,
             "api_requests_per_hour": self.api_requests_per_hour,
             "ai_requests_per_hour": self.ai_requests_per_hour,
@@ -387,9 +407,13 @@ class Tenant(Event):
             and 0 <= self.max_order_notional <= 9999999999999999999999999999
             and 0 <= self.max_position_notional <= 9999999999999999999999999999
             and (self.max_exposure_notional is None or 0 <= self.max_exposure_notional <= 9999999999999999999999999999)
+            and (self.max_total_exposure is None or 0 <= self.max_total_exposure <= 9999999999999999999999999999)
+            and (self.max_currency_exposure is None or 0 <= self.max_currency_exposure <= 9999999999999999999999999999)
             and (self.max_daily_loss is None or 0 <= self.max_daily_loss <= 9999999999999999999999999999)
             and (self.max_drawdown is None or 0 <= self.max_drawdown <= 9999999999999999999999999999)
             and 1 <= self.max_quote_age_us <= 7776000000000
+            and 1 <= self.max_mark_age_us <= 7776000000000
+            and 1 <= len(self.account_currency) <= 256
             and self.orders_per_minute >= 0
             and self.api_requests_per_hour >= 0
             and self.ai_requests_per_hour >= 0

@@ -28,13 +28,13 @@ from tradewind.processors.market.quotes import Ints, Quoted, Quotes
 from tradewind.processors.portfolio.processor import MARK_INTERVAL_S
 from tradewind.schemas.event import US_PER_MS, Event
 from tradewind.schemas.execution import Fill, OrderEvent
-from tradewind.schemas.market import Bar, Heartbeat, Tick
+from tradewind.schemas.market import Bar, Heartbeat, Mark, Tick
 from tradewind.schemas.notifications import Alert
 from tradewind.schemas.risk import Decision
 from tradewind.schemas.signals import Signal
 from tradewind.streams.backtest.stages import Stages, row, rows
 from tradewind.streams.backtest.warmup import WarmUp
-from tradewind.topics import BARS, DECISIONS, FILLS, ORDER_EVENTS, ORDER_REQUESTS, SIGNALS, TICKS
+from tradewind.topics import BARS, DECISIONS, FILLS, MARKS, ORDER_EVENTS, ORDER_REQUESTS, SIGNALS, TICKS
 
 LOWEST = np.iinfo(np.int64).min
 FIRST_QUOTES = 1  # that the venue gets of those that concern an order; then ever more, while one is open
@@ -240,6 +240,9 @@ class Engine:
     def _deliver(self, outputs: Iterable[Output]) -> None:
         """Tell what an agent sent, and give it to those who read it."""
         for event in cast("Iterable[Event]", outputs):
+            if isinstance(event, Mark):
+                self.stages.risk.event(MARKS.name, event)
+                continue
             self.tell(event)
             if isinstance(event, OrderEvent):
                 if event.status == OPENING:

@@ -13,6 +13,7 @@ from tradewind.processors.batch import Output, PoisonRecord, Processor, Rows, Se
 from tradewind.processors.market.candles import SECOND_US
 from tradewind.processors.market.processor import bars
 from tradewind.processors.portfolio.processor import MARK_INTERVAL_S, portfolio
+from tradewind.processors.risk.limits import across, limits_of
 from tradewind.processors.signals.deployments import Catalogue
 from tradewind.processors.signals.parameters import by_name
 from tradewind.processors.signals.processor import signals as signals_processor
@@ -95,24 +96,25 @@ def stages(settings: Settings, strategy: Strategy, tenant: Tenant) -> Stages:
     # Nobody waits for promises here; they only end the questions of a strategy that takes answers.
     beats = type(strategy).on_answer is not Strategy.on_answer
     market = bars((strategy.interval_s, MARK_INTERVAL_S), grace_us, leap_us, beats=beats)
-    made = Stages(
-        Stage("market", market),
-        Stage("signals", signals_processor([strategy], beats=beats)),
-        Stage("sizing", declared["sizing"]),
-        Stage("risk", declared["risk"]),
-        Stage("execution", declared["execution"]),
-        Stage("portfolio", portfolio(shares=False)),  # an account has one deployment
-        grace_us,
-        leap_us,
-        strategy.interval_s,
-        settings.venue_latency_ms * US_PER_MS,
-    )
     known = by_name([strategy])
     commands = Stage("tenancy", tenancy(Catalogue(known, ())))
     changes = commands.events(TENANT_COMMANDS.name, commands_of([tenant], FIRST_US, known))
     for change in changes:
         if isinstance(change, TenantRefused | DeploymentRefused):
             raise Refused("; ".join(str(reason["text"]) for reason in change.reasons))
+    adds_up = any(across(limits_of(one)) for one in changes if isinstance(one, TenantChange))
+    made = Stages(
+        Stage("market", market),
+        Stage("signals", signals_processor([strategy], beats=beats)),
+        Stage("sizing", declared["sizing"]),
+        Stage("risk", declared["risk"]),
+        Stage("execution", declared["execution"]),
+        Stage("portfolio", portfolio(shares=False, marks=adds_up)),  # an account has one deployment
+        grace_us,
+        leap_us,
+        strategy.interval_s,
+        settings.venue_latency_ms * US_PER_MS,
+    )
     for stage in (made.sizing, made.risk):
         stage.events(TENANT_CHANGES.name, (one for one in changes if isinstance(one, TenantChange | Seeded)))
     made.signals.events(DEPLOYMENT_CHANGES.name, (one for one in changes if isinstance(one, Deployment | Seeded)))

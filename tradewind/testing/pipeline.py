@@ -16,6 +16,7 @@ from tradewind.processors.execution.processor import execution as venue
 from tradewind.processors.market.instruments import INSTRUMENTS, Instrument
 from tradewind.processors.market.processor import GRACE_US, bars
 from tradewind.processors.portfolio.sizing import sizing
+from tradewind.processors.risk.processor import risk
 from tradewind.processors.signals.built_in import BUILT_IN
 from tradewind.processors.signals.deployments import Catalogue
 from tradewind.processors.signals.parameters import by_name
@@ -101,6 +102,7 @@ class Pipeline:
         declared["tenancy"] = replace(declared["tenancy"], processor=tenancy(catalogue))
         declared["signals"] = replace(declared["signals"], processor=signals(known_by_name.values(), asker or known))
         declared["sizing"] = replace(declared["sizing"], processor=sizing(instruments))
+        declared["risk"] = replace(declared["risk"], processor=risk(instruments))
         fills = CostlyVenue(costs or Costs(), instruments)
         hold = Hold(TICKS, DECISIONS, latency_us, through=ORDER_REQUESTS)
         declared["execution"] = replace(declared["execution"], processor=venue(latency_us, fills), hold=hold)

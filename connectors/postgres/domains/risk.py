@@ -106,6 +106,17 @@ COMMENT ON COLUMN decisions.drawdown IS
     'What the account had lost in the instrument since its best result; null where no limit is about that.';
 """
 
+ACROSS = """
+ALTER TABLE decisions ADD COLUMN total_exposure numeric(38, 10);
+ALTER TABLE decisions ADD COLUMN currency_exposure numeric(38, 10);
+ALTER TABLE decisions ADD COLUMN no_rate text NOT NULL DEFAULT '';
+COMMENT ON COLUMN decisions.total_exposure IS
+    'What all positions of the tenant would be worth after the order; null where no limit is about that.';
+COMMENT ON COLUMN decisions.currency_exposure IS
+    'What all accounts would hold net of a currency after the order; null where no limit is about that.';
+COMMENT ON COLUMN decisions.no_rate IS 'Which marks and rates were missing to value that; else empty.';
+"""
+
 
 async def keep_last(connection: Connection, batch: Batch, topic_id: str | None) -> None:
     """Keep the last kill switches of a batch by their places on the topic, which is the order that agents obey."""
@@ -122,5 +133,9 @@ RISK = Domain(
         EventTable(DECISIONS, "decisions"),
         EventTable(KILL_SWITCHES, "kill_switches", also=keep_last),
     ),
-    migrations=(Migration("decisions and kill switches", CREATE), Migration("what decisions were judged by", JUDGED)),
+    migrations=(
+        Migration("decisions and kill switches", CREATE),
+        Migration("what decisions were judged by", JUDGED),
+        Migration("limits over several instruments", ACROSS),
+    ),
 )

@@ -102,6 +102,7 @@ def explanation(asked: Asked, checks: Sequence[Checked], note: str) -> dict[str,
             "age_us": request.ts_event - request.quote_ts,
         },
         "position": None,
+        "totals": None,
         "tenant_revision": None,
         "checks": [_texts(one, "code", "value", "limit", "passed", "differs") for one in checks],
         "note": note or None,
@@ -110,6 +111,10 @@ def explanation(asked: Asked, checks: Sequence[Checked], note: str) -> dict[str,
     }
     if decision is not None:
         told["position"] = _amounts(decision, "held", "exposure", "elsewhere", "lost_today", "drawdown")
+        told["totals"] = {
+            **_amounts(decision, "total_exposure", "currency_exposure"),
+            "no_rate": decision.no_rate or None,
+        }
         told["tenant_revision"] = decision.tenant_revision or None
         told["decision"] = {
             **_texts(decision, "outcome", "side", "reason"),

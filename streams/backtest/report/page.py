@@ -41,6 +41,8 @@ SIGNED: Final = frozenset({"total_return", "annual_return", "sharpe", "sortino",
 NAMED_GAPS: Final = 5
 LIMITED: Final[Mapping[str, str]] = {
     "max_exposure_notional": "all accounts together hold at most",
+    "max_total_exposure": "all accounts together hold of all instruments, in their currency, at most",
+    "max_currency_exposure": "they hold net of one other currency, in their own, at most",
     "max_daily_loss": "what an account may lose of an instrument in a day of UTC is",
     "max_drawdown": "what it may lose since its best result is",
 }

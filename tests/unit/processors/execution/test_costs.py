@@ -14,7 +14,7 @@ from tradewind.processors.market.instruments import INSTRUMENTS, Instrument
 from tradewind.schemas.execution import OpenOrderState
 
 LOT = Decimal(1000)
-UNIT = {"UNIT": Instrument(Decimal(1), Decimal(1), Decimal(1))}
+UNIT = {"UNIT": Instrument(Decimal(1), Decimal(1), Decimal(1), "UNIT", "USD")}
 
 
 def order(side: str, limit: str | None = None, *, resting: bool = False, symbol: str = "EURUSD") -> OpenOrderState:

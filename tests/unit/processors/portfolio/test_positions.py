@@ -17,6 +17,7 @@ from tradewind.processors.portfolio.holding import Holding
 from tradewind.processors.portfolio.processor import portfolio
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import Fill
+from tradewind.schemas.market import Mark
 from tradewind.schemas.portfolio import DeploymentPosition, Position
 from tradewind.testing import run
 
@@ -51,6 +52,17 @@ def fill(number: int, side: Literal["BUY", "SELL"], quantity: str, price: str, *
 def positions(*events: Event) -> list[Position]:
     """Return the positions made of fills and bars."""
     return [event for event in run(portfolio(), events) if isinstance(event, Position)]
+
+
+def test_each_bar_of_a_minute_is_a_mark_whoever_holds_the_instrument() -> None:
+    """Dated as the bar, with the mid of its close; other bars and heartbeats are none."""
+    minute = bar(START, 1.23456)
+    events = [bar(START, 2.0, interval_s=1), minute, heartbeat(START)]
+    (made,) = run(portfolio(), events)
+    assert isinstance(made, Mark)
+    assert (made.symbol, made.venue, made.ts_event, made.price) == ("EURUSD", "OANDA", START, Decimal("1.23456"))
+    assert made.causation_id == minute.event_id
+    assert run(portfolio(marks=False), events) == []
 
 
 def figures(of: Position) -> tuple[Decimal, ...]:

@@ -127,7 +127,7 @@ def test_no_order_is_made_for_an_instrument_that_is_not_known() -> None:
     other = signal(symbol="ETHUSD", quote_bid=100.0, quote_ask=100.0, volatility=0.01)
     with pytest.raises(PoisonRecord, match=r"no order is made for ETHUSD: .* Add it to TRADEWIND_INSTRUMENTS"):
         run(knowing(sizing(), (MARKET,)), [other])
-    stated = {"ETHUSD": Instrument(Decimal("0.01"), Decimal("0.25"), Decimal(5))}
+    stated = {"ETHUSD": Instrument(Decimal("0.01"), Decimal("0.25"), Decimal(5), "ETH", "USD")}
     assert {request.units for request in run(knowing(sizing(stated), (MARKET,)), [other])} == {Decimal(10)}
 
 
@@ -135,7 +135,7 @@ def test_no_order_is_made_for_an_instrument_that_is_not_known() -> None:
 def test_steps_that_no_order_could_be_made_of_are_refused(steps: tuple[str, str, str]) -> None:
     """Where they are stated, not at the first signal."""
     with pytest.raises(ValueError, match=r"must be above 0|no multiple of the lot_size"):
-        Instrument(*map(Decimal, steps))
+        Instrument(*map(Decimal, steps), "ETH", "USD")
 
 
 def test_every_instrument_that_feeds_know_has_lots() -> None:

@@ -101,6 +101,36 @@ def test_limits_of_accounts_deny_the_same_orders_in_a_backtest() -> None:
     assert codes == {"MAX_EXPOSURE", "DAILY_LOSS", "DRAWDOWN"}
 
 
+EXPOSURES = {"TOTAL_EXPOSURE", "CURRENCY_EXPOSURE"}
+
+
+def minutes(*symbols: str) -> list[Tick]:
+    """Return four minutes of quotes, one a second of each symbol, whose prices go up and down."""
+    start = 1_398_902_400 * SECOND
+    return [
+        tick(start + second * SECOND + place * 1_000, bid, bid + 0.001, symbol=symbol, seq=second)
+        for second in range(240)
+        for place, symbol in enumerate(symbols)
+        for bid in (1.0 + (second // 3 % 2) / 100,)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("symbols", "wanted"),
+    [(["EURUSD"], EXPOSURES), (["EURUSD", "GBPUSD"], EXPOSURES | {"NO_RATE"})],
+)
+def test_limits_over_instruments_deny_the_same_orders_in_a_backtest(symbols: list[str], wanted: set[str]) -> None:
+    """On one instrument by its own quotes, on two by marks, of which there are none in the first minute."""
+    limits = replace(LOOSE, max_total_exposure=Decimal(400_000), max_currency_exposure=Decimal(300_000))
+    tenant = replace(MARKET, accounts=("main", "second"), limits=limits)
+    plan = Planned(tenant).on(frame_of(minutes(*symbols)))
+    found = compare(plan)
+    assert found.differing.keys() <= {"Position"}
+    decisions = [event for event in backtested(plan) if isinstance(event, Decision)]
+    assert {code for event in decisions for code in event.codes} == wanted
+    assert sum(event.outcome == "APPROVED" for event in decisions) > 3
+
+
 def test_a_tick_from_the_future_is_left_out() -> None:
     """The next quote disagrees with it: no bar closes, and no order fills at it."""
     quotes = [tick(n * SECOND // 4, 1.0 + (n % 5) / 100, seq=n) for n in range(40)]
