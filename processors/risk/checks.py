@@ -98,11 +98,18 @@ def findings(request: OrderRequest, order: Order, limits: LimitsState, standing:
         order_rate(request, order, limits, standing.in_minute),
         daily_loss(order, limits, standing.lost_today),
         drawdown(order, limits, standing.drawdown),
-        no_rate(order, limits, standing.totals),
-        total_exposure(order, limits, standing.totals),
-        currency_exposure(order, limits, standing.totals),
+        *(over_instruments(order, limits, standing.totals) if across(limits) else ()),
     )
     return tuple(one for one in found if one is not None)
+
+
+def over_instruments(order: Order, limits: LimitsState, totals: Totals) -> tuple[Finding | None, ...]:
+    """Return what the checks find that add up several instruments, at least one of whose limits is stated."""
+    return (
+        no_rate(order, limits, totals),
+        total_exposure(order, limits, totals),
+        currency_exposure(order, limits, totals),
+    )
 
 
 def active(limits: LimitsState) -> Finding:
@@ -207,13 +214,11 @@ def drawdown(order: Order, limits: LimitsState, lost: Decimal | None) -> Finding
     return Finding("DRAWDOWN", lost, most, reason)
 
 
-def no_rate(order: Order, limits: LimitsState, totals: Totals) -> Finding | None:
+def no_rate(order: Order, limits: LimitsState, totals: Totals) -> Finding:
     """Deny an order if a mark or a rate is missing, so that limits over several instruments cannot be judged.
 
     Allow one that makes a position smaller.
     """
-    if not across(limits):
-        return None
     most = f"{limits.max_mark_age_us:,} µs old"
     passes = not totals.missing or order.reduces
     do = f"wait for quotes, give a feed of them, or raise max_mark_age_us {SET}"

@@ -20,11 +20,11 @@ from tradewind.schemas.execution import OrderEvent, OrderRequest
 from tradewind.schemas.risk import (
     EarningsState,
     ExposureState,
-    HeldState,
     HoldingState,
     LimitsState,
     ReservationState,
     StrangersState,
+    TradedState,
 )
 
 RECENT_ORDERS: Final = (
@@ -61,8 +61,8 @@ def elsewhere(state: State, request: OrderRequest, limits: LimitsState) -> Decim
 
 
 def held_by(state: State, tenant_id: str, account_id: str) -> Iterator[tuple[str, str, Decimal]]:
-    """Yield (name, symbol, units) of each instrument that an account holds something of, by name."""
-    known = state.get(_held_key(tenant_id, account_id), HeldState)
+    """Yield (name, symbol, units) of each instrument that an account has had orders of, by name."""
+    known = state.get(_traded_key(tenant_id, account_id), TradedState)
     for name in () if known is None else known.instruments:
         of = state.get(f"exposure/{tenant_id}/{account_id}/{name}", ExposureState)
         if of is not None:
@@ -97,6 +97,8 @@ def after_decision(
     """Return what is held after a decision, for `keep`; an approval reserves the order's quantity."""
     known = state.get(_key(request), ExposureState)
     recent = () if known is None else known.recent
+    if known is None:
+        _list(state, request)
     if approved:
         reservation = ReservationState(
             order_id=request.order_id,
@@ -143,9 +145,6 @@ def after_end(state: State, event: OrderEvent) -> tuple[ExposureState, HoldingSt
 
 def keep(state: State, exposure: ExposureState, holding: HoldingState) -> None:
     """Store what an account and its deployment hold of an instrument."""
-    before = state.get(_key(exposure), ExposureState)
-    if (before is not None and before.quantity != 0) != (exposure.quantity != 0):
-        _list(state, exposure)
     state.put(_key(exposure), exposure)
     if holding.quantity:
         state.put(_holding_key(holding), holding)
@@ -153,18 +152,12 @@ def keep(state: State, exposure: ExposureState, holding: HoldingState) -> None:
         state.delete(_holding_key(holding))  # what is flat takes no memory, however many there were
 
 
-def _list(state: State, exposure: ExposureState) -> None:
-    """Keep whether an account holds something of an instrument, so that what it holds can be added up."""
-    key = _held_key(exposure.tenant_id, exposure.account_id)
-    known = state.get(key, HeldState)
-    name = instrument(exposure.symbol, exposure.venue)
-    names = set(() if known is None else known.instruments) - {name}
-    if exposure.quantity:
-        names.add(name)
-    if names:
-        state.put(key, HeldState(instruments=tuple(sorted(names))))
-    else:
-        state.delete(key)
+def _list(state: State, request: OrderRequest) -> None:
+    """Keep that an account has an exposure to an instrument, so that its exposures can be added up."""
+    key = _traded_key(request.tenant_id, request.account_id)
+    known = state.get(key, TradedState)
+    names = {*(() if known is None else known.instruments), instrument(request.symbol, request.venue)}
+    state.put(key, TradedState(instruments=tuple(sorted(names))))
 
 
 def _holding(of: ExposureState, deployment: str, quantity: Decimal) -> HoldingState:
@@ -186,8 +179,8 @@ def _place(of: OrderRequest | ReservationState | ExposureState, account_id: str)
     return f"exposure/{of.tenant_id}/{account_id}/{instrument(of.symbol, of.venue)}"
 
 
-def _held_key(tenant_id: str, account_id: str) -> str:
-    return f"held/{tenant_id}/{account_id}"
+def _traded_key(tenant_id: str | None, account_id: str) -> str:
+    return f"traded/{tenant_id}/{account_id}"
 
 
 def _reservation_key(order_id: str) -> str:

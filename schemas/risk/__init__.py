@@ -13,7 +13,6 @@ __all__ = [
     "Decision",
     "EarningsState",
     "ExposureState",
-    "HeldState",
     "HoldingState",
     "KillSwitch",
     "LimitsState",
@@ -23,6 +22,7 @@ __all__ = [
     "ReservationState",
     "StrangersState",
     "SwitchState",
+    "TradedState",
 ]
 
 
@@ -398,28 +398,6 @@ class ExposureState(Event):
 
     def in_range(self) -> bool:
         return -9999999999999999999999999999 <= self.quantity <= 9999999999999999999999999999
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldState(Event):
-    """State of the risk agent: of which instruments one account holds something, approved orders counted as if filled."""
-
-    SCHEMA: ClassVar[str] = "tradewind.risk.HeldState"
-    VERSION: ClassVar[int] = 1
-
-    instruments: tuple[str, ...]
-    """their names, sorted"""
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        return cls(
-            instruments=tuple(record["instruments"]),
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "instruments": list(self.instruments),
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -817,4 +795,26 @@ class SwitchState(Event):
             "account_id": self.account_id,
             "engaged": self.engaged,
             "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradedState(Event):
+    """State of the risk agent: which instruments one account has had orders of, whatever was decided."""
+
+    SCHEMA: ClassVar[str] = "tradewind.risk.TradedState"
+    VERSION: ClassVar[int] = 1
+
+    instruments: tuple[str, ...]
+    """their names, sorted"""
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        return cls(
+            instruments=tuple(record["instruments"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "instruments": list(self.instruments),
         }

@@ -105,13 +105,13 @@ EXPOSURES = {"TOTAL_EXPOSURE", "CURRENCY_EXPOSURE"}
 
 
 def minutes(*symbols: str) -> list[Tick]:
-    """Return four minutes of quotes, one a second of each symbol, whose prices go up and down."""
+    """Return 75 s of quotes, one a second of each symbol, whose prices go up and down."""
     start = 1_398_902_400 * SECOND
     return [
         tick(start + second * SECOND + place * 1_000, bid, bid + 0.001, symbol=symbol, seq=second)
-        for second in range(240)
+        for second in range(75)
         for place, symbol in enumerate(symbols)
-        for bid in (1.0 + (second // 3 % 2) / 100,)
+        for bid in (1.0 + second % 3 / 100,)
     ]
 
 
