@@ -127,16 +127,14 @@ class Engine:
         self._run(outputs, self._placed(certain))
 
     def close(self) -> None:
-        """End the source: every bar closes, and open orders expire."""
-        beats = closing_beats(self._last, self.stages.grace_us)
-        outputs = [one for segment in rows(TICKS.name, beats) for one in self.stages.market.run(segment)]
-        # The heartbeats are not before any quote, so they agree with those that are in doubt.
-        doubted = [tick.to_dict() for _, tick in sorted(self._doubted.items())]
-        self._doubted.clear()
-        last = quoted(pl.DataFrame(doubted, schema=TICK_COLUMNS)) if doubted else None
-        self._run(outputs, self._placed(last))
-        for segment in rows(TICKS.name, beats):
-            self._deliver(self.stages.execution.run(segment))
+        """End the source, one instrument after the other: every bar closes, and open orders expire."""
+        for beat in closing_beats(self._last, self.stages.grace_us):
+            outputs = self.stages.market.run(row(TICKS.name, beat))
+            # The heartbeat is not before any quote of its instrument, so it agrees with the one that is in doubt.
+            doubted = self._doubted.pop((beat.symbol, beat.venue), None)
+            last = None if doubted is None else quoted(pl.DataFrame([doubted.to_dict()], schema=TICK_COLUMNS))
+            self._run(outputs, self._placed(last))
+            self._deliver(self.stages.execution.run(row(TICKS.name, beat)))
 
     @property
     def instruments(self) -> Sequence[Name]:

@@ -129,8 +129,9 @@ def piped(plan: Plan) -> list[Event]:
             ends[name] = max(ts, ends.get(name, ts))
         for segment in _parts(block, grace_us, passed):
             told += (event for event in pipeline.feed(segment) if isinstance(event, COMPARED))
-    for closing in rows(closing_beats(ends, grace_us), TICKS.name):
-        told += (event for event in pipeline.feed(closing) if isinstance(event, COMPARED))
+    for beat in closing_beats(ends, grace_us):  # one after the other, so that no instrument's requests overtake others'
+        for closing in rows([beat], TICKS.name):
+            told += (event for event in pipeline.feed(closing) if isinstance(event, COMPARED))
     return told
 
 
