@@ -150,9 +150,7 @@ def bar(ts_event: int, close: float = 1.25, *, interval_s: int = 60, symbol: str
 
 def mark(ts_event: int, price: str, *, symbol: str = "EURUSD", venue: str = "OANDA") -> Mark:
     """Return a mark of EURUSD at OANDA, unless told otherwise."""
-    event_id = derive_id("mark", symbol, venue, ts_event, price)
-    chain = {"event_id": event_id, "correlation_id": event_id, "causation_id": event_id}
-    return Mark(ts_event=ts_event, ts_ingest=ts_event, symbol=symbol, venue=venue, price=Decimal(price), **chain)
+    return Mark(ts_event=ts_event, ts_ingest=ts_event, symbol=symbol, venue=venue, price=Decimal(price))
 
 
 def request(

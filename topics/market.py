@@ -67,7 +67,6 @@ MARKS = Topic(
     owner="market",
     producers=("portfolio",),
     consumers=("risk",),
-    traced=False,
     broadcast=True,
 )
 """A price of each instrument a minute goes to every partition: each task of risk values positions in all instruments.

@@ -128,11 +128,8 @@ def _on_bars(state: State, segment: Rows, *, tell: bool) -> list[Event]:
 
 def _mark(index: int, bar: Bar, ts_ingest: int) -> Mark:
     made = Mark(
-        event_id=derive_id("Mark", instrument(bar.symbol, bar.venue), bar.ts_event),
         ts_event=bar.ts_event,
         ts_ingest=ts_ingest,
-        correlation_id=bar.correlation_id,
-        causation_id=bar.event_id,
         symbol=bar.symbol,
         venue=bar.venue,
         price=money_of(bar.mid_close),

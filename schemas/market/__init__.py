@@ -382,26 +382,17 @@ class Mark(Event):
     SCHEMA: ClassVar[str] = "tradewind.market.Mark"
     VERSION: ClassVar[int] = 1
     RANGES: ClassVar[Mapping[str, str]] = {
-        "event_id": "name",
         "ts_event": "later",
         "ts_ingest": "later",
-        "correlation_id": "label",
-        "causation_id": "label",
         "symbol": "name",
         "venue": "name",
         "price": "exact_price",
     }
 
-    event_id: str
-    """32 hex digits; derived from what caused the event, so that processing again gives the same id"""
     ts_event: int
     """event time: that of the bar"""
     ts_ingest: int
     """when the record at the origin of the chain entered Tradewind"""
-    correlation_id: str
-    """the first event of the chain"""
-    causation_id: str
-    """the event that caused this one directly"""
     symbol: str
     """the instrument as its venue writes it, such as EURUSD"""
     venue: str
@@ -412,11 +403,8 @@ class Mark(Event):
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
         return cls(
-            event_id=record["event_id"],
             ts_event=record["ts_event"],
             ts_ingest=record["ts_ingest"],
-            correlation_id=record["correlation_id"],
-            causation_id=record["causation_id"],
             symbol=record["symbol"],
             venue=record["venue"],
             price=record["price"],
@@ -424,11 +412,8 @@ class Mark(Event):
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "event_id": self.event_id,
             "ts_event": self.ts_event,
             "ts_ingest": self.ts_ingest,
-            "correlation_id": self.correlation_id,
-            "causation_id": self.causation_id,
             "symbol": self.symbol,
             "venue": self.venue,
             "price": self.price,
@@ -436,11 +421,8 @@ class Mark(Event):
 
     def in_range(self) -> bool:
         return (
-            1 <= len(self.event_id) <= 256
-            and 0 <= self.ts_event <= 253402214400000000
+            0 <= self.ts_event <= 253402214400000000
             and 0 <= self.ts_ingest <= 253402214400000000
-            and len(self.correlation_id) <= 256
-            and len(self.causation_id) <= 256
             and 1 <= len(self.symbol) <= 256
             and 1 <= len(self.venue) <= 256
             and 0 < self.price <= 10000000000000

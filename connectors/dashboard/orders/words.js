@@ -29,6 +29,9 @@ export const REMEDIES = {
   MAX_EXPOSURE: "Reduce what the other accounts hold of the instrument, or ask the platform's operator for a larger max_exposure_notional.",
   DAILY_LOSS: "Only orders that make the position smaller pass until 00:00 UTC.",
   DRAWDOWN: "Only orders that make the position smaller pass, until the platform's operator allows a larger max_drawdown.",
+  NO_RATE: "A price that a limit over several instruments needs is missing. Wait for quotes of the instruments that the reason names, or start their feed.",
+  TOTAL_EXPOSURE: "Order less, reduce other positions first, or ask the platform's operator for a larger max_total_exposure.",
+  CURRENCY_EXPOSURE: "Order less, reduce positions in the same currency, or ask the platform's operator for a larger max_currency_exposure.",
 };
 
 /** What an order wants, before risk has decided and after. @param {Record<string, any>} order */

@@ -14,7 +14,7 @@ from tradewind.processors.tenancy.tenant import DEFAULT_TENANTS
 from tradewind.schemas.codec import MODELS, Codec
 from tradewind.schemas.event import Event
 from tradewind.schemas.execution import Fill, OrderEvent, OrderRequest
-from tradewind.schemas.market import Heartbeat, Tick
+from tradewind.schemas.market import Heartbeat, Mark, Tick
 from tradewind.schemas.portfolio import Position
 from tradewind.schemas.risk import Decision, KillSwitch
 from tradewind.schemas.signals import Signal
@@ -80,7 +80,7 @@ def test_positions_are_the_sum_of_fills(symbol: str) -> None:
 @pytest.mark.parametrize("symbol", SYMBOLS)
 def test_ids_are_unique(symbol: str) -> None:
     """No two events of a day share an id."""
-    ids = [facts(event)["event_id"] for event in day(symbol).events if not isinstance(event, Heartbeat)]
+    ids = [facts(event)["event_id"] for event in day(symbol).events if not isinstance(event, Heartbeat | Mark)]
     assert len(set(ids)) == len(ids)
 
 

@@ -82,7 +82,9 @@ def test_state_does_not_grow_with_time(seed: int) -> None:
         + Counter({"deployment": accounts * tasks, "seeded": tasks}),
         "tenancy": Counter({"tenant": owners, "deployment": accounts}),
         "sizing": tenants + Counter({"time": len(SYMBOLS)}),
-        "risk": tenants + Counter({"exposure": held, "holding": held, "rate": owners * len(SYMBOLS)}),
+        "risk": tenants
+        + Counter({"exposure": held, "holding": held, "traded": accounts, "rate": owners * len(SYMBOLS)})
+        + Counter({"mark": len(SYMBOLS) * tasks, "marked": tasks}),
         "portfolio": Counter({"position": held, "share": held, "mark": len(SYMBOLS)}),
         "metering": Counter({"sequence": owners * tasks}),
         "rating": tenants + Counter({"now": tasks, "source": owners * tasks, "total": owners * METERS * len(SYMBOLS)}),

@@ -56,12 +56,10 @@ def positions(*events: Event) -> list[Position]:
 
 def test_each_bar_of_a_minute_is_a_mark_whoever_holds_the_instrument() -> None:
     """Dated as the bar, with the mid of its close; other bars and heartbeats are none."""
-    minute = bar(START, 1.23456)
-    events = [bar(START, 2.0, interval_s=1), minute, heartbeat(START)]
+    events = [bar(START, 2.0, interval_s=1), bar(START, 1.23456), heartbeat(START)]
     (made,) = run(portfolio(), events)
     assert isinstance(made, Mark)
     assert (made.symbol, made.venue, made.ts_event, made.price) == ("EURUSD", "OANDA", START, Decimal("1.23456"))
-    assert made.causation_id == minute.event_id
     assert run(portfolio(marks=False), events) == []
 
 
