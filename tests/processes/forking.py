@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 TESTS = Path(__file__).parents[1]
 CLI = "tradewind.infra.cli"
@@ -136,13 +136,14 @@ def forked(
     out: IO[bytes],
     err: IO[bytes] | None = None,
     given: IO[bytes] | None = None,
+    folder: Path | None = None,
     module: bool = False,
     server: tuple[str, ...] = PRELOADED,
 ) -> Forked:
     """Start a program of Python with its arguments: a file, or with `module` what `python -m` would be given.
 
-    The import path is the tests' own, whatever the environment says. The program reads `given`, or nothing. `server`
-    names what was imported before.
+    The import path is the tests' own, whatever the environment says. The program reads `given`, or nothing, and
+    runs in `folder`, or in this process's own. `server` names what was imported before.
     """
     with _starting:
         if server not in _servers or _servers[server].process.poll() is not None:
@@ -153,13 +154,17 @@ def forked(
         "arguments": list(arguments),
         "module": module,
         "environment": dict(environment),
-        "folder": str(Path.cwd()),
+        "folder": str(folder or Path.cwd()),
     }
     return asked.fork(request, out, err or out, *([] if given is None else [given]))
 
 
 def finished(
-    *arguments: str, environment: Mapping[str, str], given: str | None = None, timeout_s: float
+    *arguments: str,
+    environment: Mapping[str, str],
+    given: str | None = None,
+    folder: Path | None = None,
+    timeout_s: float,
 ) -> subprocess.CompletedProcess[str]:
     """Run a `tradewind` command to its end, as `subprocess.run` does; returns its exit code and what it printed.
 
@@ -168,7 +173,8 @@ def finished(
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as read:
         read.write((given or "").encode())
         read.seek(0)
-        process = forked(CLI, *arguments, environment=environment, out=out, err=err, given=read, module=True)
+        how: dict[str, Any] = {"environment": environment, "given": read, "folder": folder, "module": True}
+        process = forked(CLI, *arguments, out=out, err=err, **how)
         try:
             code = process.wait(timeout_s)
         except BaseException:

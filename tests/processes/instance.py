@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from processes.forking import finished
 from tradewind.infra.services.ports import SPAN, is_free, ports
 from tradewind.infra.services.process import recorded
 
@@ -37,7 +38,10 @@ class Instance:
         return [sys.executable, "-P", "-m", "tradewind.infra.cli", *arguments, "--data", str(self.data)]
 
     def run(self, *arguments: str, timeout_s: float = 180) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+        """Run a command to its end. An `up` may leave processes running, which would end with a fork server."""
+        if arguments[0] != "up":
+            how: dict[str, Any] = {"environment": self.environment, "folder": self.data, "timeout_s": timeout_s}
+            return finished(*arguments, "--data", str(self.data), **how)
         return subprocess.run(
             self.command(*arguments), env=self.environment, cwd=self.data,
             capture_output=True, text=True, check=False, timeout=timeout_s,
