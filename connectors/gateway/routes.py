@@ -67,6 +67,7 @@ ROUTES: tuple[Route, ...] = (
     Route("DELETE", "auth/sessions/{id}", EVERYONE, "End a session."),
     Route("GET", "auth/keys", OWNERS, "Keys of machines."),
     Route("GET", "users", OWNERS, "Users of the tenant."),
+    Route("POST", "users", OWNERS, "Create a user, and make a link for the first login.", command=True),
     Route("POST", "users/{name}/role", OWNERS, "Give a user another role."),
     Route("POST", "users/{name}/disable", OWNERS, "Let a user sign in no more."),
     Route("POST", "users/{name}/reset", OWNERS, "Take a user's login, and make a link for a new one."),

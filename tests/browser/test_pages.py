@@ -201,6 +201,18 @@ async def test_an_owner_resets_a_user_and_ends_a_session() -> None:
     with staged(MANY) as gateway:
         async with chromium() as browser, entered(browser, gateway) as page:
             await turn_to(page, "Users")
+            await page.get_by_role("button", name="New user").press("Enter")
+            new = page.get_by_role("complementary", name="New user in full")
+            await new.get_by_label("Name").fill("ada")
+            await new.get_by_label("Tenant").fill("alpha")
+            await page.keyboard.press("Enter")
+            await expect(new.get_by_role("alert")).to_contain_text("There is a user ada")
+            await expect(new.get_by_label("Name")).to_be_focused()
+            assert await violations(page) == []
+            await new.get_by_label("Name").fill("ben")
+            await page.keyboard.press("Enter")
+            await expect(new.get_by_role("status")).to_contain_text("ben signs in by this link, once")
+            assert gateway.people.done.pop()[:4] == ("add", "ben", "trader", "alpha")
             await page.get_by_role("button", name="ada", exact=True).click()
             full = page.get_by_role("complementary", name="ada in full")
             await full.get_by_role("button", name="Reset", exact=True).click()

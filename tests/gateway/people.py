@@ -73,6 +73,13 @@ class PeopleInMemory:
             raise Problem(404, "UNKNOWN_SESSION", "there is no such session", "look again")
         self.done.append(("end", session_id))
 
+    async def add(self, actor: Actor, name: str, role: str, tenant_id: str | None, user_id: str | None = None) -> str:
+        """Note it, and return a code, another one each time; `ada` is taken."""
+        if name == "ada":
+            raise Problem(409, "USER_EXISTS", "there is a user ada", "choose another name", pointer="#/name")
+        self.done.append(("add", name, role, tenant_id or "", user_id or ""))
+        return f"{len(self.done):043}"
+
     async def set_role(self, actor: Actor, name: str, role: str, scope: str | None) -> None:
         """Note it."""
         self.done.append(("role", name, role))

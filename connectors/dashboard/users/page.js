@@ -5,12 +5,12 @@ import { useAsked } from "/assets/asked.js";
 import { ago, day, utc } from "/assets/format.js";
 import { html } from "/assets/html.js";
 import { Refused, useWork } from "/assets/login.js";
+import { NewUser, ROLES } from "/assets/users/new.js";
 import { Aside, Command, Rows, Trouble } from "/assets/parts.js";
 import { post, user } from "/assets/session.js";
 import { Table } from "/assets/table.js";
 
 const EVERY_S = 5;
-const ROLES = ["owner", "trader", "analyst", "viewer", "auditor"];
 
 /** @typedef {{user_id: string, name: string, role: string, tenant_id: string | null, created_at: string, disabled: boolean, has_password: boolean, has_second_factor: boolean, sessions: number, seen_at: string | null}} One */
 
@@ -18,6 +18,7 @@ export function UsersPage() {
   const asked = useAsked("/users", EVERY_S);
   const [chosen, setChosen] = useState(/** @type {string | null} */ (null));
   const [found, setFound] = useState("");
+  const [creating, setCreating] = useState(false);
   /** @type {One[] | null} */
   const all = asked.data?.users ?? null;
   const rows = all?.filter((one) => `${one.name} ${one.tenant_id ?? ""} ${one.role}`.toLowerCase().includes(found.trim().toLowerCase())) ?? null;
@@ -26,11 +27,18 @@ export function UsersPage() {
     <main class="list ${asked.late !== null ? "old" : ""}">
       <h1 class="hidden">Users</h1>
       <${Trouble} asked=${asked} />
-      <div class="tools"><input type="search" aria-label="Find a user" placeholder="Find a user" value=${found} onInput=${(/** @type {any} */ event) => setFound(event.currentTarget.value)} /></div>
+      <div class="tools"><input type="search" aria-label="Find a user" placeholder="Find a user" value=${found} onInput=${(/** @type {any} */ event) => setFound(event.currentTarget.value)} /><span class="fill"></span><button class="plain" aria-expanded=${creating} onClick=${() => {
+        setChosen(null);
+        setCreating(!creating);
+      }}>New user</button></div>
       ${rows === null
         ? html`<${Rows} />`
-        : html`<${Table} label="Users" columns=${columns(setChosen)} rows=${rows} id=${(/** @type {One} */ one) => one.user_id} first="name" chosen=${chosen} empty=${html`<strong>No such user.</strong>A command below makes one.`} />`}
+        : html`<${Table} label="Users" columns=${columns((id) => {
+          setCreating(false);
+          setChosen(id);
+        })} rows=${rows} id=${(/** @type {One} */ one) => one.user_id} first="name" chosen=${chosen} empty=${html`<strong>No such user.</strong>New user makes one.`} />`}
       <${Command} text=${`./dev users add NAME --role trader --tenant ${user.value?.tenant ?? "TENANT"}`} />
+      ${creating && html`<${NewUser} close=${() => setCreating(false)} changed=${asked.again} />`}
       ${full && html`<${Full} key=${full.user_id} one=${full} close=${() => setChosen(null)} changed=${asked.again} />`}
     </main>`;
 }

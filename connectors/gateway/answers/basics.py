@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import Path, Query, Request, Response
@@ -11,6 +13,8 @@ from tradewind.connectors.gateway.auth.roles import Who
 from tradewind.connectors.gateway.gateway import Gateway
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.views.flow import STALE_S
+from tradewind.connectors.kafka.errors import StreamError
+from tradewind.connectors.registry import RegistryError
 
 MOST_ROWS: Final = 500
 """Of one page: some 200 KB."""
@@ -30,6 +34,20 @@ def who_of(request: Request) -> Who:
     """Return who asks, as the check of the route's roles has found."""
     who: Who = request.state.who
     return who
+
+
+async def accounts_of(gateway: Gateway) -> Mapping[str, Sequence[str]]:
+    """Return the accounts of each tenant. Raises `Problem` (503)."""
+    try:
+        return await asyncio.to_thread(gateway.stop.accounts)
+    except (StreamError, RegistryError) as error:
+        raise Problem(
+            503,
+            "KAFKA_AWAY",
+            f"nobody can say which tenants and accounts there are: {error}",
+            "try again, and see ./dev status",
+            headers={"Retry-After": "3"},
+        ) from error
 
 
 def written(gateway: Gateway, response: Response, topic: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -14,6 +13,7 @@ from tradewind.connectors.gateway.answers.basics import (
     CursorText,
     Limit,
     OrderId,
+    accounts_of,
     gateway_of,
     who_of,
     written,
@@ -22,8 +22,6 @@ from tradewind.connectors.gateway.commands.orders import ENDED
 from tradewind.connectors.gateway.cursors import Cursor
 from tradewind.connectors.gateway.gateway import Gateway
 from tradewind.connectors.gateway.problems import Problem
-from tradewind.connectors.kafka.errors import StreamError
-from tradewind.connectors.registry import RegistryError
 from tradewind.processors.money import shown
 
 MONTH: Final = r"^[1-9]\d{3}-(0[1-9]|1[0-2])$"
@@ -63,16 +61,7 @@ async def get_orders_status(
 async def get_orders_choices(request: Request) -> dict[str, Any]:
     """Return what an order may name: accounts of tenants, and instruments that are quoted, with their steps."""
     gateway, who = gateway_of(request), who_of(request)
-    try:
-        known = await asyncio.to_thread(gateway.stop.accounts)
-    except (StreamError, RegistryError) as error:
-        raise Problem(
-            503,
-            "KAFKA_AWAY",
-            f"nobody can say which accounts there are: {error}",
-            "try again, and see ./dev status",
-            headers={"Retry-After": "3"},
-        ) from error
+    known = await accounts_of(gateway)
     own = known if who.tenant_id is None else {who.tenant_id: known.get(who.tenant_id, ())}
     return {"accounts": {name: list(of) for name, of in own.items()}, "instruments": _instruments(gateway)}
 

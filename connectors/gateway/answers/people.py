@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from tradewind.connectors.gateway.answers.basics import gateway_of, who_of
+from tradewind.connectors.gateway.answers.basics import accounts_of, gateway_of, who_of
 from tradewind.connectors.gateway.auth.audits import Actor
 from tradewind.connectors.gateway.auth.origin import origin_of
-from tradewind.connectors.gateway.auth.roles import OWNERS, UserRole
+from tradewind.connectors.gateway.auth.roles import OWNERS, UserRole, Who
 from tradewind.connectors.gateway.auth.store import LINK_S
-from tradewind.connectors.gateway.problems import Problem
+from tradewind.connectors.gateway.commands.asked import KeyText, asked_of
+from tradewind.connectors.gateway.problems import Problem, meant
 from tradewind.schemas.ranges import NAME_CHARACTERS
 
 SESSION_CHARACTERS: Final = 64
@@ -29,6 +30,19 @@ class NewRole(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     role: UserRole
+
+
+class NewUser(BaseModel):
+    """Who will sign in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=NAME_CHARACTERS)]
+    role: UserRole
+    tenant: Annotated[
+        str | None,
+        Field(min_length=1, max_length=NAME_CHARACTERS, description="For operators: the user's. Operators have none."),
+    ] = None
 
 
 async def get_auth_sessions(request: Request, *, all: All = False) -> dict[str, Any]:  # noqa: A002 - as the query has it
@@ -59,6 +73,52 @@ async def delete_auth_sessions_id(id: SessionId, request: Request) -> dict[str, 
 async def get_users(request: Request) -> dict[str, Any]:
     """Return the users of the tenant, or all, with how they sign in."""
     return {"users": await gateway_of(request).people.users(who_of(request).tenant_id)}
+
+
+async def post_users(
+    body: NewUser,
+    key: KeyText,  # noqa: ARG001 - it is in OpenAPI, and checked, by standing here
+    request: Request,
+    response: Response,
+) -> dict[str, Any]:
+    """Create a user; returns the code of a link by which the user signs in once. A repeat makes another link.
+
+    The ledger of commands does not keep the answer: it would keep the link. The user's id derives from the key.
+    """
+    gateway, who = gateway_of(request), who_of(request)
+    tenant = _tenant_of(body, who)
+    if tenant is not None and who.tenant_id is None:
+        known = await accounts_of(gateway)
+        if tenant not in known:
+            remedy = meant(tenant, known, "./dev tenants list shows them")
+            raise Problem(404, "UNKNOWN_TENANT", f"there is no tenant {tenant}", remedy, pointer="#/tenant")
+    user_id = asked_of(request, request.state.action, body).id
+    link = await gateway.people.add(_actor(request), body.name, body.role, tenant, user_id)
+    response.headers["Cache-Control"] = "no-store"
+    response.status_code = 201
+    return {"name": body.name, "role": body.role, "tenant": tenant, "link": link, "expires_in": LINK_S}
+
+
+def _tenant_of(body: NewUser, who: Who) -> str | None:
+    """Return the tenant of a new user; raises `Problem` for what the caller may not give."""
+    if who.tenant_id is not None:
+        if body.role == "operator":
+            raise Problem(
+                403,
+                "ROLE_ABOVE",
+                "an owner creates no operator: operators see all tenants",
+                "choose another role, or ask an operator",
+                pointer="#/role",
+            )
+        if body.tenant not in (None, who.tenant_id):
+            remedy = "leave `tenant` out"
+            raise Problem(404, "UNKNOWN_TENANT", f"there is no tenant {body.tenant}", remedy, pointer="#/tenant")
+        return who.tenant_id
+    if (body.role == "operator") != (body.tenant is None):
+        why = "an operator has no tenant" if body.tenant else f"a user with the role {body.role} belongs to a tenant"
+        remedy = "leave `tenant` out" if body.tenant else "give a tenant"
+        raise Problem(422, "INVALID", why, remedy, pointer="#/tenant")
+    return body.tenant
 
 
 async def post_users_name_role(name: UserName, body: NewRole, request: Request) -> dict[str, str]:

@@ -83,30 +83,37 @@ class People:
                 tenant_id=row["tenant_id"],
             )
 
-    async def add(self, actor: Actor, name: str, role: str, tenant_id: str | None) -> str:
+    async def add(self, actor: Actor, name: str, role: str, tenant_id: str | None, user_id: str | None = None) -> str:
         """Create a user, and return the code of a link for the first login.
 
-        Raises `Problem`: 422 for a name that events cannot have, 409 for one that is taken.
+        A repeat names the same `user_id`. Until the user has signed in, the repeat makes another link, and ends the
+        first one. Raises `Problem`: 403, 422 for a name that events cannot have, and 409 for one that is taken.
         """
-        for text in (name, *([] if tenant_id is None else [tenant_id])):
+        for what, text in (("name", name), *([] if tenant_id is None else [("tenant", tenant_id)])):
             if not (text.isprintable() and 1 <= len(text) <= NAME_CHARACTERS):
                 raise Problem(
                     422,
                     "INVALID",
                     f"a name has 1 to {NAME_CHARACTERS} characters that can be printed",
                     "choose another name",
+                    pointer=f"#/{what}",
                 )
-        user_id = secrets.token_hex(8)
+        asked_id, user_id = user_id, user_id or secrets.token_hex(8)
         async with self._store.connection() as connection, connection.transaction():
+            await _require_person(connection, actor)
             found = await connection.fetchval(
                 "INSERT INTO users (user_id, name, role, tenant_id) VALUES ($1, $2, $3, $4) "
-                "ON CONFLICT (name) DO NOTHING RETURNING user_id",
+                "ON CONFLICT DO NOTHING RETURNING user_id",
                 *(user_id, name, role, tenant_id),
             )
             if found is None:
-                raise Problem(
-                    409, "USER_EXISTS", f"there is a user {name}", "choose another name, or change that user's role"
-                )
+                if asked_id is not None:
+                    await _require_same(connection, asked_id, name, tenant_id)
+                    await connection.execute("DELETE FROM login_links WHERE user_id = $1", asked_id)
+                    detail = "asked again: made another link"
+                    await keep_change(connection, actor, "POST users", subject=name, detail=detail, tenant_id=tenant_id)
+                    return await new_link(connection, asked_id)
+                raise _taken(name)
             after = {"role": role, "tenant": tenant_id}
             await keep_change(
                 connection, actor, "POST users", subject=name, detail="created", tenant_id=tenant_id, after=after
@@ -192,6 +199,37 @@ async def _require_person(connection: Connection, actor: Actor) -> None:
         raise not_a_person()
     if role != actor.role:
         raise Problem(403, "ROLE_CHANGED", f"your role is {role} now", "get another token by POST /api/v1/auth/refresh")
+
+
+async def _require_same(connection: Connection, user_id: str, name: str, tenant_id: str | None) -> None:
+    """Raise `Problem` unless an earlier attempt has created this user, who has not signed in yet."""
+    row = await connection.fetchrow(
+        "SELECT *, EXISTS (SELECT FROM sessions s WHERE s.user_id = u.user_id) AS came FROM users u WHERE user_id = $1",
+        user_id,
+    )
+    if row is None:
+        raise _taken(name)
+    if (row["name"], row["tenant_id"]) != (name, tenant_id):
+        raise Problem(
+            422,
+            "KEY_REUSED",
+            f"this Idempotency-Key has created the user {row['name']}",
+            "use a new key for another user",
+            pointer="header: Idempotency-Key",
+        )
+    if row["came"] or row["disabled_at"] is not None or row["password_hash"] is not None:
+        raise Problem(
+            409,
+            "USER_EXISTS",
+            f"{name} was created by this command, and has signed in or was disabled since",
+            "reset the user to make another link",
+            pointer="#/name",
+        )
+
+
+def _taken(name: str) -> Problem:
+    remedy = "choose another name, or change that user's role"
+    return Problem(409, "USER_EXISTS", f"there is a user {name}", remedy, pointer="#/name")
 
 
 async def _held(connection: Connection, name: str, scope: str | None, actor: Actor) -> asyncpg.Record:

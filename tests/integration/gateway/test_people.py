@@ -59,6 +59,17 @@ async def code_of(refused: Awaitable[Any]) -> str:
     return raised.value.code
 
 
+async def events_of(town: Town) -> list[AuditEvent]:
+    """Return the audit events that wait."""
+    found: list[AuditEvent] = []
+
+    async def write(event: AuditEvent) -> None:
+        found.append(event)
+
+    await town.store.send_audits(write)
+    return found
+
+
 async def test_an_owner_changes_users_of_the_own_tenant_and_nobody_else(town: Town) -> None:
     """Of another tenant's users, an owner hears that there is none. Nobody changes the own role or login."""
     owner, _ = await town.enter("olga", "owner", "alpha")
@@ -138,12 +149,7 @@ async def test_each_change_of_a_user_leaves_an_event(town: Town) -> None:
     await town.store.revoke_key(key.key_id)
     await town.people.disable(olga, "ada", "alpha")
     await town.people.reset(olga, "ada", "alpha")
-    found: list[AuditEvent] = []
-
-    async def write(event: AuditEvent) -> None:
-        found.append(event)
-
-    await town.store.send_audits(write)
+    found = await events_of(town)
     assert {one.tenant_id for one in found} == {"alpha"}
     assert [(one.action, one.user_id, one.subject) for one in found[2:]] == [
         ("POST users", "terminal", "ada"),
@@ -155,3 +161,20 @@ async def test_each_change_of_a_user_leaves_an_event(town: Town) -> None:
     ]
     assert (found[3].before, found[3].after) == ('{"role": "trader"}', '{"role": "viewer"}')
     assert not any(key.text in str(one) for one in found)
+
+
+async def test_a_repeated_creation_makes_one_user_and_another_link(town: Town) -> None:
+    """Until the user has signed in. A key creates one user, and nobody without a session that lives creates any."""
+    owner, _ = await town.enter("olga", "owner", "alpha")
+    add = town.people.add
+    first = await add(owner, "ada", "trader", "alpha", "u1")
+    second = await add(owner, "ada", "trader", "alpha", "u1")
+    assert [one["name"] for one in await town.people.users("alpha")] == ["ada", "olga"]
+    assert await code_of(town.signing_in.by_link(first, None, HERE)) == "LINK_INVALID"
+    assert await code_of(add(owner, "ben", "trader", "alpha", "u1")) == "KEY_REUSED"
+    assert await code_of(add(owner, "ada", "trader", "alpha", "u2")) == "USER_EXISTS"
+    session = await town.signing_in.by_link(second, None, HERE)
+    assert (session.user.name, session.user.role, session.user.tenant_id) == ("ada", "trader", "alpha")
+    assert await code_of(add(owner, "ada", "trader", "alpha", "u1")) == "USER_EXISTS"
+    assert await code_of(add(replace(owner, session_id="none"), "eve", "owner", "alpha", "u3")) == "NOT_A_PERSON"
+    assert [one.subject for one in await events_of(town) if one.detail == "created"].count("ada") == 1
