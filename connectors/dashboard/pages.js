@@ -10,6 +10,7 @@ export const PAGES = [
   { path: "/groups", name: "Groups", roles: null, load: () => import("/assets/groups/page.js").then((found) => found.GroupsPage) },
   { path: "/alerts", name: "Alerts", roles: null, load: () => import("/assets/alerts/page.js").then((found) => found.AlertsPage) },
   { path: "/orders", name: "Orders", roles: null, load: () => import("/assets/orders/page.js").then((found) => found.OrdersPage) },
+  { path: "/ai", name: "AI", roles: null, load: () => import("/assets/ai/page.js").then((found) => found.AiPage) },
   { path: "/messages", name: "Messages", roles: null, load: () => import("/assets/messages/page.js").then((found) => found.MessagesPage) },
   { path: "/letters", name: "Letters", roles: ["operator"], load: () => import("/assets/letters/page.js").then((found) => found.LettersPage) },
   { path: "/transactions", name: "Transactions", roles: ["operator"], load: () => import("/assets/transactions/page.js").then((found) => found.TransactionsPage) },

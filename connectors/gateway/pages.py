@@ -22,7 +22,7 @@ PAGES: Final = frozenset(
     f"/{name}"
     for name in (
         *("", "login", "topics", "groups", "alerts", "messages", "letters", "transactions", "system"),
-        *("balance", "trace", "usage", "audit", "users", "account", "orders"),
+        *("balance", "trace", "usage", "audit", "users", "account", "orders", "ai"),
     )
 )
 """Paths that the page itself tells apart."""

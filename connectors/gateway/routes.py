@@ -92,6 +92,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "orders/choices", TRADERS, "What an order may name: accounts, and instruments with their steps."),
     Route("GET", "orders/{id}", EVERYONE, "One order with its fills."),
     Route("GET", "executions/history", EVERYONE, "Fills, newest first."),
+    Route("GET", "ai/providers", EVERYONE, "Models with their breakers, latency and errors, and what today has cost."),
     Route("GET", "ai/models", TRADERS | {"analyst"}, "Models and routes that the tenant may name, as OpenAI's API."),
     Route("POST", "ai/chat/completions", TRADERS | {"analyst"}, "Ask a model, as OpenAI's API."),
     Route("POST", "ai/embeddings", TRADERS | {"analyst"}, "Embeddings, as OpenAI's API."),

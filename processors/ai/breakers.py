@@ -7,18 +7,42 @@ ended no other call goes. A key without credit, or one that is refused, opens at
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from tradewind.processors.ai.outcomes import Breaker
 from tradewind.processors.batch import State
 from tradewind.processors.clock import SECOND_US
-from tradewind.schemas.ai import AiBreakerState, AiCallState, AiKeyState
+from tradewind.schemas.ai import AiBreakerState, AiKeyState
 
 MOST_FAILURES: Final = 5  # in a row: one request in five may fail without its model being left alone for long
 FIRST_OPEN_US: Final = 10 * SECOND_US
 LONGEST_OPEN_US: Final = 300 * SECOND_US  # a provider that is back is found within five minutes
 KEY_OPEN_US: Final = 300 * SECOND_US
 KEY_LONGEST_US: Final = 3_600 * SECOND_US  # somebody has to pay a bill or change a key: an hour is soon enough
+
+
+class Called(Protocol):
+    """What a breaker looks at of a call."""
+
+    @property
+    def call_id(self) -> str:
+        """Its id."""
+
+    @property
+    def provider(self) -> str:
+        """Whom it asks."""
+
+    @property
+    def model(self) -> str:
+        """The model."""
+
+    @property
+    def key_id(self) -> str | None:
+        """The key; None for a provider that needs none."""
+
+    @property
+    def probe(self) -> bool:
+        """Whether it tests a breaker that was open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +69,7 @@ def gate_of(state: State, provider: str, key_id: str, model: str, now: int) -> G
     return Gate(probe=probe)
 
 
-def begin_probe(state: State, call: AiCallState) -> None:
+def begin_probe(state: State, call: Called) -> None:
     """Let no other call through until this one has ended."""
     key_id = call.key_id or ""
     key, breaker = key_state(state, call.provider, key_id), breaker_state(state, call.provider, key_id, call.model)
@@ -55,7 +79,7 @@ def begin_probe(state: State, call: AiCallState) -> None:
         _keep(state, replace(breaker, probe=call.call_id))
 
 
-def judge(state: State, call: AiCallState, verdict: Breaker, now: int) -> None:
+def judge(state: State, call: Called, verdict: Breaker, now: int) -> None:
     """Take into account what came of a call.
 
     Calls that were in flight when a breaker opened say nothing new: only a probe makes it stay open for longer.

@@ -23,6 +23,7 @@ PAGES: Final = (
     "Groups",
     "Alerts",
     "Orders",
+    "AI",
     "Messages",
     "Letters",
     "Transactions",
@@ -57,7 +58,7 @@ async def turn_to(page: Page, name: str) -> None:
     if name == "Account":
         await page.locator("a.user").click()
     else:
-        await page.get_by_role("navigation", name="Pages").get_by_role("link", name=name).click()
+        await page.get_by_role("navigation", name="Pages").get_by_role("link", name=name, exact=True).click()
     await expect(page.locator("main h1")).to_be_attached()
     await expect(page.locator(".skeleton")).to_have_count(0)
     if name == "Messages":

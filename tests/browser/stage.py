@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 from gateway.serving import Served, served
@@ -26,6 +27,7 @@ from tradewind.connectors.health.watch import Glance, TopicFlow
 from tradewind.connectors.settings import Settings
 from tradewind.processors.balance.equation import Equation
 from tradewind.processors.health.alerts import OVER, Complaint, Said, hear
+from tradewind.processors.health.calls import Ended, Health
 from tradewind.processors.health.chain import Step, chained
 from tradewind.processors.health.transactions import Coordinated, OpenTransaction, Writing, joined
 from tradewind.schemas.market import Tick
@@ -188,6 +190,39 @@ class Kept:
             }.get(status, ""),
             "codes": ["MAX_POSITION"] if status == "DENIED" else [],
         }
+
+    async def calls(self, tenant_id: str | None, hours: int) -> list[Health]:
+        """Return how calls of the models ended; a model that was not called has none."""
+        times = {"p50_ms": 412.0, "p95_ms": 2_310.4}
+        failed = datetime.now(UTC) - timedelta(minutes=7)
+        trouble = {"failed": 5, "last_failure": "TIMED_OUT", "last_failed": failed}
+        first = Health("paper", "paper-1", "paper", 1_204, **times)
+        found = (first, Health("paper", "paper-2", "paper", 40, **times, **trouble))
+        return list(found[: self.rows])
+
+    async def ended(self) -> list[Ended]:
+        """Return five failures in a row of a model."""
+        now_us = round(time.time() * 1_000_000)
+        return [
+            Ended(f"c{at}", "paper", "paper-2", "paper", "TIMED_OUT", now_us - 1_000_000 * at, 900)
+            for at in range(min(5, self.rows))
+        ]
+
+    async def costs(self, tenant_id: str | None, since: datetime) -> list[dict[str, Any]]:
+        """Return what models have cost."""
+        return [
+            {
+                "tenant_id": tenant_id or ("alpha", "beta")[at % 2],
+                "provider": "" if at % 6 == 5 else "anthropic",
+                "model": "" if at % 6 == 5 else f"a-model-with-a-long-name-{at}",
+                "currency": "USD",
+                "requests": str(1 + 17 * at),
+                "unanswered": str(17 * at if at % 6 == 5 else 0),
+                "cost": "0" if at % 6 == 5 else f"{1 + at}.000021",
+                "suspense": "0.25" if at % 4 == 3 else "0",
+            }
+            for at in range(self.rows)
+        ]
 
     async def usage(self, tenant_id: str | None, month: Any) -> list[dict[str, Any]]:
         """Return totals."""

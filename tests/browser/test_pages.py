@@ -283,3 +283,25 @@ async def test_a_trader_orders_by_the_keyboard_and_a_lost_answer_makes_no_second
             assert [one.order_id for one in gateway.stores.of(CancelOrder)] == ["o36"]
             await rows.nth(1).get_by_role("link").press("Enter")
             await expect(page.get_by_role("heading", name="Order o36")).to_be_visible()
+
+
+async def test_an_analyst_asks_a_model_and_sees_what_it_took() -> None:
+    """Answer, model, tokens, cost and attempts; a refusal with what to do; and the model whose breaker is open."""
+    with staged(MANY) as gateway:
+        async with chromium() as browser, entered(browser, gateway, role="analyst") as page:
+            await turn_to(page, "AI")
+            rows = page.get_by_role("region", name="Models").locator("tbody tr")
+            await expect(rows.filter(has_text="paper-2")).to_contain_text("open")
+            await expect(rows.filter(has_text="paper-1")).to_contain_text("closed")
+            await page.get_by_label("Question").fill("calm is EURUSD")
+            await tab_to(page, "Ask")
+            await page.keyboard.press("Enter")
+            asking = page.get_by_role("region", name="Ask a model")
+            await expect(asking.get_by_role("status")).to_contain_text("EURUSD is calm")
+            for told in ("paper/paper-1", "15 in, 5 out", "0.000021 USD", "1, within"):
+                await expect(asking).to_contain_text(told)
+            assert [*await violations(page), *await flaws(page)] == []
+            await page.get_by_label("Question").fill("BUDGET")
+            await page.get_by_role("button", name="Ask", exact=True).press("Enter")
+            await expect(asking.get_by_role("alert")).to_contain_text("BUDGET in words")
+            assert await violations(page) == []

@@ -38,7 +38,7 @@ export function OrdersPage() {
   }
 
   return html`
-    <main class="orders ${open.late !== null ? "old" : ""}">
+    <main class="beside ${open.late !== null ? "old" : ""}">
       <h1 class="hidden">Orders</h1>
       ${may
         ? html`<${Ticket} done=${again} />`

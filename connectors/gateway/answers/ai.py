@@ -6,10 +6,11 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 from uuid import uuid4
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 
 from tradewind.connectors.ai.deltas.merging import Delta, Done, Reset, Shown
@@ -19,10 +20,15 @@ from tradewind.connectors.gateway.ai.asker import Asker
 from tradewind.connectors.gateway.ai.chat import Chunks, Sender, chat_request, completion_of, listed, names_of
 from tradewind.connectors.gateway.ai.embeddings import embeddings_of, embeddings_request
 from tradewind.connectors.gateway.ai.forms import ChatCompletion, Embeddings
+from tradewind.connectors.gateway.ai.providers import models_json
 from tradewind.connectors.gateway.ai.refusals import refusal_of
-from tradewind.connectors.gateway.answers.basics import gateway_of, who_of
+from tradewind.connectors.gateway.answers.basics import gateway_of, who_of, written
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.schemas.ai import AiRequest, AiResponse
+from tradewind.topics import AI_ATTEMPTS
+
+HOURS: Final = 1
+"""That calls are counted for."""
 
 
 async def post_ai_chat_completions(body: ChatCompletion, request: Request) -> Any:
@@ -51,6 +57,24 @@ async def post_ai_embeddings(body: Embeddings, request: Request) -> Any:
     asker, sender = gateway_of(request).asker, _sender(request)
     asked = embeddings_request(body, sender, await asker.known())
     return embeddings_of(_answered(await asker.ask(asked)), body)
+
+
+async def get_ai_providers(request: Request, response: Response) -> dict[str, Any]:
+    """Return the models that a tenant may name, how calls ended in the last hour, and what today (UTC) has cost."""
+    gateway, tenant_id = gateway_of(request), who_of(request).tenant_id
+    known, now = await gateway.asker.known(), datetime.now(UTC)
+    calls = await gateway.reads.calls(tenant_id, HOURS)
+    models = models_json(known, tenant_id, calls, await gateway.reads.ended(), clock_us())
+    costs = await gateway.reads.costs(tenant_id, now.replace(hour=0, minute=0, second=0, microsecond=0))
+    as_of = written(gateway, response, AI_ATTEMPTS.name)
+    return {
+        **as_of,
+        "revision": known.revision,
+        "hours": HOURS,
+        "models": models,
+        "day": f"{now:%Y-%m-%d}",
+        "costs": costs,
+    }
 
 
 async def get_ai_models(request: Request) -> dict[str, Any]:

@@ -11,12 +11,14 @@ from typing import Any, Final
 
 import asyncpg
 
+from tradewind.connectors.ai.ended import COSTS, ENDED, LATELY, MOST_CALLS, MOST_COSTS
 from tradewind.connectors.gateway.cursors import Cursor, Place
 from tradewind.connectors.gateway.database import STATEMENT_S, Database
 from tradewind.connectors.gateway.stream.feed import EventChannel, Filter, Stood
 from tradewind.connectors.gateway.views.events import TOPICS
 from tradewind.connectors.kafka.json_events import EPOCH, MICROSECOND
 from tradewind.connectors.settings import Settings
+from tradewind.processors.health.calls import Ended, Health, merged
 from tradewind.processors.health.chain import Step
 from tradewind.processors.money import shown
 
@@ -214,6 +216,29 @@ class Reads:
     async def answer_of(self, tenant_id: str | None, event_id: str) -> list[Step]:
         """Return the answer of a model under an id; none where another event has the id, or none."""
         return [_step("answer", row) for row in await self._fetch(STEPS["answer"], tenant_id, event_id)]
+
+    async def calls(self, tenant_id: str | None, hours: int) -> list[Health]:
+        """Return how calls of each model under each key have ended in the last hours."""
+        return merged([dict(row) for row in await self._fetch(ENDED, hours, tenant_id)])
+
+    async def ended(self) -> list[Ended]:
+        """Return the last calls of all tenants, of which breakers are made."""
+        return [
+            Ended(
+                call_id=row["call_id"],
+                provider=row["provider"],
+                model=row["model"],
+                key_id=row["key_id"],
+                outcome=row["outcome"],
+                ended_us=_us(row["ts_ingest"]),
+                took_us=row["total_us"],
+            )
+            for row in await self._fetch(LATELY, MOST_CALLS)
+        ]
+
+    async def costs(self, tenant_id: str | None, since: datetime) -> list[dict[str, Any]]:
+        """Return what requests have cost since a time, by tenant and by the model that has answered."""
+        return [_row(row) for row in await self._fetch(COSTS, since, tenant_id, MOST_COSTS)]
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
         async with self._database.pool() as pool:

@@ -119,6 +119,37 @@ async def test_open_orders_are_those_that_have_not_ended(reads: Reads) -> None:
     assert rest.next is None
 
 
+async def test_calls_of_models_and_their_costs_are_those_of_the_tenant(settings: Settings, reads: Reads) -> None:
+    """Breakers are made of the calls of all tenants; an operator reads all costs."""
+    connection = await connect(settings)
+    for tenant, outcome in (("alpha", "OK"), ("beta", "TIMED_OUT")):
+        await connection.execute(
+            "INSERT INTO ai_attempts (event_id, tenant_id, ts_event, ts_ingest, correlation_id, causation_id, call_id, "
+            "request_id, attempt, outcome, provider, model, input_tokens, cache_read_tokens, cache_write_tokens, "
+            "output_tokens, counted, source, semantic, total_us) VALUES ($1, $1, now(), now(), 'c', 'c', $1, $1, 1, "
+            "$2, 'p', 'm', 1, 0, 0, 1, true, 'PROVIDER', false, 250000)",
+            *(tenant, outcome),
+        )
+        await connection.execute(
+            "INSERT INTO ai_requests (event_id, tenant_id, ts_event, ts_ingest, correlation_id, causation_id, "
+            "request_id, kind, request_type, reply_key, status, reason, provider, model, attempts, input_tokens, "
+            "cache_read_tokens, cache_write_tokens, output_tokens, cost, suspense, currency, text_sha256, latency_us, "
+            "makes_orders) VALUES ($1, $1, now(), now(), 'c', 'c', $1, 'CHAT', 'general', '', 'ANSWERED', '', 'p', "
+            "'m', 1, 1, 0, 0, 1, 0.000021, 0, 'USD', '', 1, false)",
+            tenant,
+        )
+    await connection.close()
+    (own,) = await reads.calls("alpha", 1)
+    assert (own.calls, own.failed, own.p50_ms) == (1, 0, 250.0)
+    assert [(one.calls, one.failed) for one in await reads.calls(None, 1)] == [(2, 1)]
+    assert sorted((one.call_id, one.outcome, one.took_us) for one in await reads.ended()) == [
+        ("alpha", "OK", 250_000), ("beta", "TIMED_OUT", 250_000),
+    ]  # fmt: skip
+    (cost,) = await reads.costs("alpha", NOON)
+    assert (cost["tenant_id"], cost["requests"], cost["cost"], cost["currency"]) == ("alpha", "1", "0.000021", "USD")
+    assert len(await reads.costs(None, NOON)) == 2
+
+
 async def test_pages_meet_without_a_gap_or_a_repeat(reads: Reads) -> None:
     """Newest first, also where several rows have one time."""
     seen: list[str] = []

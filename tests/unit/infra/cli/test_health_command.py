@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from tradewind.infra.cli.ai import health as module
-from tradewind.infra.cli.ai.health import health, merged, row
+from tradewind.infra.cli.ai.health import health, row
+from tradewind.processors.health.calls import merged
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
