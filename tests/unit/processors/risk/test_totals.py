@@ -50,8 +50,15 @@ def order(number: int, units: int, symbol: str = "EURUSD", at: int = START, **ot
 
 def ended(of: OrderRequest, filled: int = 0) -> OrderEvent:
     """Return an event that ends an order, after it has filled some units."""
-    told = {name: getattr(of, name) for name in ("tenant_id", "order_id", "account_id", "symbol", "venue", "ts_event")}
-    ids = {"event_id": f"end-{of.order_id}", "correlation_id": "c", "causation_id": "c", "ts_ingest": of.ts_ingest}
+    told: dict[str, Any] = {
+        name: getattr(of, name) for name in ("tenant_id", "order_id", "account_id", "symbol", "venue", "ts_event")
+    }
+    ids: dict[str, Any] = {
+        "event_id": f"end-{of.order_id}",
+        "correlation_id": "c",
+        "causation_id": "c",
+        "ts_ingest": of.ts_ingest,
+    }
     return OrderEvent(**told, **ids, sequence=1, status="EXPIRED", filled_quantity=Decimal(filled), reason="test")
 
 
@@ -204,7 +211,7 @@ def histories(draw: st.DrawFn) -> list[Event]:
     return stream
 
 
-STATED = {"max_total_exposure": Decimal(150_000), "max_currency_exposure": Decimal(120_000)}
+STATED: dict[str, Any] = {"max_total_exposure": Decimal(150_000), "max_currency_exposure": Decimal(120_000)}
 
 
 @given(histories(), places)
