@@ -24,7 +24,7 @@ NEEDED: Mapping[str, Any] = {
     "max_order_notional": 5_000,
     "max_position_notional": 10**9,
 }
-ACCOUNT_CHARACTERS = 50  # of each of the most accounts: 4 KiB of JSON, all of which sizing and risk read
+ACCOUNT_CHARACTERS = 48  # of each of the most accounts: 4 KiB of JSON, all of which sizing and risk read
 LARGE: Mapping[str, Any] = {
     **NEEDED,
     "accounts": ["main", *(f"a{number:02}".ljust(ACCOUNT_CHARACTERS, "-") + "z" for number in range(1, MOST_NAMES))],
