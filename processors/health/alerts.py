@@ -15,6 +15,8 @@ STATES: Final[tuple[State, ...]] = ("HOLDS", "CAME", "UNHEARD", "OVER")
 SEVERITIES: Final = ("CRITICAL", "WARNING", "INFO", "UNKNOWN")
 OVER: Final = "_OVER"
 """How the code of an alert ends that ends another one."""
+ACKNOWLEDGED: Final = "_ACKNOWLEDGED"
+"""How the code of an alert ends by which a person says that somebody looks into another one."""
 REPEATED: Final = ("WATCHDOG_",)
 """How codes of alerts begin that come again each minute while they hold."""
 SILENT_US: Final = 180_000_000
@@ -36,6 +38,15 @@ class Complaint(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """That somebody looks into it."""
+
+    at_us: int
+    said: str
+    """Who, and a note."""
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """What was said of a complaint. Times are µs since 1970."""
 
@@ -46,6 +57,8 @@ class Said:
     times: int
     """How often it was said, over all of its occurrences."""
     over_us: int | None = None
+    acknowledged: Acknowledged | None = None
+    """Of this occurrence: the next one wants another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +70,22 @@ class Standing:
 
 
 def complaint_of(alert: Alert) -> Complaint:
-    """Return what an alert is about, or ends."""
-    code = alert.code.removesuffix(OVER)
+    """Return what an alert is about, ends or acknowledges."""
+    code = alert.code.removesuffix(OVER).removesuffix(ACKNOWLEDGED)
     return Complaint(alert.source, code, alert.tenant_id, alert.group, alert.topic, alert.partition)
 
 
 def hear(book: MutableMapping[Complaint, Said], alert: Alert) -> None:
-    """Take an alert into what is known. An end of something that was never said changes nothing."""
+    """Take an alert into what is known. An end of something that was never said changes nothing.
+
+    Neither does an acknowledgement of something that is over, or has begun anew since.
+    """
     complaint = complaint_of(alert)
+    if alert.code.endswith(ACKNOWLEDGED):
+        held = book.get(complaint)
+        if held is not None and held.over_us is None and held.alert.event_id == alert.causation_id:
+            book[complaint] = replace(held, acknowledged=Acknowledged(alert.ts_ingest, alert.message))
+        return
     known = book.pop(complaint, None)
     if alert.code.endswith(OVER):
         if known is not None:
@@ -77,6 +98,7 @@ def hear(book: MutableMapping[Complaint, Said], alert: Alert) -> None:
         since_us=min(since, known.since_us) if goes_on and known is not None else since,
         last_us=max(alert.ts_ingest, known.last_us if known is not None else 0),
         times=1 + (known.times if known is not None else 0),
+        acknowledged=known.acknowledged if goes_on and known is not None else None,
     )
     while len(book) > MOST:
         del book[next(iter(book))]

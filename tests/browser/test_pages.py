@@ -9,6 +9,7 @@ from browser.stage import linked, staged
 from playwright.async_api import Browser, Page, Route, expect
 
 from tradewind.schemas.execution import CancelOrder, SubmitOrder
+from tradewind.schemas.notifications import Alert
 
 MANY = 40
 LOOKS = [(MANY, LAPTOP, "dark"), (MANY, PHONE, "light")]
@@ -106,6 +107,11 @@ async def test_a_person_reads_alerts_and_the_log_of_what_stands() -> None:
             first = page.locator("article").first
             await expect(first).to_contain_text("WATCHDOG_POSITION")
             await expect(first).to_contain_text("holds")
+            await first.get_by_role("button", name="I look into WATCHDOG_POSITION").click()
+            await first.get_by_label("Note").fill("it restores")
+            await first.get_by_role("button", name="Say so").click()
+            await expect(first.get_by_label("Note")).to_have_count(0)
+            assert [alert.message.endswith(": it restores") for alert in gateway.stores.of(Alert)] == [True]
             await page.get_by_role("button", name="Over", exact=True).click()
             await expect(page.locator("article").first).to_contain_text("over")
             await page.get_by_label("Find an alert").fill("no such thing")

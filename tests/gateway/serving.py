@@ -99,6 +99,10 @@ class Users:
         """Return the sessions that have ended."""
         return self.ended
 
+    async def name_of(self, user_id: str) -> str:
+        """Return the name of a user."""
+        return "ada" if user_id == "u" else user_id
+
     async def keys(self, tenant_id: str | None) -> list[Any]:
         """Return no key."""
         return []

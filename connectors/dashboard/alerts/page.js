@@ -5,6 +5,9 @@ import { useAsked } from "/assets/asked.js";
 import { ago, clock, count, seconds, utc } from "/assets/format.js";
 import { html } from "/assets/html.js";
 import { Rows, Tile, Trouble } from "/assets/parts.js";
+import { user } from "/assets/session.js";
+import { mayStop } from "/assets/stop.js";
+import { LookInto } from "/assets/alerts/look_into.js";
 
 const EVERY_S = 3;
 const MOST = 100; // rows at once
@@ -20,7 +23,7 @@ const STATES = {
 const TONES = { CRITICAL: "bad", WARNING: "warn", INFO: "ok" };
 const KINDS = [["now", "Not over"], ["HOLDS", "Hold"], ["CAME", "Came once"], ["over", "Over"]];
 
-/** @typedef {{id: string, state: string, severity: string, code: string, source: string, tenant: string | null, group: string | null, topic: string | null, partition: number | null, message: string, since: number, last: number, over: number | null, times: number}} Alert */
+/** @typedef {{id: string, state: string, severity: string, code: string, source: string, tenant: string | null, group: string | null, topic: string | null, partition: number | null, message: string, since: number, last: number, over: number | null, times: number, acknowledged: {at: number, said: string} | null}} Alert */
 
 export function AlertsPage() {
   const asked = useAsked("/alerts/active", EVERY_S);
@@ -46,7 +49,7 @@ export function AlertsPage() {
         ? html`<${Rows} rows=${4} />`
         : found.length === 0
           ? html`<${Nothing} alerts=${alerts} at=${now} />`
-          : html`<div class="transactions">${found.slice(0, MOST).map((one) => html`<${One} key=${`${one.id} ${one.state}`} one=${one} now=${now} />`)}</div>`}
+          : html`<div class="transactions">${found.slice(0, MOST).map((one) => html`<${One} key=${`${one.id} ${one.state}`} one=${one} now=${now} again=${asked.again} />`)}</div>`}
       ${found.length > MOST && html`<p class="note-line">${count(found.length - MOST)} more: narrow the search.</p>`}
     </main>`;
 }
@@ -75,8 +78,8 @@ function Sums({ alerts }) {
     </dl>`;
 }
 
-/** @param {{one: Alert, now: number}} props */
-function One({ one, now }) {
+/** @param {{one: Alert, now: number, again: () => void}} props */
+function One({ one, now, again }) {
   const { word, means } = STATES[one.state] ?? { word: one.state, means: "" };
   const over = one.state === "OVER";
   const tone = over ? "idle" : (TONES[one.severity] ?? "unknown");
@@ -95,6 +98,8 @@ function One({ one, now }) {
       </header>
       <p>${one.message}</p>
       <p class="facts dim"><span>${one.severity.toLowerCase()}</span>${about.map((fact) => html`<span key=${fact}>${fact}</span>`)}${one.times > 1 && html`<span title=${`last at ${utc(one.last)}`}>said ${count(one.times)} times</span>`}</p>
+      ${one.acknowledged && html`<p class="facts" title=${utc(one.acknowledged.at)}><span class="badge ok">looked into</span><span>${one.acknowledged.said}</span><span class="dim">${ago(now - one.acknowledged.at)}</span></p>`}
+      ${!over && mayStop(user.value?.role) && html`<${LookInto} id=${one.id} code=${one.code} done=${again} />`}
     </article>`;
 }
 
@@ -107,5 +112,5 @@ function isOf(kind, one) {
 
 /** @param {Alert} one */
 function words(one) {
-  return [one.code, one.source, one.tenant, one.group, one.topic, one.message].filter(Boolean).join(" ").toLowerCase();
+  return [one.code, one.source, one.tenant, one.group, one.topic, one.message, one.acknowledged?.said].filter(Boolean).join(" ").toLowerCase();
 }

@@ -5,10 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Any, Final
 
-from fastapi import Header, Request, Response
+from fastapi import Header, Path, Request, Response
 
-from tradewind.connectors.gateway.answers.basics import CursorText, Limit, gateway_of, who_of, written
+from tradewind.connectors.gateway.answers.basics import CursorText, Limit, gateway_of, not_yet, who_of, written
 from tradewind.connectors.gateway.answers.books import order_of
+from tradewind.connectors.gateway.commands.acknowledge import (
+    Acknowledge,
+    acknowledged,
+    acknowledged_before,
+    alert_of,
+)
 from tradewind.connectors.gateway.commands.asked import KeyText, asked_of
 from tradewind.connectors.gateway.commands.decided import wait_s
 from tradewind.connectors.gateway.commands.ledger import Begun
@@ -29,7 +35,7 @@ from tradewind.connectors.gateway.gateway import Gateway
 from tradewind.connectors.gateway.lane import instrument_named
 from tradewind.connectors.gateway.problems import Problem
 from tradewind.connectors.gateway.routes import PREFIX
-from tradewind.topics import AUDIT, ORDER_COMMANDS, TICKS
+from tradewind.topics import ALERTS, AUDIT, ORDER_COMMANDS, TICKS
 
 REQUESTED: Final = frozenset({"REQUESTED"})
 OPEN: Final = frozenset({"REQUESTED", "APPROVED", "ACCEPTED"})
@@ -119,6 +125,27 @@ def _waits_for(gateway: Gateway) -> dict[str, str]:
     if seen is None or seen.topics.get(TICKS.name, {}).get("rate_per_s", 0) > 0:
         return {}
     return {"waits_for": "quotes: none is coming in at present, so the order waits until a feed runs"}
+
+
+async def post_alerts_id_acknowledge(
+    id: Annotated[str, Path(max_length=256)],  # noqa: A002 - the path's name
+    body: Acknowledge,
+    key: KeyText,  # noqa: ARG001 - as above
+    request: Request,
+    response: Response,
+) -> dict[str, Any]:
+    """Say that somebody looks into an alert; all who see it see who does. The next occurrence wants another."""
+    gateway, who = gateway_of(request), who_of(request)
+    name = await gateway.store.name_of(who.user_id)
+
+    def decide(begun: Begun) -> Made:
+        if (before := gateway.written.find(ALERTS, begun)) is not None:
+            return acknowledged_before(before)
+        if gateway.alerts.last is None:
+            raise not_yet(gateway.alerts.trouble or "the alerts have not been read yet")
+        return acknowledged(body, alert_of(gateway.alerts.last, id, who), name, begun)
+
+    return await _carried_out(request, response, body, decide)
 
 
 async def get_audit(

@@ -100,6 +100,12 @@ class Store:
                 raise Problem(404, "UNKNOWN_USER", f"there is no user {name}", hint)
         return str(found)
 
+    async def name_of(self, user_id: str) -> str:
+        """Return the name of a user, or the id where the user was removed. Raises `Problem` (503)."""
+        async with self.connection() as connection:
+            found = await connection.fetchval("SELECT name FROM users WHERE user_id = $1", user_id)
+        return user_id if found is None else str(found)
+
     async def new_link(self, user_id: str) -> str:
         """Return the code of a link by which a user signs in once, within an hour."""
         async with self.connection() as connection:

@@ -72,6 +72,9 @@ def _shown(one: Standing) -> dict[str, Any]:
         "last": _seconds(said.last_us),
         "over": None if said.over_us is None else _seconds(said.over_us),
         "times": said.times,
+        "acknowledged": None
+        if said.acknowledged is None
+        else {"at": _seconds(said.acknowledged.at_us), "said": said.acknowledged.said},
     }
 
 

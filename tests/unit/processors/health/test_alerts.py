@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradewind.processors.health.alerts import (
+    ACKNOWLEDGED,
     DAY_US,
     MOST,
     OVER,
     SILENT_US,
     STATES,
+    Acknowledged,
     Complaint,
     Said,
     complaint_of,
@@ -118,3 +120,20 @@ def test_what_holds_was_said_after_it_was_over(said: list[tuple[Alert, int]]) ->
     for one in found:
         newest = [alert for alert in alerts if complaint_of(alert) == complaint_of(one.said.alert)][-1]
         assert (one.state == "OVER") == newest.code.endswith(OVER)
+
+
+def test_an_acknowledgement_holds_until_the_alert_is_over_or_begins_anew() -> None:
+    """It changes nothing else; one that comes too late is of no occurrence."""
+    noted = at(
+        STUCK, 10, code=f"{STUCK.code}{ACKNOWLEDGED}", event_id="k", causation_id=STUCK.event_id, message="ada: on it"
+    )
+    anew = at(STUCK, 240, event_id="c" * 32, since=BEGUN + 230 * SECOND)
+    (before,) = told(STUCK, at(STUCK, 60)).values()
+    (said,) = told(STUCK, noted, at(STUCK, 60)).values()
+    assert said.acknowledged == Acknowledged(BEGUN + 10 * SECOND, "ada: on it")
+    assert replace(said, acknowledged=None) == before
+    (said,) = told(STUCK, noted, at(STUCK, 180, code=STUCK.code + OVER), anew).values()
+    assert said.acknowledged is None
+    (said,) = told(STUCK, anew, noted).values()
+    assert said.acknowledged is None
+    assert told(noted) == {}
