@@ -32,6 +32,7 @@ class Instance:
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TRADEWIND_")}
         if cache := os.environ.get("TRADEWIND_CACHE"):
             self.environment["TRADEWIND_CACHE"] = cache
+        self._ups: list[subprocess.Popen[bytes]] = []
 
     def command(self, *arguments: str) -> list[str]:
         """Return a command on the data folder."""
@@ -41,7 +42,10 @@ class Instance:
         """Run a command to its end. An `up` may leave processes running, which would end with a fork server."""
         if arguments[0] != "up":
             how: dict[str, Any] = {"environment": self.environment, "folder": self.data, "timeout_s": timeout_s}
-            return finished(*arguments, "--data", str(self.data), **how)
+            done = finished(*arguments, "--data", str(self.data), **how)
+            if arguments[0] == "down":
+                self._wait_for_ups()
+            return done
         return subprocess.run(
             self.command(*arguments), env=self.environment, cwd=self.data,
             capture_output=True, text=True, check=False, timeout=timeout_s,
@@ -54,8 +58,14 @@ class Instance:
                 self.command("up", "--base-port", str(self.base), *arguments),
                 env=self.environment, cwd=self.data, stdout=out, stderr=out,
             )  # fmt: skip
+        self._ups.append(process)
         wait(lambda: process.poll() is not None or self.written_by() == process.pid, UP_S, self.out)
         return process
+
+    def _wait_for_ups(self) -> None:
+        """Wait for what `down` has ended, so that its CPU seconds count for the test that started it."""
+        while self._ups:
+            self._ups.pop().wait(4 * STOP_S)
 
     def written_by(self) -> int | None:
         """Return the pid of the `up` that last said that all is up."""
