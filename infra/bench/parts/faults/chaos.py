@@ -35,7 +35,7 @@ AWAY_S = (0.5, 6.0)  # a stopped broker
 ATTEMPTS = 4  # in a row that a fault may come to nothing: a rebalance or a broker that comes back can spoil some
 GAP_S = (0.2, 3.0)  # between faults: from before a rebalance is over to well after it
 STILL_S = 150.0  # without any progress; how long catching up takes is the machine's matter
-STOP_S = 30.0
+STOP_S = 60.0  # a worker stops one agent after the other, each of which waits up to 15 s for a broker that is away
 TOLD = 20_000  # characters of a log that an error quotes
 
 
