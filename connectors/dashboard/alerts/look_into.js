@@ -35,7 +35,7 @@ export function LookInto({ id, code, done }) {
 
   if (!open) return html`<p class="facts"><button onClick=${() => setOpen(true)} aria-label=${`I look into ${code}`}>I look into it</button></p>`;
   return html`
-    <form class="facts" onSubmit=${send}>
+    <form onSubmit=${send}>
       <input aria-label="Note" placeholder="Note, such as what is done" maxlength=${NOTE_CHARACTERS} value=${note} autofocus onInput=${(/** @type {any} */ event) => setNote(event.currentTarget.value)} />
       <button type="submit" disabled=${busy}>Say so</button>
       <button type="button" onClick=${() => setOpen(false)}>Not now</button>
